@@ -1,0 +1,170 @@
+"""The native engine: everything that touches bytes of a request (crates/engine)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, final
+
+from licorne.workers.engine import EngineConfig
+
+#: Version of the compiled engine; equals `licorne.__version__`.
+__version__: str
+
+class Log(Protocol):
+    """What the engine asks of the error log; `licorne.glogging.Logger` is one."""
+
+    def warning(self, msg: str, *args: object) -> None: ...
+    def error(self, msg: str, *args: object) -> None: ...
+    def exception(self, msg: str, *args: object) -> None: ...
+
+@final
+class InFlight:
+    """A request that a worker has begun and not finished."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def target(self) -> str:
+        """The request target as sent, cut to what the record holds."""
+
+    @property
+    def peer(self) -> str: ...
+    @property
+    def age(self) -> float:
+        """Seconds since the application was called."""
+
+@final
+class WorkerRecord:
+    """One worker as the scoreboard sees it, at the moment of reading."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def ready(self) -> bool:
+        """The application is loaded and the worker waits for requests."""
+
+    @property
+    def beat_age(self) -> float:
+        """Seconds since the worker's own loop last gave a sign of life."""
+
+    @property
+    def requests(self) -> int:
+        """Requests finished since the worker was started."""
+
+    @property
+    def connections(self) -> int:
+        """Client connections open now."""
+
+    @property
+    def in_flight(self) -> tuple[InFlight, ...]: ...
+
+@final
+class Scoreboard:
+    """Shared anonymous memory, made by the master before it forks: one record per slot.
+
+    A worker writes its own record without a lock; the master reads all of them.
+    """
+
+    def __init__(self, slots: int, entries: int) -> None:
+        """`slots` workers at the most, each with room to name `entries` requests in flight."""
+
+    @property
+    def slots(self) -> int: ...
+    def reset(self, slot: int) -> None:
+        """Empty a slot before a fork (master); its beat is set to now."""
+
+    def claim(self, slot: int) -> None:
+        """Write this process's id into the slot and beat once (worker, after fork)."""
+
+    def beat(self, slot: int) -> None:
+        """A sign of life from a worker that does not run the engine."""
+
+    def mark_ready(self, slot: int) -> None:
+        """Say that the application is loaded."""
+
+    def read(self, slot: int) -> WorkerRecord: ...
+
+@final
+class Exchange:
+    """One request with its response, between the engine and the application."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def uri(self) -> str:
+        """The request target exactly as sent (RAW_URI)."""
+
+    @property
+    def path(self) -> str:
+        """The percent-encoded path of the target."""
+
+    @property
+    def query(self) -> str: ...
+    @property
+    def version(self) -> tuple[int, int]: ...
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Names in upper case, values as latin-1 text, in the order received."""
+
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def remote_addr(self) -> tuple[str, int] | str:
+        """Address of the peer; the path (mostly empty) on a unix socket."""
+
+    @property
+    def environ(self) -> dict[str, object] | None:
+        """The WSGI environ after `run_wsgi` began, for hooks and the access log."""
+
+    @property
+    def status(self) -> str:
+        """`"200 OK"`; empty before `start_response`."""
+
+    @property
+    def response_headers(self) -> list[tuple[str, str]]: ...
+    @property
+    def sent(self) -> int:
+        """Bytes of response body given to the connection."""
+
+    @property
+    def headers_sent(self) -> bool: ...
+    def run_wsgi(self, app: Callable[..., object]) -> None:
+        """Call a WSGI application for this exchange and send what it answers (PEP 3333).
+
+        Errors of the application are answered and logged; only `SystemExit` and
+        `KeyboardInterrupt` come out, after the client has its answer.
+        """
+
+@final
+class Engine:
+    """The reactor of one worker process. Made and used after the fork, never before."""
+
+    #: Names of the attributes read from the configuration object.
+    CONFIG_FIELDS: tuple[str, ...]
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        listeners: Sequence[int],
+        scoreboard: Scoreboard,
+        slot: int,
+        log: Log,
+    ) -> None:
+        """Take listening sockets by descriptor (the engine does not close them)."""
+
+    def __iter__(self) -> Iterator[Exchange]: ...
+    def __next__(self) -> Exchange:
+        """The next request that is ready, waiting without the interpreter lock.
+
+        Raises StopIteration when the engine was stopped and nothing is left to serve.
+        """
+
+    def serve(self, app: Callable[..., object]) -> None:
+        """`for exchange in self: exchange.run_wsgi(app)`, without a step of Python between."""
+
+    def stop(self, grace: float) -> None:
+        """Stop accepting, answer what was begun, give up after `grace` seconds. May be called
+        from a signal handler and more than once (the shorter time wins)."""
+
+    @property
+    def stopping(self) -> bool: ...
+    def access_log_reopened(self) -> None:
+        """The access log's file was reopened: write to its new descriptor from now on."""
