@@ -1,1 +1,29 @@
-//! net
+//! The reactor of one worker process: sockets, timers, connections, exchanges — and no Python.
+//!
+//! ```text
+//!  listener ─ accept ─► conn ─ bytes ─► proto ─ events ─► exchange ─► inbox ─► application thread
+//!                        ▲                                                            │
+//!                        └───────────── output ◄── respond · stream · finish ◄────────┘
+//! ```
+//!
+//! Whoever holds the *baton* ([`baton::Loop`]) turns the [`reactor`]: an application thread that
+//! wants work, or the stand-in thread while the application keeps that thread busy.
+
+pub mod baton;
+pub mod body;
+pub mod clock;
+pub mod config;
+mod conn;
+pub mod drain;
+pub mod exchange;
+mod listener;
+pub mod notice;
+pub mod output;
+pub mod peer;
+mod poll;
+mod reactor;
+pub mod record;
+pub mod scoreboard;
+mod slab;
+mod stream;
+mod timer;

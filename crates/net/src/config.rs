@@ -1,0 +1,35 @@
+//! What the reactor must know, as plain values: read once when the worker starts.
+
+use proto::Policy;
+
+use crate::body::BodyLimits;
+use crate::peer::Trusted;
+
+/// Configuration of one reactor.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the parser accepts.
+    pub policy: Policy,
+    /// Peers whose forwarded headers are believed.
+    pub trusted: Trusted,
+    /// Where request bodies are kept.
+    pub body: BodyLimits,
+    /// Value of the `Server` field.
+    pub server: String,
+    /// How long a kept connection may be idle, in ms; 0 closes after each response.
+    pub keepalive_ms: u64,
+    /// How long a request head may take, in ms; 0 for ever.
+    pub header_timeout_ms: u64,
+    /// How long a request body may pause, in ms; 0 for ever.
+    pub body_timeout_ms: u64,
+    /// How long a client may read nothing of a response, in ms; 0 for ever.
+    pub write_timeout_ms: u64,
+    /// Connections at most; accepting rests at the limit. 0 is unlimited.
+    pub max_connections: usize,
+    /// There are other workers on the same listeners: leave connections to them.
+    pub siblings: bool,
+    /// At least this often, in ms, an idle driver looks up (heartbeat).
+    pub beat_ms: u64,
+    /// The stand-in's turns are a sign of life too (every worker type but sync).
+    pub standin_beats: bool,
+}

@@ -1,0 +1,65 @@
+//! One request with its response: the object handed to an application thread and back.
+
+use proto::h1::{BodyFraming, ResponseDraft};
+use proto::{RequestFacts, RequestHead};
+
+use crate::body::Body;
+use crate::peer::Peer;
+pub use crate::slab::Token;
+
+/// A complete request on its way through the application. Boxed and used again, so that in the
+/// steady state nothing is allocated for it.
+#[derive(Default)]
+pub struct Exchange {
+    /// The connection it came from; `None` only while the box waits for its next use.
+    pub token: Option<Token>,
+    /// The request head.
+    pub head: RequestHead,
+    /// The whole request body.
+    pub body: Body,
+    /// The client.
+    pub peer: Option<Peer>,
+    /// Which listener it came through, in the order they were given.
+    pub listener: usize,
+    /// Monotonic ns at which the request was complete.
+    pub ready_ns: u64,
+    /// The response head under construction.
+    pub draft: ResponseDraft,
+    /// Encoded bytes that are not yet with the connection.
+    pub out: Vec<u8>,
+    /// How the response body is framed, once the head is complete.
+    pub framing: Option<BodyFraming>,
+    /// Whether the connection may carry another request after this one.
+    pub keep_alive: bool,
+}
+
+/// Buffers larger than this are not kept for the next request.
+const KEPT: usize = 64 * 1024;
+
+impl Exchange {
+    /// What the encoder must know of the request.
+    pub fn facts(&self) -> RequestFacts {
+        use proto::KnownMethod;
+        let method = self.head.known_method();
+        RequestFacts {
+            version: self.head.version(),
+            head_method: method == Some(KnownMethod::Head),
+            connect: method == Some(KnownMethod::Connect),
+            keep_alive: self.keep_alive,
+        }
+    }
+
+    /// Forgets everything but the buffers.
+    pub(crate) fn recycle(&mut self) {
+        self.token = None;
+        self.body = Body::Empty;
+        self.peer = None;
+        self.draft.clear();
+        if self.out.capacity() > KEPT {
+            self.out = Vec::new();
+        } else {
+            self.out.clear();
+        }
+        self.framing = None;
+    }
+}

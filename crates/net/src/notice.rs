@@ -1,0 +1,75 @@
+//! What the reactor has to tell the error log. It may happen where no Python can run, so it is
+//! kept here until an application thread comes by; the number kept is bounded and the excess counted.
+
+use std::collections::VecDeque;
+
+use proto::Reject;
+
+use crate::peer::Peer;
+
+/// How loud a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Somebody else's fault, or worth knowing.
+    Warning,
+    /// Something here does not work.
+    Error,
+}
+
+/// One thing for the error log.
+#[derive(Debug)]
+pub struct Notice {
+    /// How loud.
+    pub level: Level,
+    /// The whole sentence.
+    pub text: String,
+}
+
+/// Notices kept at most.
+const LIMIT: usize = 1000;
+
+/// Notices not yet logged.
+#[derive(Default)]
+pub(crate) struct Notices {
+    kept: VecDeque<Notice>,
+    lost: u64,
+}
+
+impl Notices {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, level: Level, text: String) {
+        if self.kept.len() < LIMIT {
+            self.kept.push_back(Notice { level, text });
+        } else {
+            self.lost += 1;
+        }
+    }
+
+    /// A request that was refused (gunicorn's wording).
+    pub(crate) fn rejected(&mut self, peer: Peer, reject: Reject) {
+        let ip = match peer {
+            Peer::Tcp(ip, _) => ip.to_string(),
+            Peer::Unix => "unix".to_owned(),
+        };
+        let text = format!(
+            "Invalid request from ip={ip}: {} ({}, answered {})",
+            reject.message(),
+            reject.section(),
+            reject.status()
+        );
+        self.push(Level::Warning, text);
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<Notice> {
+        let mut all: Vec<_> = self.kept.drain(..).collect();
+        if self.lost > 0 {
+            let text = format!("{} more notices of the engine were dropped", self.lost);
+            all.push(Notice { level: Level::Warning, text });
+            self.lost = 0;
+        }
+        all
+    }
+}

@@ -1,0 +1,31 @@
+//! Readiness: the only place that knows which operating system this is.
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod epoll;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use epoll::{Events, Poller};
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod kqueue;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) use kqueue::{Events, Poller};
+
+/// User data of the wake-up: no connection has it (see `slab`).
+pub(crate) const WAKE: u64 = u64::MAX;
+/// User data of listener `n` is `LISTENER + n`.
+pub(crate) const LISTENER: u64 = 0xffff_ffff_0000_0000;
+/// Most events that one wait returns: with more the turn grows, and with it the latency.
+pub(crate) const EVENTS: usize = 256;
+
+/// One readiness report.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ready {
+    /// What was registered: a token's bits, `LISTENER + n` or `WAKE`.
+    pub(crate) data: u64,
+    /// There is something to read, an end of stream included.
+    pub(crate) readable: bool,
+    /// There is room to write.
+    pub(crate) writable: bool,
+    /// The connection is dead in both directions.
+    pub(crate) hangup: bool,
+}

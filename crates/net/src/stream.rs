@@ -1,0 +1,126 @@
+//! A connected socket: the system calls, each in a small safe function.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+/// Most pieces handed to one `writev`.
+pub(crate) const PIECES: usize = 64;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const NO_SIGNAL: i32 = 0;
+
+/// A non-blocking connected socket.
+pub(crate) struct Stream {
+    fd: OwnedFd,
+}
+
+impl Stream {
+    pub(crate) fn new(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+
+    pub(crate) fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+
+    /// Reads what is there; 0 is the end of the stream.
+    #[inline]
+    pub(crate) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
+        // SAFETY: `room` is writable for its length.
+        let count = unsafe { libc::recv(self.fd(), room.as_mut_ptr().cast(), room.len(), 0) };
+        checked(count)
+    }
+
+    /// Reads into the spare capacity of `buffer`, at most `limit` bytes; 0 is the end.
+    pub(crate) fn read_spare(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
+        let spare = buffer.spare_capacity_mut();
+        let room = spare.len().min(limit);
+        // SAFETY: `spare` is writable for `room` bytes.
+        let count = unsafe { libc::recv(self.fd(), spare.as_mut_ptr().cast(), room, 0) };
+        let count = checked(count)?;
+        // SAFETY: the kernel has just initialised `count` bytes after the old length.
+        unsafe { buffer.set_len(buffer.len() + count) };
+        Ok(count)
+    }
+
+    /// Writes one piece; `more` tells the kernel that the message goes on.
+    #[inline]
+    pub(crate) fn write(&self, bytes: &[u8], more: bool) -> io::Result<usize> {
+        let flags = NO_SIGNAL | if more { MORE } else { 0 };
+        // SAFETY: `bytes` is readable for its length.
+        checked(unsafe { libc::send(self.fd(), bytes.as_ptr().cast(), bytes.len(), flags) })
+    }
+
+    /// Writes several pieces with one call (at most [`PIECES`] of them).
+    pub(crate) fn write_pieces(&self, pieces: &[&[u8]], more: bool) -> io::Result<usize> {
+        let empty = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+        let mut vectors = [empty; PIECES];
+        let count = pieces.len().min(PIECES);
+        for (vector, piece) in vectors.iter_mut().zip(pieces) {
+            vector.iov_base = piece.as_ptr().cast_mut().cast();
+            vector.iov_len = piece.len();
+        }
+        // SAFETY: an all-zero msghdr is a valid empty one.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        message.msg_iov = vectors.as_mut_ptr();
+        message.msg_iovlen = count as _;
+        let flags = NO_SIGNAL | if more { MORE } else { 0 };
+        // SAFETY: the vectors point to live slices; sendmsg does not write through them.
+        checked(unsafe { libc::sendmsg(self.fd(), &raw const message, flags) })
+    }
+
+    /// Sends a piece of a file without copying it through the process.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn send_file(&self, file: &File, offset: u64, count: u64) -> io::Result<usize> {
+        let Ok(mut position) = libc::off_t::try_from(offset) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(1 << 30);
+        // SAFETY: both descriptors are open, `position` is writable.
+        checked(unsafe {
+            libc::sendfile(self.fd(), file.as_raw_fd(), &raw mut position, count)
+        })
+    }
+
+    /// Systems without Linux's `sendfile` copy through the process.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn send_file(&self, _: &File, _: u64, _: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::InvalidInput.into())
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) fn shutdown_write(&self) {
+        // SAFETY: a plain call; it can only fail because the peer has gone already.
+        unsafe { libc::shutdown(self.fd(), libc::SHUT_WR) };
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MORE: i32 = libc::MSG_MORE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const MORE: i32 = 0;
+
+#[inline]
+fn checked(count: isize) -> io::Result<usize> {
+    if count < 0 { Err(io::Error::last_os_error()) } else { Ok(count.unsigned_abs()) }
+}
+
+/// Whether a call should simply be made again later.
+#[inline]
+pub(crate) fn would_block(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// A descriptor's copy for another owner.
+pub(crate) fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+    use std::os::fd::BorrowedFd;
+    // SAFETY: the caller holds `fd` open for the duration of the call.
+    unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()
+}
