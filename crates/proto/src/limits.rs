@@ -1,0 +1,72 @@
+//! Sizes and leniencies of the parser, as data. Named after the settings that carry them.
+
+use crate::forwarded::Forwarding;
+
+/// Everything that the parser has to know beside the bytes; built once per worker.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// How large things may be.
+    pub limits: Limits,
+    /// Which departures from the grammar are let through.
+    pub permissions: Permissions,
+    /// What a proxy in front may say.
+    pub forwarding: Forwarding,
+}
+
+/// How large things may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `limit_request_line`: bytes of the request line without its CRLF; 0 stands for the hard cap.
+    pub request_line: usize,
+    /// `limit_request_fields`: header lines of one request, and again trailer lines.
+    pub fields: usize,
+    /// `limit_request_field_size`: bytes of one field, its name and every CRLF included.
+    pub field_size: usize,
+    /// Bytes of one body; more is [`ContentTooLarge`](crate::Reject::ContentTooLarge).
+    pub body: Option<u64>,
+}
+
+impl Limits {
+    /// What a request line may measure when no limit is set: memory is finite all the same.
+    pub const REQUEST_LINE_CAP: usize = 1 << 20;
+
+    /// Bytes that a request line may take up, CRLF included.
+    pub(crate) fn request_line_with_end(&self) -> usize {
+        match self.request_line {
+            0 => Self::REQUEST_LINE_CAP,
+            limit => limit.min(Self::REQUEST_LINE_CAP) + 2,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_line: 4094,
+            fields: 100,
+            field_size: 8190,
+            body: None,
+        }
+    }
+}
+
+/// Which departures from RFC 9112 are let through. None, unless an operator says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent switch of the same name in the configuration"
+)]
+pub struct Permissions {
+    /// `permit_obsolete_folding`: a field value may go on in a line that starts with white space.
+    pub obsolete_folding: bool,
+    /// `strip_header_spaces`: white space between field name and colon is dropped.
+    pub strip_header_spaces: bool,
+    /// `permit_unconventional_http_method`: any token is a method.
+    pub unconventional_http_method: bool,
+    /// `permit_unconventional_http_version`: any `HTTP/d.d` is a version.
+    pub unconventional_http_version: bool,
+    /// `casefold_http_method`: lower case is accepted in a method, and turned into upper case.
+    pub casefold_http_method: bool,
+    /// `permit_missing_host`: HTTP/1.1 without Host is served.
+    pub missing_host: bool,
+}

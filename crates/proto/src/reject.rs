@@ -1,0 +1,139 @@
+//! Every reason to refuse a peer: one table of variant, status, message and the rule behind it.
+//!
+//! Messages are for the log and for the error page; they never repeat what the peer sent.
+
+macro_rules! rejects {
+    ($($(#[$doc:meta])+ $variant:ident => $status:literal, $message:literal, $section:literal;)+) => {
+        /// Why a peer is refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reject {
+            $($(#[$doc])+ $variant,)+
+        }
+
+        impl Reject {
+            /// All reasons, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The status code that the peer gets.
+            pub const fn status(self) -> u16 {
+                match self {
+                    $(Self::$variant => $status,)+
+                }
+            }
+
+            /// One line for the log and for the error page.
+            pub const fn message(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $message,)+
+                }
+            }
+
+            /// The rule that the peer broke.
+            pub const fn section(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $section,)+
+                }
+            }
+
+            /// The variant's name, for tests and for statistics.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($variant),)+
+                }
+            }
+        }
+    };
+}
+
+rejects! {
+    /// A line ends with LF alone: other recipients might see the boundary elsewhere.
+    BareLineFeed => 400, "Line does not end with CRLF", "RFC 9112, 2.2";
+    /// A CR that no LF follows.
+    BareCarriageReturn => 400, "Carriage return without line feed", "RFC 9112, 2.2";
+    /// Longer than `limit_request_line`.
+    RequestLineTooLong => 414, "Request line is too large", "RFC 9112, 3";
+    /// Not method, space, target, space, version.
+    InvalidRequestLine => 400, "Invalid HTTP request line", "RFC 9112, 3";
+    /// Not a token, or not what methods usually look like.
+    InvalidMethod => 400, "Invalid HTTP method", "RFC 9110, 9.1";
+    /// Not printable ASCII, or of a form that the method does not have.
+    InvalidTarget => 400, "Invalid HTTP request target", "RFC 9112, 3.2";
+    /// Neither HTTP/1.0 nor HTTP/1.1.
+    InvalidVersion => 400, "Invalid HTTP version", "RFC 9112, 2.3";
+    /// A header line without a colon.
+    InvalidHeader => 400, "Invalid HTTP header", "RFC 9112, 5";
+    /// The name is empty or not a token.
+    InvalidHeaderName => 400, "Invalid HTTP header name", "RFC 9110, 5.1";
+    /// A control character in the value.
+    InvalidHeaderValue => 400, "Invalid HTTP header value", "RFC 9110, 5.5";
+    /// White space between the name and the colon.
+    SpaceBeforeColon => 400, "White space before the colon of an HTTP header", "RFC 9112, 5.1";
+    /// A header line that starts with white space.
+    ObsoleteFolding => 400, "Obsolete line folding in an HTTP header", "RFC 9112, 5.2";
+    /// An underscore in a name, while `header_map` is `refuse`.
+    AmbiguousHeaderName => 400, "Invalid HTTP header name: underscore", "header_map";
+    /// More lines than `limit_request_fields`.
+    TooManyFields => 431, "Too many HTTP headers", "RFC 6585, 5";
+    /// Larger than `limit_request_field_size`.
+    FieldTooLarge => 431, "HTTP header is too large", "RFC 6585, 5";
+    /// An HTTP/1.1 request without Host.
+    MissingHost => 400, "Missing Host header", "RFC 9112, 3.2";
+    /// More than one Host line.
+    RepeatedHost => 400, "Repeated Host header", "RFC 9112, 3.2";
+    /// Host is not a host with an optional port.
+    InvalidHost => 400, "Invalid Host header", "RFC 9110, 7.2";
+    /// More than one Content-Type line.
+    RepeatedContentType => 400, "Repeated Content-Type header", "RFC 9110, 8.3";
+    /// Content-Length is not a plain decimal number of a sane size.
+    InvalidContentLength => 400, "Invalid Content-Length header", "RFC 9110, 8.6";
+    /// More than one Content-Length line, be they equal.
+    RepeatedContentLength => 400, "Repeated Content-Length header", "RFC 9112, 6.3";
+    /// Content-Length and Transfer-Encoding together.
+    LengthAndTransferEncoding => 400, "Content-Length together with Transfer-Encoding", "RFC 9112, 6.1";
+    /// Transfer-Encoding on HTTP/1.0.
+    TransferEncodingOnHttp10 => 400, "Transfer-Encoding on HTTP/1.0", "RFC 9112, 6.1";
+    /// Transfer-Encoding is not a list of codings that ends with one `chunked`.
+    InvalidTransferEncoding => 400, "Invalid Transfer-Encoding header", "RFC 9112, 6.3";
+    /// A transfer coding that nobody here knows.
+    UnsupportedTransferCoding => 501, "Unsupported transfer coding", "RFC 9112, 6.1";
+    /// An expectation other than `100-continue`.
+    UnsupportedExpectation => 417, "Unsupported expectation", "RFC 9110, 10.1.1";
+    /// Trusted scheme headers that disagree.
+    ContradictoryScheme => 400, "Contradictory scheme headers", "secure_scheme_headers";
+    /// The body is larger than the limit.
+    ContentTooLarge => 413, "Request body is too large", "RFC 9110, 15.5.14";
+    /// Not a plain hexadecimal number of a sane size.
+    InvalidChunkSize => 400, "Invalid chunk size", "RFC 9112, 7.1";
+    /// Not `;name`, `;name=token` or `;name="quoted"`.
+    InvalidChunkExtension => 400, "Invalid chunk extension", "RFC 9112, 7.1.1";
+    /// More bytes of extensions than anybody has a use for.
+    ChunkExtensionTooLarge => 400, "Chunk extensions are too large", "RFC 9112, 7.1.1";
+    /// The data of a chunk is not followed by CRLF.
+    InvalidChunkEnd => 400, "Invalid end of chunk data", "RFC 9112, 7.1";
+    /// A trailer field that would change framing, routing or access.
+    ForbiddenTrailer => 400, "Forbidden trailer field", "RFC 9110, 6.5.1";
+    /// The connection ended inside a request head.
+    IncompleteHead => 400, "Connection ended inside the request head", "RFC 9112, 8";
+    /// The connection ended inside a request body.
+    IncompleteBody => 400, "Connection ended inside the request body", "RFC 9112, 8";
+    /// The reactor waited too long for the rest of a request.
+    RequestTimeout => 408, "Request took too long to arrive", "RFC 9110, 15.5.9";
+    /// The reactor has more requests waiting than it may hold.
+    Overloaded => 503, "Too many requests are waiting", "RFC 9110, 15.6.4";
+}
+
+impl Reject {
+    /// The reason phrase of the status.
+    pub const fn reason(self) -> &'static str {
+        match self.status() {
+            408 => "Request Timeout",
+            413 => "Content Too Large",
+            414 => "URI Too Long",
+            417 => "Expectation Failed",
+            431 => "Request Header Fields Too Large",
+            501 => "Not Implemented",
+            503 => "Service Unavailable",
+            _ => "Bad Request",
+        }
+    }
+}
