@@ -1,0 +1,54 @@
+"""Rules about the values in force that no single conversion can know.
+
+Each rule yields a sentence with the setting, the value, its origin and the remedy.
+"""
+
+# ruff: noqa: PTH - start-up time
+
+from __future__ import annotations
+
+import os
+
+from licorne.config import convert
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from licorne.config.config import Config
+
+
+def complaints(cfg: Config) -> Iterator[str]:
+    """What is wrong with the settings, in words for the user."""
+    for rule in (_addresses, _variables, _threads, _log_files):
+        yield from rule(cfg)
+
+
+def _addresses(cfg: Config) -> Iterator[str]:
+    for each in cfg.bind:
+        try:
+            convert.address(each)
+        except ValueError as error:
+            yield f"{_given(cfg, 'bind', each)}: {error} Give HOST:PORT, unix:PATH or fd://N."
+    if not cfg.bind:
+        yield f"{_given(cfg, 'bind', cfg.bind)}: give at least one address."
+
+
+def _variables(cfg: Config) -> Iterator[str]:
+    for entry in cfg.raw_env:
+        if not entry.partition("=")[0] or "=" not in entry:
+            yield f"{_given(cfg, 'raw_env', entry)}: give NAME=VALUE."
+
+
+def _threads(cfg: Config) -> Iterator[str]:
+    if cfg.threads < 1:
+        yield f"{_given(cfg, 'threads', cfg.threads)}: give 1 or more."
+
+
+def _log_files(cfg: Config) -> Iterator[str]:
+    if cfg.logconfig is not None and not os.path.exists(cfg.logconfig):
+        yield f"{_given(cfg, 'logconfig', cfg.logconfig)}: there is no such file."
+
+
+def _given(cfg: Config, name: str, value: object) -> str:
+    return f"Invalid value for {name}: {value!r} (from {cfg.origins[name]})"

@@ -1,0 +1,120 @@
+"""Class names to classes: the kinds of worker, loggers, and whatever others publish.
+
+A name is an alias, a dotted path or `egg:DISTRIBUTION#NAME`; `gunicorn.` in front of a path means
+the module of the same name here.
+"""
+
+# ruff: noqa: PLC0415 - importlib.metadata and traceback only when needed
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from licorne.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from licorne.config.option import Section
+
+#: What `-k` understands without a path.
+WORKER_ALIASES = {
+    "sync": "licorne.workers.sync.SyncWorker",
+    "gthread": "licorne.workers.gthread.ThreadWorker",
+}
+
+#: Names that gunicorn knows, or knew, and that licorne does not serve yet.
+NOT_YET = ("asgi", "eventlet", "gaiohttp", "gevent", "gevent_pywsgi", "gevent_wsgi", "tornado")
+
+LOGGER_ALIASES = {"simple": "licorne.glogging.Logger"}
+
+
+def worker_class(holder: Section, spec: object) -> type:
+    """The class of the workers, set up if it has `setup()`."""
+    cls = load_class(
+        worker_uri(spec, holder.values["threads"]), WORKER_ALIASES, "gunicorn.workers"
+    )
+    _call(cls, "setup")
+    return cls
+
+
+def worker_uri(spec: object, threads: object) -> object:
+    """What the user asked for; `sync` with several threads means `gthread`."""
+    if spec == "sync" and isinstance(threads, int) and threads > 1:
+        return "gthread"
+    return spec
+
+
+def logger_class(_holder: Section, spec: object) -> type:
+    """The class of the logger, installed if it has `install()`."""
+    cls = load_class(spec, LOGGER_ALIASES, "gunicorn.loggers")
+    _call(cls, "install")
+    return cls
+
+
+def load_class(spec: object, aliases: dict[str, str], group: str) -> type:
+    """The class that a user named; a ConfigError says what cannot be found."""
+    if isinstance(spec, type):
+        return spec
+    name = str(spec)
+    path = aliases.get(name, name)
+    if path.startswith("egg:"):
+        found = _entry_point(path.removeprefix("egg:"), group)
+    elif "." not in path:
+        found = _published(path, aliases, group)
+    else:
+        found = _dotted(path)
+    if not isinstance(found, type):
+        raise ConfigError(f"class uri {name!r} is not a class but {found!r}.")
+    return found
+
+
+def _dotted(path: str) -> object:
+    if path.startswith("gunicorn."):
+        path = "licorne." + path.removeprefix("gunicorn.")
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        # Only the missing module itself is a wrong name; a module missing inside it is news.
+        if error.name is None or not (module + ".").startswith(error.name + "."):
+            raise
+        raise _unknown(path, f"there is no module {error.name!r}") from None
+    except AttributeError:
+        raise _unknown(path, f"the module {module!r} has no {name!r}") from None
+
+
+def _published(name: str, aliases: dict[str, str], group: str) -> object:
+    if name in NOT_YET and group == "gunicorn.workers":
+        raise ConfigError(
+            f"worker class {name!r} is not available yet in this version of licorne; "
+            f"use one of: {', '.join(aliases)}."
+        )
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=group, name=name):
+        loaded: object = point.load()
+        return loaded
+    raise _unknown(name, f"known names are {', '.join(aliases)}")
+
+
+def _entry_point(spec: str, group: str) -> object:
+    from importlib.metadata import entry_points
+
+    distribution, _, name = spec.partition("#")
+    for point in entry_points(group=group, name=name or "sync"):
+        if point.dist is not None and point.dist.name == distribution:
+            loaded: object = point.load()
+            return loaded
+    raise _unknown(
+        f"egg:{spec}", f"no installed distribution {distribution!r} publishes it as {group}"
+    )
+
+
+def _unknown(name: str, why: str) -> ConfigError:
+    return ConfigError(f"class uri {name!r} invalid or not found: {why}.")
+
+
+def _call(cls: type, name: str) -> None:
+    function = getattr(cls, name, None)
+    if callable(function):
+        function()

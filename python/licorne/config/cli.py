@@ -1,0 +1,90 @@
+"""The command line, derived from the declarations: one flag for each setting that has one."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, ArgumentParser
+
+from licorne import __version__
+from licorne.config.convert import integer_text
+from licorne.config.settings import OPTIONS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from licorne.config.option import Option
+
+
+def parser(
+    usage: str | None, prog: str | None, words: Sequence[str] | None = None
+) -> ArgumentParser:
+    """A parser for every flag, or for those that can be meant by `words`.
+
+    Most command lines use two or three flags, and to build all of them costs milliseconds.
+    """
+    made = ArgumentParser(usage=usage, prog=prog)
+    made.add_argument(
+        "-v",
+        "--version",
+        action="version",
+        version=f"%(prog)s (version {__version__})",
+        help="show program's version number and exit",
+    )
+    # A positional's dest; the application and what a framework's own command takes.
+    made.add_argument("args", nargs="*", help=SUPPRESS)
+    for option in OPTIONS.values() if words is None or usage is None else _meant(words):
+        _add(made, option)
+    return made
+
+
+def _meant(words: Sequence[str]) -> Iterable[Option]:
+    by_flag = {flag: option for option in OPTIONS.values() for flag in option.flags}
+    meant: dict[str, Option] = {}
+    for word in words:
+        if not word.startswith("-"):
+            continue
+        option = by_flag.get(word.partition("=")[0])
+        if option is None:
+            # An abbreviation, joined short flags, --help, or a mistake: all flags are needed.
+            return OPTIONS.values()
+        meant[option.name] = option
+    return meant.values()
+
+
+def _add(made: ArgumentParser, option: Option) -> None:
+    if not option.flags:
+        return
+    said = f"{option.brief} [{option.initial()}]".replace("%", "%%")
+    if option.const is not None:
+        made.add_argument(
+            *option.flags, dest=option.name, help=said, action="store_const", const=option.const
+        )
+    elif option.type == "bool":
+        made.add_argument(
+            *option.flags, dest=option.name, help=said, action="store_const", const=True
+        )
+    elif option.type == "list[str]" and option.convert is None:
+        made.add_argument(
+            *option.flags,
+            dest=option.name,
+            help=said,
+            action="append",
+            metavar=option.metavar or "STRING",
+        )
+    elif option.type == "int" and option.convert is None:
+        made.add_argument(
+            *option.flags, dest=option.name, help=said, type=whole, metavar=option.metavar or "INT"
+        )
+    else:
+        made.add_argument(
+            *option.flags, dest=option.name, help=said, metavar=option.metavar or "STRING"
+        )
+
+
+def whole(text: str) -> int:
+    """A whole number on the command line; what is none is an error of usage (exit status 2)."""
+    return integer_text(text)
+
+
+# argparse names the type in its message: "invalid int value: 'x'", as people know it.
+whole.__name__ = "int"

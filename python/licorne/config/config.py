@@ -1,0 +1,140 @@
+"""The settings in force: raw values with their origins, and gunicorn's `cfg` as hooks know it.
+
+The object is filled while it is loaded and only read afterwards; `set` is the one way in.
+"""
+
+# ruff: noqa: PLC0415, PTH - start-up time: argparse and the legacy face only when asked for
+
+from __future__ import annotations
+
+import os
+import sys
+
+from licorne.config import classes, convert
+from licorne.config.settings import OPTIONS, Settings
+from licorne.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Mapping
+
+    from licorne.config.convert import Address
+    from licorne.config.legacy import SettingsView
+    from licorne.config.option import Option
+
+DEFAULT = "default"
+
+
+class Config(Settings):
+    """Every setting by name (`cfg.workers`), with what gunicorn's `Config` offers beside."""
+
+    def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
+        self.values: dict[str, object] = {}
+        self.origins: dict[str, str] = {}
+        self.usage = usage
+        self.prog = prog or os.path.basename(sys.argv[0])
+        self.env_orig = dict(os.environ)
+        self._fill(os.environ)
+
+    def _fill(self, environ: Mapping[str, str]) -> None:
+        self.values = {name: option.initial() for name, option in OPTIONS.items()}
+        self.origins = dict.fromkeys(self.values, DEFAULT)
+        for name, option in OPTIONS.items():
+            # A blank variable says nothing: deployment templates often leave WEB_CONCURRENCY so.
+            if option.env and environ.get(option.env, "").strip():
+                value = option.env_form.format(environ[option.env])
+                self.set(name, value, origin=f"${option.env}")
+
+    def set(self, name: str, value: object, origin: str = "cfg.set()") -> None:
+        """Convert and keep a value; `origin` is named when it is refused, and shown to the user."""
+        option = OPTIONS.get(name)
+        if option is None:
+            raise AttributeError(f"No configuration setting for: {name}")
+        self.values[name] = converted(option, value, origin)
+        self.origins[name] = origin
+
+    def is_default(self, name: str) -> bool:
+        """Whether nobody has set this setting."""
+        return self.origins[name] == DEFAULT
+
+    def __getattr__(self, name: str) -> object:
+        # Reached only for names that are not declared here: settings registered by third parties.
+        try:
+            return self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(f"No configuration setting for: {name}") from None
+
+    def __str__(self) -> str:
+        from licorne.config.show import listing
+
+        return listing(self)
+
+    def parser(self) -> ArgumentParser:
+        """A command-line parser that knows every flag."""
+        from licorne.config.cli import parser
+
+        return parser(self.usage, self.prog)
+
+    def get_cmd_args_from_env(self) -> list[str]:
+        """The words of $GUNICORN_CMD_ARGS."""
+        from licorne.config.sources import environment_words
+
+        return environment_words("GUNICORN_CMD_ARGS")
+
+    @property
+    def settings(self) -> SettingsView:
+        """The settings as gunicorn's mapping of name to setting object."""
+        from licorne.config.legacy import SettingsView
+
+        return SettingsView(self)
+
+    @property
+    def worker_class_str(self) -> str:
+        """The kind of worker as the start-up line names it."""
+        uri = classes.worker_uri(self.values["worker_class"], self.threads)
+        return uri.__name__ if isinstance(uri, type) else str(uri)
+
+    @property
+    def address(self) -> list[Address]:
+        """The addresses of `bind`, parsed."""
+        return [convert.address(each) for each in self.bind]
+
+    @property
+    def uid(self) -> int:
+        """The user id of the workers."""
+        return self.user
+
+    @property
+    def gid(self) -> int:
+        """The group id of the workers."""
+        return self.group
+
+    @property
+    def is_ssl(self) -> bool:
+        """Whether the listeners speak TLS."""
+        return False
+
+    @property
+    def ssl_options(self) -> dict[str, object]:
+        """The settings of the SSL section."""
+        return {}
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables of `raw_env`."""
+        pairs = (entry.partition("=") for entry in self.raw_env)
+        return {name: value for name, _, value in pairs}
+
+
+def converted(option: Option, value: object, origin: str) -> object:
+    """The value in the declared type, or a ConfigError that says all there is to say."""
+    convert_value = option.convert or convert.BY_TYPE[option.type]
+    try:
+        result = convert_value(value)
+        if option.choices and result not in option.choices:
+            raise ValueError(f"give one of: {', '.join(option.choices)}")
+    except (TypeError, ValueError) as error:
+        where = f" (from {origin})"
+        raise ConfigError(f"Invalid value for {option.name}: {value!r}{where}: {error}") from error
+    return result

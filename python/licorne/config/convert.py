@@ -1,0 +1,246 @@
+"""From what a user wrote to a value of the declared type.
+
+Each function takes any object (text from a flag, a Python value from a file) and returns the value
+or raises ValueError or TypeError with the reason and the remedy; `load` adds the setting's name,
+the value and its origin. Nothing here knows a setting.
+"""
+
+# ruff: noqa: PLC0415, PTH - start-up time: neither pathlib nor anything that a plain start does not need
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    #: host and port, the path of a unix socket, or an inherited descriptor
+    Address = tuple[str, int] | str | int
+
+
+def boolean(value: object) -> bool:
+    """True or false, as a bool or as text."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise TypeError("give True or False")
+    word = value.strip().lower()
+    if word not in {"true", "false"}:
+        raise ValueError("give true or false")
+    return word == "true"
+
+
+def optional_boolean(value: object) -> bool | None:
+    """True, false, or None for "not said"."""
+    return None if value is None else boolean(value)
+
+
+def integer(value: object) -> int:
+    """A whole number, zero or more; text may be decimal, 0x or 0o."""
+    if isinstance(value, str):
+        number = integer_text(value)
+    elif isinstance(value, int):
+        number = int(value)
+    elif isinstance(value, float) and value.is_integer():
+        number = int(value)
+    else:
+        raise TypeError("give a whole number")
+    if number < 0:
+        raise ValueError("give a whole number, 0 or more")
+    return number
+
+
+def integer_text(text: str) -> int:
+    """The number in a text; `010` is ten, as int() reads it."""
+    try:
+        return int(text.strip(), 0)
+    except ValueError:
+        pass
+    try:
+        return int(text.strip())
+    except ValueError:
+        raise ValueError("give a whole number, such as 4") from None
+
+
+def seconds(value: object) -> float:
+    """A duration in seconds, zero or more, fractions allowed."""
+    if isinstance(value, str | int | float):
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError("give a number of seconds, such as 2.5") from None
+        if 0 <= number < float("inf"):
+            return number
+        raise ValueError("give a number of seconds, 0 or more")
+    raise TypeError("give a number of seconds")
+
+
+def text(value: object) -> str:
+    """A string without blanks around it."""
+    if not isinstance(value, str):
+        raise TypeError("give a string")
+    return value.strip()
+
+
+def optional_text(value: object) -> str | None:
+    """A string, or None."""
+    return None if value is None else text(value)
+
+
+def texts(value: object) -> list[str]:
+    """A list of strings; one string is a list of one."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list | tuple):
+        raise TypeError("give a string or a list of strings")
+    return [text(each) for each in value]
+
+
+def comma_texts(value: object) -> list[str]:
+    """A list of strings, or one string with commas."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return texts(value)
+
+
+def header_names(value: object) -> list[str]:
+    """Header names in upper case, as the environ has them."""
+    return [name.upper() for name in comma_texts(value)]
+
+
+def networks(value: object) -> list[str]:
+    """Addresses and networks of trusted peers, or `*` for all."""
+    import ipaddress
+
+    names = comma_texts(value)
+    for name in names:
+        if name != "*":
+            try:
+                ipaddress.ip_network(name)
+            except ValueError as error:
+                raise ValueError(f"{error}; give 10.0.0.1, 10.0.0.0/8 or *") from None
+    return names
+
+
+def mapping(value: object) -> dict[str, object]:
+    """A dict with string keys."""
+    if not isinstance(value, dict):
+        raise TypeError("give a dict")
+    return {text(key): each for key, each in value.items()}
+
+
+def scheme_headers(value: object) -> dict[str, str]:
+    """Header names in upper case with the value that means https."""
+    return {name.upper(): text(each) for name, each in mapping(value).items()}
+
+
+def mode(value: object) -> int:
+    """Permission bits; text is octal when it starts with 0."""
+    if isinstance(value, str):
+        word = value.strip()
+        if len(word) > 1 and word[0] == "0" and word[1:].isdigit():
+            word = "0o" + word[1:]
+        value = integer_text(word)
+    return integer(value)
+
+
+def user(value: object) -> int:
+    """A user id, or the id of a named user."""
+    if value is None:
+        return os.geteuid()
+    if isinstance(value, int):
+        return value
+    word = text(value)
+    if word.isdigit():
+        return int(word)
+    import pwd
+
+    try:
+        return pwd.getpwnam(word).pw_uid
+    except KeyError:
+        raise ValueError(f"no user of this system is called {word!r}") from None
+
+
+def group(value: object) -> int:
+    """A group id, or the id of a named group."""
+    if value is None:
+        return os.getegid()
+    if isinstance(value, int):
+        return value
+    word = text(value)
+    if word.isdigit():
+        return int(word)
+    import grp
+
+    try:
+        return grp.getgrnam(word).gr_gid
+    except KeyError:
+        raise ValueError(f"no group of this system is called {word!r}") from None
+
+
+def directory(value: object) -> str:
+    """A directory that exists, made absolute."""
+    path = os.path.abspath(os.path.expanduser(text(value)))
+    if not os.path.isdir(path):
+        raise ValueError("there is no such directory")
+    return path
+
+
+def optional_directory(value: object) -> str | None:
+    """A directory that exists, or None."""
+    return None if value is None else directory(value)
+
+
+def class_spec(value: object) -> str | type:
+    """A class, or the text that names it: an alias, a dotted path, `egg:DIST#NAME`."""
+    return value if isinstance(value, type) else text(value)
+
+
+def address(netloc: str, default_port: int = 8000) -> Address:
+    """Where to listen: `HOST`, `HOST:PORT`, `[V6]:PORT`, `unix:PATH`, `fd://N`."""
+    for prefix in ("unix://", "unix:"):
+        if netloc.startswith(prefix):
+            return netloc[len(prefix) :]
+    if netloc.startswith("fd://"):
+        number = netloc[len("fd://") :]
+        if not number.isdigit():
+            raise ValueError(f"{number!r} is not a valid file descriptor.")
+        return int(number)
+    return _host_port(netloc.removeprefix("tcp://"), default_port)
+
+
+def _host_port(netloc: str, default_port: int) -> tuple[str, int]:
+    if "[" in netloc and "]" in netloc:
+        host, _, rest = netloc.partition("]")
+        host, rest = host.lstrip("[").lower(), rest.lstrip(":")
+    elif netloc.count(":") > 1:
+        # An IPv6 address without brackets cannot be told from its port; gunicorn takes the last
+        # field as the port, which then is refused if it is not a number.
+        host, _, rest = netloc.partition(":")
+        rest = rest.partition(":")[0]
+    else:
+        host, _, rest = netloc.partition(":")
+        host = host.lower()
+    if not rest:
+        return host or "0.0.0.0", default_port
+    if not (rest.isascii() and rest.isdigit()):
+        raise ValueError(f"{rest!r} is not a valid port number.")
+    if int(rest) > 65535:
+        raise ValueError(f"{rest!r} is not a valid port number: the highest is 65535.")
+    return host or "0.0.0.0", int(rest)
+
+
+#: The conversion that an annotation stands for.
+BY_TYPE: dict[str, Callable[[object], object]] = {
+    "bool": boolean,
+    "bool | None": optional_boolean,
+    "int": integer,
+    "float": seconds,
+    "str": text,
+    "str | None": optional_text,
+    "list[str]": texts,
+    "dict[str, object]": mapping,
+}

@@ -1,0 +1,124 @@
+"""What is written where."""
+
+from __future__ import annotations
+
+import sys
+
+from licorne.config import convert
+from licorne.config.classes import logger_class
+from licorne.config.option import Section, derived, option
+
+ACCESS_FORMAT = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
+SYSLOG = "unix:///var/run/syslog" if sys.platform == "darwin" else "udp://localhost:514"
+
+
+class Logs(Section):
+    """Logging"""
+
+    accesslog: str | None = option(
+        "--access-logfile",
+        default=None,
+        metavar="FILE",
+        reload="logs",
+        doc="Write a line for each request to this file; `-` for standard output.",
+    )
+    disable_redirect_access_to_syslog: bool = option(
+        "--disable-redirect-access-to-syslog",
+        default=False,
+        reload="logs",
+        doc="Do not send access lines to syslog.",
+    )
+    access_log_format: str = option(
+        "--access-logformat",
+        default=ACCESS_FORMAT,
+        reload="logs",
+        doc="""The form of an access line.
+
+        %(h)s peer, %(l)s a dash, %(u)s user of basic authentication, %(t)s time, %(r)s request
+        line, %(s)s status, %(m)s method, %(U)s path, %(q)s query, %(H)s protocol, %(b)s bytes or a
+        dash, %(B)s bytes, %(f)s referer, %(a)s user agent, %(T)s seconds, %(M)s milliseconds,
+        %(D)s microseconds, %(L)s seconds with fraction, %(p)s process, %({name}i)s request header,
+        %({name}o)s response header, %({name}e)s environ value.
+        """,
+    )
+    errorlog: str = option(
+        "--error-logfile",
+        "--log-file",
+        default="-",
+        metavar="FILE",
+        reload="logs",
+        doc="Write the server's own messages to this file; `-` for standard error.",
+    )
+    loglevel: str = option(
+        "--log-level",
+        default="info",
+        metavar="LEVEL",
+        reload="logs",
+        doc="Least important message to write: debug, info, warning, error or critical.",
+    )
+    capture_output: bool = option(
+        "--capture-output",
+        default=False,
+        reload="restart",
+        doc="Send standard output and error of the application to the error log's file.",
+    )
+    logger_class: type = derived(
+        "--logger-class",
+        default="licorne.glogging.Logger",
+        view=logger_class,
+        convert=convert.class_spec,
+        doc="The class that writes the logs: a dotted path or a class.",
+    )
+    logconfig: str | None = option(
+        "--log-config",
+        default=None,
+        metavar="FILE",
+        reload="logs",
+        doc="Read the logging configuration from this file, in the form of logging.config.",
+    )
+    logconfig_dict: dict[str, object] = option(
+        default={},
+        reload="logs",
+        doc="The logging configuration as a dict, in the form of logging.config.dictConfig.",
+    )
+    logconfig_json: str | None = option(
+        "--log-config-json",
+        default=None,
+        metavar="FILE",
+        reload="logs",
+        doc="Read the logging configuration from this JSON file.",
+    )
+    syslog_addr: str = option(
+        "--log-syslog-to",
+        default=SYSLOG,
+        metavar="SYSLOG_ADDR",
+        reload="logs",
+        doc="Where syslog is: `unix://PATH#TYPE` (dgram or stream), `udp://HOST:PORT`, `tcp://…`.",
+    )
+    syslog: bool = option(
+        "--log-syslog",
+        default=False,
+        reload="logs",
+        doc="Send the logs to syslog.",
+    )
+    syslog_prefix: str | None = option(
+        "--log-syslog-prefix",
+        default=None,
+        metavar="SYSLOG_PREFIX",
+        reload="logs",
+        doc="Put this into the program's name in syslog lines.",
+    )
+    syslog_facility: str = option(
+        "--log-syslog-facility",
+        default="user",
+        metavar="SYSLOG_FACILITY",
+        reload="logs",
+        doc="The facility of syslog lines.",
+    )
+    enable_stdio_inheritance: bool = option(
+        "-R",
+        "--enable-stdio-inheritance",
+        default=False,
+        reload="restart",
+        doc="Keep standard output and error when running in the background.",
+    )

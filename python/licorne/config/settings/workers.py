@@ -1,0 +1,87 @@
+"""How many worker processes, of which kind, and how long each thing may take."""
+
+from __future__ import annotations
+
+from licorne.config import convert
+from licorne.config.classes import worker_class
+from licorne.config.option import Section, derived, option
+
+
+class Workers(Section):
+    """Worker processes"""
+
+    workers: int = option(
+        "-w",
+        "--workers",
+        default=1,
+        env="WEB_CONCURRENCY",
+        doc="""Number of worker processes.
+
+        The default is taken from WEB_CONCURRENCY, if that is set.
+        """,
+    )
+    worker_class: type = derived(
+        "-k", "--worker-class",
+        default="sync", view=worker_class, convert=convert.class_spec,
+        doc="""The kind of worker: an alias (sync, gthread), a dotted path, or a class.
+
+        `sync` with more than one thread is `gthread`.
+        """,
+    )  # fmt: skip
+    threads: int = option(
+        "--threads",
+        default=1,
+        doc="Threads in each worker that run the application (gthread).",
+    )
+    worker_connections: int = option(
+        "--worker-connections",
+        default=1000,
+        doc="Most clients that a worker has at a time.",
+    )
+    max_requests: int = option(
+        "--max-requests",
+        default=0,
+        doc="Replace a worker after this many requests; 0 for never.",
+    )
+    max_requests_jitter: int = option(
+        "--max-requests-jitter",
+        default=0,
+        doc="Add a random number up to this to max_requests, so that workers do not end together.",
+    )
+    timeout: int = option(
+        "-t",
+        "--timeout",
+        default=30,
+        doc="""Replace a worker that gives no sign of life for this many seconds; 0 for never.
+
+        A sync worker is silent while it runs a request, so there it bounds the request.
+        """,
+    )
+    graceful_timeout: int = option(
+        "--graceful-timeout",
+        default=30,
+        doc="Seconds that a worker told to stop has to finish its requests; then it is killed.",
+    )
+    keepalive: int = option(
+        "--keep-alive",
+        default=75,
+        doc="""Seconds to wait for the next request on a connection; 0 to close after each.
+
+        An idle connection costs no thread, so the default is that of common proxies.
+        """,
+    )
+    header_timeout: float = option(
+        "--header-timeout",
+        default=20.0,
+        doc="Seconds for a complete request head to arrive; 0 for no limit. Then 408.",
+    )
+    body_timeout: float = option(
+        "--body-timeout",
+        default=30.0,
+        doc="Seconds between two parts of a request body; 0 for no limit. Then 408.",
+    )
+    write_timeout: float = option(
+        "--write-timeout",
+        default=60.0,
+        doc="Seconds that a client may take nothing of its response; 0 for no limit.",
+    )

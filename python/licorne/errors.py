@@ -1,0 +1,27 @@
+"""The exceptions that a caller can do something about.
+
+Each message says what is wrong, with which value, from where, and what to do.
+"""
+
+
+class ConfigError(Exception):
+    """A setting cannot be used as it was given."""
+
+
+class AppImportError(Exception):
+    """The application named by the user cannot be found or is not an application."""
+
+
+class HaltServer(BaseException):
+    """The master must stop with a reason and an exit status.
+
+    Not an `Exception`: no user code that catches broadly may keep the server alive.
+    """
+
+    def __init__(self, reason: str, exit_status: int = 1) -> None:
+        super().__init__(reason, exit_status)
+        self.reason = reason
+        self.exit_status = exit_status
+
+    def __str__(self) -> str:
+        return f"<HaltServer {self.reason!r} {self.exit_status}>"
