@@ -1,0 +1,113 @@
+"""Makes what a run needs: a virtual environment with the peers, licorne, wrk, the C programs.
+
+Whatever cannot be had is said and left out; a missing peer never ends a run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from bench.servers import LICORNE, SERVERS
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parent
+VENV = HOME / ".venv"
+BUILD = HOME / "build"
+FRAMEWORKS = ("flask", "django")
+
+
+def say(text: str) -> None:
+    """Tell what is being done: these steps take minutes the first time."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def environment(licorne_python: Path | None) -> tuple[Path, dict[str, str]]:
+    """The environment's bin folder, and the servers that cannot take part with the reason."""
+    if not (VENV / "bin" / "python").exists():
+        say("bench: making bench/.venv")
+        venv.create(VENV, with_pip=True)
+    for framework in FRAMEWORKS:
+        if reason := _pip(framework):
+            say(f"bench: {framework} not installed: {reason}")
+    missing = {}
+    for server in SERVERS:
+        reasons = [reason for package in server.requires if (reason := _pip(package))]
+        if reasons:
+            missing[server.name] = f"not installed: {reasons[0]}"
+    if licorne_python is None and (reason := _pip_install_licorne()):
+        missing |= dict.fromkeys(_licorne_names(), f"not installed: {reason}")
+    for name, reason in missing.items():
+        say(f"bench: {name} {reason}")
+    return VENV / "bin", missing
+
+
+def system_packages() -> None:
+    """Install wrk and what bjoern compiles against, where this is Debian and we are root."""
+    wanted = []
+    if shutil.which("wrk") is None:
+        wanted.append("wrk")
+    if not Path("/usr/include/ev.h").exists():
+        wanted.append("libev-dev")
+    if not wanted:
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        say(f"bench: installing {' '.join(wanted)}")
+        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-qqy", *wanted]):
+            subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+    if shutil.which("wrk") is None:
+        raise SystemExit("bench: wrk is missing: install it (Debian: apt-get install wrk)")
+
+
+def compiled(name: str) -> Path:
+    """A C program of this folder, compiled when its source is newer."""
+    source, program = HOME / f"{name}.c", BUILD / name
+    BUILD.mkdir(exist_ok=True)
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        subprocess.run(["cc", "-O2", "-Wall", "-o", str(program), str(source)], check=True)
+    return program
+
+
+def versions(licorne_python: Path) -> dict[str, str]:
+    """Versions of all that is installed, for the record."""
+    found = {}
+    for python in {VENV / "bin" / "python", licorne_python}:
+        listed = subprocess.run(
+            [str(python), "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        pairs = (line.partition("==") for line in listed.stdout.splitlines())
+        found |= {name.lower(): version for name, _, version in pairs if version}
+    return found
+
+
+def _licorne_names() -> list[str]:
+    return [server.name for server in SERVERS if server.name.startswith(LICORNE)]
+
+
+def _pip_install_licorne() -> str:
+    say("bench: building licorne from the working tree")
+    return _run([str(VENV / "bin" / "pip"), "install", "--quiet", "--force-reinstall", str(ROOT)])
+
+
+def _pip(package: str) -> str:
+    """Install one package unless it is there; the reason when that fails, else empty."""
+    show = [str(VENV / "bin" / "pip"), "show", "--quiet", package.partition("<")[0]]
+    if subprocess.run(show, capture_output=True, check=False).returncode == 0:
+        return ""
+    say(f"bench: installing {package}")
+    return _run([str(VENV / "bin" / "pip"), "install", "--quiet", package])
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return ""
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else f"exit code {done.returncode}"

@@ -1,0 +1,125 @@
+"""Load from outside: wrk for throughput, `pace` for response times at a fixed rate.
+
+Both are bounded in time and talk to 127.0.0.1 only; both run on the core of this process.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPT = Path(__file__).with_name("wrk.lua")
+#: Seconds a load program may take beyond its own duration.
+PATIENCE = 15
+
+
+class LoadFailed(Exception):
+    """The load program did not end well, or the answers were not what they should be."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk sends."""
+
+    path: str = "/"
+    connections: int = 64
+    method: str = "GET"
+    body: int = 0
+    pipeline: int = 0
+    close: bool = False
+
+    def arguments(self) -> list[str]:
+        """The KEY=VALUE arguments that wrk.lua understands."""
+        found = [f"method={self.method}"]
+        if self.body:
+            found.append(f"body={self.body}")
+        if self.pipeline:
+            found.append(f"pipeline={self.pipeline}")
+        if self.close:
+            found.append("close=1")
+        return found
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What wrk saw."""
+
+    requests: int
+    seconds: float
+    p99_ms: float | None
+    #: Connections that failed, reads and writes that failed, answers that were no success.
+    errors: int
+    issued: int
+
+    @property
+    def rate(self) -> float:
+        """Answers per second."""
+        return self.requests / self.seconds
+
+
+@dataclass(frozen=True)
+class Paced:
+    """What the client of a fixed rate saw."""
+
+    planned: int
+    answered: int
+    errors: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+def wrk(port: int, load: Load, seconds: float) -> Answered:
+    """Send the load and count the answers."""
+    whole = max(1, round(seconds))
+    command = ["wrk", "-t1", f"-c{load.connections}", f"-d{whole}s", "-s", str(SCRIPT)]
+    command += [f"http://127.0.0.1:{port}{load.path}", "--", *load.arguments()]
+    for line in _output(command, whole).splitlines():
+        if line.startswith("RESULT "):
+            return _answered(json.loads(line.removeprefix("RESULT ")), load)
+    raise LoadFailed("wrk printed no result")
+
+
+def pace(program: Path, port: int, rate: int, seconds: float, connections: int) -> Paced:
+    """Ask for `/` at a fixed rate and time each answer from the moment it was due."""
+    command = [str(program), str(port), "/", str(rate), str(seconds), str(connections)]
+    seen = json.loads(_output(command, seconds))
+    missing = seen["planned"] - seen["answered"]
+    return Paced(
+        planned=seen["planned"],
+        answered=seen["answered"],
+        errors=max(missing, seen["lost"] + seen["refused"]) + seen["bad_status"],
+        p50_ms=seen["p50_ms"],
+        p99_ms=seen["p99_ms"],
+        max_ms=seen["max_ms"],
+    )
+
+
+def _answered(seen: dict[str, int], load: Load) -> Answered:
+    result = Answered(
+        requests=seen["requests"],
+        seconds=seen["duration_us"] / 1e6,
+        p99_ms=seen["p99_us"] / 1000 or None,  # wrk says 0 when it cannot say
+        errors=sum(seen[kind] for kind in ("connect", "read", "write", "status", "timeout")),
+        issued=seen["issued"],
+    )
+    open_at_the_end = load.connections * load.pipeline
+    if load.pipeline and not 0 <= result.issued - result.requests <= open_at_the_end:
+        raise LoadFailed(f"{result.issued} pipelined requests got {result.requests} answers")
+    if result.requests == 0:
+        raise LoadFailed("no answer at all")
+    return result
+
+
+def _output(command: list[str], seconds: float) -> str:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=seconds + PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LoadFailed(f"{command[0]} did not end in time") from error
+    if done.returncode != 0:
+        raise LoadFailed(f"{command[0]}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout

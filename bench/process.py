@@ -1,0 +1,183 @@
+"""Starts one server on one core, waits until it answers, and ends it by its own process group."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.servers import Server
+
+SERVER_CORE, LOAD_CORE = 0, 1
+READY_WITHIN = 20.0
+STOP_WITHIN = 5.0
+OPEN_FILES = 16384
+
+
+class NotServing(Exception):
+    """A server did not start, or does not answer."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where the programs of this run are."""
+
+    root: Path
+    bin: Path
+    licorne_python: Path
+    responder: Path
+    pace: Path
+    scratch: Path
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a scenario asks of a server beyond its own command."""
+
+    app: str = "bench.app:application"
+    access_log: bool = False
+    threads: int = 0
+    pipelining: bool = False
+
+
+class Running:
+    """A server process: its port, its pid, and the seconds from start to the first answer."""
+
+    def __init__(self, server: Server, variant: Variant, tools: Tools) -> None:
+        self.server = server
+        self.port = free_port()
+        self.log = tools.scratch / f"{server.name.replace(' ', '-')}-{self.port}.log"
+        command = _command(server, variant, tools, self.port, self.log)
+        environment = _environment(tools)
+        started = time.perf_counter()
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                cwd=tools.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_on_server_core,  # noqa: PLW1509 - this process has one thread
+            )
+        self.pid = self._process.pid
+        try:
+            self._wait_until_ready()
+        except NotServing:
+            self.stop()
+            raise
+        self.start_seconds = time.perf_counter() - started
+
+    def stop(self) -> None:
+        """End the server: politely, then for sure, and nothing but its own process group."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_WITHIN)
+                break
+        with suppress(ProcessLookupError):  # descendants that outlived their parent
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def last_words(self) -> str:
+        """The last line the server wrote, to be shown beside its failure."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.perf_counter() + READY_WITHIN
+        while time.perf_counter() < deadline:
+            if self._process.poll() is not None:
+                raise NotServing(f"ended at start: {self.last_words()}")
+            if ask(self.port, "/")[:12] == b"HTTP/1.1 200":
+                return
+            time.sleep(0.001)
+        raise NotServing(f"no answer within {READY_WITHIN:.0f} s: {self.last_words()}")
+
+
+def ask(port: int, path: str, timeout: float = 5.0) -> bytes:
+    """One request on a connection of its own; empty when there is no answer."""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+    answer = b""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout) as client:
+        client.sendall(request.encode("ascii"))
+        # Not every peer closes when asked to: stop at the end that Content-Length announces.
+        while not _is_whole(answer) and (more := client.recv(65536)):
+            answer += more
+    return answer
+
+
+def on_load_core() -> None:
+    """Keep this process, and what it starts, on the core of the load."""
+    os.sched_setaffinity(0, {LOAD_CORE} & _cores() or _cores())
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_whole(answer: bytes) -> bool:
+    head, found, body = answer.partition(b"\r\n\r\n")
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            return bool(found) and len(body) >= int(value)
+    return False
+
+
+def _command(
+    server: Server, variant: Variant, tools: Tools, port: int, log: Path
+) -> list[str]:
+    parts = list(server.command)
+    if variant.access_log:
+        parts += server.access_log or ()
+    else:
+        parts += server.quiet
+    if variant.threads:
+        parts += server.threads or ()
+    if variant.pipelining:
+        parts += server.pipelining
+    values = {
+        "bin": str(tools.bin),
+        "python": str(tools.bin / "python"),
+        "licorne": str(tools.licorne_python),
+        "responder": str(tools.responder),
+        "port": str(port),
+        "app": variant.app,
+        "threads": str(variant.threads),
+        "log": str(log.with_suffix(".access")),
+    }
+    return [part.format_map(values) for part in parts]
+
+
+def _environment(tools: Tools) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+    return kept | {
+        "PATH": f"{tools.bin}:/usr/local/bin:/usr/bin:/bin",
+        "PYTHONPATH": str(tools.root),
+        "VIRTUAL_ENV": str(tools.bin.parent),
+    }
+
+
+def _on_server_core() -> None:
+    os.sched_setaffinity(0, {SERVER_CORE} & _cores() or _cores())
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _cores() -> set[int]:
+    return set(range(os.cpu_count() or 1))

@@ -1,0 +1,220 @@
+"""What is measured: one row per scenario, and the few functions that measure.
+
+A scenario takes a running server and gives a `Measure`. Rounds, pinning, starting and stopping
+are the business of run.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench import usage
+from bench.crowd import Idle, SlowClients, SlowViews, settle
+from bench.load import Load, LoadFailed, pace, wrk
+from bench.process import Variant, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.process import Running, Tools
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The figures of one server in one round: name of the column → value."""
+
+    values: dict[str, float]
+    remark: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One thing to measure, and which servers take part."""
+
+    name: str
+    title: str
+    measure: Callable[[Scenario, Running, Tools, float], Measure]
+    load: Load = field(default_factory=Load)
+    variant: Variant = field(default_factory=Variant)
+    #: Only these servers; empty: all that are not started on request only.
+    only: tuple[str, ...] = ()
+    #: Whether the canned answers of the C responder are an answer here.
+    responder: bool = False
+    #: Columns in the order shown, the first decides the order of the rows.
+    columns: tuple[str, ...] = ()
+
+
+def throughput(scenario: Scenario, server: Running, _tools: Tools, seconds: float) -> Measure:
+    """Rate, p99, and processor time per request under wrk."""
+    load = scenario.load
+    _check(server, scenario)
+    wrk(server.port, load, 1)  # connections, caches and the interpreter's specialisation are warm
+    before = usage.times(server.pid)
+    seen = wrk(server.port, load, seconds)
+    spent = usage.times(server.pid) - before
+    values = {
+        "requests/s": seen.rate,
+        "user µs": spent.user * 1e6 / seen.requests,
+        "system µs": spent.system * 1e6 / seen.requests,
+        "cpu µs": (spent.user + spent.system) * 1e6 / seen.requests,
+        "PSS MB": usage.tree_pss(server.pid) / 1024,
+        "errors": float(seen.errors),
+    }
+    if seen.p99_ms is not None:
+        values["p99 ms"] = seen.p99_ms
+    return Measure(values)
+
+
+def slow_views(_scenario: Scenario, server: Running, tools: Tools, seconds: float) -> Measure:
+    """Times of fast requests while 5 % of the requests sleep 100 ms.
+
+    Three clients of the slow view give at most 30 such requests a second and never hold a fourth
+    thread; 570 fast ones a second are the other 95 %.
+    """
+    slow = SlowViews(server.port, 3)
+    with slow:
+        seen = pace(tools.pace, server.port, 570, seconds, 64)
+    values = {
+        "fast p99 ms": seen.p99_ms,
+        "fast p50 ms": seen.p50_ms,
+        "fast max ms": seen.max_ms,
+        "answered": seen.answered / seen.planned,
+        "slow/s": slow.answered / seconds,
+        "errors": float(seen.errors + slow.errors),
+    }
+    return Measure(values)
+
+
+def slow_clients(_scenario: Scenario, server: Running, tools: Tools, seconds: float) -> Measure:
+    """Times of a fast client beside 200 slow senders and 200 slow readers of 1 MB."""
+    idle_kb = usage.tree_pss(server.pid)
+    crowd = SlowClients(server.port, senders=200, readers=200)
+    with crowd:
+        crowd.connected.wait(60)
+        settle()
+        seen = pace(tools.pace, server.port, 500, seconds, 4)
+        busy_kb = usage.tree_pss(server.pid)
+    values = {
+        "fast p99 ms": seen.p99_ms,
+        "fast p50 ms": seen.p50_ms,
+        "answered": seen.answered / seen.planned,
+        "PSS MB": busy_kb / 1024,
+        "grown MB": (busy_kb - idle_kb) / 1024,
+        "dropped": float(crowd.lost),
+        "errors": float(seen.errors),
+    }
+    return Measure(values, "" if seen.answered else "the fast client is never served")
+
+
+def memory(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float) -> Measure:
+    """Memory of the idle worker and of an idle keep-alive connection; time to the first answer."""
+    worker = int(ask(server.port, "/pid").rpartition(b"\r\n\r\n")[2] or server.pid)
+    settle()
+    worker_kb, tree_kb = usage.pss(worker), usage.tree_pss(server.pid)
+    count = 1000
+    try:
+        idle = Idle(server.port, count)
+    except OSError as error:
+        raise LoadFailed(f"does not hold {count} connections: {error}") from error
+    settle(1.5)
+    grown_kb = usage.tree_pss(server.pid) - tree_kb
+    held = idle.still_open()
+    idle.close()
+    values = {
+        "worker PSS MB": worker_kb / 1024,
+        "all PSS MB": tree_kb / 1024,
+        "held": float(held),
+        "start ms": server.start_seconds * 1000,
+    }
+    if held == count:
+        values["KB/connection"] = grown_kb / count
+    return Measure(values, "" if held else "closes idle connections")
+
+
+def _check(server: Running, scenario: Scenario) -> None:
+    """Refuse to measure a server that does not answer the path with success."""
+    if scenario.load.method == "GET":
+        answer = ask(server.port, scenario.load.path)
+        if answer[9:12] != b"200":
+            raise LoadFailed(f"answers {answer[:40]!r}")
+
+
+RATE = ("requests/s", "p99 ms", "user µs", "system µs", "cpu µs", "PSS MB", "errors")
+THREADED = ("licorne threads", "gunicorn threads")
+FAST = ("fast p99 ms", "fast p50 ms", "fast max ms", "answered", "slow/s", "errors")
+
+
+def _wrk(name: str, title: str, load: Load, **more: bool) -> Scenario:
+    return Scenario(
+        name=name,
+        title=title,
+        measure=throughput,
+        load=load,
+        columns=RATE,
+        variant=Variant(
+            access_log=more.get("access_log", False), pipelining=more.get("pipelining", False)
+        ),
+        responder=more.get("responder", False),
+    )
+
+
+def _framework(name: str) -> Scenario:
+    return Scenario(
+        name=name,
+        title=f"{name.capitalize()}'s hello, 64 keep-alive connections",
+        measure=throughput,
+        columns=RATE,
+        variant=Variant(app=f"bench.app_{name}:application"),
+    )
+
+
+def _slow(threads: int) -> Scenario:
+    return Scenario(
+        name=f"slow-{threads}",
+        title=f"5 % of the requests sleep 100 ms, threads = {threads}: times of the fast ones",
+        measure=slow_views,
+        columns=FAST,
+        variant=Variant(threads=threads),
+        only=THREADED,
+    )
+
+
+SCENARIOS = (
+    _wrk("hello", "hello, 64 keep-alive connections", Load(), responder=True),
+    _wrk("hello-256", "hello, 256 keep-alive connections", Load(connections=256), responder=True),
+    _wrk(
+        "pipelining",
+        "hello, 16 requests per write, 64 connections",
+        Load(pipeline=16),
+        pipelining=True,
+        responder=True,
+    ),
+    _wrk("connect", "hello, one connection per request", Load(close=True)),
+    _wrk("echo", "POST of 10 KB, sent back", Load(path="/echo", method="POST", body=10240)),
+    _wrk(
+        "upload",
+        "upload of 10 MB, 8 connections",
+        Load(path="/upload", method="POST", body=10 * 1024 * 1024, connections=8),
+    ),
+    _wrk("big", "response of 1 MB, 16 connections", Load(path="/big", connections=16)),
+    _wrk("stream", "iterator of 1,000 x 1 KB, 16 connections", Load(path="/stream", connections=16)),
+    _wrk("file", "wsgi.file_wrapper of 10 MB, 16 connections", Load(path="/file", connections=16)),
+    _wrk("access-log", "hello with the access log on", Load(), access_log=True),
+    _framework("flask"),
+    _framework("django"),
+    _slow(1),
+    _slow(4),
+    Scenario(
+        name="slow-clients",
+        title="a fast client beside 200 slow senders and 200 slow readers of 1 MB",
+        measure=slow_clients,
+        columns=("fast p99 ms", "fast p50 ms", "answered", "PSS MB", "grown MB", "dropped", "errors"),
+    ),
+    Scenario(
+        name="memory",
+        title="memory of an idle worker, of 1,000 idle connections; start to first answer",
+        measure=memory,
+        columns=("worker PSS MB", "all PSS MB", "KB/connection", "held", "start ms"),
+    ),
+)

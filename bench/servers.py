@@ -1,0 +1,169 @@
+"""How each server is started: one row each, data only.
+
+Every row is the best fair setting with one worker: keep-alive on, access log off, no debugging,
+bodies of the upload scenario allowed. `{bin}`, `{python}`, `{port}`, `{app}`, `{threads}` and
+`{log}` are filled in at the start of a process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """One server, and what it can be asked to do."""
+
+    name: str
+    command: tuple[str, ...]
+    #: What pip installs for it; empty for what is not a Python distribution.
+    requires: tuple[str, ...] = ()
+    #: Arguments that turn an access log on; None: it has none.
+    access_log: tuple[str, ...] | None = None
+    #: Arguments that keep it off, where it is on by default.
+    quiet: tuple[str, ...] = ()
+    #: Arguments for N application threads; None: not a matter of this server.
+    threads: tuple[str, ...] | None = None
+    #: Arguments for the pipelining scenario only.
+    pipelining: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    #: Scenarios that make no sense for it, with the reason shown in the table.
+    skips: dict[str, str] = field(default_factory=dict)
+    #: Served only where a scenario names it.
+    on_request: bool = False
+
+    @property
+    def runs_python(self) -> bool:
+        """Whether it serves the application, and not an answer of its own."""
+        return self.name != RESPONDER
+
+
+RESPONDER = "C responder"
+LICORNE = "licorne"
+
+_GUNICORN = ("{bin}/gunicorn", "-w", "1", "-b", "127.0.0.1:{port}", "--keep-alive", "75")
+_GTHREAD = (*_GUNICORN, "-k", "gthread", "--worker-connections", "4096")
+_LICORNE = ("{licorne}", "-m", "licorne", "-w", "1", "-b", "127.0.0.1:{port}")
+_LICORNE_GTHREAD = (*_LICORNE, "-k", "gthread", "--worker-connections", "4096")
+_ONE_BY_ONE = "one connection at a time: it closes after each answer"
+
+SERVERS = (
+    Server(name=RESPONDER, command=("{responder}", "{port}")),
+    Server(
+        name=LICORNE,
+        command=(*_LICORNE, "-k", "sync", "{app}"),
+        access_log=("--access-logfile", "{log}"),
+    ),
+    Server(
+        name="licorne gthread",
+        command=(*_LICORNE_GTHREAD, "--threads", "8", "{app}"),
+        access_log=("--access-logfile", "{log}"),
+    ),
+    Server(
+        name="licorne threads",
+        command=(*_LICORNE_GTHREAD, "{app}"),
+        threads=("--threads", "{threads}"),
+        on_request=True,
+    ),
+    Server(
+        name="gunicorn sync",
+        requires=("gunicorn",),
+        command=(*_GUNICORN, "-k", "sync", "{app}"),
+        access_log=("--access-logfile", "{log}"),
+        skips={"pipelining": _ONE_BY_ONE},
+    ),
+    Server(
+        name="gunicorn gthread",
+        requires=("gunicorn",),
+        command=(*_GTHREAD, "--threads", "4", "{app}"),
+        access_log=("--access-logfile", "{log}"),
+    ),
+    Server(
+        name="gunicorn threads",
+        requires=("gunicorn",),
+        command=(*_GTHREAD, "{app}"),
+        threads=("--threads", "{threads}"),
+        on_request=True,
+    ),
+    Server(
+        name="granian",
+        requires=("granian",),
+        command=(
+            *("{bin}/granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--workers", "1"),
+            *("--blocking-threads", "1", "--runtime-mode", "st", "--log-level", "warning"),
+            *("--backpressure", "4096", "--backlog", "4096"),
+            *("--host", "127.0.0.1", "--port", "{port}", "{app}"),
+        ),
+        access_log=("--access-log", "--log-level", "info"),
+        pipelining=("--http1-pipeline-flush",),
+    ),
+    Server(
+        name="bjoern",
+        requires=("bjoern",),
+        command=("{python}", "-m", "bench.runner", "bjoern", "{app}", "{port}"),
+    ),
+    Server(
+        name="fastwsgi",
+        requires=("setuptools<81", "click", "fastwsgi"),
+        command=("{python}", "-m", "bench.runner", "fastwsgi", "{app}", "{port}"),
+    ),
+    Server(
+        name="fastpysgi",
+        requires=("fastpysgi",),
+        command=("{python}", "-m", "bench.runner", "fastpysgi", "{app}", "{port}"),
+    ),
+    Server(
+        name="m0serve",
+        requires=("m0serve",),
+        command=(
+            *("{bin}/m0serve", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1"),
+            *("--blocking-threads", "0", "--protocol", "wsgi", "--max-keepalive-requests", "0"),
+            *("--max-body", "64m", "{app}"),
+        ),
+        access_log=("--access-log",),
+    ),
+    Server(
+        name="peregrine",
+        requires=("peregrine-server",),
+        command=(
+            *("{bin}/peregrine", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1"),
+            *("--protocol", "wsgi", "--keep-alive", "75000", "--max-body", "67108864", "{app}"),
+        ),
+        access_log=("--access-log",),
+    ),
+    Server(
+        name="pyuwsgi",
+        requires=("pyuwsgi",),
+        # Its router in front can keep connections alive, yet is slower than its own socket
+        # without; keep-alive on its own socket serves one client and starves the others.
+        command=(
+            *("{bin}/pyuwsgi", "--http-socket", "127.0.0.1:{port}", "--processes", "1"),
+            *("--add-header", "Connection: close", "--module", "{app}", "--need-app"),
+            *("--die-on-term", "--listen", "1024"),
+        ),
+        access_log=("--logto", "{log}"),
+        quiet=("--disable-logging",),
+        skips={"pipelining": _ONE_BY_ONE},
+    ),
+    Server(
+        name="uvicorn",
+        requires=("uvicorn", "httptools", "uvloop"),
+        command=(
+            *("{bin}/uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--loop", "uvloop"),
+            *("--http", "httptools", "--log-level", "warning", "--lifespan", "off"),
+            *("--timeout-keep-alive", "75", "--interface", "wsgi", "{app}"),
+        ),
+        access_log=("--log-level", "info"),
+        quiet=("--no-access-log",),
+    ),
+    Server(
+        name="waitress",
+        requires=("waitress",),
+        command=("{python}", "-m", "bench.runner", "waitress", "{app}", "{port}"),
+    ),
+    Server(
+        name="cheroot",
+        requires=("cheroot",),
+        command=("{python}", "-m", "bench.runner", "cheroot", "{app}", "{port}"),
+    ),
+)
