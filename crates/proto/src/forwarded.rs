@@ -1,5 +1,8 @@
 //! What a proxy in front may say: the request's scheme, and names that shadow others.
 
+use crate::head::Field;
+use crate::reject::Reject;
+
 /// `header_map`: what happens to a field whose name contains an underscore. CGI turns `-` into `_`,
 /// so `X_Forwarded_For` would arrive at the application under the name of `X-Forwarded-For`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,3 +42,47 @@ impl Default for Forwarding {
         }
     }
 }
+
+impl Forwarding {
+    /// Whether a field whose name contains an underscore is handed on.
+    #[cold]
+    pub(crate) fn admits(&self, name: &[u8], trusted: bool) -> Result<bool, Reject> {
+        let is_name =
+            |allowed: &String| allowed == "*" || allowed.as_bytes().eq_ignore_ascii_case(name);
+        if trusted && self.forwarder_headers.iter().any(is_name) {
+            return Ok(true);
+        }
+        match self.header_map {
+            HeaderMap::Dangerous => Ok(true),
+            HeaderMap::Drop => Ok(false),
+            HeaderMap::Refuse => Err(Reject::AmbiguousHeaderName),
+        }
+    }
+
+    /// What the scheme headers of a trusted peer say: https if the value is the listed one, http if
+    /// it is another, `None` if there is none. Headers that disagree are an attack or a mistake.
+    pub(crate) fn https<'a>(
+        &self,
+        fields: impl Iterator<Item = Field<'a>>,
+    ) -> Result<Option<bool>, Reject> {
+        let mut said = None;
+        for field in fields {
+            for (name, secure) in &self.secure_scheme_headers {
+                if name.len() != field.name.len()
+                    || !name.as_bytes().eq_ignore_ascii_case(field.name)
+                {
+                    continue;
+                }
+                let https = field.value == secure.as_bytes();
+                if said.is_some_and(|before| before != https) {
+                    return Err(Reject::ContradictoryScheme);
+                }
+                said = Some(https);
+            }
+        }
+        Ok(said)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,7 @@
 //! A request head: its bytes in one buffer, everything else as spans into it.
+//!
+//! Order and repetition of fields are kept. Filled by `h1::request`; whoever reads it needs no
+//! knowledge of the syntax any more.
 
 use crate::known::{Known, KnownMethod};
 
@@ -26,96 +29,123 @@ pub struct Field<'a> {
 /// A request head that owns its bytes. Reused for the next request, it keeps its buffers.
 #[derive(Clone, Debug, Default)]
 pub struct RequestHead {
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) line: RequestLine,
+    pub(crate) entries: Vec<Entry>,
+    /// Bits of the known names that occur.
+    pub(crate) seen: u128,
+    /// Bits of the known names that occur more than once.
+    pub(crate) repeated: u128,
+    pub(crate) meaning: Meaning,
 }
 
 impl RequestHead {
     /// The method; in upper case if `casefold_http_method` is set.
     pub fn method(&self) -> &[u8] {
-        &self.bytes
+        self.line.method.of(&self.bytes)
     }
 
     /// The method, if it is one of the usual ones.
     pub fn known_method(&self) -> Option<KnownMethod> {
-        None
+        self.line.known_method
     }
 
     /// The target exactly as it was sent.
     pub fn target(&self) -> &[u8] {
-        &self.bytes
+        self.line.target.of(&self.bytes)
     }
 
     /// The path, still percent-encoded: empty in authority form, `*` in asterisk form.
     pub fn path(&self) -> &[u8] {
-        &self.bytes
+        match self.line.parts.path {
+            Path::Sent(span) => span.of(&self.bytes),
+            Path::Implied(path) => path.as_bytes(),
+        }
     }
 
     /// What follows the `?`, without a fragment; empty if there is nothing.
     pub fn query(&self) -> &[u8] {
-        &self.bytes
+        self.line.parts.query.of(&self.bytes)
     }
 
     /// The authority of a target in absolute or authority form: it replaces Host
     /// (RFC 9112, section 3.2.2).
     pub fn authority(&self) -> Option<&[u8]> {
-        None
+        self.line.parts.authority.map(|span| span.of(&self.bytes))
     }
 
     /// The version whose rules the request follows.
     pub fn version(&self) -> Version {
-        Version::Http11
+        self.line.version
     }
 
     /// The version as it was sent, `HTTP/1.1`: for `SERVER_PROTOCOL`, never for a response.
     pub fn protocol(&self) -> &[u8] {
-        &self.bytes
+        self.line.protocol.of(&self.bytes)
     }
 
     /// The header lines in the order in which they came, without those that `header_map` drops.
-    pub fn fields(&self) -> impl Iterator<Item = Field<'_>> + '_ {
-        core::iter::empty::<Field>()
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = Field<'_>> + '_ {
+        self.entries.iter().map(|entry| Field {
+            name: entry.name.of(&self.bytes),
+            value: entry.value.of(&self.bytes),
+            known: entry.known,
+        })
     }
 
     /// The value of the first line of this name.
     pub fn get(&self, known: Known) -> Option<&[u8]> {
-        self.fields()
-            .find(|field| field.known == Some(known))
-            .map(|field| field.value)
+        if self.seen & known.bit() == 0 {
+            return None;
+        }
+        let entry = self
+            .entries
+            .iter()
+            .find(|entry| entry.known == Some(known))?;
+        Some(entry.value.of(&self.bytes))
+    }
+
+    /// Whether this name has more than one line.
+    pub fn repeats(&self, known: Known) -> bool {
+        self.repeated & known.bit() != 0
     }
 
     /// The length that the request announces.
     pub fn content_length(&self) -> Option<u64> {
-        None
+        match self.meaning.body {
+            Announced::Length(length) => Some(length),
+            Announced::Nothing | Announced::Chunked => None,
+        }
     }
 
     /// Whether the body comes in chunks.
     pub fn chunked(&self) -> bool {
-        false
+        self.meaning.body == Announced::Chunked
     }
 
     /// Whether a body follows that is not empty by announcement.
     pub fn has_body(&self) -> bool {
-        false
+        !matches!(self.meaning.body, Announced::Nothing | Announced::Length(0))
     }
 
     /// Whether the request allows another one after it on the same connection.
     pub fn keep_alive(&self) -> bool {
-        false
+        self.meaning.keep_alive
     }
 
     /// Whether the peer holds its body back until it gets `100 Continue`.
     pub fn expect_continue(&self) -> bool {
-        false
+        self.meaning.expect_continue
     }
 
     /// Whether the peer wants to leave HTTP: Upgrade with `Connection: upgrade`, or CONNECT.
     pub fn upgrade(&self) -> bool {
-        false
+        self.meaning.upgrade
     }
 
     /// What trusted scheme headers say; `None` if they are silent.
     pub fn https(&self) -> Option<bool> {
-        None
+        self.meaning.https
     }
 
     /// Bytes that the head took up, from the method to the empty line.
@@ -126,5 +156,125 @@ impl RequestHead {
     /// Forgets the request, keeps the buffers.
     pub fn clear(&mut self) {
         self.bytes.clear();
+        self.entries.clear();
+        self.line = RequestLine::default();
+        self.meaning = Meaning::default();
+        self.seen = 0;
+        self.repeated = 0;
     }
+
+    /// Adds a header line.
+    #[inline]
+    pub(crate) fn push(&mut self, entry: Entry) {
+        if let Some(known) = entry.known {
+            self.repeated |= self.seen & known.bit();
+            self.seen |= known.bit();
+        }
+        self.entries.push(entry);
+    }
+}
+
+/// A piece of the head's bytes. Heads are far smaller than 4 GiB: `lines` sees to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "no head reaches 4 GiB")]
+    pub(crate) const fn new(start: usize, end: usize) -> Self {
+        Self {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn of_mut(self, bytes: &mut [u8]) -> &mut [u8] {
+        bytes
+            .get_mut(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+
+    /// From the start of this one to the end of the other; an empty span counts for nothing.
+    pub(crate) const fn to(self, other: Self) -> Self {
+        match (self.start == self.end, other.start == other.end) {
+            (true, _) => other,
+            (_, true) => self,
+            _ => Self {
+                start: self.start,
+                end: other.end,
+            },
+        }
+    }
+}
+
+/// Where a header line's parts are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: Span,
+    pub(crate) value: Span,
+    pub(crate) known: Option<Known>,
+}
+
+/// Where the request line's parts are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RequestLine {
+    pub(crate) method: Span,
+    pub(crate) known_method: Option<KnownMethod>,
+    pub(crate) target: Span,
+    pub(crate) parts: Target,
+    pub(crate) protocol: Span,
+    pub(crate) version: Version,
+}
+
+/// The parts of a request target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) path: Path,
+    pub(crate) query: Span,
+    pub(crate) authority: Option<Span>,
+}
+
+/// A path that was sent, or one that stands for an absent one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    Sent(Span),
+    Implied(&'static str),
+}
+
+impl Default for Path {
+    fn default() -> Self {
+        Self::Implied("")
+    }
+}
+
+/// What the fields say about the message and its connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Meaning {
+    pub(crate) body: Announced,
+    pub(crate) keep_alive: bool,
+    pub(crate) expect_continue: bool,
+    pub(crate) upgrade: bool,
+    pub(crate) https: Option<bool>,
+}
+
+/// The body that a head announces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Announced {
+    /// Neither length nor chunks: there is no body.
+    #[default]
+    Nothing,
+    /// So many bytes.
+    Length(u64),
+    /// Chunks.
+    Chunked,
 }

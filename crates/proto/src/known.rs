@@ -55,6 +55,7 @@ known! {
     ContentDisposition "content-disposition",
     ContentEncoding "content-encoding",
     ContentLanguage "content-language",
+    ContentRange "content-range",
     Cookie "cookie",
     Date "date",
     Dnt "dnt",
@@ -238,7 +239,6 @@ static SLOTS: [Option<Known>; 256] = slots();
 
 #[expect(
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "evaluated by the compiler: a collision or an index out of range does not build"
 )]
 const fn slots() -> [Option<Known>; 256] {

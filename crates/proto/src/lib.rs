@@ -23,6 +23,7 @@ mod chars;
 mod event;
 mod forwarded;
 mod head;
+mod host;
 mod known;
 mod limits;
 mod reject;

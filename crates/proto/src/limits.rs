@@ -18,9 +18,11 @@ pub struct Policy {
 pub struct Limits {
     /// `limit_request_line`: bytes of the request line without its CRLF; 0 stands for the hard cap.
     pub request_line: usize,
-    /// `limit_request_fields`: header lines of one request, and again trailer lines.
+    /// `limit_request_fields`: header lines of one request, and again trailer lines; 0 stands for
+    /// the hard cap.
     pub fields: usize,
-    /// `limit_request_field_size`: bytes of one field, its name and every CRLF included.
+    /// `limit_request_field_size`: bytes of one field, its name and every CRLF included; 0 stands
+    /// for the default.
     pub field_size: usize,
     /// Bytes of one body; more is [`ContentTooLarge`](crate::Reject::ContentTooLarge).
     pub body: Option<u64>,
@@ -30,11 +32,42 @@ impl Limits {
     /// What a request line may measure when no limit is set: memory is finite all the same.
     pub const REQUEST_LINE_CAP: usize = 1 << 20;
 
+    /// More header lines than this are never accepted.
+    pub const FIELDS_CAP: usize = 32_768;
+
+    /// Bytes of one field, unless something else is said.
+    pub const FIELD_SIZE: usize = 8190;
+
+    /// Larger fields than this are never accepted.
+    pub const FIELD_SIZE_CAP: usize = 1 << 26;
+
+    /// Larger heads than this are never accepted: about what the largest number of fields of the
+    /// usual size comes to. It keeps positions in a head within 32 bits.
+    pub(crate) const HEAD_CAP: usize = 1 << 28;
+
     /// Bytes that a request line may take up, CRLF included.
     pub(crate) fn request_line_with_end(&self) -> usize {
         match self.request_line {
             0 => Self::REQUEST_LINE_CAP,
             limit => limit.min(Self::REQUEST_LINE_CAP) + 2,
+        }
+    }
+
+    /// Header lines that a request may have; gunicorn takes 0 and too many for its maximum.
+    #[inline]
+    pub(crate) fn fields_or_default(&self) -> usize {
+        match self.fields {
+            0 => Self::FIELDS_CAP,
+            limit => limit.min(Self::FIELDS_CAP),
+        }
+    }
+
+    /// Bytes that a field may have; gunicorn takes 0 for its default.
+    #[inline]
+    pub(crate) fn field_size_or_default(&self) -> usize {
+        match self.field_size {
+            0 => Self::FIELD_SIZE,
+            limit => limit.min(Self::FIELD_SIZE_CAP),
         }
     }
 }

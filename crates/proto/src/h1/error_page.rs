@@ -1,6 +1,40 @@
-//! The page that a refused peer sees, in gunicorn's shape.
+//! The page that a refused peer sees: gunicorn's, byte for byte, so that whoever looks for it finds
+//! it. No Date, no Server; the connection always closes.
+
+use super::encode::push_decimal;
 
 /// Appends a whole response: an HTML page with `reason` as title and `message` as text.
 pub fn error_page(out: &mut Vec<u8>, status: u16, reason: &str, message: &str) {
-    let _ = (out, status, reason, message);
+    let message = escape(message);
+    let page = format!(
+        "<html>\n  <head>\n    <title>{reason}</title>\n  </head>\n  <body>\n    \
+         <h1><p>{reason}</p></h1>\n    {message}\n  </body>\n</html>\n"
+    );
+    out.extend_from_slice(b"HTTP/1.1 ");
+    push_decimal(out, u64::from(status));
+    out.push(b' ');
+    out.extend_from_slice(reason.as_bytes());
+    out.extend_from_slice(b"\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: ");
+    push_decimal(out, page.len() as u64);
+    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(page.as_bytes());
 }
+
+/// Takes the meaning from what HTML would read as markup.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#x27;"),
+            _ => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,34 +1,86 @@
-//! One HTTP/1 connection, seen from the server (RFC 9112).
+//! One HTTP/1 connection, seen from the server (RFC 9112): joins the parts below.
+//!
+//! Receiving: `lines` walks over the head with `request_line`, `target` and `field`; `meaning`
+//! understands it with `framing`; `chunked` and `trailers` find the end of the body. Sending:
+//! `encode`, `server`, `error_page`. `state` says what may follow what.
 
+mod chunked;
 mod encode;
 mod error_page;
+mod field;
+mod framing;
+mod lines;
+mod meaning;
+mod misuse;
+mod request;
+mod request_line;
 mod server;
 mod state;
+mod target;
+mod trailers;
 
 pub use encode::{
-    BodyFraming, BodySize, CHUNK_END, CONTINUE, LAST_CHUNK, Misuse, RequestFacts, ResponseDraft,
-    ResponseFraming, chunk_start, interim,
+    BodySize, CHUNK_END, CONTINUE, LAST_CHUNK, RequestFacts, ResponseDraft, ResponseFraming,
+    chunk_start, interim,
 };
 pub use error_page::error_page;
+pub use framing::BodyFraming;
+pub use misuse::Misuse;
 pub use server::ServerFields;
 pub use state::{OutOfTurn, Sending, Sent};
 
+use core::ops::Range;
+
+use self::chunked::{Chunked, Found};
+use self::lines::{Lines, Progress};
+use self::state::{Got, Receiving};
+use self::trailers::{Trailed, Trailers};
+use crate::chars;
 use crate::event::{Event, Received};
-use crate::head::RequestHead;
+use crate::head::{Announced, RequestHead};
 use crate::limits::Policy;
 use crate::reject::Reject;
 
 /// The receiving half of a connection.
 #[derive(Debug)]
 pub struct Connection {
+    state: Receiving,
     trusted: bool,
+    /// The request in hand does not allow another one.
+    last: bool,
+    /// The empty line that may precede a request was seen.
+    led: bool,
+    refused: Option<Reject>,
+    lines: Lines,
+    body: Body,
 }
+
+/// What is still to come of a body.
+#[derive(Debug)]
+enum Body {
+    Length(u64),
+    Chunks(Chunked),
+    Trailers(Trailers),
+}
+
+const _: () = assert!(
+    size_of::<Connection>() <= 64,
+    "there is one for each idle connection"
+);
 
 impl Connection {
     /// A connection that has seen nothing yet; `trusted` says that the peer is in
     /// `forwarded_allow_ips`.
     pub fn new(trusted: bool) -> Self {
-        Self { trusted }
+        Self {
+            state: Receiving::Idle,
+            trusted,
+            last: false,
+            led: false,
+            refused: None,
+            lines: Lines::default(),
+            body: Body::Length(0),
+        }
     }
 
     /// Takes one step.
@@ -43,24 +95,195 @@ impl Connection {
         eof: bool,
         head: &mut RequestHead,
     ) -> Result<Received, Reject> {
-        let _ = (policy, input, eof, head, self.trusted);
-        Ok(Received {
-            consumed: 0,
-            event: Event::NeedMore,
-        })
+        let outcome = match self.state {
+            Receiving::Idle | Receiving::Head => self.receive_head(policy, input, head),
+            Receiving::Body => self.receive_body(policy, input),
+            Receiving::Done => return Ok(need_more(0)),
+            Receiving::Closed => {
+                return Ok(Received {
+                    consumed: 0,
+                    event: Event::Closed,
+                });
+            }
+            Receiving::Refused => Err(self.refused.unwrap_or(Reject::IncompleteHead)),
+        };
+        match outcome {
+            Ok(Received {
+                consumed,
+                event: Event::NeedMore,
+            }) if eof => self.end(consumed),
+            Ok(received) => Ok(received),
+            Err(reject) => Err(self.refuse(Got::Fault, reject)),
+        }
     }
 
     /// Makes ready for the next request, once [`Event::End`] was given. If the last one does not
-    /// allow another, the connection is closed instead.
-    pub fn next_request(&mut self) {}
+    /// allow another, or was not read to its end, the connection is closed instead.
+    pub fn next_request(&mut self) {
+        self.state = self.state.on(if self.last { Got::Last } else { Got::Next });
+        self.led = false;
+    }
 
-    /// Whether bytes of a body are still to come.
+    /// Whether bytes of a body, or its end, are still to come.
     pub fn in_body(&self) -> bool {
-        false
+        self.state == Receiving::Body
     }
 
     /// Whether nothing of the next request was seen yet.
     pub fn idle(&self) -> bool {
-        true
+        self.state == Receiving::Idle
+    }
+
+    fn receive_head(
+        &mut self,
+        policy: &Policy,
+        input: &[u8],
+        head: &mut RequestHead,
+    ) -> Result<Received, Reject> {
+        let mut consumed = 0;
+        let mut request = input;
+        if front(input, self.led)? == Front::EmptyLine {
+            self.led = true;
+            consumed = 2;
+            request = input.get(2..).unwrap_or_default();
+        }
+        match front(request, self.led)? {
+            Front::Nothing => return Ok(need_more(consumed)),
+            Front::HalfLine | Front::EmptyLine => {
+                self.state = self.state.on(Got::Bytes);
+                return Ok(need_more(consumed));
+            }
+            Front::Request => {}
+        }
+        match self.lines.read(policy, self.trusted, request, head)? {
+            Progress::Partial => {
+                self.state = self.state.on(Got::Bytes);
+                Ok(need_more(consumed))
+            }
+            Progress::Whole(len) => {
+                request::complete(
+                    head,
+                    request.get(..len).unwrap_or_default(),
+                    policy,
+                    self.trusted,
+                )?;
+                self.begin_body(head);
+                Ok(Received {
+                    consumed: consumed + len,
+                    event: Event::Head,
+                })
+            }
+        }
+    }
+
+    fn begin_body(&mut self, head: &RequestHead) {
+        self.state = self.state.on(Got::Head);
+        self.lines = Lines::default();
+        self.last = !head.keep_alive();
+        self.body = match head.meaning.body {
+            Announced::Nothing => Body::Length(0),
+            Announced::Length(length) => Body::Length(length),
+            Announced::Chunked => Body::Chunks(Chunked::new()),
+        };
+    }
+
+    fn receive_body(&mut self, policy: &Policy, input: &[u8]) -> Result<Received, Reject> {
+        let mut consumed = 0;
+        loop {
+            let rest = input.get(consumed..).unwrap_or_default();
+            match &mut self.body {
+                Body::Length(0) => return Ok(self.complete(consumed)),
+                Body::Length(_) if rest.is_empty() => return Ok(need_more(consumed)),
+                Body::Length(remaining) => {
+                    let len = usize::try_from(*remaining).map_or(rest.len(), |n| n.min(rest.len()));
+                    *remaining -= len as u64;
+                    return Ok(body(consumed..consumed + len));
+                }
+                Body::Chunks(chunked) => match chunked.decode(rest, policy.limits.body)? {
+                    Found::Nothing => return Ok(need_more(input.len())),
+                    Found::Data(range) => {
+                        return Ok(body(consumed + range.start..consumed + range.end));
+                    }
+                    Found::LastChunk(end) => {
+                        consumed += end;
+                        self.body = Body::Trailers(Trailers::default());
+                    }
+                },
+                Body::Trailers(trailers) => match trailers.read(policy, rest)? {
+                    Trailed::Partial(end) => return Ok(need_more(consumed + end)),
+                    Trailed::Done(end) => return Ok(self.complete(consumed + end)),
+                },
+            }
+        }
+    }
+
+    fn complete(&mut self, consumed: usize) -> Received {
+        self.state = self.state.on(Got::End);
+        Received {
+            consumed,
+            event: Event::End,
+        }
+    }
+
+    /// The peer has ended the connection while more was needed.
+    fn end(&mut self, consumed: usize) -> Result<Received, Reject> {
+        match self.state {
+            Receiving::Head => Err(self.refuse(Got::Eof, Reject::IncompleteHead)),
+            Receiving::Body => Err(self.refuse(Got::Eof, Reject::IncompleteBody)),
+            _ => {
+                self.state = self.state.on(Got::Eof);
+                Ok(Received {
+                    consumed,
+                    event: Event::Closed,
+                })
+            }
+        }
+    }
+
+    fn refuse(&mut self, got: Got, reject: Reject) -> Reject {
+        self.state = self.state.on(got);
+        self.refused = Some(reject);
+        reject
     }
 }
+
+/// What stands where a request should begin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Front {
+    Nothing,
+    Request,
+    EmptyLine,
+    HalfLine,
+}
+
+/// Looks at the front of a request. One empty line before it is ignored (RFC 9112, section 2.2);
+/// bytes that can never become HTTP, those of TLS for example, are refused at once.
+#[inline]
+fn front(input: &[u8], led: bool) -> Result<Front, Reject> {
+    match input {
+        [] => Ok(Front::Nothing),
+        [byte, ..] if chars::is_tchar(*byte) => Ok(Front::Request),
+        [b'\n', ..] => Err(Reject::BareLineFeed),
+        [b'\r', b'\n', ..] if !led => Ok(Front::EmptyLine),
+        [b'\r'] if !led => Ok(Front::HalfLine),
+        [b'\r', ..] if !led => Err(Reject::BareCarriageReturn),
+        _ => Err(Reject::InvalidRequestLine),
+    }
+}
+
+fn need_more(consumed: usize) -> Received {
+    Received {
+        consumed,
+        event: Event::NeedMore,
+    }
+}
+
+fn body(range: Range<usize>) -> Received {
+    Received {
+        consumed: range.end,
+        event: Event::Body(range),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,21 +1,148 @@
-//! The fields that are the server's own: Server and Date.
+//! The fields that are the server's own: Server, Date and Connection, as ready bytes.
+//!
+//! They change once a second, so a response copies one block instead of writing three lines.
 
-/// `Server` and `Date`, kept as bytes until the second changes.
+use super::encode::push_decimal;
+
+/// `Server`, `Date` and `Connection`, rendered whenever the second changes.
 #[derive(Clone, Debug)]
 pub struct ServerFields {
     server: String,
+    second: u64,
+    keep_alive: Vec<u8>,
+    close: Vec<u8>,
+    switch: Vec<u8>,
+    offer: Vec<u8>,
+}
+
+/// What the Connection field of a response says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Persistence {
+    KeepAlive,
+    Close,
+    /// 101: from here on another protocol is spoken.
+    Switch,
+    /// Another protocol is asked for, in a last response (426 for example).
+    Offer,
 }
 
 impl ServerFields {
     /// The fields of a server that calls itself `server`; the date starts at 1970.
+    /// What could break a line is left out of the name.
     pub fn new(server: &str) -> Self {
-        Self {
-            server: server.to_owned(),
+        let mut fields = Self {
+            server: server
+                .chars()
+                .filter(|letter| matches!(letter, ' '..='~'))
+                .collect(),
+            second: 0,
+            keep_alive: Vec::new(),
+            close: Vec::new(),
+            switch: Vec::new(),
+            offer: Vec::new(),
+        };
+        fields.render();
+        fields
+    }
+
+    /// Sets the date (RFC 9110, section 5.6.7) from seconds since 1970. Cheap within one second.
+    pub fn set_date(&mut self, unix_seconds: u64) {
+        if self.second != unix_seconds {
+            self.second = unix_seconds;
+            self.render();
         }
     }
 
-    /// Sets the date (RFC 9110, section 5.6.7) from seconds since 1970.
-    pub fn set_date(&mut self, unix_seconds: u64) {
-        let _ = (unix_seconds, &self.server);
+    pub(super) fn block(&self, persistence: Persistence) -> &[u8] {
+        match persistence {
+            Persistence::KeepAlive => &self.keep_alive,
+            Persistence::Close => &self.close,
+            Persistence::Switch => &self.switch,
+            Persistence::Offer => &self.offer,
+        }
+    }
+
+    fn render(&mut self) {
+        let mut fields = Vec::with_capacity(96);
+        if !self.server.is_empty() {
+            fields.extend_from_slice(b"Server: ");
+            fields.extend_from_slice(self.server.as_bytes());
+            fields.extend_from_slice(b"\r\n");
+        }
+        fields.extend_from_slice(b"Date: ");
+        push_date(&mut fields, self.second);
+        fields.extend_from_slice(b"\r\nConnection: ");
+        let blocks = [
+            (&mut self.keep_alive, &b"keep-alive\r\n"[..]),
+            (&mut self.close, b"close\r\n"),
+            (&mut self.switch, b"upgrade\r\n"),
+            (&mut self.offer, b"upgrade, close\r\n"),
+        ];
+        for (block, connection) in blocks {
+            block.clear();
+            block.extend_from_slice(&fields);
+            block.extend_from_slice(connection);
+        }
     }
 }
+
+/// Appends an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn push_date(out: &mut Vec<u8>, unix_seconds: u64) {
+    let days = unix_seconds / 86_400;
+    let second = unix_seconds % 86_400;
+    let (year, month, day) = civil(days);
+    // The first of January 1970 was a Thursday.
+    out.extend_from_slice(nth(b"ThuFriSatSunMonTueWed", days % 7));
+    out.extend_from_slice(b", ");
+    push_two(out, day);
+    out.push(b' ');
+    out.extend_from_slice(nth(b"JanFebMarAprMayJunJulAugSepOctNovDec", month - 1));
+    out.push(b' ');
+    push_decimal(out, year);
+    out.push(b' ');
+    push_two(out, second / 3600);
+    out.push(b':');
+    push_two(out, second / 60 % 60);
+    out.push(b':');
+    push_two(out, second % 60);
+    out.extend_from_slice(b" GMT");
+}
+
+/// The three letters at position `n`.
+fn nth(names: &[u8], n: u64) -> &[u8] {
+    usize::try_from(n)
+        .ok()
+        .and_then(|n| names.chunks_exact(3).nth(n))
+        .unwrap_or_default()
+}
+
+fn push_two(out: &mut Vec<u8>, number: u64) {
+    if number < 10 {
+        out.push(b'0');
+    }
+    push_decimal(out, number);
+}
+
+/// Year, month and day of a day counted from 1970 (proleptic Gregorian calendar). Years are counted
+/// from March, so that the leap day is the last one.
+fn civil(days: u64) -> (u64, u64, u64) {
+    // Day 0 is the first of March of year 0: 719,468 days before 1970.
+    let days = days + 719_468;
+    let era = days / 146_097;
+    let day_of_era = days % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,67 @@
-//! The states of a connection as tables. An unlisted pair is a mistake of our own caller.
+//! The states of a connection as tables: receiving a request, sending its response.
+//!
+//! Receiving answers every pair, for a peer may send anything at any time. In sending, an unlisted
+//! pair is a mistake of our own caller.
+
+/// A request on its way in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Receiving {
+    /// Between requests; nothing of the next one was seen.
+    #[default]
+    Idle,
+    /// Inside a head.
+    Head,
+    /// Inside a body.
+    Body,
+    /// The request is complete; the next one waits for the response.
+    Done,
+    /// No further request may come.
+    Closed,
+    /// The peer was refused: nothing of what it sends is looked at any more.
+    Refused,
+}
+
+/// What was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Got {
+    /// First bytes of a head.
+    Bytes,
+    /// A complete head.
+    Head,
+    /// The end of the body.
+    End,
+    /// The end of the connection.
+    Eof,
+    /// Something that is refused.
+    Fault,
+    /// The response is done, and another request may follow.
+    Next,
+    /// The response is done, and it was the last one.
+    Last,
+}
+
+impl Receiving {
+    /// The state after `got`.
+    #[expect(clippy::match_same_arms, reason = "one row for one rule")]
+    pub(super) const fn on(self, got: Got) -> Self {
+        match (self, got) {
+            (Self::Refused, _) | (_, Got::Fault) => Self::Refused,
+            (Self::Closed, _) | (Self::Idle | Self::Done, Got::Eof) => Self::Closed,
+            // A head or a body that is cut short must never look like a complete one.
+            (Self::Head | Self::Body, Got::Eof) => Self::Refused,
+            (Self::Idle, Got::Bytes) => Self::Head,
+            (Self::Idle | Self::Head, Got::Head) => Self::Body,
+            (Self::Body, Got::End) => Self::Done,
+            (Self::Done, Got::Next) => Self::Idle,
+            // Answered before it was read to its end: where the next one starts is not known.
+            (Self::Head | Self::Body, Got::Next) | (_, Got::Last) => Self::Closed,
+            (Self::Idle, Got::Next | Got::End)
+            | (Self::Head, Got::Bytes | Got::End)
+            | (Self::Body, Got::Bytes | Got::Head)
+            | (Self::Done, Got::Bytes | Got::Head | Got::End) => self,
+        }
+    }
+}
 
 /// A response on its way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,3 +114,6 @@ impl Sending {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+use super::*;
+
+#[test]
+fn requests_every_row() {
+    use Coding::{Absent, Chunked, Compressed, CompressedChunked};
+    let codings = [
+        None,
+        Some(Absent),
+        Some(Compressed),
+        Some(Chunked),
+        Some(CompressedChunked),
+    ];
+    for version in [Version::Http10, Version::Http11] {
+        for coding in codings {
+            for length in [None, Some(0), Some(7)] {
+                let expected = match (coding, length) {
+                    (None, None) => Ok(Announced::Nothing),
+                    (None, Some(length)) => Ok(Announced::Length(length)),
+                    (Some(_), Some(_)) => Err(Reject::LengthAndTransferEncoding),
+                    (Some(_), None) if version == Version::Http10 => {
+                        Err(Reject::TransferEncodingOnHttp10)
+                    }
+                    (Some(Chunked | CompressedChunked), None) => Ok(Announced::Chunked),
+                    (Some(_), None) => Err(Reject::InvalidTransferEncoding),
+                };
+                assert_eq!(request(version, coding, length), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn codings_every_pair() {
+    use Coding::{Absent, Chunked, Compressed, CompressedChunked};
+    for state in [Absent, Compressed, Chunked, CompressedChunked] {
+        let over = matches!(state, Chunked | CompressedChunked);
+        let invalid = Err(Reject::InvalidTransferEncoding);
+        for name in [&b"gzip"[..], b"Deflate", b"COMPRESS"] {
+            assert_eq!(
+                state.then(name),
+                if over { invalid } else { Ok(Compressed) }
+            );
+        }
+        let chunked = if state == Absent {
+            Chunked
+        } else {
+            CompressedChunked
+        };
+        assert_eq!(
+            state.then(b"Chunked"),
+            if over { invalid } else { Ok(chunked) }
+        );
+        assert_eq!(state.then(b""), invalid);
+        for name in [
+            &b"identity"[..],
+            b"br",
+            b"chunked;a=b",
+            b"\"chunked\"",
+            b"x chunked",
+        ] {
+            assert_eq!(state.then(name), Err(Reject::UnsupportedTransferCoding));
+        }
+    }
+}
+
+#[test]
+fn responses_every_rule() {
+    let plain = ResponseFacts {
+        version: Version::Http11,
+        status: 200,
+        head_method: false,
+        connect: false,
+        length: Some(5),
+    };
+    assert_eq!(response(plain), BodyFraming::Length(5));
+    assert_eq!(
+        response(ResponseFacts {
+            length: None,
+            ..plain
+        }),
+        BodyFraming::Chunked
+    );
+    for status in [100, 101, 103, 199, 204, 304] {
+        assert_eq!(
+            response(ResponseFacts { status, ..plain }),
+            BodyFraming::None
+        );
+    }
+    for status in [200, 205, 206, 301, 305, 404, 500, 599, 999] {
+        assert_eq!(
+            response(ResponseFacts { status, ..plain }),
+            BodyFraming::Length(5)
+        );
+    }
+    assert_eq!(
+        response(ResponseFacts {
+            head_method: true,
+            ..plain
+        }),
+        BodyFraming::None
+    );
+    let connect = ResponseFacts {
+        connect: true,
+        ..plain
+    };
+    assert_eq!(response(connect), BodyFraming::UntilClose);
+    assert_eq!(
+        response(ResponseFacts {
+            status: 405,
+            ..connect
+        }),
+        BodyFraming::Length(5)
+    );
+    let old = ResponseFacts {
+        version: Version::Http10,
+        ..plain
+    };
+    assert_eq!(response(old), BodyFraming::Length(5));
+    assert_eq!(
+        response(ResponseFacts {
+            length: None,
+            ..old
+        }),
+        BodyFraming::UntilClose
+    );
+}

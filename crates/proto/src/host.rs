@@ -1,0 +1,58 @@
+//! The grammar of `uri-host [ ":" port ]` (RFC 9110, section 7.2; RFC 3986, section 3.2).
+
+use core::net::Ipv6Addr;
+use core::str;
+
+use crate::chars;
+
+/// Whether a Host value is one: empty (a target without authority), or a host with an optional port.
+pub(crate) fn is_host_value(value: &[u8]) -> bool {
+    value.is_empty() || split(value).is_some()
+}
+
+/// Whether this can be the authority of an http URI: the host must not be empty, and user
+/// information has no place in a request (RFC 9110, sections 4.2.1 and 4.2.4).
+pub(crate) fn is_authority(value: &[u8]) -> bool {
+    split(value).is_some()
+}
+
+/// Whether this is the `host:port` of CONNECT.
+pub(crate) fn is_authority_with_port(value: &[u8]) -> bool {
+    split(value).is_some_and(|port| !port.is_empty())
+}
+
+/// The port of a valid, non-empty host; empty if it has none.
+fn split(value: &[u8]) -> Option<&[u8]> {
+    let rest = match value {
+        [b'[', literal @ ..] => {
+            let end = literal.iter().position(|byte| *byte == b']')?;
+            let (address, rest) = literal.split_at_checked(end)?;
+            str::from_utf8(address).ok()?.parse::<Ipv6Addr>().ok()?;
+            rest.get(1..)?
+        }
+        _ => value.get(registered_name(value)?..)?,
+    };
+    match rest {
+        [] => Some(rest),
+        [b':', port @ ..] if is_port(port) => Some(port),
+        _ => None,
+    }
+}
+
+/// The length of the registered name (or IPv4 address) at the front; it must not be empty.
+fn registered_name(value: &[u8]) -> Option<usize> {
+    let is_end = |byte: &u8| !chars::is_reg_name(*byte);
+    let len = value.iter().position(is_end).unwrap_or(value.len());
+    let name = value.get(..len)?;
+    let escapes = name.split(|byte| *byte == b'%').skip(1);
+    let well_escaped = |after: &[u8]| matches!(after, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+    (len > 0 && escapes.into_iter().all(well_escaped)).then_some(len)
+}
+
+/// RFC 3986 has any number of digits; TCP has sixteen bits.
+fn is_port(port: &[u8]) -> bool {
+    port.is_empty() || (port.len() <= 5 && chars::decimal(port).is_some_and(|port| port <= 0xffff))
+}
+
+#[cfg(test)]
+mod tests;
