@@ -30,9 +30,7 @@ LOGGER_ALIASES = {"simple": "licorne.glogging.Logger"}
 
 def worker_class(holder: Section, spec: object) -> type:
     """The class of the workers, set up if it has `setup()`."""
-    cls = load_class(
-        worker_uri(spec, holder.values["threads"]), WORKER_ALIASES, "gunicorn.workers"
-    )
+    cls = load_class(worker_uri(spec, holder.values["threads"]), WORKER_ALIASES, "gunicorn.workers")
     _call(cls, "setup")
     return cls
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Read from the working directory when no file is named; the first that is there.
 DEFAULT_FILES = ("licorne.conf.py", "gunicorn.conf.py")
+#: Variables of the environment that hold flags, in the order of application.
+WORD_VARIABLES = ("GUNICORN_CMD_ARGS", "LICORNE_CMD_ARGS")
 #: gunicorn's name for the module that a configuration file becomes.
 MODULE_NAME = "__config__"
 

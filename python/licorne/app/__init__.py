@@ -1,0 +1,1 @@
+"""Applications: what a command serves, and how it is configured."""

@@ -1,0 +1,202 @@
+"""`BaseApplication` and `Application`: from settings to a running arbiter.
+
+`BaseApplication` is what other programs embed: it never reads the command line. `Application` is
+a command: configuration file, environment and command line.
+"""
+
+# ruff: noqa: PLC0415, PTH - start-up time: what a plain start does not need is imported on demand
+
+from __future__ import annotations
+
+import os
+import sys
+
+from licorne.config import Config, load, sources
+from licorne.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Mapping
+
+    from licorne.glogging import Logger
+
+
+class BaseApplication:
+    """A configured application; subclasses write `load`, and `load_config` or `init`."""
+
+    def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
+        self.usage = usage
+        self.cfg: Config
+        self.callable: Callable[..., object] | None = None
+        self.prog = prog
+        self.logger: Logger | None = None
+        self.do_load_config()
+
+    def do_load_config(self) -> None:
+        """Load the settings; what is wrong with them ends the process with status 1."""
+        try:
+            self.load_default_config()
+            self.load_config()
+            load.check(self.cfg)
+        except sources.ConfigFileError as error:
+            _print_config_file_error(error)
+            sys.exit(1)
+        except Exception as error:
+            # Config files and frameworks run user code: anything may come out of it.
+            print(f"\nError: {error}", file=sys.stderr)
+            sys.stderr.flush()
+            sys.exit(1)
+
+    def load_default_config(self) -> None:
+        """Start from the defaults."""
+        self.cfg = Config(self.usage, prog=self.prog)
+
+    def init(
+        self, parser: ArgumentParser, opts: Namespace, args: list[str]
+    ) -> Mapping[str, object] | None:
+        """Framework settings, from a parsed command line. To be written by subclasses."""
+        raise NotImplementedError
+
+    def load(self) -> Callable[..., object]:
+        """The application to serve. To be written by subclasses."""
+        raise NotImplementedError
+
+    def load_config(self) -> None:
+        """Set the settings. To be written by subclasses."""
+        raise NotImplementedError
+
+    def reload(self) -> None:
+        """Load the settings anew (HUP). When they cannot be used, the present ones stay."""
+        present = self.cfg
+        try:
+            self.load_default_config()
+            self.load_config()
+            load.check(self.cfg)
+        except BaseException:
+            self.cfg = present
+            raise
+
+    def wsgi(self) -> Callable[..., object]:
+        """The application, loaded once."""
+        if self.callable is None:
+            self.callable = self.load()
+        return self.callable
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        from licorne.arbiter import Arbiter
+
+        try:
+            Arbiter(self).run()
+        except (RuntimeError, ConfigError) as error:
+            print(f"\nError: {error}\n", file=sys.stderr)
+            sys.stderr.flush()
+            sys.exit(1)
+
+
+def _print_config_file_error(error: sources.ConfigFileError) -> None:
+    import traceback
+
+    print(error, file=sys.stderr)
+    traceback.print_exception(error.__cause__)
+    sys.stderr.flush()
+
+
+class Application(BaseApplication):
+    """An application run by a command."""
+
+    def chdir(self) -> None:
+        """Go to the configured directory and look for modules there first."""
+        os.chdir(self.cfg.chdir)
+        if self.cfg.chdir not in sys.path:
+            sys.path.insert(0, self.cfg.chdir)
+
+    def get_config_from_filename(self, filename: str) -> dict[str, object]:
+        """The settings in a configuration file."""
+        return dict(sources.from_file(filename).values)
+
+    def get_config_from_module_name(self, module_name: str) -> dict[str, object]:
+        """The settings in a module."""
+        return dict(sources.from_file(f"python:{module_name}").values)
+
+    def load_config_from_module_name_or_filename(self, location: str) -> dict[str, object]:
+        """Apply a configuration file (`PATH`, `file:PATH`) or module (`python:MODULE`)."""
+        source = sources.from_file(location)
+        load.apply(self.cfg, source)
+        return dict(source.values)
+
+    def load_config_from_file(self, filename: str) -> dict[str, object]:
+        """Apply a configuration file or module."""
+        return self.load_config_from_module_name_or_filename(filename)
+
+    def load_config(self) -> None:
+        """Fold all sources: framework, file, environment, command line (`config.sources`)."""
+        words = sys.argv[1:]
+        env_words = {name: sources.environment_words(name) for name in sources.WORD_VARIABLES}
+        parser = self._parser([*words, *(word for each in env_words.values() for word in each)])
+        given = parser.parse_args(words)
+        framework = self.init(parser, given, given.args)
+        parsed_env = {name: parser.parse_args(each) for name, each in env_words.items() if each}
+        layers = [
+            *(sources.from_flags(name, each) for name, each in parsed_env.items()),
+            sources.from_flags("command line", given),
+        ]
+        # Where the process stands decides which file is found: chdir of any layer, and again when
+        # the file has been read.
+        for layer in layers:
+            if "chdir" in layer.values:
+                self.cfg.set("chdir", layer.values["chdir"], layer.origin)
+        self.chdir()
+        if framework:
+            load.apply(self.cfg, sources.Source("the application", framework))
+        named = [layer.values["config"] for layer in layers if "config" in layer.values]
+        location = str(named[-1]) if named else sources.default_file()
+        if location is not None:
+            self.load_config_from_file(location)
+        for layer in layers:
+            load.apply(self.cfg, layer)
+        self.chdir()
+
+    def _parser(self, words: list[str]) -> ArgumentParser:
+        from licorne.config.cli import parser
+
+        return parser(self.usage, self.prog, words)
+
+    def run(self) -> None:
+        """Check and show the configuration if asked to; else become a server."""
+        if self.cfg.print_config:
+            print(self.cfg, end="")
+        if self.cfg.print_config or self.cfg.check_config:
+            self._check_and_exit()
+        if self.cfg.daemon:
+            from licorne import util
+
+            util.daemonize(self.cfg.enable_stdio_inheritance)
+        if self.cfg.pythonpath:
+            for path in map(os.path.abspath, self.cfg.pythonpath.split(",")):
+                if path not in sys.path:
+                    sys.path.insert(0, path)
+        super().run()
+
+    def _check_and_exit(self) -> None:
+        """Everything that a start would need: worker class, logger class, the application."""
+        try:
+            cls = self.cfg.worker_class
+            check = getattr(cls, "check_config", None)
+            if check is not None:
+                check(self.cfg, self.cfg.logger_class(self.cfg))
+            _ = self.cfg.logger_class
+            self.load()
+        except ConfigError as error:
+            print(f"\nError: {error}", file=sys.stderr)
+            sys.exit(1)
+        except Exception:
+            # The user's application: whatever it raises, its traceback is the answer.
+            import traceback
+
+            print("\nError while loading the application:\n", file=sys.stderr)
+            traceback.print_exc()
+            sys.stderr.flush()
+            sys.exit(1)
+        sys.exit(0)

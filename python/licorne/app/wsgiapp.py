@@ -1,0 +1,65 @@
+"""The command `licorne [OPTIONS] [APP_MODULE]`; also runs as a script: `python wsgiapp.py app:app`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+if __name__ == "__main__" and __package__ in {None, ""}:
+    # As a script, Python puts this folder first on the path: the package is two levels above, and
+    # names such as `app` must mean the user's modules.
+    HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - start-up time
+    sys.path[:] = [path for path in sys.path if path != HERE]
+    sys.path.append(os.path.dirname(os.path.dirname(HERE)))  # noqa: PTH120
+
+from licorne import util
+from licorne.app.base import Application
+from licorne.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
+
+
+class WSGIApplication(Application):
+    """The application named on the command line or by the setting `wsgi_app`."""
+
+    app_uri: str | None = None
+
+    def init(self, parser: ArgumentParser, opts: Namespace, args: list[str]) -> None:
+        """Keep the application's name; the name of the processes follows it."""
+        del parser, opts
+        self.app_uri = None
+        if args:
+            self.app_uri = args[0]
+            self.cfg.set("default_proc_name", args[0], origin="command line")
+
+    def load_config(self) -> None:
+        """Fold all sources; then there must be an application."""
+        super().load_config()
+        if self.app_uri is None:
+            if self.cfg.wsgi_app is None:
+                raise ConfigError("No application module specified.")
+            self.app_uri = self.cfg.wsgi_app
+
+    def load_wsgiapp(self) -> Callable[..., object]:
+        """Import the application."""
+        return util.import_app(str(self.app_uri))
+
+    def load_pasteapp(self) -> Callable[..., object]:
+        """Paste configurations are not served by this version."""
+        raise ConfigError("The setting paste is not available yet in this version of licorne.")
+
+    def load(self) -> Callable[..., object]:
+        """The application to serve."""
+        return self.load_wsgiapp()
+
+
+def run(prog: str | None = None) -> None:
+    """The entry point of the command."""
+    WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]", prog=prog).run()
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,426 @@
+"""The master: collects events, asks the planner, performs its actions. Decides nothing itself.
+
+It has one thread and never touches a client's data. Signals wake it through a pipe; so do workers
+that become ready. Names and attributes are gunicorn's, because hooks use them.
+"""
+
+# ruff: noqa: PLC0415 - start-up time
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from collections import deque
+
+from licorne import SERVER_SOFTWARE, __version__, process, sock, systemd, util
+from licorne.errors import AppImportError, ConfigError, HaltServer
+from licorne.pidfile import Pidfile
+from licorne.supervisor import actions, events
+from licorne.supervisor.plan import plan, wake_after
+from licorne.supervisor.roster import Phase, Policy, begin
+from licorne.supervisor.tables import BOOT_ERRORS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from licorne._engine import Scoreboard
+    from licorne.app.base import BaseApplication
+    from licorne.config import Config
+    from licorne.config.convert import Address
+    from licorne.glogging import Logger
+    from licorne.sock import BaseSocket
+    from licorne.workers.base import Worker
+
+
+class Arbiter:
+    """Keeps the wanted number of workers running."""
+
+    #: Exit codes of workers that cannot work (gunicorn's names).
+    WORKER_BOOT_ERROR, APP_LOAD_ERROR = BOOT_ERRORS
+
+    SIGNALS = tuple(
+        getattr(signal, f"SIG{name}")
+        for name in "HUP QUIT INT TERM TTIN TTOU USR1 USR2 WINCH CHLD".split()
+    )
+
+    def __init__(self, app: BaseApplication) -> None:
+        os.environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
+        self.LISTENERS: list[BaseSocket] = []
+        self.WORKERS: dict[int, Worker] = {}
+        self.SIG_QUEUE: deque[int] = deque()
+        self.PIPE: tuple[int, int] | tuple[()] = ()
+        self.pid = os.getpid()
+        self.master_name = "Master"
+        self.pidfile: Pidfile | None = None
+        self.systemd = False
+        self.worker_age = 0
+        self._scoreboard: Scoreboard | None = None
+        self._free_slots: list[int] = []
+        self.app = app
+        self.cfg: Config = app.cfg
+        self.log: Logger = self.cfg.logger_class(self.cfg)
+        self.roster = begin(self._policy())
+        self.setup(app)
+        self.cfg.nworkers_changed(self, self.num_workers, None)
+        if self.cfg.preload_app:
+            self.app.wsgi()
+
+    def setup(self, app: BaseApplication) -> None:
+        """Take the settings of the application (at start and after each reload)."""
+        self.app = app
+        self.cfg = app.cfg
+        self.worker_class: type[Worker] = self.cfg.worker_class
+        self.address: list[Address] = self.cfg.address
+        self.timeout = self.cfg.timeout
+        self.proc_name = self.cfg.proc_name
+        self.log.debug("Current configuration:\n%s", self.cfg)
+        os.environ.update(self.cfg.env)
+
+    def _policy(self) -> Policy:
+        cfg = self.cfg
+        return Policy(
+            workers=cfg.workers,
+            timeout=cfg.timeout,
+            graceful_timeout=cfg.graceful_timeout,
+            daemon=cfg.daemon,
+        )
+
+    @property
+    def product(self) -> str:
+        """The name that the server was started by."""
+        return "gunicorn" if self.cfg.prog.startswith("gunicorn") else "licorne"
+
+    @property
+    def num_workers(self) -> int:
+        """The wanted number of workers."""
+        return self.roster.target
+
+    @num_workers.setter
+    def num_workers(self, value: int) -> None:
+        self._decide(events.Resized(value))
+
+    def run(self) -> None:
+        """Start, then serve until told to stop. Does not return: it exits with a status."""
+        try:
+            self.start()
+            util.set_process_title(f"{self.product}: master [{self.proc_name}]")
+            self.manage_workers()
+            while True:
+                self._turn()
+        except HaltServer as halt:
+            self.halt(halt.reason or None, halt.exit_status)
+        except (KeyboardInterrupt, StopIteration):
+            self.halt()
+        except (SystemExit, RuntimeError, ConfigError):
+            raise
+        except Exception:
+            # The rim of the loop: a bug, or a hook that raised. The workers must not be orphaned.
+            self.log.exception("Unhandled exception in main loop")
+            self.stop(graceful=False)
+            self._remove_pidfile()
+            sys.exit(-1)
+
+    def start(self) -> None:
+        """Become a server: pid file, signals, sockets, the first lines of the log."""
+        self.log.info("Starting %s %s", self.product, __version__)
+        self.pid = os.getpid()
+        if self.cfg.pidfile is not None:
+            self.pidfile = Pidfile(self.cfg.pidfile)
+            self.pidfile.create(self.pid)
+        self.cfg.on_starting(self)
+        self.init_signals()
+        self._listen()
+        told = ",".join(map(str, self.LISTENERS or self.cfg.bind))
+        self.log.info("Listening at: %s (%s)", told, self.pid)
+        self.log.info("Using worker: %s", self.cfg.worker_class_str)
+        systemd.sd_notify("READY=1\nSTATUS=licorne arbiter booted", self.log)
+        check = getattr(self.worker_class, "check_config", None)
+        if check is not None:
+            check(self.cfg, self.log)
+        self.cfg.when_ready(self)
+
+    def init_signals(self) -> None:
+        """Make signals wake the loop."""
+        for fd in self.PIPE:
+            os.close(fd)
+        self.PIPE = os.pipe()
+        for fd in self.PIPE:
+            util.set_non_blocking(fd)
+        signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
+        for each in self.SIGNALS:
+            signal.signal(each, self.signal)
+
+    def signal(self, sig: int, _frame: FrameType | None) -> None:
+        """Remember a signal for the loop."""
+        self.SIG_QUEUE.append(sig)
+
+    def _listen(self) -> None:
+        count = systemd.listen_fds()
+        first = systemd.SD_LISTEN_FDS_START
+        self.systemd = count > 0
+        # With reuse_port each worker binds for itself, and the master holds nothing.
+        if count or not self.cfg.reuse_port:
+            self.LISTENERS = sock.create_sockets(self.cfg, self.log, range(first, first + count))
+
+    def _turn(self) -> None:
+        """One round of the loop: wait, reap, obey, look after the workers."""
+        self._wait(wake_after(self.roster, time.monotonic()))
+        self.reap_workers()
+        while self.SIG_QUEUE:
+            name = process.signal_name(self.SIG_QUEUE.popleft()).removeprefix("SIG")
+            self._decide(events.Signalled(name))
+        self.manage_workers()
+
+    def _wait(self, seconds: float | None) -> None:
+        if self.SIG_QUEUE or not self.PIPE:
+            return
+        ready, _, _ = select.select([self.PIPE[0]], [], [], seconds)
+        if ready:
+            # What was written says nothing: signals are in the queue, readiness on the scoreboard.
+            os.read(self.PIPE[0], 65536)
+
+    def _decide(self, event: events.Event) -> None:
+        outcome = plan(self.roster, event, time.monotonic())
+        self.roster = outcome.roster
+        for action in outcome.actions:
+            self._perform(action)
+
+    def _perform(self, action: actions.Action) -> None:
+        match action:
+            case actions.Spawn(count):
+                self.spawn_workers(count)
+            case actions.Signal(pid, name):
+                if name == "ABRT" and pid in self.WORKERS:
+                    self.WORKERS[pid].aborted = True
+                self.kill_worker(pid, getattr(signal, f"SIG{name}"))
+            case actions.Log(level, message, args):
+                self.log.log(level, message, *args)
+            case actions.Bury():
+                self._bury(action)
+            case actions.NumberChanged(new, old):
+                self.cfg.nworkers_changed(self, new, old)
+            case actions.Reload():
+                self.reload()
+            case actions.Reopen():
+                self.log.reopen_files()
+            case actions.CloseListeners():
+                keep = self.systemd or self.cfg.reuse_port
+                sock.close_sockets(self.LISTENERS, unlink=not keep)
+                self.LISTENERS = []
+            case actions.Exit(status, reason):
+                raise HaltServer(reason, status)
+            case _:
+                raise TypeError(f"not an action of the planner: {action!r}")
+
+    def manage_workers(self) -> None:
+        """Look at the workers, and keep their number."""
+        self._decide(events.Tick(self._sightings()))
+
+    def _sightings(self) -> tuple[events.Sighting, ...]:
+        board = self._scoreboard
+        if board is None:
+            return ()
+        seen = ((pid, board.read(worker.slot)) for pid, worker in self.WORKERS.items())
+        return tuple(events.Sighting(pid, one.ready, one.beat_age) for pid, one in seen)
+
+    def spawn_workers(self, count: int | None = None) -> None:
+        """Fork workers: as many as the planner asks for, or as are missing."""
+        missing = self.num_workers - len(self.WORKERS)
+        for _ in range(missing if count is None else count):
+            try:
+                pid = self.spawn_worker()
+            except OSError as error:
+                self._decide(events.SpawnFailed(str(error)))
+            else:
+                self._decide(events.Spawned(pid))
+
+    def spawn_worker(self) -> int:
+        """Fork one worker. In the child this does not return."""
+        self.worker_age += 1
+        worker = self.worker_class(
+            self.worker_age,
+            self.pid,
+            self.LISTENERS,
+            self.app,
+            self.timeout / 2.0,
+            self.cfg,
+            self.log,
+        )
+        board = self._board()
+        if not self._free_slots:
+            raise OSError("the scoreboard has no free slot")
+        worker.scoreboard = board
+        worker.slot = self._free_slots.pop()
+        worker.bell = self.PIPE[1] if self.PIPE else -1
+        self.cfg.pre_fork(self, worker)
+        board.reset(worker.slot)
+        try:
+            pid = process.fork(self.SIGNALS)
+        except OSError:
+            self._free_slots.append(worker.slot)
+            raise
+        if pid:
+            worker.pid = pid
+            self.WORKERS[pid] = worker
+            return pid
+        board.claim(worker.slot)
+        self._be_worker(worker)
+        sys.exit(0)
+
+    def _board(self) -> Scoreboard:
+        if self._scoreboard is None:
+            # Before the first fork, so that all processes share it.
+            from licorne._engine import Scoreboard
+
+            slots = max(256, 4 * self.cfg.workers)
+            self._scoreboard = Scoreboard(slots, min(max(self.cfg.threads, 1), 64))
+            self._free_slots = list(range(slots))[::-1]
+        return self._scoreboard
+
+    def _be_worker(self, worker: Worker) -> None:
+        """The life of a worker, in its process; what ends it becomes the exit status."""
+        try:
+            worker.pid = os.getpid()
+            if self.PIPE:
+                os.close(self.PIPE[0])
+            util.set_process_title(f"{self.product}: worker [{self.proc_name}]")
+            self.log.info("Booting worker with pid: %s", worker.pid)
+            if self.cfg.reuse_port and not self.systemd:
+                worker.sockets = sock.create_sockets(self.cfg, self.log)
+            self.cfg.post_fork(self, worker)
+            worker.init_process()
+        except SystemExit:
+            raise
+        except AppImportError as error:
+            self.log.debug("Exception while loading the application", exc_info=True)
+            print(error, file=sys.stderr)
+            sys.stderr.flush()
+            sys.exit(self.APP_LOAD_ERROR)
+        except Exception:
+            # The rim of a worker: user code of any kind ran in it.
+            self.log.exception("Exception in worker process")
+            sys.exit(-1 if worker.booted else self.WORKER_BOOT_ERROR)
+        finally:
+            self.log.info("Worker exiting (pid: %s)", worker.pid)
+            try:
+                self.cfg.worker_exit(self, worker)
+            except Exception:
+                # A hook: its failure is told, the exit status stays what it was.
+                self.log.warning("Exception during worker exit", exc_info=True)
+
+    def kill_worker(self, pid: int, sig: int) -> None:
+        """Send a signal to a worker."""
+        try:
+            os.kill(pid, sig)
+        except ProcessLookupError:
+            self.log.debug("Worker (pid:%s) has ended before it could be signalled", pid)
+
+    def kill_workers(self, sig: int) -> None:
+        """Send a signal to every worker."""
+        for pid in list(self.WORKERS):
+            self.kill_worker(pid, sig)
+
+    def reap_workers(self) -> None:
+        """Take the exit status of every child that has ended."""
+        for end in process.ended():
+            self._decide(events.ChildExited(end.pid, end.code, end.signal))
+
+    def _bury(self, action: actions.Bury) -> None:
+        worker = self.WORKERS.pop(action.pid)
+        if action.crashed:
+            self._tell_lost_requests(worker)
+        self._free_slots.append(worker.slot)
+        worker.tmp.close()
+        if action.hooks:
+            self.cfg.child_exit(self, worker)
+
+    def _tell_lost_requests(self, worker: Worker) -> None:
+        for lost in self._board().read(worker.slot).in_flight:
+            self.log.error(
+                "Worker (pid:%s) lost a request: %s %s from %s, begun %.3f s before",
+                worker.pid,
+                lost.method,
+                lost.target,
+                lost.peer or "-",
+                lost.age,
+            )
+
+    def reload(self) -> None:
+        """Read the configuration again and begin a new generation of workers (HUP)."""
+        self.log.info("Hang up: %s", self.master_name)
+        for name in self.cfg.env:
+            if name in self.cfg.env_orig:
+                os.environ[name] = self.cfg.env_orig[name]
+            else:
+                os.environ.pop(name, None)
+        try:
+            self.app.reload()
+            self._adopt_listeners()
+            self.log.setup(self.app.cfg)
+        except (Exception, SystemExit) as error:
+            # A configuration that cannot be used must never end a server that serves.
+            self.app.cfg = self.cfg
+            os.environ.update(self.cfg.env)
+            self.log.error("Reload refused, the present configuration stays: %s", error)
+            return
+        self.log.reopen_files()
+        self.setup(self.app)
+        self.cfg.on_reload(self)
+        self._rewrite_pidfile()
+        util.set_process_title(f"{self.product}: master [{self.proc_name}]")
+        self._decide(events.Reconfigured(self._policy()))
+
+    def _adopt_listeners(self) -> None:
+        """Listen where the new configuration says; what stays is not touched."""
+        wanted = self.app.cfg.address
+        if wanted == self.address or self.systemd or self.app.cfg.reuse_port:
+            return
+        present = {each.cfg_addr: each for each in self.LISTENERS}
+        fresh = {
+            each: sock.listen(each, self.app.cfg, self.log)
+            for each in wanted
+            if each not in present
+        }
+        gone = [each for address, each in present.items() if address not in wanted]
+        self.LISTENERS = [fresh.get(each) or present[each] for each in wanted]
+        sock.close_sockets(gone)
+        self.log.info("Listening at: %s", ",".join(map(str, self.LISTENERS)))
+
+    def _rewrite_pidfile(self) -> None:
+        if self.cfg.pidfile is None or self.pidfile is None:
+            self._remove_pidfile()
+        if self.cfg.pidfile is not None:
+            self._remove_pidfile()
+            self.pidfile = Pidfile(self.cfg.pidfile)
+            self.pidfile.create(self.pid)
+
+    def _remove_pidfile(self) -> None:
+        if self.pidfile is not None:
+            self.pidfile.unlink()
+            self.pidfile = None
+
+    def stop(self, graceful: bool = True) -> None:
+        """Stop listening, and wait until the last worker is gone."""
+        if self.roster.phase is Phase.STOPPED:
+            return
+        try:
+            self._decide(events.StopAsked(graceful))
+            while True:
+                self._turn()
+        except HaltServer:
+            return
+
+    def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
+        """End the server: stop, say so, leave no file behind, exit."""
+        self.stop()
+        tell = self.log.info if exit_status == 0 else self.log.error
+        tell("Shutting down: %s", self.master_name)
+        if reason is not None:
+            tell("Reason: %s", reason)
+        self._remove_pidfile()
+        self.cfg.on_exit(self)
+        sys.exit(exit_status)

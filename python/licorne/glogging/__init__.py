@@ -1,0 +1,37 @@
+"""The logs: gunicorn's `Logger` with its names, over the standard library's loggers.
+
+`gunicorn.error`, `gunicorn.access` and `gunicorn.http` carry the messages; `licorne.error` and so
+on are the same logger objects. Rarely used names of gunicorn's module are loaded on demand.
+"""
+
+from __future__ import annotations
+
+from licorne.glogging.atoms import SafeAtoms
+from licorne.glogging.handlers import loggers
+from licorne.glogging.logger import Logger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from licorne.glogging.dictconfig import CONFIG_DEFAULTS as CONFIG_DEFAULTS
+    from licorne.glogging.syslog import SYSLOG_FACILITIES as SYSLOG_FACILITIES
+    from licorne.glogging.syslog import parse_syslog_address as parse_syslog_address
+
+__all__ = [
+    "CONFIG_DEFAULTS", "SYSLOG_FACILITIES", "Logger", "SafeAtoms", "loggers",
+    "parse_syslog_address",
+]  # fmt: skip
+
+_ON_DEMAND = {
+    "CONFIG_DEFAULTS": "licorne.glogging.dictconfig",
+    "SYSLOG_FACILITIES": "licorne.glogging.syslog",
+    "parse_syslog_address": "licorne.glogging.syslog",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a rarely used name when it is asked for."""
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - on demand
+
+    return getattr(import_module(_ON_DEMAND[name]), name)

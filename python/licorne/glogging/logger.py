@@ -1,0 +1,220 @@
+"""`Logger`: what the server, hooks and workers write messages and access lines with.
+
+The engine writes access lines itself while this very class is used and the access handler and its
+formatter are those installed here; whatever a user changes is asked, as gunicorn would.
+"""
+
+# ruff: noqa: PLC0415, PTH - start-up time
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+
+from licorne.glogging import atoms as access_atoms
+from licorne.glogging import handlers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+    from types import TracebackType
+    from typing import TextIO, TypedDict, Unpack
+
+    from licorne.config import Config
+    from licorne.glogging.atoms import RequestLike, ResponseLike
+
+    class LogOptions(TypedDict, total=False):
+        """The keyword arguments of the standard library's logging methods."""
+
+        exc_info: (
+            bool
+            | BaseException
+            | tuple[type[BaseException], BaseException, TracebackType | None]
+            | tuple[None, None, None]
+            | None
+        )
+        stack_info: bool
+        stacklevel: int
+        extra: Mapping[str, object] | None
+
+
+class Logger:
+    """The error log and the access log of one process."""
+
+    LOG_LEVELS = {  # noqa: RUF012 - gunicorn's name and form; not written to
+        "critical": logging.CRITICAL,
+        "error": logging.ERROR,
+        "warning": logging.WARNING,
+        "info": logging.INFO,
+        "debug": logging.DEBUG,
+    }
+    loglevel = logging.INFO
+
+    error_fmt = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
+    datefmt = "[%Y-%m-%d %H:%M:%S %z]"
+
+    access_fmt = "%(message)s"
+    syslog_fmt = "[%(process)d] %(message)s"
+
+    atoms_wrapper_class: type[access_atoms.SafeAtoms] = access_atoms.SafeAtoms
+
+    def __init__(self, cfg: Config) -> None:
+        self.error_log = handlers.named("error")
+        self.access_log = handlers.named("access")
+        self.error_log.propagate = False
+        self.access_log.propagate = False
+        self.error_handlers: list[logging.Handler] = []
+        self.access_handlers: list[logging.Handler] = []
+        self.logfile: TextIO | None = None
+        self.lock = threading.Lock()
+        #: The access handler and formatter installed by `setup`; None while there is none.
+        self.access_handler: logging.Handler | None = None
+        self.access_formatter: logging.Formatter | None = None
+        self.cfg = cfg
+        self.setup(cfg)
+
+    def setup(self, cfg: Config) -> None:
+        """Apply the settings: levels, files, syslog, and a logging configuration over them."""
+        self.cfg = cfg
+        self.loglevel = self.LOG_LEVELS.get(cfg.loglevel.lower(), logging.INFO)
+        self.error_log.setLevel(self.loglevel)
+        self.access_log.setLevel(logging.INFO)
+        if cfg.capture_output and cfg.errorlog != "-":
+            self._capture(cfg.errorlog)
+        formatter = logging.Formatter(self.error_fmt, self.datefmt)
+        self._set_handler(self.error_log, cfg.errorlog, formatter)
+        if cfg.accesslog is not None:
+            self.access_formatter = logging.Formatter(self.access_fmt)
+            self._set_handler(self.access_log, cfg.accesslog, self.access_formatter, sys.stdout)
+        else:
+            self._set_handler(self.access_log, None, formatter)
+        self.access_handler = self._get_gunicorn_handler(self.access_log)
+        if cfg.syslog:
+            self._set_syslog(cfg)
+        if cfg.logconfig_dict or cfg.logconfig_json or cfg.logconfig:
+            from licorne.glogging import dictconfig
+
+            dictconfig.configure(cfg)
+
+    def critical(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
+        """Log to the error log."""
+        self.error_log.critical(msg, *args, **_from_caller(kwargs))
+
+    def error(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
+        """Log to the error log."""
+        self.error_log.error(msg, *args, **_from_caller(kwargs))
+
+    def warning(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
+        """Log to the error log."""
+        self.error_log.warning(msg, *args, **_from_caller(kwargs))
+
+    def info(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
+        """Log to the error log."""
+        self.error_log.info(msg, *args, **_from_caller(kwargs))
+
+    def debug(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
+        """Log to the error log."""
+        self.error_log.debug(msg, *args, **_from_caller(kwargs))
+
+    def exception(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
+        """Log to the error log, with the exception being handled."""
+        self.error_log.exception(msg, *args, **_from_caller(kwargs))
+
+    def log(self, lvl: int | str, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
+        """Log to the error log at a level given by name or number."""
+        level = self.LOG_LEVELS.get(lvl.lower(), logging.INFO) if isinstance(lvl, str) else lvl
+        self.error_log.log(level, msg, *args, **_from_caller(kwargs))
+
+    @property
+    def access_log_enabled(self) -> bool:
+        """Whether anybody wants access lines."""
+        cfg = self.cfg
+        return bool(
+            cfg.accesslog
+            or cfg.logconfig
+            or cfg.logconfig_dict
+            or cfg.logconfig_json
+            or (cfg.syslog and not cfg.disable_redirect_access_to_syslog)
+        )
+
+    def access(
+        self,
+        resp: ResponseLike,
+        req: RequestLike,
+        environ: Mapping[str, object],
+        request_time: timedelta,
+    ) -> None:
+        """Write the access line of one request."""
+        if not self.access_log_enabled:
+            return
+        values = self.atoms_wrapper_class(self.atoms(resp, req, environ, request_time))
+        try:
+            self.access_log.info(self.cfg.access_log_format, values)
+        except Exception:
+            # A user's format or atoms may fail in any way; the request must not.
+            self.exception("Cannot write the access line")
+
+    def atoms(
+        self,
+        resp: ResponseLike,
+        req: RequestLike,
+        environ: Mapping[str, object],
+        request_time: timedelta,
+    ) -> dict[str, object]:
+        """The values that an access line may name."""
+        return access_atoms.atoms(resp, req, environ, request_time, self.now())
+
+    def now(self) -> str:
+        """The time as access lines have it."""
+        return time.strftime("[%d/%b/%Y:%H:%M:%S %z]")
+
+    def reopen_files(self) -> None:
+        """Open the log files anew, after they were moved away."""
+        if self.cfg.capture_output and self.cfg.errorlog != "-":
+            self._capture(self.cfg.errorlog)
+        for handler in handlers.of_files():
+            handlers.reopen(handler)
+
+    def close_on_exec(self) -> None:
+        """Let executed programs not inherit the log files."""
+        for handler in handlers.of_files():
+            if handler.stream is not None:
+                os.set_inheritable(handler.stream.fileno(), False)
+
+    def _capture(self, path: str) -> None:
+        """Send standard output and error to the error log's file."""
+        if self.logfile is not None:
+            self.logfile.close()
+        self.logfile = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - open for good
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(self.logfile.fileno(), stream.fileno())
+
+    def _get_gunicorn_handler(self, log: logging.Logger) -> logging.Handler | None:
+        return handlers.installed(log)
+
+    def _set_handler(
+        self,
+        log: logging.Logger,
+        output: str | None,
+        fmt: logging.Formatter,
+        stream: TextIO | None = None,
+    ) -> None:
+        handlers.install(log, output, fmt, stream, owner=(self.cfg.uid, self.cfg.gid))
+
+    def _set_syslog(self, cfg: Config) -> None:
+        from licorne.glogging import syslog
+
+        syslog.install(self.error_log, cfg, self.syslog_fmt, "error")
+        if not cfg.disable_redirect_access_to_syslog:
+            syslog.install(self.access_log, cfg, self.syslog_fmt, "access")
+
+
+def _from_caller(options: LogOptions) -> LogOptions:
+    """The record names the place that called our method, not the method (`%(filename)s`)."""
+    options["stacklevel"] = options.get("stacklevel", 1) + 1
+    return options

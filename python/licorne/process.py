@@ -1,0 +1,70 @@
+"""Processes: forking without a signal getting lost, and finding out who has ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import FrameType
+
+
+class Ended:
+    """A child that was reaped: with a code, or by a signal (named with SIG)."""
+
+    __slots__ = ("code", "pid", "signal")
+
+    def __init__(self, pid: int, status: int) -> None:
+        self.pid = pid
+        self.code = 0 if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status)
+        self.signal = signal_name(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else ""
+
+
+def signal_name(number: int) -> str:
+    """`SIGTERM` for 15; a real-time signal has a number only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def fork(handled: Iterable[signal.Signals]) -> int:
+    """Fork; in the child, none of the parent's signal handlers is left.
+
+    Signals wait while it happens: one that is meant for the child must not run a handler of the
+    master in it, nor be written to the master's wake-up pipe.
+    """
+    handled = set(handled)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
+    pid = -1
+    try:
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            for number in handled:
+                signal.signal(number, _ignored if number in _HARMLESS else signal.SIG_DFL)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
+
+
+#: What must not end or stop a worker that has not set its own handlers yet.
+_HARMLESS = {signal.SIGUSR1, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU}
+
+
+def _ignored(_sig: int, _frame: FrameType | None) -> None:
+    """A function and not SIG_IGN, which programs executed by the application would inherit."""
+
+
+def ended() -> Iterator[Ended]:
+    """Children that have ended, as long as there are any; never waits."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield Ended(pid, status)

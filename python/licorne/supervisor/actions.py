@@ -1,0 +1,64 @@
+"""What the planner can ask for. The arbiter performs them, in order."""
+
+from __future__ import annotations
+
+from licorne.supervisor.record import Record
+
+
+class Action(Record):
+    """Base of all actions."""
+
+
+class Spawn(Action):
+    """Fork this many workers; each answers with `Spawned` or `SpawnFailed`."""
+
+    count: int
+
+
+class Signal(Action):
+    """Send a signal, named without SIG, to a worker."""
+
+    pid: int
+    name: str
+
+
+class Log(Action):
+    """Write a line to the error log."""
+
+    level: str
+    message: str
+    args: tuple[object, ...] = ()
+
+
+class Bury(Action):
+    """Forget a worker that has ended: tell what it lost if it crashed, run the hooks."""
+
+    pid: int
+    crashed: bool
+    hooks: bool = True
+
+
+class NumberChanged(Action):
+    """The wanted number of workers is another."""
+
+    new: int
+    old: int
+
+
+class Reload(Action):
+    """Read the configuration again; on success the answer is `Reconfigured`."""
+
+
+class Reopen(Action):
+    """Open the log files anew."""
+
+
+class CloseListeners(Action):
+    """Accept nothing more."""
+
+
+class Exit(Action):
+    """All workers are gone: end the server."""
+
+    status: int
+    reason: str

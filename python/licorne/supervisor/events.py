@@ -1,0 +1,73 @@
+"""What the master can learn. One record for each kind of fact; the planner knows nothing else."""
+
+from __future__ import annotations
+
+from licorne.supervisor.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from licorne.supervisor.roster import Policy
+
+
+class Sighting(Record):
+    """A worker as the scoreboard shows it."""
+
+    pid: int
+    ready: bool
+    silent_for: float
+
+
+class Event(Record):
+    """Base of all events."""
+
+
+class Tick(Event):
+    """Time has passed; this is how the workers look."""
+
+    sightings: tuple[Sighting, ...] = ()
+
+
+class Signalled(Event):
+    """The master got a signal, named without SIG."""
+
+    name: str
+
+
+class Spawned(Event):
+    """A worker was forked."""
+
+    pid: int
+
+
+class SpawnFailed(Event):
+    """A worker could not be forked."""
+
+    reason: str
+
+
+class ChildExited(Event):
+    """A worker was reaped: with a code, or by a signal (named with SIG)."""
+
+    pid: int
+    code: int = 0
+    signal: str = ""
+
+
+class Reconfigured(Event):
+    """The configuration was read again: a new generation begins."""
+
+    policy: Policy
+
+
+class Resized(Event):
+    """Somebody asked for this number of workers."""
+
+    target: int
+
+
+class StopAsked(Event):
+    """The server must end, with this status and reason."""
+
+    graceful: bool
+    status: int = 0
+    reason: str = ""

@@ -1,0 +1,330 @@
+"""What to do about a fact: `plan(roster, event, now)` gives the next roster and the actions.
+
+Pure: the same arguments give the same result. An event is reacted to, then the roster is brought
+towards what is wanted; so every cause of a missing or surplus worker goes the same way.
+"""
+
+from __future__ import annotations
+
+from licorne.supervisor.actions import (
+    Action,
+    Bury,
+    CloseListeners,
+    Exit,
+    Log,
+    NumberChanged,
+    Reload,
+    Reopen,
+    Signal,
+    Spawn,
+)
+from licorne.supervisor.events import (
+    ChildExited,
+    Event,
+    Reconfigured,
+    Resized,
+    Signalled,
+    SpawnFailed,
+    Spawned,
+    StopAsked,
+    Tick,
+)
+from licorne.supervisor.record import Record, replace
+from licorne.supervisor.roster import Child, Phase, Roster, State
+from licorne.supervisor.tables import (
+    ABORT_GRACE,
+    BOOT_ERRORS,
+    COMMANDS,
+    QUICK_GRACE,
+    SLACK,
+    SURGE,
+    YOUNG,
+    Command,
+    delay_after,
+    obituary,
+)
+
+
+class Outcome(Record):
+    """The roster after an event, and what must be done for it to be true."""
+
+    roster: Roster
+    actions: tuple[Action, ...] = ()
+
+
+def plan(roster: Roster, event: Event, now: float) -> Outcome:
+    """React to one event."""
+    first = _react(roster, event, now)
+    second = _overdue(first.roster, now)
+    third = _converge(second.roster, now)
+    return Outcome(third.roster, first.actions + second.actions + third.actions)
+
+
+def wake_after(roster: Roster, now: float) -> float | None:
+    """Seconds until the planner wants a `Tick`; None when only an event can change anything."""
+    waits = [
+        child.deadline - now for child in roster.children if child.deadline and not child.killed
+    ]
+    if roster.phase is Phase.RUNNING and _missing(roster) > 0:
+        waits.append(roster.spawn_after - now)
+    if roster.children and roster.policy.timeout:
+        # The rhythm in which gunicorn looks for silent workers.
+        waits.append(1.0)
+    return max(0.0, min(waits)) if waits else None
+
+
+def _react(roster: Roster, event: Event, now: float) -> Outcome:
+    match event:
+        case Tick(sightings):
+            return _seen(roster, {s.pid: (s.ready, s.silent_for) for s in sightings}, now)
+        case Signalled(name):
+            return _signalled(roster, name, now)
+        case Spawned(pid):
+            return _spawned(roster, pid, now)
+        case SpawnFailed(reason):
+            failed = replace(roster, starting=max(0, roster.starting - 1))
+            note = Log("error", "Cannot fork a worker: %s", (reason,))
+            return Outcome(_braked(failed, now), (note,))
+        case ChildExited():
+            return _exited(roster, event, now)
+        case Reconfigured(policy):
+            renewed = replace(roster, policy=policy, generation=roster.generation + 1)
+            # New code deserves a try at once, whatever the old one did.
+            renewed = replace(renewed, failures=0, spawn_after=now)
+            return _resized(renewed, policy.workers)
+        case Resized(target):
+            return _resized(roster, target)
+        case StopAsked(graceful, status, reason):
+            return _stop(replace(roster, status=status, reason=reason), graceful, now)
+        case _:
+            raise TypeError(f"not an event of the master: {event!r}")
+
+
+def _seen(roster: Roster, seen: dict[int, tuple[bool, float]], now: float) -> Outcome:
+    """Workers become ready, or have been silent for too long."""
+    children: list[Child] = []
+    actions: list[Action] = []
+    ready_now = False
+    for child in roster.children:
+        ready, silent_for = seen.get(child.pid, (False, 0.0))
+        after = child
+        if child.state is State.BOOTING and ready:
+            after = replace(child, state=State.SERVING, since=now)
+            ready_now = True
+        limit = roster.policy.timeout
+        if limit and silent_for > limit and child.state is not State.STUCK:
+            deadline = min(child.deadline or now + ABORT_GRACE, now + ABORT_GRACE)
+            after = replace(child, state=State.STUCK, since=now, deadline=deadline)
+            actions.append(Log("critical", "WORKER TIMEOUT (pid:%s)", (child.pid,)))
+            actions.append(Signal(child.pid, "ABRT"))
+        children.append(after)
+    after_all = replace(roster, children=tuple(children))
+    if ready_now:
+        after_all = replace(after_all, proven=True, failures=0, spawn_after=now)
+    return Outcome(after_all, tuple(actions))
+
+
+def _signalled(roster: Roster, name: str, now: float) -> Outcome:
+    command = COMMANDS.get(name)
+    told: tuple[Action, ...] = (Log("info", "Handling signal: %s", (name.lower(),)),)
+    if command is None or roster.phase is Phase.STOPPED:
+        return Outcome(roster)
+    if roster.phase is not Phase.RUNNING:
+        after = _signalled_while_ending(roster, command, now)
+    else:
+        after = _commanded(roster, command, now)
+    return Outcome(after.roster, told + after.actions)
+
+
+def _commanded(roster: Roster, command: Command, now: float) -> Outcome:
+    if command in {Command.STOP, Command.QUIT}:
+        return _stop(roster, command is Command.STOP, now)
+    if command is Command.GROW:
+        return _resized(roster, roster.target + 1)
+    if command is Command.SHRINK:
+        # gunicorn's floor: one worker stays.
+        return _resized(roster, roster.target - 1) if roster.target > 1 else Outcome(roster)
+    if command is Command.LAY_OFF:
+        return _laid_off(roster)
+    if command is Command.RELOAD:
+        return Outcome(roster, (Reload(),))
+    if command is Command.REOPEN:
+        signals = [Signal(child.pid, "USR1") for child in roster.children]
+        return Outcome(roster, (Reopen(), *signals))
+    said = "USR2 is ignored: this version of licorne cannot exchange a running master."
+    return Outcome(roster, (Log("warning", said),))
+
+
+def _signalled_while_ending(roster: Roster, command: Command, now: float) -> Outcome:
+    """Only an impatient INT or QUIT changes anything now."""
+    if command is not Command.QUIT or roster.phase is Phase.QUITTING:
+        return Outcome(roster)
+    deadline = now + QUICK_GRACE
+    children = tuple(
+        replace(child, deadline=min(child.deadline or deadline, deadline))
+        for child in roster.children
+    )
+    actions = [Signal(child.pid, "QUIT") for child in roster.children]
+    note = Log("info", "Quick shutdown requested")
+    return Outcome(replace(roster, phase=Phase.QUITTING, children=children), (note, *actions))
+
+
+def _laid_off(roster: Roster) -> Outcome:
+    # A terminal sends WINCH for each change of its size: only a daemon can be meant.
+    if not roster.policy.daemon:
+        return Outcome(roster, (Log("debug", "SIGWINCH ignored. Not daemonized"),))
+    after = _resized(roster, 0)
+    return Outcome(after.roster, (Log("info", "graceful stop of workers"), *after.actions))
+
+
+def _resized(roster: Roster, target: int) -> Outcome:
+    if target == roster.target:
+        return Outcome(roster)
+    change = NumberChanged(new=target, old=roster.target)
+    return Outcome(replace(roster, target=target), (change,))
+
+
+def _spawned(roster: Roster, pid: int, now: float) -> Outcome:
+    child = Child(
+        pid=pid,
+        age=roster.next_age,
+        generation=roster.generation,
+        state=State.BOOTING,
+        since=now,
+    )
+    after = replace(
+        roster,
+        children=(*roster.children, child),
+        starting=max(0, roster.starting - 1),
+        next_age=roster.next_age + 1,
+    )
+    if roster.phase is Phase.RUNNING:
+        return Outcome(after)
+    # Forked while the decision to stop was made: it goes like the others.
+    return _told_to_go(after, (pid,), roster.phase is Phase.STOPPING, now)
+
+
+def _exited(roster: Roster, event: ChildExited, now: float) -> Outcome:
+    child = roster.child(event.pid)
+    if child is None:
+        # Not a worker: as process 1 of a container the master reaps strangers too.
+        return Outcome(roster)
+    remaining = tuple(each for each in roster.children if each.pid != event.pid)
+    after = replace(roster, children=remaining)
+    line = obituary(event.pid, event.code, event.signal, child.killed)
+    told: tuple[Action, ...] = () if line is None else (line,)
+    reason = BOOT_ERRORS.get(event.code, "") if not event.signal else ""
+    halts = bool(reason) and not roster.proven and roster.phase is Phase.RUNNING
+    # gunicorn does not call child_exit for the worker whose exit ends the server.
+    bury = Bury(event.pid, crashed=bool(event.signal or event.code), hooks=not halts)
+    told = (*told, bury)
+    if halts:
+        after = replace(after, status=event.code, reason=reason)
+        ending = _stop(after, graceful=True, now=now)
+        return Outcome(ending.roster, told + ending.actions)
+    if _failed_early(child, event, now):
+        after = _braked(after, now)
+    return Outcome(after, told)
+
+
+def _failed_early(child: Child, event: ChildExited, now: float) -> bool:
+    if child.state is State.BOOTING:
+        return True
+    bad = bool(event.code or event.signal)
+    return child.state is State.SERVING and bad and now - child.since < YOUNG
+
+
+def _braked(roster: Roster, now: float) -> Roster:
+    """One more failure in a row: the next fork waits longer."""
+    failures = roster.failures + 1
+    return replace(roster, failures=failures, spawn_after=now + delay_after(failures))
+
+
+def _stop(roster: Roster, graceful: bool, now: float) -> Outcome:
+    if roster.phase in {Phase.STOPPING, Phase.QUITTING, Phase.STOPPED}:
+        return Outcome(roster)
+    phase = Phase.STOPPING if graceful else Phase.QUITTING
+    after = replace(roster, phase=phase, starting=0)
+    pids = tuple(child.pid for child in after.children)
+    gone = _told_to_go(after, pids, graceful, now)
+    # The sockets first: nobody is to connect to a server that ends.
+    return Outcome(gone.roster, (CloseListeners(), *gone.actions))
+
+
+def _told_to_go(roster: Roster, pids: tuple[int, ...], graceful: bool, now: float) -> Outcome:
+    """TERM (or QUIT), and KILL when the time is over."""
+    grace = roster.policy.graceful_timeout + SLACK if graceful else QUICK_GRACE
+    children: list[Child] = []
+    actions: list[Action] = []
+    for child in roster.children:
+        if child.pid not in pids:
+            children.append(child)
+            continue
+        stuck = child.state is State.STUCK
+        state = State.STUCK if stuck else State.RETIRING
+        deadline = min(child.deadline or now + grace, now + grace)
+        children.append(replace(child, state=state, since=now, deadline=deadline))
+        actions.append(Signal(child.pid, "TERM" if graceful else "QUIT"))
+    return Outcome(replace(roster, children=tuple(children)), tuple(actions))
+
+
+def _overdue(roster: Roster, now: float) -> Outcome:
+    """KILL, once, whoever is still there after its deadline."""
+    late = [
+        child.pid
+        for child in roster.children
+        if child.deadline is not None and child.deadline <= now and not child.killed
+    ]
+    if not late:
+        return Outcome(roster)
+    children = tuple(
+        replace(child, killed=True) if child.pid in late else child for child in roster.children
+    )
+    actions = tuple(Signal(pid, "KILL") for pid in late)
+    return Outcome(replace(roster, children=children), actions)
+
+
+def _converge(roster: Roster, now: float) -> Outcome:
+    """Towards the wanted number of workers of the newest generation, or towards the end."""
+    if roster.phase is Phase.STOPPED:
+        return Outcome(roster)
+    if roster.phase is not Phase.RUNNING:
+        if roster.children:
+            return Outcome(roster)
+        return Outcome(replace(roster, phase=Phase.STOPPED), (Exit(roster.status, roster.reason),))
+    surplus = _surplus(roster)
+    retired = _told_to_go(roster, surplus, graceful=True, now=now) if surplus else Outcome(roster)
+    count = _missing(retired.roster) if now >= roster.spawn_after else 0
+    if count <= 0:
+        return retired
+    started = replace(retired.roster, starting=retired.roster.starting + count)
+    return Outcome(started, (*retired.actions, Spawn(count)))
+
+
+def _surplus(roster: Roster) -> tuple[int, ...]:
+    """Who is not needed any more, oldest first."""
+    active = roster.active()
+    old = [child for child in active if child.generation < roster.generation]
+    if not old:
+        return tuple(child.pid for child in active[: max(0, len(active) - roster.target)])
+    # An older generation that is still booting will never be wanted; one that serves stays until
+    # a newer one is proven ready.
+    leaving = [child.pid for child in old if child.state is State.BOOTING]
+    serving = [child for child in active if child.state is State.SERVING]
+    spare = max(0, len(serving) - roster.target)
+    leaving += [child.pid for child in old if child.state is State.SERVING][:spare]
+    return tuple(leaving)
+
+
+def _missing(roster: Roster) -> int:
+    """How many workers to fork now: with an older generation serving, one above the number."""
+    active = roster.active()
+    current = [child for child in active if child.generation == roster.generation]
+    serving = sum(child.state is State.SERVING for child in active)
+    under_way = sum(child.state is State.BOOTING for child in current) + roster.starting
+    surge = SURGE if len(active) > len(current) else 0
+    allowed = roster.target - serving + surge - under_way
+    if roster.failures:
+        # One at a time tells as much about broken code as all of them.
+        allowed = min(allowed, 1 - under_way)
+    return min(roster.target - len(current) - roster.starting, allowed)

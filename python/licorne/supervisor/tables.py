@@ -1,0 +1,71 @@
+"""The tables of the master: what signals and exit codes mean, and how deaths are told."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from licorne.supervisor.actions import Log
+
+
+class Command(Enum):
+    """What a signal asks of the master."""
+
+    RELOAD = "reload"
+    STOP = "stop"
+    QUIT = "quit"
+    GROW = "grow"
+    SHRINK = "shrink"
+    REOPEN = "reopen"
+    UPGRADE = "upgrade"
+    LAY_OFF = "lay off"
+
+
+#: gunicorn's signals. CHLD is not among them: reaping is no decision.
+COMMANDS = {
+    "HUP": Command.RELOAD,
+    "TERM": Command.STOP,
+    "INT": Command.QUIT,
+    "QUIT": Command.QUIT,
+    "TTIN": Command.GROW,
+    "TTOU": Command.SHRINK,
+    "USR1": Command.REOPEN,
+    "USR2": Command.UPGRADE,
+    "WINCH": Command.LAY_OFF,
+}
+
+#: Exit codes by which a worker says that it cannot work, with gunicorn's reasons.
+BOOT_ERRORS = {3: "Worker failed to boot.", 4: "App failed to load."}
+
+#: Seconds until the next fork after the first failure to boot in a row, and the most.
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 30.0
+#: A worker that ends badly this soon after it was ready counts as a failure.
+YOUNG = 1.0
+#: Seconds between ABRT and KILL for a silent worker.
+ABORT_GRACE = 1.0
+#: Seconds that a quick shutdown gives.
+QUICK_GRACE = 2.0
+#: The worker gives up its requests at graceful_timeout by itself: the master kills a little later.
+SLACK = 0.5
+#: Workers above the wanted number while generations change.
+SURGE = 1
+
+
+def delay_after(failures: int) -> float:
+    """How long to wait before the next fork: 0.1 s, doubling up to 30 s."""
+    if failures <= 0:
+        return 0.0
+    return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(failures - 1, 16))
+
+
+def obituary(pid: int, code: int, signal: str, killed: bool) -> Log | None:
+    """The log line for a worker's end; None for an ordinary one."""
+    if signal == "SIGKILL":
+        why = "It did not stop in time." if killed else "Perhaps out of memory?"
+        return Log("error", "Worker (pid:%s) was sent SIGKILL! %s", (pid, why))
+    if signal:
+        level = "info" if signal == "SIGTERM" else "warning"
+        return Log(level, "Worker (pid:%s) was sent %s!", (pid, signal))
+    if code:
+        return Log("error", "Worker (pid:%s) exited with code %s.", (pid, code))
+    return None

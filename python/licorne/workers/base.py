@@ -1,0 +1,195 @@
+"""`Worker`: gunicorn's contract for a worker process, with no network code in it.
+
+The engine's workers and those of other projects (uvicorn, aiohttp, …) build on it. Signs of life
+go to the scoreboard, shared memory that the arbiter made before the fork.
+"""
+
+# ruff: noqa: PLC0415 - start-up time
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from licorne import util
+from licorne.workers.workertmp import WorkerTmp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+    from licorne._engine import Scoreboard
+    from licorne.app.base import BaseApplication
+    from licorne.config import Config
+    from licorne.glogging import Logger
+    from licorne.http import Request
+    from licorne.sock import BaseSocket
+
+
+class Worker:
+    """One worker process; made in the master, alive after the fork."""
+
+    SIGNALS = tuple(
+        getattr(signal, f"SIG{name}")
+        for name in "ABRT HUP QUIT INT TERM USR1 USR2 WINCH CHLD".split()
+    )
+
+    #: A pipe of this process that signals write to, so that a waiting loop wakes.
+    PIPE: Sequence[int] = ()
+
+    def __init__(
+        self,
+        age: int,
+        ppid: int,
+        sockets: list[BaseSocket],
+        app: BaseApplication,
+        timeout: float,
+        cfg: Config,
+        log: Logger,
+    ) -> None:
+        """Called in the master, before the fork; `timeout` is half the setting, as in gunicorn."""
+        self.age = age
+        self.pid: int | str = "[booting]"
+        self.ppid = ppid
+        self.sockets = sockets
+        self.app = app
+        self.timeout = timeout
+        self.cfg = cfg
+        self.booted = False
+        self.aborted = False
+        self.reloader: object = None
+        self.nr = 0
+        self.max_requests = _with_jitter(cfg.max_requests, cfg.max_requests_jitter)
+        self.alive = True
+        self.log = log
+        self.wait_fds: list[object] = []
+        self.wsgi: Callable[..., object] | None = None
+        #: Set by the arbiter before the fork; a worker made by somebody else has no scoreboard.
+        self.scoreboard: Scoreboard | None = None
+        self.slot = 0
+        #: The arbiter's wake-up pipe: one byte makes it look at the scoreboard.
+        self.bell = -1
+        self.tmp = WorkerTmp(self)
+
+    def __str__(self) -> str:
+        return f"<Worker {self.pid}>"
+
+    def notify(self) -> None:
+        """Give a sign of life; to be called by the worker's loop, more often than `timeout`."""
+        if self.scoreboard is None:
+            return
+        self.scoreboard.beat(self.slot)
+        if not self.booted:
+            # A subclass with its own `init_process` that never called ours: its loop runs.
+            self.booted = True
+            self.mark_ready()
+
+    def mark_ready(self) -> None:
+        """Tell the master that the application is loaded."""
+        if self.scoreboard is not None:
+            self.scoreboard.mark_ready(self.slot)
+        if self.bell >= 0:
+            try:
+                os.write(self.bell, b"\0")
+            except BlockingIOError:
+                # The pipe is full: the master has enough reasons to wake.
+                return
+            except BrokenPipeError:
+                self.log.debug("The master is gone; worker %s has nobody to tell", self.pid)
+
+    def run(self) -> None:
+        """Serve until `alive` is False. To be written by subclasses."""
+        raise NotImplementedError
+
+    def init_process(self) -> None:
+        """Become a worker: environment, identity, files, signals, application; then `run`.
+
+        Subclasses that extend it call this one last: it returns when the worker has ended.
+        """
+        for name, value in self.cfg.env.items():
+            os.environ[name] = value
+        util.set_owner_process(self.cfg.uid, self.cfg.gid, initgroups=self.cfg.initgroups)
+        util.seed()
+        self.PIPE = os.pipe()
+        for fd in self.PIPE:
+            util.set_non_blocking(fd)
+            util.close_on_exec(fd)
+        for listener in self.sockets:
+            util.close_on_exec(listener.fileno())
+        self.log.close_on_exec()
+        self.wait_fds = [*self.sockets, self.PIPE[0]]
+        self.init_signals()
+        self.load_wsgi()
+        self.cfg.post_worker_init(self)
+        self.booted = True
+        self.mark_ready()
+        self.run()
+
+    def load_wsgi(self) -> None:
+        """Load the application; what it raises ends the worker with a boot error."""
+        self.wsgi = self.app.wsgi()
+
+    def init_signals(self) -> None:
+        """Take the signals that the master sends; the others get their default action."""
+        for each in self.SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        signal.signal(signal.SIGQUIT, self.handle_quit)
+        signal.signal(signal.SIGTERM, self.handle_exit)
+        signal.signal(signal.SIGINT, self.handle_quit)
+        signal.signal(signal.SIGWINCH, self.handle_winch)
+        signal.signal(signal.SIGUSR1, self.handle_usr1)
+        signal.signal(signal.SIGABRT, self.handle_abort)
+        # System calls of the application go on after these two.
+        signal.siginterrupt(signal.SIGTERM, False)
+        signal.siginterrupt(signal.SIGUSR1, False)
+        if self.PIPE:
+            signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
+
+    def handle_usr1(self, _sig: int, _frame: FrameType | None) -> None:
+        """Reopen the log files."""
+        self.log.reopen_files()
+
+    def handle_exit(self, _sig: int, _frame: FrameType | None) -> None:
+        """Stop after the current work (TERM)."""
+        self.alive = False
+
+    def handle_quit(self, _sig: int, _frame: FrameType | None) -> None:
+        """Stop at once (INT, QUIT)."""
+        self.alive = False
+        self.cfg.worker_int(self)
+        # Threads of the application get a last moment, as with gunicorn.
+        time.sleep(0.1)
+        sys.exit(0)
+
+    def handle_abort(self, _sig: int, _frame: FrameType | None) -> None:
+        """Stop in the middle of a request (ABRT: the master saw no sign of life)."""
+        self.alive = False
+        self.cfg.worker_abort(self)
+        sys.exit(1)
+
+    def handle_winch(self, _sig: int, _frame: FrameType | None) -> None:
+        """A changed terminal means nothing to a worker."""
+        self.log.debug("worker: SIGWINCH ignored.")
+
+    def handle_error(
+        self, req: Request | None, client: socket.socket, addr: object, exc: BaseException
+    ) -> None:
+        """Answer a failed request with an error page; for workers with their own network code."""
+        from licorne.workers.errorpage import answer
+
+        answer(self.log, req, client, addr, exc)
+
+
+def _with_jitter(most: int, jitter: int) -> int:
+    """The number of requests after which this worker ends; practically never when 0."""
+    if most <= 0:
+        return sys.maxsize
+    if not jitter:
+        return most
+    import random
+
+    return most + random.randint(0, jitter)
