@@ -42,10 +42,10 @@ class Arbiter:
     #: Exit codes of workers that cannot work (gunicorn's names).
     WORKER_BOOT_ERROR, APP_LOAD_ERROR = BOOT_ERRORS
 
-    SIGNALS = tuple(
-        getattr(signal, f"SIG{name}")
-        for name in "HUP QUIT INT TERM TTIN TTOU USR1 USR2 WINCH CHLD".split()
-    )
+    SIGNALS: tuple[signal.Signals, ...] = (
+        signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGTERM, signal.SIGTTIN,
+        signal.SIGTTOU, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGCHLD,
+    )  # fmt: skip
 
     def __init__(self, app: BaseApplication) -> None:
         os.environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
@@ -203,6 +203,13 @@ class Arbiter:
                 self._bury(action)
             case actions.NumberChanged(new, old):
                 self.cfg.nworkers_changed(self, new, old)
+            case actions.Exit(status, reason):
+                raise HaltServer(reason, status)
+            case _:
+                self._perform_on_files(action)
+
+    def _perform_on_files(self, action: actions.Action) -> None:
+        match action:
             case actions.Reload():
                 self.reload()
             case actions.Reopen():
@@ -211,8 +218,6 @@ class Arbiter:
                 keep = self.systemd or self.cfg.reuse_port
                 sock.close_sockets(self.LISTENERS, unlink=not keep)
                 self.LISTENERS = []
-            case actions.Exit(status, reason):
-                raise HaltServer(reason, status)
             case _:
                 raise TypeError(f"not an action of the planner: {action!r}")
 
@@ -365,7 +370,8 @@ class Arbiter:
             # A configuration that cannot be used must never end a server that serves.
             self.app.cfg = self.cfg
             os.environ.update(self.cfg.env)
-            self.log.error("Reload refused, the present configuration stays: %s", error)
+            refused = "Reload refused, the present configuration stays: %s"
+            self.log.error(refused, error, exc_info=error.__cause__)  # noqa: TRY400 - only the cause
             return
         self.log.reopen_files()
         self.setup(self.app)

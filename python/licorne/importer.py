@@ -4,7 +4,7 @@ The part after the colon is read as syntax, never evaluated: a name, or a call o
 literal arguments. The messages are gunicorn's.
 """
 
-# ruff: noqa: PLC0415, PTH - start-up time: ast and traceback only when needed
+# ruff: noqa: PLC0415 - start-up time: ast and traceback only when needed
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from licorne.errors import AppImportError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Callable
 
-    Application = Callable[..., object]
+    from _typeshed.wsgi import WSGIApplication
 
 DEFAULT_NAME = "application"
 
@@ -42,7 +41,7 @@ class Reference:
         self.kwargs = kwargs or {}
 
 
-def import_app(module: str) -> Application:
+def import_app(module: str) -> WSGIApplication:
     """Import the module and return the application, called into being if a call is written."""
     path, _, expression = module.partition(":")
     try:

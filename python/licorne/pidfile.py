@@ -1,7 +1,5 @@
 """The file that tells others the master's process id."""
 
-# ruff: noqa: PTH - start-up time
-
 from __future__ import annotations
 
 import os

@@ -1,7 +1,5 @@
 """Listening sockets: made from addresses, or taken over from systemd or an older master."""
 
-# ruff: noqa: PTH - start-up time
-
 from __future__ import annotations
 
 import errno
@@ -24,6 +22,11 @@ if TYPE_CHECKING:
 #: How often, and how long apart, an address in use is tried (gunicorn's numbers).
 TRIES = 5
 PAUSE = 1.0
+#: Why an address cannot be listened to, in gunicorn's words.
+_KNOWN = {
+    errno.EADDRINUSE: "Connection in use: %s",
+    errno.EADDRNOTAVAIL: "Invalid address: %s",
+}
 
 
 class BaseSocket:
@@ -60,6 +63,8 @@ class BaseSocket:
 
     def bind(self, sock: socket.socket) -> None:
         """Give the socket its address."""
+        if isinstance(self.cfg_addr, int):
+            raise TypeError(f"a descriptor has its address already: {self.cfg_addr}")
         sock.bind(self.cfg_addr)
 
     def fileno(self) -> int:
@@ -197,25 +202,18 @@ def listen(address: Address, conf: Config, log: Logger) -> BaseSocket:
         try:
             return kind(address, conf, log)
         except OSError as error:
-            shown = _shown(address)
-            if error.errno == errno.EADDRINUSE:
-                log.error("Connection in use: %s", shown)
-            elif error.errno == errno.EADDRNOTAVAIL:
-                log.error("Invalid address: %s", shown)
-            else:
-                log.error("connection to %s failed: %s", shown, error)
+            # The traceback would say nothing that the message does not.
+            if error.errno in _KNOWN:
+                log.error(_KNOWN[error.errno], address)  # noqa: TRY400
+            log.error("connection to %s failed: %s", address, error)  # noqa: TRY400
             # Only an address in use can become free by itself.
             if left and error.errno == errno.EADDRINUSE:
                 log.debug("Retrying in %s second.", PAUSE)
                 time.sleep(PAUSE)
             else:
                 break
-    log.error("Can't connect to %s", _shown(address))
+    log.error("Can't connect to %s", address)
     sys.exit(1)
-
-
-def _shown(address: Address) -> str:
-    return str(address)
 
 
 def close_sockets(listeners: Sequence[BaseSocket], unlink: bool = True) -> None:

@@ -1,6 +1,6 @@
 """Names that gunicorn users import from `util`: small services of the process and its modules."""
 
-# ruff: noqa: PLC0415, PTH - start-up time: what a plain start does not need is imported on demand
+# ruff: noqa: PLC0415 - start-up time: what a plain start does not need is imported on demand
 
 from __future__ import annotations
 
@@ -101,11 +101,13 @@ def _title_setter() -> Callable[[str], object] | None:
     # Known to abort in forked processes of macOS.
     if sys.platform == "darwin":
         return None
+    from importlib import import_module
+
     try:
-        from setproctitle import setproctitle
+        # By name: an optional package is no dependency of the type check.
+        setter: Callable[[str], object] = import_module("setproctitle").setproctitle
     except ImportError:
         return None
-    setter: Callable[[str], object] = setproctitle
     return setter
 
 

@@ -4,7 +4,7 @@
 a command: configuration file, environment and command line.
 """
 
-# ruff: noqa: PLC0415, PTH - start-up time: what a plain start does not need is imported on demand
+# ruff: noqa: PLC0415 - start-up time: what a plain start does not need is imported on demand
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from licorne.errors import ConfigError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from _typeshed.wsgi import WSGIApplication as WSGIApp
 
     from licorne.glogging import Logger
 
@@ -28,7 +30,7 @@ class BaseApplication:
     def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
         self.usage = usage
         self.cfg: Config
-        self.callable: Callable[..., object] | None = None
+        self.callable: WSGIApp | None = None
         self.prog = prog
         self.logger: Logger | None = None
         self.do_load_config()
@@ -58,7 +60,7 @@ class BaseApplication:
         """Framework settings, from a parsed command line. To be written by subclasses."""
         raise NotImplementedError
 
-    def load(self) -> Callable[..., object]:
+    def load(self) -> WSGIApp:
         """The application to serve. To be written by subclasses."""
         raise NotImplementedError
 
@@ -77,7 +79,7 @@ class BaseApplication:
             self.cfg = present
             raise
 
-    def wsgi(self) -> Callable[..., object]:
+    def wsgi(self) -> WSGIApp:
         """The application, loaded once."""
         if self.callable is None:
             self.callable = self.load()

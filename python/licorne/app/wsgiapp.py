@@ -1,4 +1,4 @@
-"""The command `licorne [OPTIONS] [APP_MODULE]`; also runs as a script: `python wsgiapp.py app:app`."""
+"""The command `licorne [OPTIONS] [APP_MODULE]`; as a script, `python wsgiapp.py app:app`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 if __name__ == "__main__" and __package__ in {None, ""}:
     # As a script, Python puts this folder first on the path: the package is two levels above, and
     # names such as `app` must mean the user's modules.
-    HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - start-up time
+    HERE = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if path != HERE]
-    sys.path.append(os.path.dirname(os.path.dirname(HERE)))  # noqa: PTH120
+    sys.path.append(os.path.dirname(os.path.dirname(HERE)))
 
 from licorne import util
 from licorne.app.base import Application
@@ -19,7 +19,8 @@ from licorne.errors import ConfigError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable
+
+    from _typeshed.wsgi import WSGIApplication as WSGIApp
 
 
 class WSGIApplication(Application):
@@ -43,15 +44,15 @@ class WSGIApplication(Application):
                 raise ConfigError("No application module specified.")
             self.app_uri = self.cfg.wsgi_app
 
-    def load_wsgiapp(self) -> Callable[..., object]:
+    def load_wsgiapp(self) -> WSGIApp:
         """Import the application."""
         return util.import_app(str(self.app_uri))
 
-    def load_pasteapp(self) -> Callable[..., object]:
+    def load_pasteapp(self) -> WSGIApp:
         """Paste configurations are not served by this version."""
         raise ConfigError("The setting paste is not available yet in this version of licorne.")
 
-    def load(self) -> Callable[..., object]:
+    def load(self) -> WSGIApp:
         """The application to serve."""
         return self.load_wsgiapp()
 

@@ -9,23 +9,48 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def hook(*arities: int) -> Callable[[object], object]:
-    """A conversion that accepts what can be called with one of these numbers of arguments."""
+def hook(arity: int) -> Callable[[object], object]:
+    """A conversion that accepts what can be called with this number of arguments."""
 
     def convert(value: object) -> object:
-        if isinstance(value, str):
-            value = _imported(value.strip())
-        if not callable(value):
-            raise TypeError("give a function, or the dotted name of one")
-        if not any(accepts(value, arity) for arity in arities):
-            wanted = " or ".join(str(arity) for arity in sorted(arities))
-            raise TypeError(f"give a function that can be called with {wanted} argument(s)")
-        return value
+        function = _function(value)
+        if not accepts(function, arity):
+            raise TypeError(f"give a function that can be called with {arity} argument(s)")
+        return function
 
     return convert
 
 
-def accepts(function: Callable[..., object], count: int) -> bool:
+def post_request(value: object) -> object:
+    """A hook of four arguments; one of three or two is called with the first of them."""
+    function = _function(value)
+    if accepts(function, 4):
+        return function
+    for count in (3, 2):
+        if accepts(function, count):
+            return _shortened(function, count)
+    raise TypeError("give a function that can be called with 4, 3 or 2 arguments")
+
+
+def _shortened(function: Callable[[object, object, object, object], object], count: int) -> object:
+    from functools import wraps
+
+    @wraps(function)
+    def call(*arguments: object) -> object:
+        return function(*arguments[:count])
+
+    return call
+
+
+def _function(value: object) -> Callable[[object, object, object, object], object]:
+    if isinstance(value, str):
+        value = _imported(value.strip())
+    if not callable(value):
+        raise TypeError("give a function, or the dotted name of one")
+    return value
+
+
+def accepts(function: Callable[[object, object, object, object], object], count: int) -> bool:
     """Whether `function` can be called with `count` positional arguments."""
     import inspect
 

@@ -3,8 +3,6 @@
 Each rule yields a sentence with the setting, the value, its origin and the remedy.
 """
 
-# ruff: noqa: PTH - start-up time
-
 from __future__ import annotations
 
 import os

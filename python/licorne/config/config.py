@@ -3,7 +3,7 @@
 The object is filled while it is loaded and only read afterwards; `set` is the one way in.
 """
 
-# ruff: noqa: PLC0415, PTH - start-up time: argparse and the legacy face only when asked for
+# ruff: noqa: PLC0415 - start-up time: argparse and the legacy face only when asked for
 
 from __future__ import annotations
 
@@ -132,8 +132,7 @@ def converted(option: Option, value: object, origin: str) -> object:
     convert_value = option.convert or convert.BY_TYPE[option.type]
     try:
         result = convert_value(value)
-        if option.choices and result not in option.choices:
-            raise ValueError(f"give one of: {', '.join(option.choices)}")
+        convert.one_of(result, option.choices)
     except (TypeError, ValueError) as error:
         where = f" (from {origin})"
         raise ConfigError(f"Invalid value for {option.name}: {value!r}{where}: {error}") from error

@@ -5,7 +5,7 @@ or raises ValueError or TypeError with the reason and the remedy; `load` adds th
 the value and its origin. Nothing here knows a setting.
 """
 
-# ruff: noqa: PLC0415, PTH - start-up time: neither pathlib nor anything that a plain start does not need
+# ruff: noqa: PLC0415 - start-up time: only what a plain start needs
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     #: host and port, the path of a unix socket, or an inherited descriptor
     Address = tuple[str, int] | str | int
@@ -40,9 +40,7 @@ def integer(value: object) -> int:
     """A whole number, zero or more; text may be decimal, 0x or 0o."""
     if isinstance(value, str):
         number = integer_text(value)
-    elif isinstance(value, int):
-        number = int(value)
-    elif isinstance(value, float) and value.is_integer():
+    elif isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
         number = int(value)
     else:
         raise TypeError("give a whole number")
@@ -197,6 +195,12 @@ def optional_directory(value: object) -> str | None:
 def class_spec(value: object) -> str | type:
     """A class, or the text that names it: an alias, a dotted path, `egg:DIST#NAME`."""
     return value if isinstance(value, type) else text(value)
+
+
+def one_of(value: object, choices: Sequence[str]) -> None:
+    """Refuse what is not among the choices, if there are any."""
+    if choices and value not in choices:
+        raise ValueError(f"give one of: {', '.join(choices)}")
 
 
 def address(netloc: str, default_port: int = 8000) -> Address:

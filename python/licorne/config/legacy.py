@@ -4,8 +4,6 @@
 `make_settings`. Nothing of the server itself uses this file.
 """
 
-# ruff: noqa: PTH - start-up time
-
 from __future__ import annotations
 
 import os
@@ -62,7 +60,7 @@ class SettingsView(Mapping[str, SettingView]):
 
 
 class Setting:
-    """A setting declared in gunicorn's way: each subclass with a `name` becomes known by being made.
+    """A setting declared in gunicorn's way: a subclass with a `name` becomes known by being made.
 
     `validator` takes the value and returns the one to keep; `action`, `type` and `nargs` of
     gunicorn's form need not be given: a `store_true` action makes a switch.
@@ -76,7 +74,7 @@ class Setting:
     default: object = None
     short: str = ""
     desc: str = ""
-    validator: Callable[..., object] | None = None
+    validator: Callable[[object], object] | None = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -4,7 +4,7 @@ Order (gunicorn's, later wins): defaults and environment variables, the framewor
 configuration file, GUNICORN_CMD_ARGS, LICORNE_CMD_ARGS, the command line.
 """
 
-# ruff: noqa: PLC0415, PTH - start-up time: a source that is not used costs nothing
+# ruff: noqa: PLC0415 - start-up time: a source that is not used costs nothing
 
 from __future__ import annotations
 

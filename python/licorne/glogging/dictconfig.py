@@ -1,7 +1,5 @@
 """A user's logging configuration: a dict, a JSON file, or an ini file, in this order."""
 
-# ruff: noqa: PTH - start-up time
-
 from __future__ import annotations
 
 import json

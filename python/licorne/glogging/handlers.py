@@ -1,7 +1,5 @@
 """The handlers that the server installs on its loggers, and those of files anywhere."""
 
-# ruff: noqa: PTH - start-up time
-
 from __future__ import annotations
 
 import logging
@@ -74,13 +72,14 @@ def install(
             previous.close()
     if output is None:
         return
+    handler: logging.Handler
     handler = logging.StreamHandler(stream) if output == "-" else _file(output, owner)
     handler.setFormatter(fmt)
     setattr(handler, MARK, True)
     log.addHandler(handler)
 
 
-def _file(path: str, owner: tuple[int, int]) -> logging.StreamHandler[TextIO]:
+def _file(path: str, owner: tuple[int, int]) -> logging.FileHandler:
     try:
         handler = logging.FileHandler(path)
         # The workers, under their own user, reopen the file after a rotation.

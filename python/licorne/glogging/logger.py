@@ -4,7 +4,7 @@ The engine writes access lines itself while this very class is used and the acce
 formatter are those installed here; whatever a user changes is asked, as gunicorn would.
 """
 
-# ruff: noqa: PLC0415, PTH - start-up time
+# ruff: noqa: PLC0415 - start-up time
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
     from types import TracebackType
-    from typing import TextIO, TypedDict, Unpack
+    from typing import TextIO, TypedDict
+
+    from typing_extensions import Unpack
 
     from licorne.config import Config
     from licorne.glogging.atoms import RequestLike, ResponseLike

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from licorne.config import Config
 
-SYSLOG_FACILITIES = {name: number for name, number in SysLogHandler.facility_names.items()}
+SYSLOG_FACILITIES = dict(SysLogHandler.facility_names)
 
 
 def parse_syslog_address(addr: str) -> tuple[socket.SocketKind | None, str | tuple[str, int]]:

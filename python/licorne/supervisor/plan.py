@@ -23,14 +23,15 @@ from licorne.supervisor.events import (
     Event,
     Reconfigured,
     Resized,
+    Sighting,
     Signalled,
-    SpawnFailed,
     Spawned,
+    SpawnFailed,
     StopAsked,
     Tick,
 )
 from licorne.supervisor.record import Record, replace
-from licorne.supervisor.roster import Child, Phase, Roster, State
+from licorne.supervisor.roster import Child, Phase, Policy, Roster, State
 from licorne.supervisor.tables import (
     ABORT_GRACE,
     BOOT_ERRORS,
@@ -76,43 +77,42 @@ def wake_after(roster: Roster, now: float) -> float | None:
 def _react(roster: Roster, event: Event, now: float) -> Outcome:
     match event:
         case Tick(sightings):
-            return _seen(roster, {s.pid: (s.ready, s.silent_for) for s in sightings}, now)
+            outcome = _seen(roster, {s.pid: s for s in sightings}, now)
         case Signalled(name):
-            return _signalled(roster, name, now)
+            outcome = _signalled(roster, name, now)
         case Spawned(pid):
-            return _spawned(roster, pid, now)
+            outcome = _spawned(roster, pid, now)
         case SpawnFailed(reason):
-            failed = replace(roster, starting=max(0, roster.starting - 1))
-            note = Log("error", "Cannot fork a worker: %s", (reason,))
-            return Outcome(_braked(failed, now), (note,))
+            outcome = _not_spawned(roster, reason, now)
         case ChildExited():
-            return _exited(roster, event, now)
+            outcome = _exited(roster, event, now)
         case Reconfigured(policy):
-            renewed = replace(roster, policy=policy, generation=roster.generation + 1)
-            # New code deserves a try at once, whatever the old one did.
-            renewed = replace(renewed, failures=0, spawn_after=now)
-            return _resized(renewed, policy.workers)
+            outcome = _reconfigured(roster, policy, now)
         case Resized(target):
-            return _resized(roster, target)
+            outcome = _resized(roster, target)
         case StopAsked(graceful, status, reason):
-            return _stop(replace(roster, status=status, reason=reason), graceful, now)
+            outcome = _stop(replace(roster, status=status, reason=reason), graceful, now)
         case _:
             raise TypeError(f"not an event of the master: {event!r}")
+    return outcome
 
 
-def _seen(roster: Roster, seen: dict[int, tuple[bool, float]], now: float) -> Outcome:
+def _seen(roster: Roster, seen: dict[int, Sighting], now: float) -> Outcome:
     """Workers become ready, or have been silent for too long."""
     children: list[Child] = []
     actions: list[Action] = []
     ready_now = False
     for child in roster.children:
-        ready, silent_for = seen.get(child.pid, (False, 0.0))
+        seen_now = seen.get(child.pid)
+        if seen_now is None:
+            children.append(child)
+            continue
         after = child
-        if child.state is State.BOOTING and ready:
+        if child.state is State.BOOTING and seen_now.ready:
             after = replace(child, state=State.SERVING, since=now)
             ready_now = True
         limit = roster.policy.timeout
-        if limit and silent_for > limit and child.state is not State.STUCK:
+        if limit and seen_now.silent_for > limit and child.state is not State.STUCK:
             deadline = min(child.deadline or now + ABORT_GRACE, now + ABORT_GRACE)
             after = replace(child, state=State.STUCK, since=now, deadline=deadline)
             actions.append(Log("critical", "WORKER TIMEOUT (pid:%s)", (child.pid,)))
@@ -137,22 +137,25 @@ def _signalled(roster: Roster, name: str, now: float) -> Outcome:
 
 
 def _commanded(roster: Roster, command: Command, now: float) -> Outcome:
-    if command in {Command.STOP, Command.QUIT}:
-        return _stop(roster, command is Command.STOP, now)
-    if command is Command.GROW:
-        return _resized(roster, roster.target + 1)
-    if command is Command.SHRINK:
-        # gunicorn's floor: one worker stays.
-        return _resized(roster, roster.target - 1) if roster.target > 1 else Outcome(roster)
-    if command is Command.LAY_OFF:
-        return _laid_off(roster)
-    if command is Command.RELOAD:
-        return Outcome(roster, (Reload(),))
-    if command is Command.REOPEN:
-        signals = [Signal(child.pid, "USR1") for child in roster.children]
-        return Outcome(roster, (Reopen(), *signals))
-    said = "USR2 is ignored: this version of licorne cannot exchange a running master."
-    return Outcome(roster, (Log("warning", said),))
+    match command:
+        case Command.STOP | Command.QUIT:
+            outcome = _stop(roster, command is Command.STOP, now)
+        case Command.GROW:
+            outcome = _resized(roster, roster.target + 1)
+        case Command.SHRINK:
+            # gunicorn's floor: one worker stays.
+            outcome = _resized(roster, max(min(1, roster.target), roster.target - 1))
+        case Command.LAY_OFF:
+            outcome = _laid_off(roster)
+        case Command.RELOAD:
+            outcome = Outcome(roster, (Reload(),))
+        case Command.REOPEN:
+            signals = [Signal(child.pid, "USR1") for child in roster.children]
+            outcome = Outcome(roster, (Reopen(), *signals))
+        case Command.UPGRADE:
+            said = "USR2 is ignored: this version of licorne cannot exchange a running master."
+            outcome = Outcome(roster, (Log("warning", said),))
+    return outcome
 
 
 def _signalled_while_ending(roster: Roster, command: Command, now: float) -> Outcome:
@@ -202,6 +205,24 @@ def _spawned(roster: Roster, pid: int, now: float) -> Outcome:
         return Outcome(after)
     # Forked while the decision to stop was made: it goes like the others.
     return _told_to_go(after, (pid,), roster.phase is Phase.STOPPING, now)
+
+
+def _not_spawned(roster: Roster, reason: str, now: float) -> Outcome:
+    failed = replace(roster, starting=max(0, roster.starting - 1))
+    note = Log("error", "Cannot fork a worker: %s", (reason,))
+    return Outcome(_braked(failed, now), (note,))
+
+
+def _reconfigured(roster: Roster, policy: Policy, now: float) -> Outcome:
+    renewed = replace(
+        roster,
+        policy=policy,
+        generation=roster.generation + 1,
+        # New code deserves a try at once, whatever the old one did.
+        failures=0,
+        spawn_after=now,
+    )
+    return _resized(renewed, policy.workers)
 
 
 def _exited(roster: Roster, event: ChildExited, now: float) -> Outcome:

@@ -8,7 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import ClassVar, TypeVar
 
     from typing_extensions import dataclass_transform
 
@@ -24,16 +24,19 @@ else:
 class Record:
     """A value: fields given by position or name, equal when all fields are equal."""
 
-    if not TYPE_CHECKING:
-        __match_args__ = ()
+    _fields: ClassVar[tuple[str, ...]] = ()
 
-        def __init_subclass__(cls) -> None:
-            """Add the fields of the subclass to those it inherits."""
-            super().__init_subclass__()
-            cls.__match_args__ += tuple(cls.__dict__.get("__annotations__", ()))
+    def __init_subclass__(cls) -> None:
+        """Add the fields of the subclass to those it inherits."""
+        super().__init_subclass__()
+        # The names of the annotations; their text is not evaluated.
+        own = cls.__dict__.get("__annotations__", ())  # noqa: RUF063 - inspect costs milliseconds
+        cls._fields = (*cls._fields, *own)
+        if not TYPE_CHECKING:
+            cls.__match_args__ = cls._fields
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        names = self.__match_args__
+        names = self._fields
         fields = dict(zip(names, args, strict=False))
         fields.update(kwargs)
         for name in names:

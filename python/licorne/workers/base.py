@@ -19,8 +19,10 @@ from licorne.workers.workertmp import WorkerTmp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from types import FrameType
+
+    from _typeshed.wsgi import WSGIApplication
 
     from licorne._engine import Scoreboard
     from licorne.app.base import BaseApplication
@@ -33,15 +35,15 @@ if TYPE_CHECKING:
 class Worker:
     """One worker process; made in the master, alive after the fork."""
 
-    SIGNALS = tuple(
-        getattr(signal, f"SIG{name}")
-        for name in "ABRT HUP QUIT INT TERM USR1 USR2 WINCH CHLD".split()
-    )
+    SIGNALS: tuple[signal.Signals, ...] = (
+        signal.SIGABRT, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGTERM,
+        signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGCHLD,
+    )  # fmt: skip
 
     #: A pipe of this process that signals write to, so that a waiting loop wakes.
     PIPE: Sequence[int] = ()
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - gunicorn's contract
         self,
         age: int,
         ppid: int,
@@ -67,7 +69,7 @@ class Worker:
         self.alive = True
         self.log = log
         self.wait_fds: list[object] = []
-        self.wsgi: Callable[..., object] | None = None
+        self.wsgi: WSGIApplication | None = None
         #: Set by the arbiter before the fork; a worker made by somebody else has no scoreboard.
         self.scoreboard: Scoreboard | None = None
         self.slot = 0

@@ -6,7 +6,7 @@ worker, `req` and `resp` the views of `licorne.http`.
 
 from __future__ import annotations
 
-from licorne.config.callables import hook
+from licorne.config import callables
 from licorne.config.option import Section, option
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Hook1 = Callable[[object], object]
     Hook2 = Callable[[object, object], object]
     Hook3 = Callable[[object, object, object], object]
-    HookAny = Callable[..., object]
+    Hook4 = Callable[[object, object, object, object], object]
 
 
 def nothing(*_arguments: object) -> None:
@@ -28,7 +28,7 @@ class Hooks(Section):
 
     on_starting: Hook1 = option(
         default=nothing,
-        convert=hook(1),
+        convert=callables.hook(1),
         doc="""Called in the master before anything is listened to.
 
         Arguments: server.
@@ -36,7 +36,7 @@ class Hooks(Section):
     )
     on_reload: Hook1 = option(
         default=nothing,
-        convert=hook(1),
+        convert=callables.hook(1),
         doc="""Called in the master during HUP, after the configuration is read again.
 
         Arguments: server.
@@ -44,7 +44,7 @@ class Hooks(Section):
     )
     when_ready: Hook1 = option(
         default=nothing,
-        convert=hook(1),
+        convert=callables.hook(1),
         doc="""Called in the master when it listens, before the first worker.
 
         Arguments: server.
@@ -52,7 +52,7 @@ class Hooks(Section):
     )
     pre_fork: Hook2 = option(
         default=nothing,
-        convert=hook(2),
+        convert=callables.hook(2),
         doc="""Called in the master before each worker is forked.
 
         Arguments: server, worker.
@@ -60,7 +60,7 @@ class Hooks(Section):
     )
     post_fork: Hook2 = option(
         default=nothing,
-        convert=hook(2),
+        convert=callables.hook(2),
         doc="""Called in the worker right after it was forked.
 
         Arguments: server, worker.
@@ -68,7 +68,7 @@ class Hooks(Section):
     )
     post_worker_init: Hook1 = option(
         default=nothing,
-        convert=hook(1),
+        convert=callables.hook(1),
         doc="""Called in the worker when the application is loaded.
 
         Arguments: worker.
@@ -76,7 +76,7 @@ class Hooks(Section):
     )
     worker_int: Hook1 = option(
         default=nothing,
-        convert=hook(1),
+        convert=callables.hook(1),
         doc="""Called in the worker when it gets INT or QUIT.
 
         Arguments: worker.
@@ -84,7 +84,7 @@ class Hooks(Section):
     )
     worker_abort: Hook1 = option(
         default=nothing,
-        convert=hook(1),
+        convert=callables.hook(1),
         doc="""Called in the worker when it gets ABRT, mostly for a timeout.
 
         Arguments: worker.
@@ -92,7 +92,7 @@ class Hooks(Section):
     )
     pre_exec: Hook1 = option(
         default=nothing,
-        convert=hook(1),
+        convert=callables.hook(1),
         doc="""Called in the new process before a new master is executed.
 
         Arguments: server.
@@ -100,15 +100,15 @@ class Hooks(Section):
     )
     pre_request: Hook2 = option(
         default=nothing,
-        convert=hook(2),
+        convert=callables.hook(2),
         doc="""Called in the worker before each request.
 
         Arguments: worker, req.
         """,
     )
-    post_request: HookAny = option(
+    post_request: Hook4 = option(
         default=nothing,
-        convert=hook(4, 3, 2),
+        convert=callables.post_request,
         doc="""Called in the worker after each request.
 
         May also be a function of two or three arguments.
@@ -118,7 +118,7 @@ class Hooks(Section):
     )
     child_exit: Hook2 = option(
         default=nothing,
-        convert=hook(2),
+        convert=callables.hook(2),
         doc="""Called in the master when a worker has ended.
 
         Arguments: server, worker.
@@ -126,7 +126,7 @@ class Hooks(Section):
     )
     worker_exit: Hook2 = option(
         default=nothing,
-        convert=hook(2),
+        convert=callables.hook(2),
         doc="""Called in the worker as its last action.
 
         Arguments: server, worker.
@@ -134,7 +134,7 @@ class Hooks(Section):
     )
     nworkers_changed: Hook3 = option(
         default=nothing,
-        convert=hook(3),
+        convert=callables.hook(3),
         doc="""Called in the master when the number of workers changes.
 
         Arguments: server, new_value, old_value.
@@ -142,7 +142,7 @@ class Hooks(Section):
     )
     on_exit: Hook1 = option(
         default=nothing,
-        convert=hook(1),
+        convert=callables.hook(1),
         doc="""Called in the master just before it ends.
 
         Arguments: server.
