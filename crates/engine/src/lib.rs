@@ -1,1 +1,31 @@
-//! engine
+//! The Python face of the engine: `licorne._engine`.
+//!
+//! It translates and decides nothing about HTTP: parsing and encoding are `proto`, sockets and
+//! threads are `net`. What is here runs under the interpreter lock, and never waits with it.
+
+mod access;
+mod board;
+mod config;
+mod core;
+mod engine;
+mod exchange;
+mod shared;
+mod text;
+mod wsgi;
+
+/// The native engine: everything that touches bytes of a request.
+#[pyo3::pymodule]
+mod _engine {
+    #[pymodule_export]
+    use crate::board::{InFlight, Scoreboard, WorkerRecord};
+    #[pymodule_export]
+    use crate::engine::Engine;
+    #[pymodule_export]
+    use crate::exchange::Exchange;
+    #[pymodule_export]
+    use crate::wsgi::input::Input;
+
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "the Python name")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

@@ -19,3 +19,36 @@ pub fn monotonic_ms() -> u64 {
 pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
+
+/// [`unix_seconds`] from the coarse clock: a few ns, at most some ms behind.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn coarse_unix_seconds() -> u64 {
+    coarse(libc::CLOCK_REALTIME_COARSE).0
+}
+
+/// [`unix_seconds`]; this system has no cheaper clock.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub fn coarse_unix_seconds() -> u64 {
+    unix_seconds()
+}
+
+/// [`monotonic_ns`] from the coarse clock: a few ns, at most some ms behind.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn coarse_monotonic_ns() -> u64 {
+    let (seconds, nanos) = coarse(libc::CLOCK_MONOTONIC_COARSE);
+    seconds * 1_000_000_000 + nanos
+}
+
+/// [`monotonic_ns`]; this system has no cheaper clock.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub fn coarse_monotonic_ns() -> u64 {
+    monotonic_ns()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn coarse(clock: libc::clockid_t) -> (u64, u64) {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a valid, writable timespec; Linux has had both clocks since 2.6.32.
+    unsafe { libc::clock_gettime(clock, &raw mut now) };
+    (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs())
+}

@@ -1,7 +1,7 @@
 //! One request with its response: the object handed to an application thread and back.
 
-use proto::h1::{BodyFraming, ResponseDraft};
-use proto::{RequestFacts, RequestHead};
+use proto::RequestHead;
+use proto::h1::{BodyFraming, RequestFacts, ResponseDraft};
 
 use crate::body::Body;
 use crate::peer::Peer;

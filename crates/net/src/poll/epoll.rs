@@ -32,12 +32,14 @@ impl Events {
     #[expect(clippy::cast_sign_loss, reason = "event bits are a mask; libc types them as c_int")]
     pub(crate) fn get(&self, index: usize) -> Option<Ready> {
         const IN: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP) as u32;
+        const END: u32 = libc::EPOLLRDHUP as u32;
         const OUT: u32 = libc::EPOLLOUT as u32;
         const HUP: u32 = (libc::EPOLLHUP | libc::EPOLLERR) as u32;
         self.0.get(index).map(|event| Ready {
             data: event.u64,
             readable: event.events & IN != 0,
             writable: event.events & OUT != 0,
+            ended: event.events & END != 0,
             hangup: event.events & HUP != 0,
         })
     }

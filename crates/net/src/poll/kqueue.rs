@@ -37,6 +37,7 @@ impl Events {
             data: if event.filter == libc::EVFILT_USER { WAKE } else { event.udata as u64 },
             readable: event.filter == libc::EVFILT_READ,
             writable: event.filter == libc::EVFILT_WRITE,
+            ended: event.filter == libc::EVFILT_READ && event.flags & libc::EV_EOF != 0,
             hangup: event.filter == libc::EVFILT_WRITE && event.flags & libc::EV_EOF != 0,
         })
     }

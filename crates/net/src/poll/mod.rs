@@ -26,6 +26,8 @@ pub(crate) struct Ready {
     pub(crate) readable: bool,
     /// There is room to write.
     pub(crate) writable: bool,
+    /// The peer will send nothing more; there may still be something to read before.
+    pub(crate) ended: bool,
     /// The connection is dead in both directions.
     pub(crate) hangup: bool,
 }

@@ -1,0 +1,205 @@
+//! The access log. While the logger, its handler and its formatter are the ones that licorne has
+//! set up, lines are rendered here and written by the reactor at the end of a turn; as soon as
+//! somebody has changed any of them, Python writes each line.
+
+use std::sync::{Mutex, PoisonError};
+
+use net::record::{Format, Source, Stamp, escape};
+use pyo3::exceptions::PyAttributeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+
+use crate::exchange::{Exchange, Run};
+use crate::text::latin1_bytes;
+
+/// The access log of one worker.
+pub(crate) struct Access {
+    /// The Python object that decides and writes: `licorne.workers.engine.AccessLog`.
+    object: Py<PyAny>,
+    native: Option<Native>,
+    stamp: Mutex<Stamp>,
+}
+
+/// What must be as it was set up for lines to be written here.
+struct Native {
+    format: Format,
+    keys: Vec<Py<PyString>>,
+    logger: Py<PyDict>,
+    handler: Py<PyAny>,
+    handler_dict: Py<PyDict>,
+    formatter: Py<PyAny>,
+}
+
+impl Access {
+    pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = object.py();
+        let native = if object.getattr(intern!(py, "native"))?.extract()? {
+            let format: String = object.getattr(intern!(py, "format"))?.extract()?;
+            Format::compile(&format).map(|format| Native::new(object, format)).transpose()?
+        } else {
+            None
+        };
+        Ok(Self { object: object.clone().unbind(), native, stamp: Mutex::default() })
+    }
+
+    /// The descriptor that native lines go to.
+    pub(crate) fn fd(&self, py: Python<'_>) -> PyResult<Option<i32>> {
+        if self.native.is_none() {
+            return Ok(None);
+        }
+        self.object.bind(py).call_method0(intern!(py, "fileno"))?.extract()
+    }
+
+    /// Renders a line into `run.line`; false if Python has to write it.
+    #[inline]
+    pub(crate) fn render(&self, py: Python<'_>, run: &mut Run) -> PyResult<bool> {
+        let Some(native) = &self.native else { return Ok(false) };
+        let Some(environ) = &run.environ else { return Ok(false) };
+        if !native.untouched(py)? {
+            return Ok(false);
+        }
+        let Some(net) = &run.net else { return Ok(false) };
+        let now_ns = if native.format.timed() { net::clock::monotonic_ns() } else { run.started_ns };
+        let mut line = std::mem::take(&mut run.line);
+        line.clear();
+        let values = Values {
+            environ: environ.bind(py),
+            keys: &native.keys,
+            head: &net.head,
+            headers: run.headers.as_ref().map(|headers| headers.bind(py)),
+            status: status_code(py, run),
+            sent: run.sent,
+            duration_ns: now_ns.saturating_sub(run.started_ns),
+        };
+        let mut stamp = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
+        native.format.render(&values, &mut stamp, &mut line);
+        drop(stamp);
+        run.line = line;
+        Ok(true)
+    }
+
+    /// Lets Python write the line of an exchange.
+    pub(crate) fn write(
+        &self,
+        py: Python<'_>,
+        exchange: &Py<Exchange>,
+        elapsed_ns: u64,
+    ) -> PyResult<()> {
+        let arguments = (exchange, elapsed_ns / 1000);
+        self.object.bind(py).call_method1(intern!(py, "write"), arguments).map(drop)
+    }
+}
+
+impl Native {
+    fn new(object: &Bound<'_, PyAny>, format: Format) -> PyResult<Self> {
+        let py = object.py();
+        let dict = |of: &Bound<'_, PyAny>| -> PyResult<Py<PyDict>> {
+            Ok(of.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?.unbind())
+        };
+        let handler = object.getattr(intern!(py, "handler"))?;
+        let keys = format.keys().iter().map(|key| PyString::intern(py, key).unbind()).collect();
+        Ok(Self {
+            format,
+            keys,
+            logger: dict(&object.getattr(intern!(py, "logger"))?)?,
+            handler_dict: dict(&handler)?,
+            handler: handler.unbind(),
+            formatter: object.getattr(intern!(py, "formatter"))?.unbind(),
+        })
+    }
+
+    /// The logger has exactly our handler, with our formatter and no filter.
+    #[inline]
+    fn untouched(&self, py: Python<'_>) -> PyResult<bool> {
+        let logger = self.logger.bind(py);
+        let handler = self.handler_dict.bind(py);
+        let handlers = list(logger, intern!(py, "handlers"))?;
+        Ok(handlers.len() == 1
+            && handlers.get_item(0)?.is(&self.handler)
+            && list(logger, intern!(py, "filters"))?.is_empty()
+            && list(handler, intern!(py, "filters"))?.is_empty()
+            && handler
+                .get_item(intern!(py, "formatter"))?
+                .is_some_and(|formatter| formatter.is(&self.formatter))
+            && !flag(logger, intern!(py, "propagate"))?
+            && !flag(logger, intern!(py, "disabled"))?)
+    }
+}
+
+fn list<'py>(of: &Bound<'py, PyDict>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyList>> {
+    match of.get_item(name)? {
+        Some(list) => Ok(list.cast_into()?),
+        None => Err(PyAttributeError::new_err(name.to_string())),
+    }
+}
+
+fn flag<'py>(of: &Bound<'py, PyDict>, name: &Bound<'py, PyString>) -> PyResult<bool> {
+    of.get_item(name)?.map_or(Ok(false), |value| value.is_truthy())
+}
+
+fn status_code(py: Python<'_>, run: &Run) -> u16 {
+    let Some(status) = &run.status else { return 0 };
+    let status = status.bind(py).as_any().as_borrowed();
+    let digits = latin1_bytes(&status, "status").ok().and_then(|text| text.get(..3));
+    digits.map_or(0, |digits| {
+        digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit.wrapping_sub(b'0') % 10))
+    })
+}
+
+/// The values of one line.
+struct Values<'a, 'py> {
+    environ: &'a Bound<'py, PyDict>,
+    keys: &'a [Py<PyString>],
+    head: &'a proto::RequestHead,
+    headers: Option<&'a Bound<'py, PyAny>>,
+    status: u16,
+    sent: u64,
+    duration_ns: u64,
+}
+
+impl Source for Values<'_, '_> {
+    fn environ(&self, key: usize, line: &mut Vec<u8>) -> bool {
+        let key = self.keys[key].bind(self.environ.py());
+        let Ok(Some(value)) = self.environ.get_item(key) else { return false };
+        append(&value, line)
+    }
+
+    fn request_header(&self, name: &str, line: &mut Vec<u8>) -> bool {
+        let found = self.head.fields().filter(|f| f.name.eq_ignore_ascii_case(name.as_bytes()));
+        found.last().inspect(|field| escape(line, field.value)).is_some()
+    }
+
+    fn response_header(&self, name: &str, line: &mut Vec<u8>) -> bool {
+        let pairs = self.headers.and_then(|headers| headers.cast::<PyList>().ok());
+        let found = pairs.into_iter().flatten().filter_map(|pair| {
+            let (found, value) = pair.extract::<(Bound<'_, PyString>, Bound<'_, PyAny>)>().ok()?;
+            found.to_str().ok()?.eq_ignore_ascii_case(name).then_some(value)
+        });
+        found.last().is_some_and(|value| append(&value, line))
+    }
+
+    fn status(&self) -> u16 {
+        self.status
+    }
+
+    fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    fn duration_ns(&self) -> u64 {
+        self.duration_ns
+    }
+}
+
+/// Appends the text of a value; false if it is empty or none.
+fn append(value: &Bound<'_, PyAny>, line: &mut Vec<u8>) -> bool {
+    let borrowed = value.as_borrowed();
+    if let Ok(text) = latin1_bytes(&borrowed, "value") {
+        escape(line, text);
+        return !text.is_empty();
+    }
+    let Ok(text) = value.str() else { return false };
+    escape(line, text.to_string_lossy().as_bytes());
+    true
+}

@@ -1,0 +1,106 @@
+//! The scoreboard for the master: reading what workers wrote.
+
+use std::sync::Arc;
+
+use net::scoreboard::{self as board, Snapshot};
+use pyo3::exceptions::{PyIndexError, PyOSError};
+use pyo3::prelude::*;
+
+/// A request that a worker has begun and not finished.
+#[pyclass(frozen, get_all, module = "licorne._engine")]
+pub(crate) struct InFlight {
+    method: String,
+    target: String,
+    peer: String,
+    /// Seconds since the application was called.
+    age: f64,
+}
+
+/// One worker as the scoreboard sees it, at the moment of reading.
+#[pyclass(frozen, get_all, module = "licorne._engine")]
+pub(crate) struct WorkerRecord {
+    pid: u32,
+    ready: bool,
+    beat_age: f64,
+    requests: u64,
+    connections: u64,
+    in_flight: Py<pyo3::types::PyTuple>,
+}
+
+/// Shared anonymous memory, made by the master before it forks: one record per slot.
+#[pyclass(frozen, module = "licorne._engine")]
+pub(crate) struct Scoreboard {
+    pub(crate) inner: Arc<board::Scoreboard>,
+}
+
+#[pymethods]
+impl Scoreboard {
+    #[new]
+    fn new(slots: usize, entries: usize) -> PyResult<Self> {
+        let inner = board::Scoreboard::new(slots, entries)
+            .map_err(|error| PyOSError::new_err(format!("Cannot map the scoreboard: {error}")))?;
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    #[getter]
+    fn slots(&self) -> usize {
+        self.inner.slots()
+    }
+
+    fn reset(&self, slot: usize) -> PyResult<()> {
+        self.inner.reset(self.checked(slot)?);
+        Ok(())
+    }
+
+    fn claim(&self, slot: usize) -> PyResult<()> {
+        self.inner.claim(self.checked(slot)?);
+        Ok(())
+    }
+
+    fn beat(&self, slot: usize) -> PyResult<()> {
+        self.inner.beat(self.checked(slot)?, net::clock::monotonic_ms());
+        Ok(())
+    }
+
+    fn mark_ready(&self, slot: usize) -> PyResult<()> {
+        self.inner.mark_ready(self.checked(slot)?);
+        Ok(())
+    }
+
+    fn read(&self, py: Python<'_>, slot: usize) -> PyResult<WorkerRecord> {
+        let Snapshot { pid, ready, beat_age_ms, requests, connections, in_flight } =
+            self.inner.read(self.checked(slot)?);
+        let entries: PyResult<Vec<_>> = in_flight
+            .into_iter()
+            .map(|entry| {
+                let peer = entry.peer.to_string();
+                let age = seconds(entry.age_ns);
+                Py::new(py, InFlight { method: entry.method, target: entry.target, peer, age })
+            })
+            .collect();
+        Ok(WorkerRecord {
+            pid,
+            ready,
+            beat_age: seconds(beat_age_ms.saturating_mul(1_000_000)),
+            requests,
+            connections,
+            in_flight: pyo3::types::PyTuple::new(py, entries?)?.unbind(),
+        })
+    }
+}
+
+impl Scoreboard {
+    pub(crate) fn checked(&self, slot: usize) -> PyResult<usize> {
+        let slots = self.inner.slots();
+        if slot < slots {
+            Ok(slot)
+        } else {
+            Err(PyIndexError::new_err(format!("slot {slot} of a scoreboard with {slots} slots")))
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an age: microseconds do not matter after years")]
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}

@@ -1,0 +1,164 @@
+//! The configuration object of Python, read once into plain values.
+
+use net::body::BodyLimits;
+use net::config::Config;
+use net::peer::Trusted;
+use proto::{Forwarding, HeaderMap, Limits, Permissions, Policy};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+
+/// What the Python face itself needs.
+pub(crate) struct Face {
+    /// Environ entries that are the same for every request.
+    pub(crate) environ: Py<PyDict>,
+    /// `wsgi.file_wrapper`.
+    pub(crate) file_wrapper: Py<PyType>,
+    /// Class of `gunicorn.socket`.
+    pub(crate) socket_class: Py<PyType>,
+    /// Send files without copying them through the process.
+    pub(crate) sendfile: bool,
+    /// SCRIPT_NAME where no header gives one.
+    pub(crate) script_name: Vec<u8>,
+    /// `Server` field.
+    pub(crate) server: String,
+    /// SERVER_NAME and SERVER_PORT for each listener; `None` for unix sockets.
+    pub(crate) addresses: Vec<Option<(String, String)>>,
+    /// The access log, if there is one.
+    pub(crate) access: Option<Py<PyAny>>,
+}
+
+macro_rules! fields {
+    ($($name:literal),+ $(,)?) => {
+        /// Names of all attributes that are read, for the test that Python has the same.
+        pub(crate) const FIELDS: &[&str] = &[$($name,)+];
+    };
+}
+
+fields!(
+    "access",
+    "addresses",
+    "beat",
+    "body_buffer_size",
+    "body_timeout",
+    "casefold_http_method",
+    "environ",
+    "file_wrapper",
+    "forwarded_allow_ips",
+    "forwarder_headers",
+    "header_map",
+    "header_timeout",
+    "keepalive",
+    "limit_request_body",
+    "limit_request_field_size",
+    "limit_request_fields",
+    "limit_request_line",
+    "max_connections",
+    "permit_missing_host",
+    "permit_obsolete_folding",
+    "permit_unconventional_http_method",
+    "permit_unconventional_http_version",
+    "script_name",
+    "secure_scheme_headers",
+    "sendfile",
+    "server",
+    "siblings",
+    "socket_class",
+    "standin_beats",
+    "strip_header_spaces",
+    "tmp_upload_dir",
+    "write_timeout",
+);
+
+/// Reads everything.
+///
+/// # Errors
+/// `AttributeError` or `TypeError` where Python and Rust disagree; `ValueError` for a value that
+/// cannot work, naming the setting.
+pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
+    let get = |name: &str| config.getattr(name);
+    let reactor = Config {
+        policy: policy(config)?,
+        trusted: trusted(config)?,
+        body: BodyLimits {
+            memory: get("body_buffer_size")?.extract()?,
+            directory: get("tmp_upload_dir")?.extract::<String>()?.into(),
+        },
+        server: get("server")?.extract()?,
+        keepalive_ms: milliseconds(config, "keepalive")?,
+        header_timeout_ms: milliseconds(config, "header_timeout")?,
+        body_timeout_ms: milliseconds(config, "body_timeout")?,
+        write_timeout_ms: milliseconds(config, "write_timeout")?,
+        max_connections: get("max_connections")?.extract()?,
+        siblings: get("siblings")?.extract()?,
+        beat_ms: milliseconds(config, "beat")?,
+        standin_beats: get("standin_beats")?.extract()?,
+    };
+    let face = Face {
+        environ: get("environ")?.cast_into()?.unbind(),
+        file_wrapper: get("file_wrapper")?.cast_into()?.unbind(),
+        socket_class: get("socket_class")?.cast_into()?.unbind(),
+        sendfile: get("sendfile")?.extract()?,
+        script_name: get("script_name")?.extract::<String>()?.into_bytes(),
+        server: get("server")?.extract()?,
+        addresses: get("addresses")?.extract()?,
+        access: get("access")?.extract::<Option<Py<PyAny>>>()?,
+    };
+    Ok((reactor, face))
+}
+
+fn policy(config: &Bound<'_, PyAny>) -> PyResult<Policy> {
+    let get = |name: &str| config.getattr(name);
+    let flag = |name: &str| -> PyResult<bool> { config.getattr(name)?.extract() };
+    let body: u64 = get("limit_request_body")?.extract()?;
+    let header_map = match get("header_map")?.extract::<String>()?.as_str() {
+        "drop" => HeaderMap::Drop,
+        "refuse" => HeaderMap::Refuse,
+        "dangerous" => HeaderMap::Dangerous,
+        other => {
+            let text = format!("header_map: {other:?} is not one of drop, refuse, dangerous");
+            return Err(PyValueError::new_err(text));
+        }
+    };
+    Ok(Policy {
+        limits: Limits {
+            request_line: get("limit_request_line")?.extract()?,
+            fields: get("limit_request_fields")?.extract()?,
+            field_size: get("limit_request_field_size")?.extract()?,
+            body: (body > 0).then_some(body),
+        },
+        permissions: Permissions {
+            obsolete_folding: flag("permit_obsolete_folding")?,
+            strip_header_spaces: flag("strip_header_spaces")?,
+            unconventional_http_method: flag("permit_unconventional_http_method")?,
+            unconventional_http_version: flag("permit_unconventional_http_version")?,
+            casefold_http_method: flag("casefold_http_method")?,
+            missing_host: flag("permit_missing_host")?,
+        },
+        forwarding: Forwarding {
+            header_map,
+            forwarder_headers: get("forwarder_headers")?.extract()?,
+            secure_scheme_headers: get("secure_scheme_headers")?.extract()?,
+        },
+    })
+}
+
+fn trusted(config: &Bound<'_, PyAny>) -> PyResult<Trusted> {
+    let entries: Vec<String> = config.getattr("forwarded_allow_ips")?.extract()?;
+    Trusted::parse(entries.iter().map(String::as_str)).map_err(|entry| {
+        PyValueError::new_err(format!(
+            "forwarded_allow_ips: {entry:?} is neither an IP address, a network nor *"
+        ))
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
+fn milliseconds(config: &Bound<'_, PyAny>, name: &str) -> PyResult<u64> {
+    let seconds: f64 = config.getattr(name)?.extract()?;
+    if (0.0..1e12).contains(&seconds) {
+        // Anything but 0 stays different from 0, which means "never".
+        Ok((seconds * 1000.0).ceil() as u64)
+    } else {
+        Err(PyValueError::new_err(format!("{name}: {seconds} is not a number of seconds")))
+    }
+}

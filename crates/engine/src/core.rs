@@ -1,0 +1,222 @@
+//! What all exchanges of a worker share: the loop, interned names, the log, spare exchanges.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use net::baton::{Blocking, Loop};
+use net::notice::{Level, Notice};
+use net::scoreboard::Scoreboard;
+use proto::h1::ServerFields;
+use proto::{Known, KnownMethod};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use crate::access::Access;
+use crate::config::Face;
+use crate::exchange::Exchange;
+use crate::text;
+
+/// Shared by the engine and all of its exchanges.
+pub(crate) struct Core {
+    pub(crate) looped: Arc<Loop>,
+    pub(crate) board: Arc<Scoreboard>,
+    pub(crate) slot: usize,
+    pub(crate) names: Names,
+    pub(crate) face: Face,
+    pub(crate) access: Option<Access>,
+    log: Py<PyAny>,
+    server: Mutex<ServerFields>,
+    /// Exchanges that may be used again, oldest first.
+    spare: Mutex<VecDeque<Py<Exchange>>>,
+}
+
+/// Spare exchanges kept at most; more are only there when applications hold on to them.
+const SPARE: usize = 16;
+
+impl Core {
+    pub(crate) fn new(
+        py: Python<'_>,
+        looped: Arc<Loop>,
+        board: (Arc<Scoreboard>, usize),
+        face: Face,
+        log: Py<PyAny>,
+    ) -> PyResult<Self> {
+        let access = match &face.access {
+            Some(access) => Some(Access::new(access.bind(py))?),
+            None => None,
+        };
+        Ok(Self {
+            looped,
+            board: board.0,
+            slot: board.1,
+            names: Names::new(py, &face)?,
+            server: Mutex::new(ServerFields::new(&face.server)),
+            access,
+            face,
+            log,
+            spare: Mutex::new(VecDeque::new()),
+        })
+    }
+
+    /// The server's own fields, with today's date.
+    #[inline]
+    pub(crate) fn with_server<R>(&self, use_fields: impl FnOnce(&ServerFields) -> R) -> R {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        server.set_date(net::clock::coarse_unix_seconds());
+        use_fields(&server)
+    }
+
+    /// An exchange object nobody else refers to: a used one, or a new one.
+    #[inline]
+    pub(crate) fn exchange<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, Exchange>> {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let candidates = spare.len().min(3);
+        for _ in 0..candidates {
+            let Some(candidate) = spare.pop_front() else { break };
+            if Exchange::reusable(candidate.bind(py)) {
+                return Ok(candidate.into_bound(py));
+            }
+            spare.push_back(candidate);
+        }
+        let excess = if spare.len() > SPARE { spare.pop_front() } else { None };
+        // Nothing of Python is released or called while the mutex is held.
+        drop(spare);
+        if let Some(excess) = excess {
+            Exchange::retire(excess.bind(py));
+        }
+        Exchange::create(py, Arc::clone(self))
+    }
+
+    /// Keeps an exchange for later use.
+    #[inline]
+    pub(crate) fn put_back(&self, exchange: Py<Exchange>) {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push_back(exchange);
+    }
+
+    /// Writes what the reactor had to tell.
+    pub(crate) fn tell(&self, py: Python<'_>, notices: Vec<Notice>) -> PyResult<()> {
+        for notice in notices {
+            let method = match notice.level {
+                Level::Warning => intern!(py, "warning"),
+                Level::Error => intern!(py, "error"),
+            };
+            self.log.bind(py).call_method1(method, ("%s", notice.text))?;
+        }
+        Ok(())
+    }
+
+    /// One line of the error log.
+    pub(crate) fn log(&self, py: Python<'_>, level: &str, text: &str) -> PyResult<()> {
+        self.log.bind(py).call_method1(level, ("%s", text)).map(drop)
+    }
+
+    /// One line of the error log with the traceback of `error`.
+    pub(crate) fn log_exception(
+        &self,
+        py: Python<'_>,
+        format: &str,
+        arguments: (String, String),
+        error: &PyErr,
+    ) -> PyResult<()> {
+        let keywords = PyDict::new(py);
+        keywords.set_item(intern!(py, "exc_info"), error.value(py))?;
+        let arguments = PyTuple::new(py, [format, &arguments.0, &arguments.1])?;
+        let log = self.log.bind(py).getattr(intern!(py, "error"))?;
+        log.call(arguments, Some(&keywords)).map(drop)
+    }
+}
+
+/// The interpreter lock, to be let go of while the loop waits.
+pub(crate) struct Detached<'py>(pub(crate) Python<'py>);
+
+impl Blocking for Detached<'_> {
+    fn block<R: Send>(&self, wait: impl FnOnce() -> R + Send) -> R {
+        self.0.detach(wait)
+    }
+}
+
+/// The number of this application thread: it names the driver and the scoreboard entry.
+pub(crate) fn thread_number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    thread_local! {
+        static MINE: Cell<u32> = const { Cell::new(u32::MAX) };
+    }
+    MINE.with(|mine| {
+        if mine.get() == u32::MAX {
+            mine.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        mine.get()
+    })
+}
+
+/// Strings that are the same for every request, made once.
+pub(crate) struct Names {
+    pub(crate) request_method: Py<PyString>,
+    pub(crate) path_info: Py<PyString>,
+    pub(crate) query_string: Py<PyString>,
+    pub(crate) raw_uri: Py<PyString>,
+    pub(crate) server_protocol: Py<PyString>,
+    pub(crate) script_name: Py<PyString>,
+    pub(crate) server_name: Py<PyString>,
+    pub(crate) server_port: Py<PyString>,
+    pub(crate) remote_addr: Py<PyString>,
+    pub(crate) remote_port: Py<PyString>,
+    pub(crate) url_scheme: Py<PyString>,
+    pub(crate) input: Py<PyString>,
+    pub(crate) early_hints: Py<PyString>,
+    pub(crate) socket: Py<PyString>,
+    pub(crate) https: Py<PyString>,
+    pub(crate) http_1_0: Py<PyString>,
+    pub(crate) empty: Py<PyString>,
+    /// Environ keys of known header fields.
+    pub(crate) fields: Vec<Py<PyString>>,
+    pub(crate) methods: Vec<Py<PyString>>,
+    /// SERVER_NAME and SERVER_PORT of each listener.
+    pub(crate) addresses: Vec<Option<(Py<PyString>, Py<PyString>)>>,
+}
+
+impl Names {
+    fn new(py: Python<'_>, face: &Face) -> PyResult<Self> {
+        let new = |text: &str| PyString::intern(py, text).unbind();
+        let fields: PyResult<Vec<_>> = Known::ALL.iter().map(|known| field_key(py, *known)).collect();
+        let address = |pair: &Option<(String, String)>| {
+            pair.as_ref().map(|(name, port)| (new(name), new(port)))
+        };
+        Ok(Self {
+            request_method: new("REQUEST_METHOD"),
+            path_info: new("PATH_INFO"),
+            query_string: new("QUERY_STRING"),
+            raw_uri: new("RAW_URI"),
+            server_protocol: new("SERVER_PROTOCOL"),
+            script_name: new("SCRIPT_NAME"),
+            server_name: new("SERVER_NAME"),
+            server_port: new("SERVER_PORT"),
+            remote_addr: new("REMOTE_ADDR"),
+            remote_port: new("REMOTE_PORT"),
+            url_scheme: new("wsgi.url_scheme"),
+            input: new("wsgi.input"),
+            early_hints: new("wsgi.early_hints"),
+            socket: new("gunicorn.socket"),
+            https: new("https"),
+            http_1_0: new("HTTP/1.0"),
+            empty: new(""),
+            fields: fields?,
+            methods: KnownMethod::ALL.iter().map(|method| new(method.name())).collect(),
+            addresses: face.addresses.iter().map(address).collect(),
+        })
+    }
+}
+
+/// The environ key of a known field: two of them have no `HTTP_` (PEP 3333).
+fn field_key(py: Python<'_>, known: Known) -> PyResult<Py<PyString>> {
+    let key = match known {
+        Known::ContentType => b"CONTENT_TYPE".to_vec(),
+        Known::ContentLength => b"CONTENT_LENGTH".to_vec(),
+        _ => text::environ_key(known.name().as_bytes()),
+    };
+    let key = text::latin1(py, &key)?;
+    Ok(PyString::intern(py, key.to_str()?).unbind())
+}

@@ -1,0 +1,148 @@
+//! `Engine`: the reactor of one worker process, as Python drives it.
+
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use net::baton::{Loop, Taken};
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::board::Scoreboard;
+use crate::config;
+use crate::core::{Core, Detached, thread_number};
+use crate::exchange::{Exchange, empty_input};
+use crate::shared;
+use crate::wsgi;
+
+/// The reactor of one worker process. Made and used after the fork, never before.
+#[pyclass(frozen, module = "licorne._engine")]
+pub(crate) struct Engine {
+    core: Arc<Core>,
+    process: u32,
+    standin: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// The next exchange; `None` when there will be no more.
+    #[inline]
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Exchange>>> {
+        let me = thread_number();
+        loop {
+            shared::release(py);
+            match self.core.looped.take(me, &Detached(py)) {
+                Taken::Exchange(net) => {
+                    let exchange = self.core.exchange(py)?;
+                    exchange.try_borrow_mut()?.begin(net);
+                    return Ok(Some(exchange));
+                }
+                Taken::Notices(notices) => self.core.tell(py, notices)?,
+                Taken::Interrupted => py.check_signals()?,
+                Taken::Stopped => return Ok(None),
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Engine {
+    /// Names of the attributes read from the configuration object.
+    #[classattr]
+    #[expect(non_snake_case, reason = "the Python name of a constant")]
+    fn CONFIG_FIELDS(py: Python<'_>) -> PyResult<Py<PyTuple>> {
+        Ok(PyTuple::new(py, config::FIELDS)?.unbind())
+    }
+
+    #[new]
+    fn new(
+        py: Python<'_>,
+        config: &Bound<'_, PyAny>,
+        listeners: Vec<RawFd>,
+        scoreboard: &Scoreboard,
+        slot: usize,
+        log: Py<PyAny>,
+    ) -> PyResult<Self> {
+        let (reactor, face) = config::read(config)?;
+        let slot = scoreboard.checked(slot)?;
+        let board = Arc::clone(&scoreboard.inner);
+        face.environ.bind(py).set_item("wsgi.input", empty_input(py)?)?;
+        let (looped, standin) = Loop::start(reactor, &listeners, Arc::clone(&board), slot)
+            .map_err(|error| PyOSError::new_err(format!("Cannot start the engine: {error}")))?;
+        let core = Core::new(py, looped, (board, slot), face, log)?;
+        if let Some(access) = &core.access {
+            core.looped.set_log(access.fd(py)?);
+        }
+        Ok(Self {
+            core: Arc::new(core),
+            process: std::process::id(),
+            standin: Mutex::new(Some(standin)),
+        })
+    }
+
+    fn __iter__(slf: PyRef<'_, Self>) -> PyResult<PyRef<'_, Self>> {
+        slf.own_process()?;
+        Ok(slf)
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Exchange>>> {
+        let next = self.next(py)?;
+        if let Some(exchange) = &next {
+            // It comes back into use when the caller has let go of it.
+            self.core.put_back(exchange.clone().unbind());
+        }
+        Ok(next)
+    }
+
+    /// `for exchange in self: exchange.run_wsgi(app)`, without a step of Python between.
+    fn serve(&self, py: Python<'_>, app: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.own_process()?;
+        while let Some(exchange) = self.next(py)? {
+            let ended = wsgi::run(&exchange, app);
+            self.core.put_back(exchange.unbind());
+            ended?;
+        }
+        Ok(())
+    }
+
+    /// Stops accepting, answers what was begun, gives up after `grace` seconds.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    fn stop(&self, grace: f64) {
+        self.core.looped.stop((grace.clamp(0.0, 1e9) * 1000.0) as u64);
+    }
+
+    #[getter]
+    fn stopping(&self) -> bool {
+        self.core.looped.stopping()
+    }
+
+    /// The access log's file was reopened.
+    fn access_log_reopened(&self, py: Python<'_>) -> PyResult<()> {
+        if let Some(access) = &self.core.access {
+            self.core.looped.set_log(access.fd(py)?);
+        }
+        Ok(())
+    }
+
+    /// Ends the native thread and writes out what is held back. The engine is not used again.
+    fn close(&self, py: Python<'_>) {
+        self.core.looped.close();
+        let standin = self.standin.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(standin) = standin {
+            // It ends within one turn; its own panic would have nothing to add here.
+            py.detach(|| drop(standin.join()));
+        }
+    }
+}
+
+impl Engine {
+    fn own_process(&self) -> PyResult<()> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        Err(PyRuntimeError::new_err(format!(
+            "this engine belongs to process {}; make one in each worker, after the fork",
+            self.process
+        )))
+    }
+}

@@ -1,0 +1,332 @@
+//! `Exchange`: the Python face of one request with its response. The object, its bound methods and
+//! its environ template are used again for the next request if nobody kept a reference to them.
+
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use net::exchange as net_exchange;
+use net::peer::Peer;
+use proto::Version;
+use proto::h1::Sending;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::{ffi, intern};
+
+use crate::core::Core;
+use crate::text;
+use crate::wsgi;
+use crate::wsgi::environ::Caches;
+use crate::wsgi::input::Input;
+
+/// One request with its response, between the engine and the application.
+#[pyclass(module = "licorne._engine")]
+pub(crate) struct Exchange {
+    pub(crate) core: Arc<Core>,
+    pub(crate) run: Run,
+    /// The objects that go with this one; they refer back to it. `None` once it is retired.
+    pub(crate) bundle: Option<Bundle>,
+}
+
+/// One run through the application.
+pub(crate) struct Run {
+    /// The native exchange; gone when the response is complete.
+    pub(crate) net: Option<Box<net_exchange::Exchange>>,
+    pub(crate) sending: Sending,
+    /// Bytes that may still be sent under the announced length.
+    pub(crate) remaining: Option<u64>,
+    /// Response body bytes given to the connection.
+    pub(crate) sent: u64,
+    pub(crate) status: Option<Py<PyString>>,
+    pub(crate) headers: Option<Py<PyAny>>,
+    pub(crate) environ: Option<Py<PyDict>>,
+    /// The socket, when the application has taken it over.
+    pub(crate) socket: Option<OwnedFd>,
+    /// The application drops bytes that may not be sent; it was told once.
+    pub(crate) warned: bool,
+    pub(crate) started_ns: u64,
+    pub(crate) line: Vec<u8>,
+}
+
+/// Python objects that belong to one [`Exchange`].
+pub(crate) struct Bundle {
+    pub(crate) template: Py<PyDict>,
+    pub(crate) start_response: Py<PyAny>,
+    pub(crate) write: Py<PyAny>,
+    early_hints: Py<PyAny>,
+    socket: Py<PyAny>,
+    pub(crate) caches: Caches,
+}
+
+impl Run {
+    fn new() -> Self {
+        Self {
+            net: None,
+            sending: Sending::Head,
+            remaining: None,
+            sent: 0,
+            status: None,
+            headers: None,
+            environ: None,
+            socket: None,
+            warned: false,
+            started_ns: 0,
+            line: Vec::new(),
+        }
+    }
+
+    /// The native exchange, as long as its response is not complete.
+    pub(crate) fn open(&mut self) -> PyResult<&mut net_exchange::Exchange> {
+        match &mut self.net {
+            Some(net) => Ok(net),
+            None => Err(PyRuntimeError::new_err("the response of this request is complete")),
+        }
+    }
+}
+
+impl Exchange {
+    pub(crate) fn create(py: Python<'_>, core: Arc<Core>) -> PyResult<Bound<'_, Self>> {
+        let template = core.face.environ.bind(py).copy()?;
+        let socket_class = core.face.socket_class.clone_ref(py);
+        let names = (core.names.early_hints.clone_ref(py), core.names.socket.clone_ref(py));
+        let exchange = Bound::new(py, Self { core, run: Run::new(), bundle: None })?;
+        let early_hints = exchange.getattr(intern!(py, "early_hints"))?;
+        let socket = socket_class.bind(py).call_method1(intern!(py, "of"), (&exchange,))?;
+        template.set_item(names.0, &early_hints)?;
+        template.set_item(names.1, &socket)?;
+        let bundle = Bundle {
+            template: template.unbind(),
+            start_response: exchange.getattr(intern!(py, "start_response"))?.unbind(),
+            write: exchange.getattr(intern!(py, "write"))?.unbind(),
+            early_hints: early_hints.unbind(),
+            socket: socket.unbind(),
+            caches: Caches::new(),
+        };
+        exchange.borrow_mut().bundle = Some(bundle);
+        Ok(exchange)
+    }
+
+    /// Readies a spare object for the next request, if nobody else refers to any part of it.
+    pub(crate) fn reusable(exchange: &Bound<'_, Self>) -> bool {
+        /// The spare list's reference, and one from each bound method and from the socket.
+        const OWN: isize = 5;
+        let py = exchange.py();
+        let Ok(mut this) = exchange.try_borrow_mut() else { return false };
+        if this.run.net.is_some() {
+            return false;
+        }
+        drop(this.run.environ.take());
+        drop(this.run.headers.take());
+        let Some(bundle) = &this.bundle else { return false };
+        // The template refers to two of them.
+        references(exchange) == OWN
+            && references(bundle.start_response.bind(py)) == 1
+            && references(bundle.write.bind(py)) == 1
+            && references(bundle.early_hints.bind(py)) == 2
+            && references(bundle.socket.bind(py)) == 2
+    }
+
+    /// Breaks the circle of references of an object that an application has kept.
+    pub(crate) fn retire(exchange: &Bound<'_, Self>) {
+        let bundle = exchange.try_borrow_mut().ok().and_then(|mut this| this.bundle.take());
+        drop(bundle);
+    }
+
+    /// Begins a run.
+    #[inline]
+    pub(crate) fn begin(&mut self, net: Box<net_exchange::Exchange>) {
+        self.run.net = Some(net);
+        self.run.sending = Sending::Head;
+        self.run.remaining = None;
+        self.run.sent = 0;
+        self.run.status = None;
+        self.run.socket = None;
+        self.run.warned = false;
+    }
+
+    fn head(&self) -> PyResult<&proto::RequestHead> {
+        match &self.run.net {
+            Some(net) => Ok(&net.head),
+            None => Err(PyRuntimeError::new_err("the request of this exchange is over")),
+        }
+    }
+}
+
+#[pymethods]
+impl Exchange {
+    #[getter]
+    fn method<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text::latin1(py, self.head()?.method())
+    }
+
+    #[getter]
+    fn uri<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text::latin1(py, self.head()?.target())
+    }
+
+    #[getter]
+    fn path<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text::latin1(py, self.head()?.path())
+    }
+
+    #[getter]
+    fn query<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text::latin1(py, self.head()?.query())
+    }
+
+    #[getter]
+    fn version(&self) -> PyResult<(u8, u8)> {
+        Ok(match self.head()?.version() {
+            Version::Http10 => (1, 0),
+            Version::Http11 => (1, 1),
+        })
+    }
+
+    #[getter]
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let headers = PyList::empty(py);
+        for field in self.head()?.fields() {
+            let name = text::latin1(py, &field.name.to_ascii_uppercase())?;
+            headers.append((name, text::latin1(py, field.value)?))?;
+        }
+        Ok(headers)
+    }
+
+    #[getter]
+    fn scheme(&self) -> PyResult<&'static str> {
+        Ok(if self.head()?.https() == Some(true) { "https" } else { "http" })
+    }
+
+    #[getter]
+    fn remote_addr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let peer = self.run.net.as_ref().and_then(|net| net.peer);
+        Ok(match peer {
+            Some(Peer::Tcp(ip, port)) => (ip.to_string(), port).into_pyobject(py)?.into_any(),
+            Some(Peer::Unix) | None => PyString::new(py, "").into_any(),
+        })
+    }
+
+    #[getter]
+    fn environ(&self, py: Python<'_>) -> Option<Py<PyDict>> {
+        self.run.environ.as_ref().map(|environ| environ.clone_ref(py))
+    }
+
+    #[getter]
+    fn status(&self, py: Python<'_>) -> Py<PyString> {
+        self.run.status.as_ref().unwrap_or(&self.core.names.empty).clone_ref(py)
+    }
+
+    #[getter]
+    fn response_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let headers = PyList::empty(py);
+        if let Some(given) = &self.run.headers {
+            for pair in given.bind(py).try_iter()? {
+                headers.append(pair?)?;
+            }
+        }
+        Ok(headers)
+    }
+
+    #[getter]
+    fn sent(&self) -> u64 {
+        self.run.sent
+    }
+
+    #[getter]
+    fn headers_sent(&self) -> bool {
+        self.run.sending != Sending::Head
+    }
+
+    /// Calls a WSGI application for this exchange and sends what it answers (PEP 3333).
+    fn run_wsgi(slf: &Bound<'_, Self>, app: &Bound<'_, PyAny>) -> PyResult<()> {
+        wsgi::run(slf, app)
+    }
+
+    /// `start_response` of PEP 3333.
+    #[pyo3(signature = (status, headers, exc_info=None, /))]
+    fn start_response(
+        &mut self,
+        py: Python<'_>,
+        status: &Bound<'_, PyAny>,
+        headers: &Bound<'_, PyAny>,
+        exc_info: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        wsgi::respond::start(self, py, status, headers, exc_info)?;
+        match &self.bundle {
+            Some(bundle) => Ok(bundle.write.clone_ref(py)),
+            None => Err(PyRuntimeError::new_err("the response of this request is complete")),
+        }
+    }
+
+    /// The `write()` callable of PEP 3333.
+    fn write(slf: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        wsgi::respond::write(slf, data)
+    }
+
+    /// `wsgi.early_hints`: sends `103 Early Hints` with these header pairs (RFC 8297).
+    fn early_hints(&mut self, headers: &Bound<'_, PyAny>) -> PyResult<()> {
+        wsgi::respond::early_hints(self, headers)
+    }
+
+    /// Gives the connection to the caller: a blocking descriptor of its own, and the bytes that
+    /// were read beyond the request. Nothing but what the application writes is sent then, unless
+    /// it goes on with a WSGI response.
+    fn take_over<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        if self.run.socket.is_some() {
+            return Err(PyRuntimeError::new_err("the connection was taken over already"));
+        }
+        let core = Arc::clone(&self.core);
+        let net = self.run.open()?;
+        let token = net.token.take();
+        let Some((fd, rest)) = token.and_then(|token| core.looped.detach(token)) else {
+            return Err(pyo3::exceptions::PyConnectionResetError::new_err("the client has gone"));
+        };
+        net.keep_alive = false;
+        set_blocking(fd.as_raw_fd())?;
+        let copy = fd.try_clone()?;
+        self.run.socket = Some(fd);
+        let copy: RawFd = copy.into_raw_fd();
+        (copy, PyBytes::new(py, &rest)).into_pyobject(py)
+    }
+}
+
+/// How many references there are to an object.
+#[inline]
+fn references<T>(object: &Bound<'_, T>) -> isize {
+    // SAFETY: a live object, under the interpreter lock.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) }
+}
+
+fn set_blocking(fd: RawFd) -> std::io::Result<()> {
+    // SAFETY: plain calls on an open descriptor.
+    let result = unsafe {
+        let flags = libc::fcntl(fd, libc::F_GETFL);
+        if flags < 0 { flags } else { libc::fcntl(fd, libc::F_SETFL, flags & !libc::O_NONBLOCK) }
+    };
+    if result < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// The input that every request without a body gets: it has no state worth an object of its own.
+pub(crate) fn empty_input(py: Python<'_>) -> PyResult<Py<Input>> {
+    Py::new(py, Input::new(net::body::Body::Empty))
+}
+
+/// Calls `callable(first, second)` without a tuple.
+#[inline]
+pub(crate) fn call_two<'py>(
+    callable: &Bound<'py, PyAny>,
+    first: &Bound<'py, PyAny>,
+    second: &Py<PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let arguments = [first.as_ptr(), second.as_ptr()];
+    // SAFETY: live objects in an array of two; the result is a new reference or null.
+    unsafe {
+        let result = ffi::PyObject_Vectorcall(
+            callable.as_ptr(),
+            arguments.as_ptr(),
+            2,
+            std::ptr::null_mut(),
+        );
+        Bound::from_owned_ptr_or_err(callable.py(), result)
+    }
+}

@@ -1,0 +1,55 @@
+//! Python `bytes` that the reactor writes from, long after the application has returned. They are
+//! released under the interpreter lock, which the reactor does not have: it puts them aside.
+
+use std::sync::{Mutex, PoisonError};
+
+use net::output::Shared;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+/// Objects to be released by the next thread that has the interpreter lock.
+static RELEASED: Mutex<Vec<Py<PyBytes>>> = Mutex::new(Vec::new());
+
+/// The bytes of a response body, kept where they are.
+pub(crate) struct SharedBytes {
+    /// Taken only by `drop`.
+    owner: Option<Py<PyBytes>>,
+    start: *const u8,
+    length: usize,
+}
+
+// SAFETY: the bytes are immutable and `owner` keeps them alive; it is never used without the lock.
+unsafe impl Send for SharedBytes {}
+
+impl SharedBytes {
+    pub(crate) fn new(bytes: &Bound<'_, PyBytes>) -> Self {
+        let slice = bytes.as_bytes();
+        Self {
+            start: slice.as_ptr(),
+            length: slice.len(),
+            owner: Some(bytes.clone().unbind()),
+        }
+    }
+}
+
+impl Shared for SharedBytes {
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the object is immutable and alive as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.start, self.length) }
+    }
+}
+
+impl Drop for SharedBytes {
+    fn drop(&mut self) {
+        if let Some(owner) = self.owner.take() {
+            RELEASED.lock().unwrap_or_else(PoisonError::into_inner).push(owner);
+        }
+    }
+}
+
+/// Releases what the reactor has put aside.
+pub(crate) fn release(_py: Python<'_>) {
+    let released = std::mem::take(&mut *RELEASED.lock().unwrap_or_else(PoisonError::into_inner));
+    // Dropped here, under the interpreter lock and outside of the mutex.
+    drop(released);
+}

@@ -1,0 +1,76 @@
+//! Bytes of HTTP ↔ Python text, which is latin-1 on this border (PEP 3333).
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use pyo3::{Borrowed, ffi};
+
+/// A new `str` of latin-1 bytes.
+#[inline]
+pub(crate) fn latin1<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyString>> {
+    // SAFETY: the pointer is valid for the length, which is a slice's and so fits; the result is
+    // a new reference to a str, or null with an exception set.
+    unsafe {
+        let text = ffi::PyUnicode_DecodeLatin1(
+            bytes.as_ptr().cast(),
+            bytes.len().cast_signed(),
+            std::ptr::null(),
+        );
+        Bound::from_owned_ptr_or_err(py, text).map(|text| text.cast_into_unchecked())
+    }
+}
+
+/// The latin-1 bytes of a `str`, without a copy.
+///
+/// # Errors
+/// `TypeError` for other types and `ValueError` for text beyond latin-1, saying what `what` must be.
+#[inline]
+pub(crate) fn latin1_bytes<'a>(
+    text: &'a Borrowed<'_, '_, PyAny>,
+    what: &'static str,
+) -> PyResult<&'a [u8]> {
+    let Ok(text) = text.cast::<PyString>() else {
+        let kind = text.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("{what} must be a str, not {kind}")));
+    };
+    let pointer = text.as_ptr();
+    // SAFETY: `pointer` is a str that the caller keeps alive for 'a; with one byte per character
+    // its data is exactly `length` latin-1 bytes.
+    unsafe {
+        if ffi::PyUnicode_KIND(pointer) != ffi::PyUnicode_1BYTE_KIND {
+            return Err(PyValueError::new_err(format!("{what} has characters beyond latin-1")));
+        }
+        let length = ffi::PyUnicode_GET_LENGTH(pointer).unsigned_abs();
+        Ok(std::slice::from_raw_parts(ffi::PyUnicode_DATA(pointer).cast(), length))
+    }
+}
+
+/// Percent-decodes a path (RFC 3986 section 2.1); what is not `%XX` stays as it is.
+pub(crate) fn percent_decode(path: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [first, tail @ ..] = rest {
+        if *first == b'%'
+            && let [high, low, ..] = *tail
+            && let (Some(high), Some(low)) = (hex(high), hex(low))
+        {
+            decoded.push(high << 4 | low);
+            rest = &tail[2..];
+        } else {
+            decoded.push(*first);
+            rest = tail;
+        }
+    }
+    decoded
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// The environ key of a header: `HTTP_` and the name in upper case with underscores.
+pub(crate) fn environ_key(name: &[u8]) -> Vec<u8> {
+    let mut key = b"HTTP_".to_vec();
+    key.extend(name.iter().map(|&byte| if byte == b'-' { b'_' } else { byte.to_ascii_uppercase() }));
+    key
+}

@@ -1,0 +1,356 @@
+//! The WSGI environ: a copy of a template, and on top of it what this request says.
+//!
+//! Keys are interned once; values that clients repeat (Host, User-Agent, Accept …) are compared
+//! with the last ones and used again, so that in the steady state a request costs few new strings.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use net::exchange as net_exchange;
+use net::peer::Peer;
+use proto::{Field, Known, Version};
+use pyo3::exceptions::PyValueError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use super::input::Input;
+use crate::core::{Core, Names};
+use crate::text;
+
+/// Texts of one kind seen last, with their Python form.
+type Last = Option<(Vec<u8>, Py<PyString>)>;
+
+/// Strings that the next request probably needs again. Each exchange object has its own.
+pub(crate) struct Caches {
+    values: [Last; Known::COUNT],
+    target: Option<Target>,
+    method: Last,
+    unknown: HashMap<Vec<u8>, Py<PyString>>,
+    peers: Vec<Option<PeerText>>,
+}
+
+struct Target {
+    raw: Vec<u8>,
+    raw_uri: Py<PyString>,
+    path_info: Py<PyString>,
+    query: Py<PyString>,
+}
+
+struct PeerText {
+    peer: Peer,
+    address: Py<PyString>,
+    port: Py<PyString>,
+}
+
+/// Unknown header names remembered at most.
+const UNKNOWN: usize = 256;
+/// Connections whose address is remembered at most.
+const PEERS: usize = 4096;
+/// Longest value that is remembered.
+const VALUE: usize = 256;
+
+impl Caches {
+    pub(crate) fn new() -> Self {
+        Self {
+            values: [const { None }; Known::COUNT],
+            target: None,
+            method: None,
+            unknown: HashMap::new(),
+            peers: Vec::new(),
+        }
+    }
+}
+
+/// Sets entries of a dict with keys whose hash is known.
+struct Entries<'a, 'py> {
+    dict: &'a Bound<'py, PyDict>,
+}
+
+impl Entries<'_, '_> {
+    #[inline]
+    fn put(&self, key: &Py<PyString>, value: &Py<PyString>) -> PyResult<()> {
+        self.put_any(key, value.as_ptr())
+    }
+
+    #[inline]
+    fn put_any(&self, key: &Py<PyString>, value: *mut ffi::PyObject) -> PyResult<()> {
+        // SAFETY: a dict, a str and a live object; PyDict_SetItem takes its own references.
+        let result = unsafe { ffi::PyDict_SetItem(self.dict.as_ptr(), key.as_ptr(), value) };
+        if result < 0 { Err(PyErr::fetch(self.dict.py())) } else { Ok(()) }
+    }
+}
+
+/// Builds the environ of a request. The body moves into `wsgi.input`.
+pub(crate) fn build<'py>(
+    py: Python<'py>,
+    core: &Core,
+    template: &Py<PyDict>,
+    caches: &mut Caches,
+    exchange: &mut net_exchange::Exchange,
+) -> PyResult<Bound<'py, PyDict>> {
+    let environ = template.bind(py).copy()?;
+    let entries = Entries { dict: &environ };
+    let names = &core.names;
+    method(py, &entries, names, caches, exchange)?;
+    let script_name = fields(py, &entries, names, caches, exchange)?;
+    target(py, core, &entries, caches, exchange, script_name.as_deref())?;
+    peer(py, &entries, names, caches, exchange)?;
+    server(py, &entries, names, exchange)?;
+    match exchange.head.version() {
+        Version::Http11 => {}
+        Version::Http10 => entries.put(&names.server_protocol, &names.http_1_0)?,
+    }
+    if exchange.head.https() == Some(true) {
+        entries.put(&names.url_scheme, &names.https)?;
+    }
+    if !exchange.body.is_empty() {
+        let input = Bound::new(py, Input::new(std::mem::take(&mut exchange.body)))?;
+        entries.put_any(&names.input, input.as_ptr())?;
+    }
+    Ok(environ)
+}
+
+#[inline]
+fn method(
+    py: Python<'_>,
+    entries: &Entries<'_, '_>,
+    names: &Names,
+    caches: &mut Caches,
+    exchange: &net_exchange::Exchange,
+) -> PyResult<()> {
+    match exchange.head.known_method().and_then(|method| names.methods.get(method.index())) {
+        Some(method) => entries.put(&names.request_method, method),
+        None => {
+            let method = recalled(py, &mut caches.method, exchange.head.method())?;
+            entries.put(&names.request_method, method)
+        }
+    }
+}
+
+/// Header fields; answers the `SCRIPT_NAME` that a trusted peer has sent.
+#[inline]
+fn fields(
+    py: Python<'_>,
+    entries: &Entries<'_, '_>,
+    names: &Names,
+    caches: &mut Caches,
+    exchange: &net_exchange::Exchange,
+) -> PyResult<Option<Vec<u8>>> {
+    let head = &exchange.head;
+    let mut script_name = None;
+    let mut odd_names = false;
+    for Field { name, value, known } in head.fields() {
+        let Some(known) = known else {
+            odd_names |= name.contains(&b'_');
+            if name.eq_ignore_ascii_case(b"SCRIPT_NAME") {
+                script_name = Some(value.to_vec());
+            }
+            let key = unknown_key(py, caches, name)?;
+            add(py, entries, &key, value)?;
+            continue;
+        };
+        let Some(key) = names.fields.get(known.index()) else { continue };
+        if head.repeats(known) || odd_names {
+            add(py, entries, key, value)?;
+        } else if value.len() <= VALUE && repeated_by_clients(known) {
+            entries.put(key, recalled(py, &mut caches.values[known.index()], value)?)?;
+        } else {
+            entries.put_any(key, text::latin1(py, value)?.as_ptr())?;
+        }
+    }
+    if let Some(authority) = head.authority()
+        && let Some(key) = names.fields.get(Known::Host.index())
+    {
+        // RFC 9112 section 3.2.2: the target's authority replaces what Host says.
+        entries.put_any(key, text::latin1(py, authority)?.as_ptr())?;
+    }
+    Ok(script_name)
+}
+
+/// Adds a value to those that the key has already (RFC 9110 section 5.3).
+fn add(
+    py: Python<'_>,
+    entries: &Entries<'_, '_>,
+    key: &Py<PyString>,
+    value: &[u8],
+) -> PyResult<()> {
+    let value = match entries.dict.get_item(key.bind(py))? {
+        None => text::latin1(py, value)?,
+        Some(before) => {
+            let before = before.as_borrowed();
+            let mut joined = text::latin1_bytes(&before, "a header value")?.to_vec();
+            joined.push(b',');
+            joined.extend_from_slice(value);
+            text::latin1(py, &joined)?
+        }
+    };
+    entries.put_any(key, value.as_ptr())
+}
+
+fn unknown_key(py: Python<'_>, caches: &mut Caches, name: &[u8]) -> PyResult<Py<PyString>> {
+    if let Some(key) = caches.unknown.get(name) {
+        return Ok(key.clone_ref(py));
+    }
+    let key = text::latin1(py, &text::environ_key(name))?;
+    let key = PyString::intern(py, key.to_str()?).unbind();
+    if caches.unknown.len() < UNKNOWN {
+        caches.unknown.insert(name.to_vec(), key.clone_ref(py));
+    }
+    Ok(key)
+}
+
+/// Fields whose value is mostly that of the request before, and no secret worth keeping apart.
+fn repeated_by_clients(known: Known) -> bool {
+    !matches!(
+        known,
+        Known::Authorization | Known::ProxyAuthorization | Known::Cookie | Known::ContentLength
+    )
+}
+
+/// The Python form of `bytes`, the last one again if it is the same.
+#[inline]
+fn recalled<'a>(py: Python<'_>, last: &'a mut Last, bytes: &[u8]) -> PyResult<&'a Py<PyString>> {
+    if last.as_ref().is_none_or(|(old, _)| old != bytes) {
+        let new = text::latin1(py, bytes)?.unbind();
+        match last {
+            Some((old, text)) => {
+                old.clear();
+                old.extend_from_slice(bytes);
+                *text = new;
+            }
+            None => *last = Some((bytes.to_vec(), new)),
+        }
+    }
+    match last {
+        Some((_, text)) => Ok(text),
+        None => Err(PyValueError::new_err("a value that was just set is missing")),
+    }
+}
+
+#[inline]
+fn target(
+    py: Python<'_>,
+    core: &Core,
+    entries: &Entries<'_, '_>,
+    caches: &mut Caches,
+    exchange: &net_exchange::Exchange,
+    script_name: Option<&[u8]>,
+) -> PyResult<()> {
+    let names = &core.names;
+    let head = &exchange.head;
+    let script_name = script_name.unwrap_or(&core.face.script_name);
+    if !script_name.is_empty() {
+        let Some(rest) = head.path().strip_prefix(script_name) else {
+            return Err(PyValueError::new_err(format!(
+                "Configuration problem: the request path does not start with SCRIPT_NAME {:?}",
+                String::from_utf8_lossy(script_name)
+            )));
+        };
+        entries.put_any(&names.script_name, text::latin1(py, script_name)?.as_ptr())?;
+        entries.put_any(&names.raw_uri, text::latin1(py, head.target())?.as_ptr())?;
+        entries.put_any(&names.query_string, text::latin1(py, head.query())?.as_ptr())?;
+        let path = text::percent_decode(rest);
+        return entries.put_any(&names.path_info, text::latin1(py, &path)?.as_ptr());
+    }
+    if caches.target.as_ref().is_none_or(|target| target.raw != head.target()) {
+        caches.target = Some(Target {
+            raw: head.target().to_vec(),
+            raw_uri: text::latin1(py, head.target())?.unbind(),
+            path_info: decoded_path(py, head.path())?,
+            query: text::latin1(py, head.query())?.unbind(),
+        });
+    }
+    if let Some(target) = &caches.target {
+        entries.put(&names.raw_uri, &target.raw_uri)?;
+        entries.put(&names.path_info, &target.path_info)?;
+        entries.put(&names.query_string, &target.query)?;
+    }
+    Ok(())
+}
+
+fn decoded_path(py: Python<'_>, path: &[u8]) -> PyResult<Py<PyString>> {
+    let decoded = if path.contains(&b'%') {
+        text::latin1(py, &text::percent_decode(path))
+    } else {
+        text::latin1(py, path)
+    };
+    decoded.map(Bound::unbind)
+}
+
+#[inline]
+fn peer(
+    py: Python<'_>,
+    entries: &Entries<'_, '_>,
+    names: &Names,
+    caches: &mut Caches,
+    exchange: &net_exchange::Exchange,
+) -> PyResult<()> {
+    let Some(peer @ Peer::Tcp(ip, port)) = exchange.peer else {
+        return entries.put(&names.remote_addr, &names.empty);
+    };
+    let slot = exchange.token.map_or(usize::MAX, net_exchange::Token::slot);
+    if slot >= PEERS {
+        let text = peer_text(py, peer, ip, port)?;
+        entries.put(&names.remote_addr, &text.address)?;
+        return entries.put(&names.remote_port, &text.port);
+    }
+    if caches.peers.len() <= slot {
+        caches.peers.resize_with(slot + 1, || None);
+    }
+    let known = &mut caches.peers[slot];
+    if known.as_ref().is_none_or(|text| text.peer != peer) {
+        *known = Some(peer_text(py, peer, ip, port)?);
+    }
+    if let Some(text) = known {
+        entries.put(&names.remote_addr, &text.address)?;
+        entries.put(&names.remote_port, &text.port)?;
+    }
+    Ok(())
+}
+
+fn peer_text(py: Python<'_>, peer: Peer, ip: IpAddr, port: u16) -> PyResult<PeerText> {
+    Ok(PeerText {
+        peer,
+        address: text::latin1(py, ip.to_string().as_bytes())?.unbind(),
+        port: text::latin1(py, port.to_string().as_bytes())?.unbind(),
+    })
+}
+
+/// SERVER_NAME and SERVER_PORT: the listener's; on unix sockets what Host says.
+#[inline]
+fn server(
+    py: Python<'_>,
+    entries: &Entries<'_, '_>,
+    names: &Names,
+    exchange: &net_exchange::Exchange,
+) -> PyResult<()> {
+    match names.addresses.get(exchange.listener) {
+        // The template has the first listener's.
+        Some(Some(_)) if exchange.listener == 0 => Ok(()),
+        Some(Some((name, port))) => {
+            entries.put(&names.server_name, name)?;
+            entries.put(&names.server_port, port)
+        }
+        Some(None) | None => {
+            let host = exchange.head.authority().or_else(|| exchange.head.get(Known::Host));
+            let (name, port) = split_host(host.unwrap_or_default());
+            let default: &[u8] = match exchange.head.https() {
+                Some(true) => b"443",
+                _ => b"80",
+            };
+            let port = port.unwrap_or(default);
+            entries.put_any(&names.server_name, text::latin1(py, name)?.as_ptr())?;
+            entries.put_any(&names.server_port, text::latin1(py, port)?.as_ptr())
+        }
+    }
+}
+
+/// `name`, `name:port`, `[v6]`, `[v6]:port`.
+fn split_host(host: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let bracket = host.iter().rposition(|&byte| byte == b']').map_or(0, |at| at + 1);
+    match host[bracket..].iter().position(|&byte| byte == b':') {
+        Some(colon) => (&host[..bracket + colon], Some(&host[bracket + colon + 1..])),
+        None => (host, None),
+    }
+}

@@ -1,0 +1,574 @@
+//! From what a WSGI application answers to what the connection sends.
+
+use std::sync::Arc;
+
+use net::baton::{Room, Tail};
+use net::exchange::Token;
+use net::output::{COPY_LIMIT, FilePart};
+use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Misuse, Sending, Sent};
+use pyo3::exceptions::{
+    PyAssertionError, PyBrokenPipeError, PyOSError, PyRuntimeError, PyTypeError, PyValueError,
+};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use pyo3::{Borrowed, intern};
+
+use super::file;
+use super::run::asks_to_end;
+use crate::core::{Core, Detached, thread_number};
+use crate::exchange::{Exchange, Run};
+use crate::shared::SharedBytes;
+use crate::text::latin1_bytes;
+
+/// `start_response`: checks and encodes status and headers, sends nothing.
+#[inline]
+pub(crate) fn start(
+    exchange: &mut Exchange,
+    py: Python<'_>,
+    status: &Bound<'_, PyAny>,
+    headers: &Bound<'_, PyAny>,
+    exc_info: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let run = &mut exchange.run;
+    let head_sent = run.sending != Sending::Head;
+    let draft = &mut run.open()?.draft;
+    match exc_info {
+        Some(info) if !info.is_none() => {
+            if head_sent {
+                return Err(PyErr::from_value(info.get_item(1)?));
+            }
+        }
+        _ if draft.started() => {
+            return Err(PyAssertionError::new_err("Response headers already set!"));
+        }
+        _ => {}
+    }
+    // Starting anew forgets the headers of an earlier call: exc_info replaces them.
+    let status_text = status.as_borrowed();
+    draft.start(latin1_bytes(&status_text, "the status")?).map_err(misuse)?;
+    if let Err(error) = fields(draft, headers) {
+        draft.clear();
+        return Err(error);
+    }
+    run.status = Some(status.cast::<PyString>()?.clone().unbind());
+    run.headers = Some(headers.clone().unbind());
+    let _ = py;
+    Ok(())
+}
+
+#[inline]
+fn fields(draft: &mut h1::ResponseDraft, headers: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Ok(list) = headers.cast_exact::<PyList>() {
+        for pair in list.iter() {
+            field(draft, &pair)?;
+        }
+    } else {
+        for pair in headers.try_iter()? {
+            field(draft, &pair?)?;
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn field(draft: &mut h1::ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Ok(pair) = pair.cast_exact::<PyTuple>()
+        && pair.len() == 2
+    {
+        let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
+        return field_of(draft, name, value);
+    }
+    let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+    field_of(draft, name.as_borrowed(), value.as_borrowed())
+}
+
+#[inline]
+fn field_of(
+    draft: &mut h1::ResponseDraft,
+    name: Borrowed<'_, '_, PyAny>,
+    value: Borrowed<'_, '_, PyAny>,
+) -> PyResult<()> {
+    let name = latin1_bytes(&name, "a header name")?;
+    draft.field(name, latin1_bytes(&value, "a header value")?).map_err(misuse)
+}
+
+fn misuse(misuse: Misuse) -> PyErr {
+    PyValueError::new_err(misuse.message())
+}
+
+/// `wsgi.early_hints`; silent where it would be of no use.
+pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -> PyResult<()> {
+    let core = Arc::clone(&exchange.core);
+    if exchange.run.sending != Sending::Head || exchange.run.socket.is_some() {
+        return Ok(());
+    }
+    let net = exchange.run.open()?;
+    if net.head.version() == proto::Version::Http10 {
+        return Ok(());
+    }
+    let pairs: Vec<(String, String)> = headers.try_iter()?.map(|pair| pair?.extract()).collect::<PyResult<_>>()?;
+    let pairs = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let mut bytes = Vec::new();
+    h1::interim(&mut bytes, b"103 Early Hints", pairs).map_err(misuse)?;
+    if let Some(token) = net.token {
+        core.looped.stream(token, &bytes, None::<SharedBytes>, b"");
+    }
+    Ok(())
+}
+
+/// Sends the body that the application has returned, and closes it.
+#[inline]
+pub(crate) fn body(
+    py: Python<'_>,
+    exchange: &Bound<'_, Exchange>,
+    answer: Bound<'_, PyAny>,
+) -> PyResult<()> {
+    if let Some(block) = only_block(&answer) {
+        // A list or a tuple has nothing to close.
+        return whole(exchange, &block);
+    }
+    let sent = send_body(py, exchange, &answer);
+    let closed = close(&answer);
+    sent.and(closed)
+}
+
+/// The block of `[block]` or `(block,)`.
+#[inline]
+fn only_block<'py>(answer: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBytes>> {
+    let item = if let Ok(list) = answer.cast_exact::<PyList>() {
+        if list.len() != 1 {
+            return None;
+        }
+        list.get_item(0).ok()?
+    } else if let Ok(tuple) = answer.cast_exact::<PyTuple>() {
+        if tuple.len() != 1 {
+            return None;
+        }
+        tuple.get_item(0).ok()?
+    } else {
+        return None;
+    };
+    item.cast_into_exact::<PyBytes>().ok()
+}
+
+fn send_body(
+    py: Python<'_>,
+    exchange: &Bound<'_, Exchange>,
+    answer: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let wrapper = {
+        let this = exchange.try_borrow()?;
+        let is_file = answer.get_type().is(this.core.face.file_wrapper.bind(py));
+        is_file && this.core.face.sendfile && this.run.socket.is_none()
+    };
+    if wrapper && let Some(part) = file::part(answer)? {
+        return finish_with_file(exchange, part);
+    }
+    // A single block is the whole body, whatever kind of sequence it came in (PEP 3333).
+    let single = matches!(answer.len(), Ok(1)) && !wrapper;
+    for block in answer.try_iter()? {
+        let block = block?;
+        let block = block.cast::<PyBytes>().map_err(|_| not_bytes(&block))?;
+        if single && nothing_sent(exchange)? {
+            return whole(exchange, block);
+        }
+        if !stream(exchange, block)? {
+            return discard(exchange);
+        }
+    }
+    end(exchange)
+}
+
+fn not_bytes(block: &Bound<'_, PyAny>) -> PyErr {
+    let kind = block.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!("a WSGI body consists of bytes, not of {kind}"))
+}
+
+fn nothing_sent(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
+    Ok(exchange.try_borrow()?.run.sending == Sending::Head)
+}
+
+fn close(answer: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = answer.py();
+    match answer.getattr_opt(intern!(py, "close"))? {
+        Some(close) => close.call0().map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Completes the head for a body of this size, into `net.out`.
+fn finish_head(core: &Core, run: &mut Run, size: BodySize) -> PyResult<BodyFraming> {
+    run.sending = run.sending.on(Sent::Head).map_err(|_| {
+        PyRuntimeError::new_err("the head of this response was sent already")
+    })?;
+    let net = run.open()?;
+    if !net.draft.started() {
+        run.sending = Sending::Head;
+        return Err(PyRuntimeError::new_err(
+            "the application returned without calling start_response",
+        ));
+    }
+    let facts = net.facts();
+    let framing =
+        core.with_server(|server| net.draft.finish(facts, size, server, &mut net.out));
+    net.keep_alive = framing.keep_alive;
+    net.framing = Some(framing.body);
+    run.remaining = match framing.body {
+        BodyFraming::None => Some(0),
+        BodyFraming::Length(length) => Some(length),
+        BodyFraming::Chunked | BodyFraming::UntilClose => None,
+    };
+    Ok(framing.body)
+}
+
+/// As much of a block as may be sent.
+fn allowed(core: &Core, py: Python<'_>, run: &mut Run, length: usize) -> PyResult<usize> {
+    let Some(remaining) = run.remaining else { return Ok(length) };
+    let count = usize::try_from(remaining).unwrap_or(usize::MAX).min(length);
+    if count < length && !std::mem::replace(&mut run.warned, true) {
+        drop_is_told(core, py, run)?;
+    }
+    run.remaining = Some(remaining - count as u64);
+    Ok(count)
+}
+
+#[cold]
+fn drop_is_told(core: &Core, py: Python<'_>, run: &mut Run) -> PyResult<()> {
+    let net = run.open()?;
+    let method = String::from_utf8_lossy(net.head.method()).into_owned();
+    let target = String::from_utf8_lossy(net.head.target()).into_owned();
+    let status = net.draft.status();
+    if net.framing != Some(BodyFraming::None) {
+        let text = format!(
+            "{method} {target}: the application sent more than its Content-Length; the rest was \
+             dropped"
+        );
+        core.log(py, "warning", &text)
+    } else if method == "HEAD" {
+        // Frameworks leave it to the server: nothing to warn of.
+        Ok(())
+    } else {
+        let text = format!("{method} {target}: a {status} response has no body; it was dropped");
+        core.log(py, "warning", &text)
+    }
+}
+
+/// The whole body is one block.
+#[inline]
+fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
+    let py = exchange.py();
+    let mut this = exchange.try_borrow_mut()?;
+    if this.run.socket.is_some() || this.run.sending != Sending::Head {
+        drop(this);
+        return if stream(exchange, block)? { end(exchange) } else { discard(exchange) };
+    }
+    let core = Arc::clone(&this.core);
+    let run = &mut this.run;
+    let bytes = block.as_bytes();
+    let framing = finish_head(&core, run, BodySize::Known(bytes.len() as u64))?;
+    let count = allowed(&core, py, run, bytes.len())?;
+    run.sent = count as u64;
+    let net = run.open()?;
+    let tail = if count <= COPY_LIMIT || count < bytes.len() {
+        if framing == BodyFraming::Chunked && count > 0 {
+            h1::chunk_start(&mut net.out, count);
+            net.out.extend_from_slice(&bytes[..count]);
+            net.out.extend_from_slice(CHUNK_END);
+        } else {
+            net.out.extend_from_slice(&bytes[..count]);
+        }
+        Tail::None
+    } else {
+        Tail::Bytes(SharedBytes::new(block))
+    };
+    if framing == BodyFraming::Chunked {
+        net.out.extend_from_slice(LAST_CHUNK);
+    }
+    complete(py, this, &core, tail)
+}
+
+/// Everything is encoded: gives the response to the connection and writes the access log.
+#[inline]
+fn complete(
+    py: Python<'_>,
+    mut this: PyRefMut<'_, Exchange>,
+    core: &Core,
+    tail: Tail<SharedBytes>,
+) -> PyResult<()> {
+    let run = &mut this.run;
+    let short = run.remaining.is_some_and(|remaining| remaining > 0);
+    let native = match &core.access {
+        Some(access) => access.render(py, run)?,
+        None => false,
+    };
+    run.sending = Sending::Done;
+    let later = if core.access.is_some() && !native { None } else { run.net.take() };
+    let line = std::mem::take(&mut run.line);
+    if let Some(net) = later {
+        let keep = net.keep_alive && !short;
+        if short {
+            too_short(core, py, &net)?;
+        }
+        core.looped.finish(net, tail, keep, native.then_some(&line));
+        run.line = line;
+        return Ok(());
+    }
+    // Python writes the line and wants to see the request, so the response leaves first.
+    run.line = line;
+    let head = run.open()?.head.clone();
+    let Some(mut net) = run.net.take() else { return Ok(()) };
+    if short {
+        too_short(core, py, &net)?;
+    }
+    let keep = net.keep_alive && !short;
+    let seen = net::exchange::Exchange { head, peer: net.peer, ..Default::default() };
+    net.keep_alive = keep;
+    core.looped.finish(net, tail, keep, None);
+    run.net = Some(Box::new(seen));
+    let elapsed = net::clock::monotonic_ns() - run.started_ns;
+    let object: Py<Exchange> = this.into();
+    let written = match &core.access {
+        Some(access) => access.write(py, &object, elapsed),
+        None => Ok(()),
+    };
+    object.borrow_mut(py).run.net = None;
+    written
+}
+
+fn too_short(core: &Core, py: Python<'_>, net: &net::exchange::Exchange) -> PyResult<()> {
+    let method = String::from_utf8_lossy(net.head.method());
+    let target = String::from_utf8_lossy(net.head.target());
+    let text = format!(
+        "{method} {target}: the application sent less than its Content-Length; the connection is \
+         closed"
+    );
+    core.log(py, "error", &text)
+}
+
+/// A block of a body whose size is not known. False: the client has gone.
+pub(super) fn stream(
+    exchange: &Bound<'_, Exchange>,
+    block: &Bound<'_, PyBytes>,
+) -> PyResult<bool> {
+    if block.as_bytes().is_empty() {
+        return Ok(true);
+    }
+    let (room, token, core) = {
+        let mut this = exchange.try_borrow_mut()?;
+        let core = Arc::clone(&this.core);
+        if this.run.socket.is_some() {
+            drop(this);
+            return stream_taken(exchange, block);
+        }
+        let run = &mut this.run;
+        if run.sending == Sending::Head {
+            finish_head(&core, run, BodySize::Unknown)?;
+        }
+        let (room, token) = encode_block(&core, run, block)?;
+        (room, token, core)
+    };
+    match (room, token) {
+        (Room::Yes, _) => Ok(true),
+        (Room::Full, Some(token)) => wait_for_room(exchange.py(), &core, token),
+        (Room::Gone, _) | (Room::Full, None) => Ok(false),
+    }
+}
+
+fn encode_block(
+    core: &Core,
+    run: &mut Run,
+    block: &Bound<'_, PyBytes>,
+) -> PyResult<(Room, Option<Token>)> {
+    let bytes = block.as_bytes();
+    let count = allowed(core, block.py(), run, bytes.len())?;
+    run.sent += count as u64;
+    let net = run.open()?;
+    let Some(token) = net.token else { return Ok((Room::Gone, None)) };
+    let chunked = net.framing == Some(BodyFraming::Chunked);
+    let after: &[u8] = if chunked { CHUNK_END } else { b"" };
+    if chunked {
+        h1::chunk_start(&mut net.out, count);
+    }
+    let shared = if count <= COPY_LIMIT || count < bytes.len() {
+        net.out.extend_from_slice(&bytes[..count]);
+        None
+    } else {
+        Some(SharedBytes::new(block))
+    };
+    let room = core.looped.stream(token, &net.out, shared, after);
+    net.out.clear();
+    Ok((room, Some(token)))
+}
+
+/// Waits for a slow client without the interpreter lock; signals are seen to meanwhile.
+fn wait_for_room(py: Python<'_>, core: &Core, token: Token) -> PyResult<bool> {
+    loop {
+        match core.looped.wait_for_room(thread_number(), token, &Detached(py)) {
+            Some(Room::Gone) => return Ok(false),
+            Some(_) => return Ok(true),
+            None => py.check_signals()?,
+        }
+    }
+}
+
+/// The body is complete.
+fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let py = exchange.py();
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    if this.run.socket.is_some() {
+        drop(this);
+        return end_taken(exchange);
+    }
+    let run = &mut this.run;
+    if run.sending == Sending::Head {
+        finish_head(&core, run, BodySize::Known(0))?;
+    }
+    let net = run.open()?;
+    if net.framing == Some(BodyFraming::Chunked) {
+        net.out.extend_from_slice(LAST_CHUNK);
+    }
+    complete(py, this, &core, Tail::None)
+}
+
+fn finish_with_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> PyResult<()> {
+    let py = exchange.py();
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    let run = &mut this.run;
+    if run.sending == Sending::Head {
+        finish_head(&core, run, BodySize::Known(part.remaining))?;
+    }
+    let length = usize::try_from(part.remaining).unwrap_or(usize::MAX);
+    let count = allowed(&core, py, run, length)?;
+    part.remaining = count as u64;
+    run.sent += count as u64;
+    let net = run.open()?;
+    if net.framing == Some(BodyFraming::Chunked) && count > 0 {
+        // Only after write() was used: a file of known size is one chunk.
+        h1::chunk_start(&mut net.out, count);
+        let head = std::mem::take(&mut net.out);
+        let Some(token) = net.token else { return Ok(()) };
+        core.looped.stream(token, &head, None::<SharedBytes>, b"");
+        core.looped.stream_file(token, part);
+        net.out.extend_from_slice(CHUNK_END);
+        net.out.extend_from_slice(LAST_CHUNK);
+        return complete(py, this, &core, Tail::None);
+    }
+    complete(py, this, &core, Tail::File(part))
+}
+
+/// `write()`: the block is sent before it returns, or on its way in parallel (PEP 3333).
+pub(crate) fn write(exchange: &Bound<'_, Exchange>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+    let block = data.cast::<PyBytes>().map_err(|_| not_bytes(data))?;
+    if stream(exchange, block)? {
+        Ok(())
+    } else {
+        Err(PyBrokenPipeError::new_err("the client has closed the connection"))
+    }
+}
+
+/// Nobody is there to be answered.
+fn discard(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let mut this = exchange.try_borrow_mut()?;
+    this.run.sending = Sending::Closed;
+    this.run.remaining = None;
+    let core = Arc::clone(&this.core);
+    if let Some(net) = this.run.net.take() {
+        core.looped.discard(net);
+    }
+    Ok(())
+}
+
+/// The application failed: 500 if nothing was sent, otherwise the connection is aborted.
+#[cold]
+pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()> {
+    let py = exchange.py();
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    let run = &mut this.run;
+    let taken = run.socket.take().is_some();
+    let Some(net) = &mut run.net else {
+        // The response is complete: what failed is close() or the access log.
+        drop(this);
+        core.log_exception(py, "Error after the response %s%s", (String::new(), String::new()), &error)?;
+        return if asks_to_end(&error, py) { Err(error) } else { Ok(()) };
+    };
+    let method = String::from_utf8_lossy(net.head.method()).into_owned();
+    let target = String::from_utf8_lossy(net.head.target()).into_owned();
+    if taken {
+        // The connection was the application's; it has ended its work with an exception.
+        core.log(py, "debug", &format!("{method} {target}: ended after taking the socket over: {error}"))?;
+        drop(this);
+        discard(exchange)?;
+        return if asks_to_end(&error, py) { Err(error) } else { Ok(()) };
+    }
+    net.keep_alive = false;
+    net.out.clear();
+    run.remaining = None;
+    if run.sending == Sending::Head {
+        h1::error_page(&mut net.out, 500, "Internal Server Error", "");
+        run.status = Some(PyString::new(py, "500 Internal Server Error").unbind());
+        run.headers = None;
+    }
+    complete(py, this, &core, Tail::None)?;
+    core.log_exception(py, "Error handling request %s %s", (method, target), &error)?;
+    if asks_to_end(&error, py) { Err(error) } else { Ok(()) }
+}
+
+/// A block for a socket that the application has taken over.
+fn stream_taken(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    let run = &mut this.run;
+    if run.sending == Sending::Head {
+        finish_head(&core, run, BodySize::Unknown)?;
+    }
+    let count = allowed(&core, block.py(), run, block.as_bytes().len())?;
+    run.sent += count as u64;
+    let net = run.open()?;
+    let chunked = net.framing == Some(BodyFraming::Chunked) && count > 0;
+    if chunked {
+        h1::chunk_start(&mut net.out, count);
+    }
+    net.out.extend_from_slice(&block.as_bytes()[..count]);
+    if chunked {
+        net.out.extend_from_slice(CHUNK_END);
+    }
+    flush_taken(block.py(), run)
+}
+
+fn end_taken(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let py = exchange.py();
+    {
+        let mut this = exchange.try_borrow_mut()?;
+        let core = Arc::clone(&this.core);
+        let run = &mut this.run;
+        // Without start_response the application has answered on the socket itself.
+        if run.open()?.draft.started() {
+            if run.sending == Sending::Head {
+                finish_head(&core, run, BodySize::Known(0))?;
+            }
+            let net = run.open()?;
+            if net.framing == Some(BodyFraming::Chunked) {
+                net.out.extend_from_slice(LAST_CHUNK);
+            }
+            flush_taken(py, run)?;
+        }
+        run.socket = None;
+    }
+    discard(exchange)
+}
+
+/// Writes what is encoded to the taken socket, blocking. False: the client has gone.
+fn flush_taken(py: Python<'_>, run: &mut Run) -> PyResult<bool> {
+    use std::io::Write;
+    let Some(socket) = &run.socket else { return Ok(false) };
+    let mut stream = std::fs::File::from(socket.try_clone()?);
+    let bytes = std::mem::take(&mut run.open()?.out);
+    match py.detach(|| stream.write_all(&bytes)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(PyOSError::new_err(error)),
+    }
+}

@@ -1,0 +1,70 @@
+//! One request through a WSGI application, whatever the application does.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use net::scoreboard::Named;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
+use pyo3::prelude::*;
+
+use super::{environ, respond};
+use crate::core::{Core, thread_number};
+use crate::exchange::{Exchange, call_two};
+
+/// Calls `app` and sends what it answers. Its errors are answered and logged; only those that ask
+/// the process to end come out.
+pub(crate) fn run(exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyResult<()> {
+    let core = Arc::clone(&exchange.try_borrow()?.core);
+    // A panic is a bug of ours; it costs this exchange and nothing else.
+    let outcome = catch_unwind(AssertUnwindSafe(|| answer(&core, exchange, app)));
+    let result = match outcome {
+        Ok(result) => result,
+        Err(_) => Err(PyRuntimeError::new_err("the engine panicked; this is a bug in licorne")),
+    };
+    let ended = match result {
+        Ok(()) => Ok(()),
+        Err(error) => respond::fail(exchange, error),
+    };
+    core.board.end(core.slot, thread_number() as usize);
+    ended
+}
+
+/// Whether an error is a request to end the process rather than a failure.
+pub(super) fn asks_to_end(error: &PyErr, py: Python<'_>) -> bool {
+    error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py)
+}
+
+#[inline]
+fn answer(core: &Core, exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = exchange.py();
+    let (environ, start_response) = prepare(core, exchange)?;
+    let answer = call_two(app, environ.as_any(), &start_response)?;
+    drop(environ);
+    drop(start_response);
+    respond::body(py, exchange, answer)
+}
+
+/// Names the request on the scoreboard and builds its environ.
+#[inline]
+fn prepare<'py>(
+    core: &Core,
+    exchange: &Bound<'py, Exchange>,
+) -> PyResult<(Bound<'py, pyo3::types::PyDict>, Py<PyAny>)> {
+    let py = exchange.py();
+    let mut this = exchange.try_borrow_mut()?;
+    let this = &mut *this;
+    let (Some(net), Some(bundle)) = (&mut this.run.net, &mut this.bundle) else {
+        return Err(PyRuntimeError::new_err("the request of this exchange is over"));
+    };
+    if let Some(peer) = net.peer {
+        let named = Named { method: net.head.method(), target: net.head.target(), peer };
+        let now_ns = net::clock::coarse_monotonic_ns();
+        core.board.begin(core.slot, thread_number() as usize, now_ns, &named);
+    }
+    if core.access.is_some() {
+        this.run.started_ns = net::clock::monotonic_ns();
+    }
+    let environ = environ::build(py, core, &bundle.template, &mut bundle.caches, net)?;
+    this.run.environ = Some(environ.clone().unbind());
+    Ok((environ, bundle.start_response.clone_ref(py)))
+}

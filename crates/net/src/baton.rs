@@ -1,0 +1,409 @@
+//! The baton: who turns the reactor. One driver at a time.
+//!
+//! An application thread that wants work and finds none takes the baton and turns the reactor
+//! itself; the first request that becomes ready is run right there. While it is inside the
+//! application the baton lies on the table: `turn` is odd. A [`standin`] thread looks at `turn`
+//! now and then; if it is odd and has not changed, it picks the baton up, goes on accepting,
+//! reading, writing and timing out, and puts complete requests into the inbox for other
+//! application threads, or for the same one when it comes back.
+//!
+//! The mutex protects the reactor's state; nobody waits for readiness while holding it, and nobody
+//! who holds it ever waits for Python.
+
+mod standin;
+
+use std::io;
+use std::os::fd::{OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{JoinHandle, Thread};
+
+use crate::clock;
+use crate::config::Config;
+use crate::drain::Drain;
+use crate::exchange::{Exchange, Token};
+use crate::notice::Notice;
+use crate::output::{FilePart, Shared};
+use crate::poll::{Events, Poller};
+pub use crate::reactor::{Room, Tail};
+use crate::reactor::Reactor;
+use crate::scoreboard::Scoreboard;
+
+/// How to wait: the engine lets the interpreter lock go meanwhile.
+pub trait Blocking {
+    /// Runs `wait`, which may take long.
+    fn block<R: Send>(&self, wait: impl FnOnce() -> R + Send) -> R;
+}
+
+/// What an application thread gets for its asking.
+pub enum Taken {
+    /// A complete request.
+    Exchange(Box<Exchange>),
+    /// Something for the error log; ask again after logging it.
+    Notices(Vec<Notice>),
+    /// A signal came; ask again after seeing to it.
+    Interrupted,
+    /// There is no more work, ever.
+    Stopped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Driver {
+    Nobody,
+    Application(u32),
+    StandIn,
+}
+
+struct State {
+    reactor: Reactor,
+    driver: Driver,
+    /// Application threads that wait for work without driving.
+    idle: usize,
+    /// Application threads that wait for room without driving.
+    waiting_for_room: usize,
+    /// An application thread is blocked in the poller.
+    polling: bool,
+    /// Event buffers for the next waits.
+    buffers: Vec<Events>,
+}
+
+/// The reactor with its drivers.
+pub struct Loop {
+    state: Mutex<State>,
+    work: Condvar,
+    room: Condvar,
+    poller: Arc<Poller>,
+    /// Odd: the driver is away. Changes with each departure and return.
+    turn: AtomicU64,
+    standin: OnceLock<Thread>,
+    standin_asleep: AtomicBool,
+    closing: AtomicBool,
+}
+
+impl Loop {
+    /// Makes a reactor on copies of `listeners` (after the fork: it starts the stand-in thread).
+    pub fn start(
+        config: Config,
+        listeners: &[RawFd],
+        board: Arc<Scoreboard>,
+        slot: usize,
+    ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
+        let reactor = Reactor::new(config, listeners, board, slot)?;
+        let looped = Arc::new(Self {
+            poller: reactor.poller(),
+            state: Mutex::new(State {
+                reactor,
+                driver: Driver::Nobody,
+                idle: 0,
+                waiting_for_room: 0,
+                polling: false,
+                buffers: Vec::new(),
+            }),
+            work: Condvar::new(),
+            room: Condvar::new(),
+            turn: AtomicU64::new(0),
+            standin: OnceLock::new(),
+            standin_asleep: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        });
+        let handle = standin::spawn(Arc::clone(&looped))?;
+        // Set once, here.
+        drop(looped.standin.set(handle.thread().clone()));
+        Ok((looped, handle))
+    }
+
+    /// The next complete request for application thread `me`.
+    #[inline]
+    pub fn take(&self, me: u32, blocking: &impl Blocking) -> Taken {
+        loop {
+            let mut state = self.lock();
+            if let Some(taken) = self.take_now(&mut state, me) {
+                return taken;
+            }
+            drop(state);
+            if !blocking.block(|| self.wait_for_work(me)) {
+                return Taken::Interrupted;
+            }
+        }
+    }
+
+    /// What can be had without waiting: from the inbox, or by turning the reactor.
+    #[inline]
+    fn take_now(&self, state: &mut State, me: u32) -> Option<Taken> {
+        if !state.reactor.notices.is_empty() {
+            return Some(Taken::Notices(state.reactor.notices.take()));
+        }
+        state.reactor.flush_overdue();
+        if let Some(exchange) = state.reactor.inbox.pop_front() {
+            self.depart(state, me);
+            return Some(Taken::Exchange(exchange));
+        }
+        if state.reactor.drain == Drain::Stopped {
+            return Some(Taken::Stopped);
+        }
+        if !self.grab(state, me) {
+            return None;
+        }
+        loop {
+            state.reactor.process(false);
+            if let Some(exchange) = state.reactor.inbox.pop_front() {
+                self.depart(state, me);
+                return Some(Taken::Exchange(exchange));
+            }
+            self.end_turn(state, true);
+            if state.reactor.drain == Drain::Stopped {
+                return Some(Taken::Stopped);
+            }
+            let mut events = state.buffers.pop().unwrap_or_else(Events::new);
+            let waited = self.poller.wait(&mut events, Some(0));
+            let found = events.len();
+            state.reactor.harvest(&mut events);
+            state.buffers.push(events);
+            if waited.is_err() || found == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// Waits until there may be something to take; false when a signal came.
+    fn wait_for_work(&self, me: u32) -> bool {
+        let mut state = self.lock();
+        loop {
+            let reactor = &state.reactor;
+            if !reactor.inbox.is_empty()
+                || !reactor.notices.is_empty()
+                || reactor.drain == Drain::Stopped
+            {
+                // The interpreter lock is still to be had: others may drive meanwhile.
+                self.depart(&state, me);
+                return true;
+            }
+            if self.grab(&mut state, me) {
+                let (back, calm) = self.drive_once(state, false);
+                state = back;
+                if !calm {
+                    self.depart(&state, me);
+                    return false;
+                }
+            } else {
+                state.idle += 1;
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+            }
+        }
+    }
+
+    /// Waits until the client of `token` has read on. `None`: a signal came, ask again.
+    pub fn wait_for_room(&self, me: u32, token: Token, blocking: &impl Blocking) -> Option<Room> {
+        blocking.block(|| {
+            let mut state = self.lock();
+            loop {
+                if let Some(room) = state.reactor.room(token) {
+                    self.depart(&state, me);
+                    return Some(room);
+                }
+                if self.grab(&mut state, me) {
+                    let (back, calm) = self.drive_once(state, true);
+                    state = back;
+                    if !calm {
+                        self.depart(&state, me);
+                        return None;
+                    }
+                } else {
+                    state.waiting_for_room += 1;
+                    state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state.waiting_for_room -= 1;
+                }
+            }
+        })
+    }
+
+    /// One turn with a wait in it; false when a signal interrupted the wait.
+    fn drive_once<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        all: bool,
+    ) -> (MutexGuard<'a, State>, bool) {
+        let mut events = state.buffers.pop().unwrap_or_else(Events::new);
+        let wait_ms = state.reactor.wait_ms();
+        state.polling = true;
+        drop(state);
+        let waited = self.poller.wait(&mut events, Some(wait_ms));
+        let mut state = self.lock();
+        state.polling = false;
+        state.reactor.harvest(&mut events);
+        state.buffers.push(events);
+        state.reactor.process(all);
+        if all || state.reactor.inbox.is_empty() {
+            self.end_turn(&mut state, true);
+        }
+        if all {
+            self.hand_out(&mut state);
+        }
+        let interrupted =
+            matches!(&waited, Err(error) if error.kind() == io::ErrorKind::Interrupted);
+        (state, !interrupted)
+    }
+
+    /// A response is complete; `line` goes to the access log.
+    #[inline]
+    pub fn finish<S: Shared + 'static>(
+        &self,
+        exchange: Box<Exchange>,
+        tail: Tail<S>,
+        keep: bool,
+        line: Option<&[u8]>,
+    ) {
+        let mut state = self.lock();
+        state.reactor.finish(exchange, tail, keep);
+        if let Some(line) = line {
+            state.reactor.log_line(line);
+        }
+        if state.reactor.room_made {
+            self.tell_of_room(&mut state);
+        }
+    }
+
+    /// A response that nobody can be given: the exchange was taken over or its client has gone.
+    pub fn discard(&self, exchange: Box<Exchange>) {
+        self.lock().reactor.recycle(exchange);
+    }
+
+    /// A part of a response: encoded `bytes`, then `shared`, then `after`.
+    pub fn stream<S: Shared + 'static>(
+        &self,
+        token: Token,
+        bytes: &[u8],
+        shared: Option<S>,
+        after: &[u8],
+    ) -> Room {
+        self.lock().reactor.stream(token, bytes, shared, after)
+    }
+
+    /// A part of a file as a part of a response.
+    pub fn stream_file(&self, token: Token, part: FilePart) {
+        self.lock().reactor.stream_file(token, part);
+    }
+
+    /// Gives the socket of an exchange away, with the bytes read beyond the request.
+    pub fn detach(&self, token: Token) -> Option<(OwnedFd, Vec<u8>)> {
+        let mut state = self.lock();
+        state.reactor.flush_dirty();
+        state.reactor.detach(token)
+    }
+
+    /// Where access log lines go from now on.
+    pub fn set_log(&self, fd: Option<RawFd>) {
+        self.lock().reactor.set_log(fd);
+    }
+
+    /// Adds a line to the access log outside of [`Self::finish`].
+    pub fn log_line(&self, line: &[u8]) {
+        self.lock().reactor.log_line(line);
+    }
+
+    /// Stops gracefully within `grace_ms`.
+    pub fn stop(&self, grace_ms: u64) {
+        let mut state = self.lock();
+        state.reactor.stop(clock::monotonic_ms().saturating_add(grace_ms));
+        self.work.notify_all();
+        self.poller.wake();
+    }
+
+    /// Whether a stop was asked for.
+    pub fn stopping(&self) -> bool {
+        !self.lock().reactor.drain.serving()
+    }
+
+    /// Ends the stand-in thread and writes what is held back; the reactor is not used afterwards.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        let mut state = self.lock();
+        state.reactor.flush_dirty();
+        state.reactor.flush_log();
+        drop(state);
+        self.poller.wake();
+        if let Some(thread) = self.standin.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Makes `me` the driver if the baton is to be had: on the table, or with the stand-in.
+    #[inline]
+    fn grab(&self, state: &mut State, me: u32) -> bool {
+        let turn = self.turn.load(Ordering::Relaxed);
+        match state.driver {
+            Driver::Application(other) if other != me && !away(turn) => return false,
+            Driver::StandIn => self.poller.wake(),
+            Driver::Application(_) | Driver::Nobody => {}
+        }
+        state.driver = Driver::Application(me);
+        if away(turn) {
+            self.turn.store(turn + 1, Ordering::Release);
+        }
+        true
+    }
+
+    /// Puts the baton on the table if `me` has it.
+    #[inline]
+    fn depart(&self, state: &State, me: u32) {
+        if state.driver != Driver::Application(me) {
+            return;
+        }
+        let turn = self.turn.load(Ordering::Relaxed);
+        if !away(turn) {
+            // Ordered before the look at the stand-in, which looks the other way round.
+            self.turn.store(turn + 1, Ordering::SeqCst);
+            if self.standin_asleep.load(Ordering::SeqCst)
+                && let Some(thread) = self.standin.get()
+            {
+                thread.unpark();
+            }
+        }
+    }
+
+    fn end_turn(&self, state: &mut State, alive: bool) {
+        state.reactor.end_turn();
+        if alive {
+            state.reactor.beat();
+        }
+        if state.reactor.room_made {
+            self.tell_of_room(state);
+        }
+        if state.reactor.drain == Drain::Stopped {
+            self.work.notify_all();
+            if state.polling {
+                self.poller.wake();
+            }
+        }
+    }
+
+    /// Wakes application threads for what is in the inbox.
+    fn hand_out(&self, state: &mut State) {
+        let ready = state.reactor.inbox.len() + usize::from(!state.reactor.notices.is_empty());
+        for _ in 0..ready.min(state.idle) {
+            self.work.notify_one();
+        }
+        if ready > 0 && state.polling {
+            self.poller.wake();
+        }
+    }
+
+    fn tell_of_room(&self, state: &mut State) {
+        state.reactor.room_made = false;
+        if state.waiting_for_room > 0 {
+            self.room.notify_all();
+        }
+    }
+
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere has failed one exchange; the reactor's state is kept consistent by
+        // its own steps, so the others go on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn away(turn: u64) -> bool {
+    turn & 1 == 1
+}

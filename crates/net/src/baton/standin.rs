@@ -1,0 +1,92 @@
+//! The stand-in: a native thread that picks the baton up when the application has kept its thread
+//! for too long. It never holds the interpreter lock and runs no application code. While nothing
+//! is with the application it sleeps for good, so that an idle worker makes no wake-ups.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::{Driver, Loop, away};
+use crate::poll::Events;
+
+/// How often the stand-in looks while the application is at work. A baton that has not moved
+/// between two looks is picked up.
+const LOOK: Duration = Duration::from_micros(300);
+/// Looks without any request before it sleeps for good.
+const CALM_LOOKS: u32 = 8;
+
+pub(super) fn spawn(looped: Arc<Loop>) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("licorne-standin".into()).stack_size(256 * 1024).spawn(move || {
+        block_signals();
+        look_out(&looped);
+    })
+}
+
+/// Signals are for the main thread, where Python handles them.
+fn block_signals() {
+    // SAFETY: both sets are plain memory; changing this thread's mask affects nobody else.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+    }
+}
+
+fn look_out(looped: &Loop) {
+    let mut last = 0;
+    let mut calm = 0;
+    while !looped.closing.load(Ordering::SeqCst) {
+        thread::park_timeout(LOOK);
+        let turn = looped.turn.load(Ordering::Acquire);
+        if turn != last {
+            last = turn;
+            calm = 0;
+        } else if away(turn) {
+            cover(looped, turn);
+        } else {
+            calm += 1;
+        }
+        if calm >= CALM_LOOKS {
+            sleep(looped, turn);
+            calm = 0;
+        }
+    }
+}
+
+/// Sleeps until a request goes to the application.
+fn sleep(looped: &Loop, turn: u64) {
+    looped.standin_asleep.store(true, Ordering::SeqCst);
+    if looped.turn.load(Ordering::SeqCst) == turn && !looped.closing.load(Ordering::SeqCst) {
+        thread::park();
+    }
+    looped.standin_asleep.store(false, Ordering::SeqCst);
+}
+
+/// Drives until an application thread wants the baton back.
+fn cover(looped: &Loop, turn: u64) {
+    let mut events = Events::new();
+    let mut state = looped.lock();
+    if looped.turn.load(Ordering::Relaxed) != turn {
+        return;
+    }
+    state.driver = Driver::StandIn;
+    loop {
+        state.reactor.process(true);
+        let alive = state.reactor.config.standin_beats;
+        looped.end_turn(&mut state, alive);
+        looped.hand_out(&mut state);
+        if state.driver != Driver::StandIn || looped.closing.load(Ordering::SeqCst) {
+            return;
+        }
+        let wait_ms = state.reactor.wait_ms();
+        drop(state);
+        // A wait that fails (it cannot be interrupted: signals are blocked) has no events.
+        if looped.poller.wait(&mut events, Some(wait_ms)).is_err() {
+            events.clear();
+        }
+        state = looped.lock();
+        state.reactor.harvest(&mut events);
+    }
+}

@@ -1,0 +1,232 @@
+//! One connection: bytes in → proto → exchange; output → bytes out. It decides nothing about time
+//! or other connections; the reactor does.
+
+use std::io;
+
+use proto::h1::{self, CONTINUE};
+use proto::{Event, Policy, Received, Reject};
+
+use crate::body::{Body, BodyLimits};
+use crate::exchange::Exchange;
+use crate::output::Output;
+use crate::peer::Peer;
+use crate::stream::Stream;
+use crate::timer::Deadline;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Waiting for a request, or in the middle of one.
+    Reading,
+    /// A request is with the application (or in the inbox); nothing is read meanwhile.
+    Busy,
+    /// The last response is on its way out.
+    Closing,
+    /// Everything is written; the client's own end is awaited so that no reset eats the response.
+    Lingering,
+}
+
+/// One client connection.
+pub(crate) struct Conn {
+    pub(crate) stream: Stream,
+    pub(crate) peer: Peer,
+    pub(crate) listener: usize,
+    proto: h1::Connection,
+    /// Bytes read and not consumed, from `start` on.
+    input: Vec<u8>,
+    start: usize,
+    /// A request whose head is complete and whose body is not.
+    pending: Option<Box<Exchange>>,
+    pub(crate) output: Output,
+    pub(crate) deadline: Deadline,
+    pub(crate) phase: Phase,
+    /// The poller watches the socket.
+    pub(crate) registered: bool,
+    /// The kernel may have bytes for us (edge-triggered: it says so once).
+    pub(crate) readable: bool,
+    /// The peer has announced its end; read until it comes.
+    pub(crate) ended: bool,
+    /// Output is held back until the turn ends.
+    pub(crate) dirty: bool,
+}
+
+/// What came of the bytes fed to a connection.
+pub(crate) enum Fed {
+    /// More bytes are needed.
+    Wait,
+    /// A complete request.
+    Ready(Box<Exchange>),
+    /// The peer broke a rule.
+    Rejected(Reject),
+    /// The peer left between two requests.
+    Closed,
+    /// The body could not be kept.
+    Failed(io::Error),
+}
+
+/// What parsing needs besides the bytes.
+pub(crate) struct Feeding<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) limits: &'a BodyLimits,
+    /// Boxes for the next exchanges; at least one is always there.
+    pub(crate) pool: &'a mut Vec<Box<Exchange>>,
+    /// The peer will send no more.
+    pub(crate) eof: bool,
+}
+
+impl Conn {
+    pub(crate) fn new(stream: Stream, peer: Peer, listener: usize, trusted: bool) -> Self {
+        Self {
+            stream,
+            peer,
+            listener,
+            proto: h1::Connection::new(trusted),
+            input: Vec::new(),
+            start: 0,
+            pending: None,
+            output: Output::default(),
+            deadline: Deadline::NONE,
+            phase: Phase::Reading,
+            registered: false,
+            readable: true,
+            ended: false,
+            dirty: false,
+        }
+    }
+
+    /// Bytes were read that no request has consumed.
+    #[inline]
+    pub(crate) fn has_input(&self) -> bool {
+        self.start < self.input.len()
+    }
+
+    /// Between requests, with nothing of the next one seen.
+    pub(crate) fn idle(&self) -> bool {
+        self.phase == Phase::Reading
+            && self.pending.is_none()
+            && !self.has_input()
+            && self.proto.idle()
+    }
+
+    /// A request's head is complete and its body awaited.
+    pub(crate) fn in_body(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// The response is complete and the connection is kept: the next request may come.
+    pub(crate) fn next_request(&mut self) {
+        self.proto.next_request();
+        self.phase = Phase::Reading;
+    }
+
+    /// Takes what nobody consumed, for an application that takes the socket over.
+    pub(crate) fn take_input(&mut self) -> Vec<u8> {
+        let mut input = std::mem::take(&mut self.input);
+        input.drain(..std::mem::take(&mut self.start));
+        input
+    }
+
+    /// Room for reading a large body in place: the memory body being read, and how much is missing.
+    pub(crate) fn direct_body(&mut self) -> Option<(&Stream, &mut Vec<u8>, usize)> {
+        if self.has_input() {
+            return None;
+        }
+        let exchange = self.pending.as_mut()?;
+        let Body::Memory(bytes) = &mut exchange.body else { return None };
+        let missing = usize::try_from(exchange.head.content_length()?).ok()? - bytes.len();
+        (bytes.capacity() - bytes.len() >= missing && missing > DIRECT)
+            .then_some((&self.stream, bytes, missing))
+    }
+
+    /// Tells the protocol of `count` body bytes that [`Self::direct_body`] has put in place.
+    pub(crate) fn fed_directly(&mut self, count: usize, feeding: &mut Feeding<'_>) -> Fed {
+        let Some(mut exchange) = self.pending.take() else { return Fed::Wait };
+        let Body::Memory(bytes) = &exchange.body else { return Fed::Wait };
+        let new = &bytes[bytes.len() - count..];
+        match self.proto.receive(feeding.policy, new, false, &mut exchange.head) {
+            Err(reject) => Fed::Rejected(reject),
+            Ok(received) => {
+                debug_assert_eq!(received.consumed, count);
+                self.pending = Some(exchange);
+                // The end of the body is an event of its own.
+                self.feed(&[], feeding)
+            }
+        }
+    }
+
+    /// Adds bytes and parses as far as the end of one request.
+    #[inline]
+    pub(crate) fn feed(&mut self, bytes: &[u8], feeding: &mut Feeding<'_>) -> Fed {
+        if !self.has_input() {
+            let (used, fed) = self.parse(bytes, feeding);
+            self.input.extend_from_slice(&bytes[used..]);
+            return fed;
+        }
+        self.input.extend_from_slice(bytes);
+        let mut input = std::mem::take(&mut self.input);
+        let (used, fed) = self.parse(&input[self.start..], feeding);
+        self.start += used;
+        if self.start == input.len() {
+            // An idle connection keeps no buffer.
+            input = Vec::new();
+            self.start = 0;
+        } else if self.start >= input.len() / 2 {
+            input.drain(..self.start);
+            self.start = 0;
+        }
+        self.input = input;
+        fed
+    }
+
+    fn parse(&mut self, input: &[u8], feeding: &mut Feeding<'_>) -> (usize, Fed) {
+        let mut used = 0;
+        loop {
+            let rest = &input[used..];
+            let spare = self.pending.as_mut().or_else(|| feeding.pool.last_mut());
+            let Some(exchange) = spare else { return (used, Fed::Wait) };
+            let received =
+                self.proto.receive(feeding.policy, rest, feeding.eof, &mut exchange.head);
+            let Received { consumed, event } = match received {
+                Ok(received) => received,
+                Err(reject) => return (used, Fed::Rejected(reject)),
+            };
+            used += consumed;
+            match event {
+                Event::NeedMore => return (used, Fed::Wait),
+                Event::Closed => return (used, Fed::Closed),
+                Event::Head => self.begin(consumed == rest.len(), feeding),
+                Event::Body(range) => {
+                    let body = &mut exchange.body;
+                    if let Err(error) = body.append(&rest[range], feeding.limits) {
+                        return (used, Fed::Failed(error));
+                    }
+                }
+                Event::End => {
+                    let Some(exchange) = self.pending.take() else { return (used, Fed::Wait) };
+                    return (used, Fed::Ready(exchange));
+                }
+            }
+        }
+    }
+
+    /// A head is complete: its exchange leaves the pool.
+    fn begin(&mut self, nothing_follows: bool, feeding: &mut Feeding<'_>) {
+        let Some(mut exchange) = feeding.pool.pop() else { return };
+        if feeding.pool.is_empty() {
+            feeding.pool.push(Box::default());
+        }
+        if let Some(length) = exchange.head.content_length() {
+            exchange.body.reserve(length, feeding.limits);
+        }
+        // RFC 9110 section 10.1.1: not needed when the content is already coming.
+        if exchange.head.expect_continue() && exchange.head.has_body() && nothing_follows {
+            self.output.copy(CONTINUE);
+        }
+        exchange.peer = Some(self.peer);
+        exchange.listener = self.listener;
+        self.pending = Some(exchange);
+    }
+}
+
+/// Bodies with more than this missing are read in place.
+const DIRECT: usize = 32 * 1024;

@@ -1,0 +1,407 @@
+//! The reactor: readiness in, exchanges out. One turn = poll, then for each event accept, read,
+//! write; at its end what was held back is written and deadlines are looked at. It never blocks:
+//! waiting is the baton's business.
+
+mod reading;
+mod writing;
+
+pub use writing::{Room, Tail};
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{OwnedFd, RawFd};
+use std::sync::Arc;
+
+use crate::clock;
+use crate::config::Config;
+use crate::conn::{Conn, Phase};
+use crate::drain::{Drain, Step};
+use crate::exchange::{Exchange, Token};
+use crate::listener::{Accepted, Listener};
+use crate::notice::{Level, Notices};
+use crate::poll::{Events, LISTENER, Poller, Ready, WAKE};
+use crate::scoreboard::Scoreboard;
+use crate::slab::Slab;
+use crate::stream::duplicate;
+use crate::timer::{Cause, Deadline, Scan};
+
+/// Bytes read at once; one buffer for all connections.
+const SCRATCH: usize = 64 * 1024;
+/// Connections accepted in one go when this process is alone with its listeners.
+const ACCEPT_ALONE: usize = 64;
+/// The same when sibling processes wait for connections too.
+const ACCEPT_SHARED: usize = 4;
+/// Rest after the descriptors ran out, in ms.
+const EXHAUSTED_MS: u64 = 100;
+
+/// All connections of one worker.
+pub(crate) struct Reactor {
+    pub(crate) config: Config,
+    poller: Arc<Poller>,
+    listeners: Vec<Listener>,
+    /// Listeners are watched. They are not while draining, at the limit, or without descriptors.
+    accepting: bool,
+    /// When to try again after the descriptors ran out.
+    accept_again_ms: u64,
+    conns: Slab<Conn>,
+    events: Events,
+    next_event: usize,
+    /// Connections to be read on, after others had their turn.
+    again: VecDeque<Token>,
+    /// Connections whose output is held back, and since when.
+    dirty: Vec<Token>,
+    dirty_since_ns: u64,
+    scratch: Box<[u8]>,
+    /// Complete requests that no thread has taken.
+    pub(crate) inbox: VecDeque<Box<Exchange>>,
+    pool: Vec<Box<Exchange>>,
+    scan: Scan,
+    pub(crate) drain: Drain,
+    pub(crate) notices: Notices,
+    log: Vec<u8>,
+    log_fd: Option<RawFd>,
+    log_failed: bool,
+    board: Arc<Scoreboard>,
+    slot: usize,
+    pub(crate) now_ns: u64,
+    /// Somebody may wait for room in an output queue, and there is more now.
+    pub(crate) room_made: bool,
+}
+
+impl Reactor {
+    pub(crate) fn new(
+        config: Config,
+        listeners: &[RawFd],
+        board: Arc<Scoreboard>,
+        slot: usize,
+    ) -> io::Result<Self> {
+        let copies: io::Result<Vec<_>> =
+            listeners.iter().map(|&fd| duplicate(fd).map(Listener::new)).collect();
+        let mut reactor = Self {
+            config,
+            poller: Arc::new(Poller::new()?),
+            listeners: copies?,
+            accepting: false,
+            accept_again_ms: u64::MAX,
+            conns: Slab::new(),
+            events: Events::new(),
+            next_event: 0,
+            again: VecDeque::new(),
+            dirty: Vec::new(),
+            dirty_since_ns: 0,
+            scratch: vec![0; SCRATCH].into_boxed_slice(),
+            inbox: VecDeque::new(),
+            pool: vec![Box::default()],
+            scan: Scan::new(),
+            drain: Drain::Serving,
+            notices: Notices::default(),
+            log: Vec::new(),
+            log_fd: None,
+            log_failed: false,
+            board,
+            slot,
+            now_ns: clock::monotonic_ns(),
+            room_made: false,
+        };
+        reactor.resume_accepting();
+        Ok(reactor)
+    }
+
+    pub(crate) fn poller(&self) -> Arc<Poller> {
+        Arc::clone(&self.poller)
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now_ns / 1_000_000
+    }
+
+    /// Takes over the events of a wait. Those of the last one must be processed.
+    pub(crate) fn harvest(&mut self, events: &mut Events) {
+        self.now_ns = clock::monotonic_ns();
+        if self.next_event >= self.events.len() {
+            std::mem::swap(&mut self.events, events);
+            self.next_event = 0;
+            return;
+        }
+        // Two drivers changed places: the other's events are dealt with at once.
+        for index in 0..events.len() {
+            if let Some(ready) = events.get(index) {
+                self.on_ready(ready);
+            }
+        }
+        events.clear();
+    }
+
+    /// Processes events until a request is complete (or, if `all`, until none is left).
+    #[inline]
+    pub(crate) fn process(&mut self, all: bool) {
+        while let Some(ready) = self.events.get(self.next_event) {
+            self.next_event += 1;
+            self.on_ready(ready);
+            if !all && !self.inbox.is_empty() {
+                return;
+            }
+        }
+        for _ in 0..self.again.len() {
+            if let Some(token) = self.again.pop_front() {
+                self.read(token);
+            }
+            if !all && !self.inbox.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Nothing is left to process: write what was held back, look at the clock.
+    pub(crate) fn end_turn(&mut self) {
+        self.flush_dirty();
+        self.flush_log();
+        let now_ms = self.now_ms();
+        if self.scan.due(now_ms) {
+            self.expire(now_ms);
+        }
+        if now_ms >= self.accept_again_ms {
+            self.resume_accepting();
+        }
+        if !self.drain.serving() {
+            let busy = self.conns.iter().filter(|(_, conn)| conn.phase != Phase::Lingering);
+            self.drain = self.drain.on(Step::Look { now: now_ms, busy: busy.count() });
+        }
+    }
+
+    /// How long the next wait may be, in ms.
+    pub(crate) fn wait_ms(&self) -> u64 {
+        if !self.again.is_empty() {
+            return 0;
+        }
+        let now_ms = self.now_ms();
+        let mut wait = self.scan.wait_ms(now_ms).unwrap_or(u64::MAX).min(self.config.beat_ms);
+        if self.accept_again_ms != u64::MAX {
+            wait = wait.min(self.accept_again_ms.saturating_sub(now_ms));
+        }
+        match self.drain {
+            Drain::Draining(deadline) => wait.min(deadline.saturating_sub(now_ms)),
+            Drain::Stopped => 0,
+            Drain::Serving => wait,
+        }
+    }
+
+    /// A sign of life.
+    pub(crate) fn beat(&self) {
+        self.board.beat(self.slot, self.now_ms());
+    }
+
+    /// Begins a graceful stop: no new connection, idle ones closed, the rest until the deadline.
+    pub(crate) fn stop(&mut self, deadline_ms: u64) {
+        let first = self.drain.serving();
+        self.drain = self.drain.on(Step::Stop(deadline_ms));
+        if !first {
+            return;
+        }
+        self.pause_accepting();
+        let idle: Vec<Token> =
+            self.conns.iter().filter(|(_, conn)| conn.idle()).map(|(token, _)| token).collect();
+        for token in idle {
+            // A request may have come that no event has told of yet: it is answered.
+            self.read(token);
+            if self.conns.get_mut(token).is_some_and(|conn| conn.idle()) {
+                self.remove(token);
+            }
+        }
+    }
+
+    fn on_ready(&mut self, ready: Ready) {
+        if ready.data == WAKE {
+            self.poller.acknowledge();
+        } else if ready.data >= LISTENER {
+            #[expect(clippy::cast_possible_truncation, reason = "a listener's index")]
+            self.accept((ready.data - LISTENER) as usize);
+        } else {
+            self.on_stream(Token::from_bits(ready.data), ready);
+        }
+    }
+
+    #[inline]
+    fn on_stream(&mut self, token: Token, ready: Ready) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        conn.readable |= ready.readable;
+        conn.ended |= ready.ended;
+        if ready.hangup {
+            self.remove(token);
+            return;
+        }
+        if ready.writable && !conn.output.is_empty() && !conn.dirty {
+            self.flush(token);
+        }
+        if ready.readable {
+            self.read(token);
+        }
+    }
+
+    fn accept(&mut self, index: usize) {
+        let rounds = if self.config.siblings { ACCEPT_SHARED } else { ACCEPT_ALONE };
+        for _ in 0..rounds {
+            let full = self.config.max_connections;
+            if full != 0 && self.conns.len() >= full {
+                self.pause_accepting();
+                return;
+            }
+            let Some(listener) = self.listeners.get(index) else { return };
+            match listener.accept() {
+                Accepted::Connection(stream, peer) => {
+                    let trusted = self.config.trusted.contains(peer);
+                    let mut conn = Conn::new(stream, peer, index, trusted);
+                    conn.deadline = Deadline::after(
+                        Cause::Header,
+                        self.now_ms(),
+                        self.config.header_timeout_ms,
+                    );
+                    self.scan.note(conn.deadline);
+                    let token = self.conns.insert(conn);
+                    self.board.set_connections(self.slot, self.conns.len());
+                    // The request has often come with the connection.
+                    self.read(token);
+                }
+                Accepted::Empty => return,
+                Accepted::Exhausted(error) => {
+                    self.pause_accepting();
+                    self.accept_again_ms = self.now_ms() + EXHAUSTED_MS;
+                    let text = format!(
+                        "Cannot accept connections: {error}; {} are open. Raise the limit of open \
+                         files (ulimit -n), or lower worker_connections or keepalive.",
+                        self.conns.len()
+                    );
+                    self.notices.push(Level::Error, text);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn pause_accepting(&mut self) {
+        if std::mem::take(&mut self.accepting) {
+            for listener in &self.listeners {
+                if let Err(error) = self.poller.remove(listener.fd()) {
+                    self.notices.push(Level::Error, format!("Cannot rest from accepting: {error}"));
+                }
+            }
+        }
+    }
+
+    fn resume_accepting(&mut self) {
+        self.accept_again_ms = u64::MAX;
+        if self.accepting || !self.drain.serving() {
+            return;
+        }
+        self.accepting = true;
+        for (index, listener) in self.listeners.iter().enumerate() {
+            if let Err(error) = self.poller.add_listener(listener.fd(), LISTENER + index as u64) {
+                self.notices.push(Level::Error, format!("Cannot watch a listener: {error}"));
+            }
+        }
+    }
+
+    /// Watches a connection from now on; most short ones end before they need it.
+    fn register(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        if conn.registered {
+            return;
+        }
+        conn.registered = true;
+        if let Err(error) = self.poller.add_stream(conn.stream.fd(), token.to_bits()) {
+            self.notices.push(Level::Error, format!("Cannot watch a connection: {error}"));
+            self.remove(token);
+        }
+    }
+
+    /// Closes a connection now. A response still to come will find nobody.
+    fn remove(&mut self, token: Token) {
+        if self.conns.remove(token).is_none() {
+            return;
+        }
+        self.room_made = true;
+        self.board.set_connections(self.slot, self.conns.len());
+        if !self.accepting && self.accept_again_ms == u64::MAX {
+            self.resume_accepting();
+        }
+    }
+
+    /// Gives the socket away, with the bytes that were read and not consumed.
+    pub(crate) fn detach(&mut self, token: Token) -> Option<(OwnedFd, Vec<u8>)> {
+        let mut conn = self.conns.remove(token)?;
+        if conn.registered
+            && let Err(error) = self.poller.remove(conn.stream.fd())
+        {
+            self.notices.push(Level::Error, format!("Cannot release a connection: {error}"));
+        }
+        self.board.set_connections(self.slot, self.conns.len());
+        let input = conn.take_input();
+        Some((conn.stream.into_fd(), input))
+    }
+
+    /// Ends what has waited too long.
+    fn expire(&mut self, now_ms: u64) {
+        let mut expired = Vec::new();
+        for (token, conn) in self.conns.iter() {
+            if conn.deadline.expired(now_ms) {
+                expired.push((token, conn.deadline.cause, conn.idle()));
+            } else {
+                self.scan.note(conn.deadline);
+            }
+        }
+        for (token, cause, idle) in expired {
+            match cause {
+                Cause::None => {}
+                Cause::Header | Cause::Body if !idle => {
+                    self.refuse(token, proto::Reject::RequestTimeout);
+                }
+                Cause::Write => {
+                    self.notices.push(
+                        Level::Warning,
+                        "A client read nothing of its response for write_timeout; closed".into(),
+                    );
+                    self.remove(token);
+                }
+                Cause::Header | Cause::Body | Cause::KeepAlive | Cause::Linger => {
+                    self.remove(token);
+                }
+            }
+        }
+    }
+
+    /// Where native access log lines go; `None` nowhere.
+    pub(crate) fn set_log(&mut self, fd: Option<RawFd>) {
+        self.flush_log();
+        self.log_fd = fd;
+    }
+
+    /// Adds a line to the access log; it is written when the turn ends.
+    pub(crate) fn log_line(&mut self, line: &[u8]) {
+        self.log.extend_from_slice(line);
+        if self.log.len() >= SCRATCH {
+            self.flush_log();
+        }
+    }
+
+    pub(crate) fn flush_log(&mut self) {
+        let (Some(fd), false) = (self.log_fd, self.log.is_empty()) else { return };
+        match crate::record::write_all(fd, &self.log) {
+            Ok(()) => self.log_failed = false,
+            // Said once, not for each line of a full disk.
+            Err(error) if !self.log_failed => {
+                self.log_failed = true;
+                self.notices.push(Level::Error, format!("Cannot write the access log: {error}"));
+            }
+            Err(_) => {}
+        }
+        self.log.clear();
+    }
+
+    pub(crate) fn recycle(&mut self, mut exchange: Box<Exchange>) {
+        const KEPT: usize = 64;
+        if self.pool.len() < KEPT {
+            exchange.recycle();
+            self.pool.push(exchange);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Reading: bytes of a connection become requests, refusals or its end.
+
+use std::io;
+
+use proto::Reject;
+
+use super::Reactor;
+use crate::conn::{Conn, Fed, Feeding, Phase};
+use crate::exchange::Token;
+use crate::notice::Level;
+use crate::stream::would_block;
+use crate::timer::{Cause, Deadline};
+
+/// Bytes read from one connection before the others have their turn.
+const SHARE: usize = 1024 * 1024;
+
+/// What one `recv` brought.
+enum Got {
+    Fed(Fed),
+    /// Nothing more is there now.
+    Dry,
+    Gone,
+}
+
+impl Reactor {
+    /// Reads from a connection that waits for a request, as long as there is something.
+    pub(super) fn read(&mut self, token: Token) {
+        let mut budget = SHARE;
+        loop {
+            let Some(conn) = self.conns.get_mut(token) else { return };
+            match conn.phase {
+                Phase::Reading => {}
+                // The client goes on sending what nobody wants: see whether it has ended.
+                Phase::Lingering => return self.linger_on(token),
+                Phase::Busy | Phase::Closing => return,
+            }
+            if budget == 0 {
+                self.again.push_back(token);
+                return;
+            }
+            let (got, count) = self.read_once(token);
+            budget = budget.saturating_sub(count.max(1));
+            match got {
+                Got::Fed(fed) => self.on_fed(token, fed, count > 0),
+                Got::Dry => return self.await_more(token),
+                Got::Gone => return self.remove(token),
+            }
+            let Some(conn) = self.conns.get_mut(token) else { return };
+            if !conn.readable {
+                if conn.phase == Phase::Reading {
+                    self.await_more(token);
+                }
+                return;
+            }
+        }
+    }
+
+    /// One `recv`, into the scratch buffer or, for a large body, to where it belongs.
+    #[inline]
+    fn read_once(&mut self, token: Token) -> (Got, usize) {
+        let Self { conns, scratch, config, pool, .. } = self;
+        let Some(conn) = conns.get_mut(token) else { return (Got::Gone, 0) };
+        let mut feeding =
+            Feeding { policy: &config.policy, limits: &config.body, pool, eof: false };
+        if let Some((stream, body, missing)) = conn.direct_body() {
+            let result = stream.read_spare(body, missing);
+            return received(conn, result, usize::MAX, |conn, count| {
+                conn.fed_directly(count, &mut feeding)
+            });
+        }
+        let result = conn.stream.read(scratch);
+        let eof = matches!(result, Ok(0));
+        let room = scratch.len();
+        feeding.eof = eof;
+        received(conn, result, room, |conn, count| conn.feed(&scratch[..count], &mut feeding))
+    }
+
+    /// Parses what was read before, after a response has left.
+    pub(super) fn feed_rest(&mut self, token: Token) {
+        let Self { conns, config, pool, .. } = self;
+        let Some(conn) = conns.get_mut(token) else { return };
+        let mut feeding =
+            Feeding { policy: &config.policy, limits: &config.body, pool, eof: false };
+        let fed = conn.feed(&[], &mut feeding);
+        self.on_fed(token, fed, false);
+    }
+
+    #[inline]
+    fn on_fed(&mut self, token: Token, fed: Fed, progress: bool) {
+        match fed {
+            Fed::Ready(mut exchange) => {
+                let Some(conn) = self.conns.get_mut(token) else { return };
+                conn.phase = Phase::Busy;
+                conn.deadline = Deadline::NONE;
+                exchange.token = Some(token);
+                exchange.ready_ns = self.now_ns;
+                exchange.keep_alive = exchange.head.keep_alive()
+                    && self.config.keepalive_ms != 0
+                    && self.drain.serving();
+                self.inbox.push_back(exchange);
+            }
+            Fed::Wait => self.progressed(token, progress),
+            Fed::Rejected(reject) => self.refuse(token, reject),
+            Fed::Closed => self.remove(token),
+            Fed::Failed(error) => {
+                let directory = self.config.body.directory.display();
+                let text = format!(
+                    "Cannot keep a request body in {directory}: {error}. Check tmp_upload_dir."
+                );
+                self.notices.push(Level::Error, text);
+                self.answer_error(token, 500, "Internal Server Error", "");
+            }
+        }
+    }
+
+    /// A request is not complete: the right deadline for what is missing.
+    fn progressed(&mut self, token: Token, progress: bool) {
+        let now_ms = self.now_ms();
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        let deadline = if conn.in_body() {
+            let fresh = progress || conn.deadline.cause != Cause::Body;
+            fresh.then(|| Deadline::after(Cause::Body, now_ms, self.config.body_timeout_ms))
+        } else if conn.idle() || conn.deadline.cause == Cause::Header {
+            None
+        } else {
+            Some(Deadline::after(Cause::Header, now_ms, self.config.header_timeout_ms))
+        };
+        if let Some(deadline) = deadline {
+            conn.deadline = deadline;
+            self.scan.note(deadline);
+        }
+        if !conn.output.is_empty() {
+            // 100 (Continue): the client waits for it.
+            self.flush(token);
+        }
+    }
+
+    /// The connection stays and the poller will tell of more.
+    fn await_more(&mut self, token: Token) {
+        self.register(token);
+    }
+
+    /// Answers a refusal and ends the connection.
+    pub(super) fn refuse(&mut self, token: Token, reject: Reject) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        self.notices.rejected(conn.peer, reject);
+        if reject == Reject::IncompleteHead || reject == Reject::IncompleteBody {
+            // Nobody is left to read an answer... unless only one half was closed.
+            conn.readable = false;
+        }
+        self.answer_error(token, reject.status(), reject.reason(), reject.message());
+    }
+
+    pub(super) fn answer_error(&mut self, token: Token, status: u16, reason: &str, text: &str) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        let mut page = Vec::new();
+        proto::h1::error_page(&mut page, status, reason, text);
+        conn.output.copy(&page);
+        conn.phase = Phase::Closing;
+        self.flush(token);
+    }
+
+    /// Discards what a client sends after the last response, until its end.
+    fn linger_on(&mut self, token: Token) {
+        let Self { conns, scratch, .. } = self;
+        let Some(conn) = conns.get_mut(token) else { return };
+        for _ in 0..SHARE / scratch.len() {
+            match conn.stream.read(scratch) {
+                Ok(0) => return self.remove(token),
+                Ok(_) => {}
+                Err(error) if would_block(&error) => return self.register(token),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return self.remove(token),
+            }
+        }
+        // It sends faster than we discard: an event will not come again, so come back by ourselves.
+        self.again.push_back(token);
+    }
+}
+
+#[inline]
+fn received(
+    conn: &mut Conn,
+    result: io::Result<usize>,
+    room: usize,
+    feed: impl FnOnce(&mut Conn, usize) -> Fed,
+) -> (Got, usize) {
+    match result {
+        Ok(count) => {
+            // Edge-triggered: a short read has emptied the socket, unless the end is announced.
+            conn.readable = count > 0 && (count >= room || room == usize::MAX || conn.ended);
+            (Got::Fed(feed(conn, count)), count)
+        }
+        Err(error) if would_block(&error) => {
+            conn.readable = false;
+            (Got::Dry, 0)
+        }
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => (Got::Fed(Fed::Wait), 0),
+        Err(_) => (Got::Gone, 0),
+    }
+}

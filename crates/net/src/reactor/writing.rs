@@ -1,0 +1,288 @@
+//! Writing: responses leave as soon as the kernel takes them; what a slow client leaves over waits
+//! here, not in an application thread.
+
+use std::io;
+
+use super::Reactor;
+use crate::clock;
+use crate::conn::{Conn, Phase};
+use crate::exchange::{Exchange, Token};
+use crate::output::{COPY_LIMIT, FilePart, Flushed, Shared};
+use crate::stream::would_block;
+use crate::timer::{Cause, Deadline};
+
+/// Output held back in one turn, at most.
+const HELD: u64 = 64 * 1024;
+/// Output is held back for at most this long, in ns.
+const HELD_NS: u64 = 1_000_000;
+/// Longest wait for a client's own end, in ms.
+const LINGER_MS: u64 = 2_000;
+
+/// What follows the encoded bytes of a response.
+pub enum Tail<S: Shared> {
+    /// Nothing.
+    None,
+    /// Bytes of the application.
+    Bytes(S),
+    /// Part of a file.
+    File(FilePart),
+}
+
+/// Whether a connection can take more of a streamed response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Go on.
+    Yes,
+    /// The client reads slowly: wait for [`crate::baton::Loop::wait_for_room`].
+    Full,
+    /// The client has gone.
+    Gone,
+}
+
+/// Output of one connection above which a streaming application has to wait.
+const HIGH_WATER: u64 = 256 * 1024;
+/// ... and below which it goes on.
+const LOW_WATER: u64 = 64 * 1024;
+
+impl Reactor {
+    /// The response of `exchange` is complete: `exchange.out`, then `tail`.
+    pub(crate) fn finish<S: Shared + 'static>(
+        &mut self,
+        mut exchange: Box<Exchange>,
+        tail: Tail<S>,
+        keep: bool,
+    ) {
+        let keep = keep && self.drain.serving();
+        if let Some(token) = exchange.token.take() {
+            self.respond(token, &exchange.out, tail, keep);
+        }
+        self.recycle(exchange);
+    }
+
+    #[inline]
+    fn respond<S: Shared + 'static>(
+        &mut self,
+        token: Token,
+        bytes: &[u8],
+        tail: Tail<S>,
+        keep: bool,
+    ) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        if keep && conn.has_input() {
+            queue(conn, bytes, tail);
+            conn.next_request();
+            self.feed_rest(token);
+            return self.hold_or_flush(token);
+        }
+        if keep {
+            conn.next_request();
+            conn.deadline =
+                Deadline::after(Cause::KeepAlive, self.now_ns / 1_000_000, self.config.keepalive_ms);
+            self.scan.note(conn.deadline);
+        } else {
+            conn.phase = Phase::Closing;
+        }
+        match write_through(conn, bytes, tail) {
+            Ok(()) if conn.output.is_empty() => self.after_flush(token),
+            Ok(()) => self.flush(token),
+            Err(_) => self.remove(token),
+        }
+        self.go_on_reading(token);
+    }
+
+    /// After a kept response: what the kernel has for us, and the poller for later.
+    #[inline]
+    fn go_on_reading(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        if conn.phase != Phase::Reading {
+            return;
+        }
+        if conn.readable {
+            self.read(token);
+        } else if !conn.registered {
+            self.register(token);
+        }
+    }
+
+    /// A part of a response: head and blocks of a body whose end is not known.
+    pub(crate) fn stream<S: Shared + 'static>(
+        &mut self,
+        token: Token,
+        bytes: &[u8],
+        shared: Option<S>,
+        after: &[u8],
+    ) -> Room {
+        let Some(conn) = self.conns.get_mut(token) else { return Room::Gone };
+        queue(conn, bytes, shared.map_or(Tail::None, Tail::Bytes));
+        conn.output.copy(after);
+        self.hold_or_flush(token);
+        match self.conns.get_mut(token) {
+            None => Room::Gone,
+            Some(conn) if conn.output.queued() >= HIGH_WATER => Room::Full,
+            Some(_) => Room::Yes,
+        }
+    }
+
+    /// A part of a response that is in a file.
+    pub(crate) fn stream_file(&mut self, token: Token, part: FilePart) {
+        if let Some(conn) = self.conns.get_mut(token) {
+            conn.output.file(part);
+            self.hold_or_flush(token);
+        }
+    }
+
+    /// Whether a streaming application that had to wait may go on.
+    pub(crate) fn room(&mut self, token: Token) -> Option<Room> {
+        match self.conns.get_mut(token) {
+            None => Some(Room::Gone),
+            Some(conn) if conn.output.queued() <= LOW_WATER => Some(Room::Yes),
+            Some(_) => None,
+        }
+    }
+
+    /// Holds output back until the turn ends (several answers, one write), within bounds.
+    fn hold_or_flush(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        if conn.phase == Phase::Reading {
+            self.flush(token);
+            return self.go_on_reading(token);
+        }
+        if conn.output.queued() >= HELD {
+            conn.dirty = false;
+            return self.flush(token);
+        }
+        if !conn.dirty && !conn.output.is_empty() {
+            conn.dirty = true;
+            if self.dirty.is_empty() {
+                self.dirty_since_ns = clock::monotonic_ns();
+            }
+            self.dirty.push(token);
+        }
+        self.flush_overdue();
+    }
+
+    /// Writes what has been held back for too long.
+    #[inline]
+    pub(crate) fn flush_overdue(&mut self) {
+        if !self.dirty.is_empty() && clock::monotonic_ns() - self.dirty_since_ns > HELD_NS {
+            self.flush_dirty();
+        }
+    }
+
+    pub(crate) fn flush_dirty(&mut self) {
+        while let Some(token) = self.dirty.pop() {
+            if let Some(conn) = self.conns.get_mut(token)
+                && std::mem::take(&mut conn.dirty)
+            {
+                self.flush(token);
+            }
+        }
+    }
+
+    /// Writes what the kernel takes.
+    pub(super) fn flush(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        let before = conn.output.queued();
+        let result = conn.output.flush(&conn.stream);
+        self.room_made |= before > LOW_WATER && conn.output.queued() <= LOW_WATER;
+        match result {
+            Ok(Flushed::All) => self.after_flush(token),
+            Ok(Flushed::Blocked) => {
+                if conn.output.queued() < before || conn.deadline.cause != Cause::Write {
+                    conn.deadline = Deadline::after(
+                        Cause::Write,
+                        self.now_ns / 1_000_000,
+                        self.config.write_timeout_ms,
+                    );
+                    self.scan.note(conn.deadline);
+                }
+                self.register(token);
+            }
+            Err(_) => self.remove(token),
+        }
+    }
+
+    /// Everything is with the kernel.
+    #[inline]
+    fn after_flush(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        match conn.phase {
+            Phase::Reading | Phase::Busy => {
+                if conn.deadline.cause == Cause::Write {
+                    let idle = conn.phase == Phase::Reading && conn.idle();
+                    conn.deadline = if idle {
+                        let keepalive = self.config.keepalive_ms;
+                        Deadline::after(Cause::KeepAlive, self.now_ns / 1_000_000, keepalive)
+                    } else {
+                        Deadline::NONE
+                    };
+                    self.scan.note(conn.deadline);
+                }
+            }
+            Phase::Closing => self.close_gently(token),
+            Phase::Lingering => {}
+        }
+    }
+
+    /// Closes after the last response. With bytes unread, a plain close would send a reset that
+    /// can destroy the response on its way (RFC 9112 section 9.6): those are read and dropped.
+    fn close_gently(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        if !conn.readable && !conn.has_input() && !conn.in_body() {
+            return self.remove(token);
+        }
+        conn.stream.shutdown_write();
+        conn.phase = Phase::Lingering;
+        conn.deadline = Deadline::after(Cause::Linger, self.now_ns / 1_000_000, LINGER_MS);
+        self.scan.note(conn.deadline);
+        conn.take_input();
+        self.read(token);
+    }
+}
+
+/// Adds a response to what waits already.
+fn queue<S: Shared + 'static>(conn: &mut Conn, bytes: &[u8], tail: Tail<S>) {
+    conn.output.copy(bytes);
+    match tail {
+        Tail::None => {}
+        Tail::Bytes(shared) if shared.bytes().len() <= COPY_LIMIT => {
+            conn.output.copy(shared.bytes());
+        }
+        Tail::Bytes(shared) => conn.output.share(Box::new(shared), 0),
+        Tail::File(part) => conn.output.file(part),
+    }
+}
+
+/// Writes a response past an empty queue; what the kernel does not take is queued.
+#[inline]
+fn write_through<S: Shared + 'static>(
+    conn: &mut Conn,
+    bytes: &[u8],
+    tail: Tail<S>,
+) -> io::Result<()> {
+    if !conn.output.is_empty() {
+        queue(conn, bytes, tail);
+        return Ok(());
+    }
+    let written = match &tail {
+        Tail::None => conn.stream.write(bytes, false),
+        Tail::Bytes(shared) if bytes.is_empty() => conn.stream.write(shared.bytes(), false),
+        Tail::Bytes(shared) => conn.stream.write_pieces(&[bytes, shared.bytes()], false),
+        Tail::File(_) => conn.stream.write(bytes, true),
+    };
+    let written = match written {
+        Ok(written) => written,
+        Err(error) if would_block(&error) || error.kind() == io::ErrorKind::Interrupted => 0,
+        Err(error) => return Err(error),
+    };
+    if written < bytes.len() {
+        queue(conn, &bytes[written..], tail);
+        return Ok(());
+    }
+    match tail {
+        Tail::None => {}
+        Tail::Bytes(shared) => conn.output.share(Box::new(shared), written - bytes.len()),
+        Tail::File(part) => conn.output.file(part),
+    }
+    Ok(())
+}

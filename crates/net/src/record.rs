@@ -1,0 +1,396 @@
+//! What happened to an exchange, as a line of the access log (gunicorn's `access_log_format`).
+//!
+//! A format is compiled once; rendering a line asks a [`Source`] for the values. Formats that use
+//! more of Python's `%` language than `%(atom)s` are not compiled: Python writes those lines.
+
+use std::io::{self, Write};
+use std::os::fd::RawFd;
+
+/// One piece of a compiled format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(Vec<u8>),
+    /// A value of the WSGI environ, by its place in [`Format::keys`].
+    Environ(usize),
+    /// `%(r)s`: three keys in a row from this one on.
+    RequestLine(usize),
+    /// `%(u)s`: the user of basic authentication.
+    User(usize),
+    RequestHeader(String),
+    ResponseHeader(String),
+    Status,
+    Sent,
+    Time,
+    Pid,
+    Duration(Unit),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Seconds,
+    Millis,
+    Micros,
+    Decimal,
+}
+
+/// Where the values of one line come from.
+pub trait Source {
+    /// Appends the environ value of `Format::keys()[key]`, escaped; false if there is none.
+    fn environ(&self, key: usize, line: &mut Vec<u8>) -> bool;
+    /// Appends a request header, escaped; false if there is none.
+    fn request_header(&self, name: &str, line: &mut Vec<u8>) -> bool;
+    /// Appends a response header, escaped; false if there is none.
+    fn response_header(&self, name: &str, line: &mut Vec<u8>) -> bool;
+    /// Status code.
+    fn status(&self) -> u16;
+    /// Bytes of response body.
+    fn sent(&self) -> u64;
+    /// From the call of the application to the end of the response, in ns.
+    fn duration_ns(&self) -> u64;
+}
+
+/// A compiled access log format.
+#[derive(Clone, Debug)]
+pub struct Format {
+    pieces: Vec<Piece>,
+    keys: Vec<String>,
+}
+
+impl Format {
+    /// Compiles `text`; `None` if it needs Python.
+    pub fn compile(text: &str) -> Option<Self> {
+        let mut format = Self { pieces: Vec::new(), keys: Vec::new() };
+        let mut rest = text;
+        while let Some(at) = rest.find('%') {
+            format.text(&rest[..at]);
+            let after = &rest[at + 1..];
+            if let Some(tail) = after.strip_prefix('%') {
+                format.text("%");
+                rest = tail;
+            } else {
+                let (atom, tail) = after.strip_prefix('(')?.split_once(')')?;
+                rest = tail.strip_prefix('s')?;
+                let piece = format.atom(atom);
+                format.pieces.push(piece);
+            }
+        }
+        format.text(rest);
+        format.text("\n");
+        Some(format)
+    }
+
+    /// The environ keys that lines of this format need.
+    pub fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    /// Whether the duration is needed, which costs two looks at the clock.
+    pub fn timed(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Duration(_)))
+    }
+
+    /// Appends one line, its end included.
+    pub fn render(&self, source: &impl Source, stamp: &mut Stamp, line: &mut Vec<u8>) {
+        for piece in &self.pieces {
+            let found = match piece {
+                Piece::Text(text) => {
+                    line.extend_from_slice(text);
+                    true
+                }
+                Piece::Environ(key) => source.environ(*key, line),
+                Piece::RequestLine(key) => {
+                    for part in *key..*key + 3 {
+                        if part > *key {
+                            line.push(b' ');
+                        }
+                        source.environ(part, line);
+                    }
+                    true
+                }
+                Piece::User(key) => user(source, *key, line),
+                Piece::RequestHeader(name) => source.request_header(name, line),
+                Piece::ResponseHeader(name) => source.response_header(name, line),
+                Piece::Status => number(line, u64::from(source.status())),
+                Piece::Sent => number(line, source.sent()),
+                Piece::Time => {
+                    line.extend_from_slice(stamp.now());
+                    true
+                }
+                Piece::Pid => {
+                    line.push(b'<');
+                    number(line, u64::from(std::process::id()));
+                    line.push(b'>');
+                    true
+                }
+                Piece::Duration(unit) => duration(line, *unit, source.duration_ns()),
+            };
+            if !found {
+                line.push(b'-');
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if let Some(Piece::Text(run)) = self.pieces.last_mut() {
+            run.extend_from_slice(text.as_bytes());
+        } else if !text.is_empty() {
+            self.pieces.push(Piece::Text(text.as_bytes().to_vec()));
+        }
+    }
+
+    fn atom(&mut self, atom: &str) -> Piece {
+        match atom {
+            "h" => self.environ("REMOTE_ADDR"),
+            "u" => {
+                self.keys.push("HTTP_AUTHORIZATION".to_owned());
+                Piece::User(self.keys.len() - 1)
+            }
+            "t" => Piece::Time,
+            "r" => {
+                let first = self.keys.len();
+                self.keys.extend(["REQUEST_METHOD", "RAW_URI", "SERVER_PROTOCOL"].map(String::from));
+                Piece::RequestLine(first)
+            }
+            "s" => Piece::Status,
+            "m" => self.environ("REQUEST_METHOD"),
+            "U" => self.environ("PATH_INFO"),
+            "q" => self.environ("QUERY_STRING"),
+            "H" => self.environ("SERVER_PROTOCOL"),
+            "b" | "B" => Piece::Sent,
+            "f" => self.environ("HTTP_REFERER"),
+            "a" => self.environ("HTTP_USER_AGENT"),
+            "T" => Piece::Duration(Unit::Seconds),
+            "M" => Piece::Duration(Unit::Millis),
+            "D" => Piece::Duration(Unit::Micros),
+            "L" => Piece::Duration(Unit::Decimal),
+            "p" => Piece::Pid,
+            _ => self.named_atom(atom).unwrap_or_else(|| Piece::Text(b"-".to_vec())),
+        }
+    }
+
+    fn named_atom(&mut self, atom: &str) -> Option<Piece> {
+        let (name, kind) = atom.strip_prefix('{')?.split_once('}')?;
+        match kind {
+            "i" => Some(Piece::RequestHeader(name.to_ascii_lowercase())),
+            "o" => Some(Piece::ResponseHeader(name.to_ascii_lowercase())),
+            // gunicorn compares names in braces without case; the keys of an environ are upper
+            // case but for those of the server and of frameworks, which are lower case.
+            "e" if name.contains('.') => Some(self.environ(&name.to_ascii_lowercase())),
+            "e" => Some(self.environ(&name.to_ascii_uppercase())),
+            _ => None,
+        }
+    }
+
+    fn environ(&mut self, key: &str) -> Piece {
+        self.keys.push(key.to_owned());
+        Piece::Environ(self.keys.len() - 1)
+    }
+}
+
+/// `[21/Nov/2026:10:25:00 +0000]` in local time, made once a second.
+#[derive(Default)]
+pub struct Stamp {
+    second: i64,
+    text: Vec<u8>,
+}
+
+impl Stamp {
+    fn now(&mut self) -> &[u8] {
+        // SAFETY: time(NULL) has no preconditions.
+        let second = i64::from(unsafe { libc::time(std::ptr::null_mut()) });
+        if second != self.second || self.text.is_empty() {
+            self.second = second;
+            self.text = stamp(second);
+        }
+        &self.text
+    }
+}
+
+fn stamp(second: i64) -> Vec<u8> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let time: libc::time_t = second as libc::time_t;
+    // SAFETY: an all-zero tm is valid, and localtime_r writes only to it.
+    let tm = unsafe {
+        let mut tm: libc::tm = std::mem::zeroed();
+        libc::localtime_r(&raw const time, &raw mut tm);
+        tm
+    };
+    let month = usize::try_from(tm.tm_mon).ok().and_then(|month| MONTHS.get(month));
+    let sign = if tm.tm_gmtoff < 0 { '-' } else { '+' };
+    let offset = tm.tm_gmtoff.abs() / 60;
+    format!(
+        "[{:02}/{}/{}:{:02}:{:02}:{:02} {sign}{:02}{:02}]",
+        tm.tm_mday,
+        month.unwrap_or(&"???"),
+        tm.tm_year + 1900,
+        tm.tm_hour,
+        tm.tm_min,
+        tm.tm_sec,
+        offset / 60,
+        offset % 60
+    )
+    .into_bytes()
+}
+
+/// Appends latin-1 text as UTF-8; quotes get a backslash, control characters their number, so that
+/// a line stays one line.
+pub fn escape(line: &mut Vec<u8>, latin1: &[u8]) {
+    for &byte in latin1 {
+        match byte {
+            b'"' => line.extend_from_slice(b"\\\""),
+            0x20..=0x7e => line.push(byte),
+            0x80..=0xff => {
+                let mut room = [0; 2];
+                line.extend_from_slice(char::from(byte).encode_utf8(&mut room).as_bytes());
+            }
+            // Vec's writer cannot fail.
+            _ => drop(write!(line, "\\x{byte:02x}")),
+        }
+    }
+}
+
+/// The whole of `bytes` to a descriptor; what a full pipe does not take at once is lost with an
+/// error, so that a log nobody reads cannot stop the server.
+pub(crate) fn write_all(fd: RawFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        // SAFETY: `bytes` is readable for its length.
+        let count = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+        if count < 0 {
+            let error = io::Error::last_os_error();
+            if error.kind() == io::ErrorKind::Interrupted {
+                continue;
+            }
+            return Err(error);
+        }
+        bytes = &bytes[count.unsigned_abs()..];
+    }
+    Ok(())
+}
+
+fn number(line: &mut Vec<u8>, number: u64) -> bool {
+    write!(line, "{number}").is_ok()
+}
+
+fn duration(line: &mut Vec<u8>, unit: Unit, ns: u64) -> bool {
+    match unit {
+        Unit::Seconds => number(line, ns / 1_000_000_000),
+        Unit::Millis => number(line, ns / 1_000_000),
+        Unit::Micros => number(line, ns / 1_000),
+        Unit::Decimal => {
+            write!(line, "{}.{:06}", ns / 1_000_000_000, ns / 1_000 % 1_000_000).is_ok()
+        }
+    }
+}
+
+/// The user name of `Authorization: Basic …` (RFC 7617).
+fn user(source: &impl Source, key: usize, line: &mut Vec<u8>) -> bool {
+    let mut value = Vec::new();
+    if !source.environ(key, &mut value) {
+        return false;
+    }
+    let Some((scheme, rest)) = value.split_at_checked(6) else { return false };
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return false;
+    }
+    let decoded = decode_base64(rest.trim_ascii());
+    let name = decoded.split(|&byte| byte == b':').next().unwrap_or_default();
+    if name.is_empty() {
+        return false;
+    }
+    escape(line, name);
+    true
+}
+
+/// Decodes what can be decoded: this is for a log line, not for access.
+fn decode_base64(text: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut count) = (0u32, 0);
+    for &byte in text {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => break,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            decoded.push((bits >> count & 0xff) as u8);
+        }
+    }
+    decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed(Vec<String>);
+
+    impl Source for Fixed {
+        fn environ(&self, key: usize, line: &mut Vec<u8>) -> bool {
+            let value: &[u8] = match self.0[key].as_str() {
+                "REMOTE_ADDR" => b"10.0.0.1",
+                "REQUEST_METHOD" => b"GET",
+                "RAW_URI" => b"/a?b=\"c\"",
+                "SERVER_PROTOCOL" => b"HTTP/1.1",
+                "PATH_INFO" => b"/\xe9\n",
+                "HTTP_AUTHORIZATION" => b"Basic YWxhZGRpbjpvcGVuc2VzYW1l",
+                "wsgi.url_scheme" => b"http",
+                _ => return false,
+            };
+            escape(line, value);
+            true
+        }
+        fn request_header(&self, name: &str, line: &mut Vec<u8>) -> bool {
+            line.extend_from_slice(b"in");
+            name == "x-a"
+        }
+        fn response_header(&self, _: &str, _: &mut Vec<u8>) -> bool {
+            false
+        }
+        fn status(&self) -> u16 {
+            200
+        }
+        fn sent(&self) -> u64 {
+            1234
+        }
+        fn duration_ns(&self) -> u64 {
+            61_002_003_999
+        }
+    }
+
+    fn render(format: &str) -> String {
+        let format = Format::compile(format).unwrap();
+        let mut line = Vec::new();
+        let source = Fixed(format.keys().to_vec());
+        format.render(&source, &mut Stamp::default(), &mut line);
+        String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn every_atom() {
+        assert_eq!(
+            render("%(h)s %(l)s %(u)s \"%(r)s\" %(s)s %(b)s \"%(f)s\" \"%(a)s\""),
+            "10.0.0.1 - aladdin \"GET /a?b=\\\"c\\\" HTTP/1.1\" 200 1234 \"-\" \"-\"\n"
+        );
+        assert_eq!(render("%(m)s %(U)s %(q)s %(H)s %(B)s"), "GET /é\\x0a - HTTP/1.1 1234\n");
+        assert_eq!(render("%(T)s %(M)s %(D)s %(L)s"), "61 61002 61002003 61.002003\n");
+        assert_eq!(render("%(p)s"), format!("<{}>\n", std::process::id()));
+        assert_eq!(render("%({X-A}i)s %({x-b}o)s %({wsgi.URL_scheme}e)s"), "in - http\n");
+        assert_eq!(render("100%% %(nonsense)s"), "100% -\n");
+        let time = render("%(t)s");
+        assert_eq!((time.len(), &time[..1], &time[27..]), (29, "[", "]\n"));
+    }
+
+    #[test]
+    fn python_writes_what_is_not_plain() {
+        for format in ["%(D)d", "%(L)6.2f", "%s", "%(h", "%"] {
+            assert!(Format::compile(format).is_none(), "{format}");
+        }
+    }
+}
