@@ -111,7 +111,7 @@ impl Connection {
             Ok(Received {
                 consumed,
                 event: Event::NeedMore,
-            }) if eof => self.end(consumed),
+            }) if eof => self.end(consumed, input.len() - consumed),
             Ok(received) => Ok(received),
             Err(reject) => Err(self.refuse(Got::Fault, reject)),
         }
@@ -148,9 +148,7 @@ impl Connection {
             request = input.get(2..).unwrap_or_default();
         }
         match front(request, self.led)? {
-            Front::Nothing => return Ok(need_more(consumed)),
-            Front::HalfLine | Front::EmptyLine => {
-                self.state = self.state.on(Got::Bytes);
+            Front::Nothing | Front::HalfLine | Front::EmptyLine => {
                 return Ok(need_more(consumed));
             }
             Front::Request => {}
@@ -225,18 +223,18 @@ impl Connection {
         }
     }
 
-    /// The peer has ended the connection while more was needed.
-    fn end(&mut self, consumed: usize) -> Result<Received, Reject> {
-        match self.state {
-            Receiving::Head => Err(self.refuse(Got::Eof, Reject::IncompleteHead)),
-            Receiving::Body => Err(self.refuse(Got::Eof, Reject::IncompleteBody)),
-            _ => {
+    /// The peer has ended the connection while more was needed, and `left` bytes are left over.
+    fn end(&mut self, consumed: usize, left: usize) -> Result<Received, Reject> {
+        match (self.state, left) {
+            (Receiving::Body, _) => Err(self.refuse(Got::Eof, Reject::IncompleteBody)),
+            (Receiving::Idle, 0) => {
                 self.state = self.state.on(Got::Eof);
                 Ok(Received {
                     consumed,
                     event: Event::Closed,
                 })
             }
+            _ => Err(self.refuse(Got::Fault, Reject::IncompleteHead)),
         }
     }
 
