@@ -66,6 +66,14 @@ def stream(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return (BLOCK for _ in range(BLOCKS))
 
 
+def halting(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer two blocks with a pause between: does the first one leave before the second?"""
+    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    yield BLOCK
+    time.sleep(PAUSE)
+    yield BLOCK
+
+
 def file(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a file of 10 MB through `wsgi.file_wrapper`, or block by block where there is none."""
     handle = open(file_path(), "rb")  # noqa: SIM115, PTH123 - the server closes what it is handed
@@ -128,6 +136,7 @@ PATHS = {
     "/upload": upload,
     "/big": big,
     "/stream": stream,
+    "/halting": halting,
     "/file": file,
     "/slow": slow,
     "/pid": pid,

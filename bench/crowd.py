@@ -161,7 +161,7 @@ class SlowViews(_Thread):
                 _socket_of(key).close()
 
     def _receive(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
-        """Collect an answer; ask again when it is whole, on a new connection when that one ended."""
+        """Collect an answer; ask again when it is whole, if need be on a new connection."""
         client, so_far = _socket_of(key), key.data
         more = b""
         with suppress(OSError):

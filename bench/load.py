@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).with_name("wrk.lua")
 PATIENCE = 15
 
 
-class LoadFailed(Exception):
+class LoadError(Exception):
     """The load program did not end well, or the answers were not what they should be."""
 
 
@@ -79,7 +79,7 @@ def wrk(port: int, load: Load, seconds: float) -> Answered:
     for line in _output(command, whole).splitlines():
         if line.startswith("RESULT "):
             return _answered(json.loads(line.removeprefix("RESULT ")), load)
-    raise LoadFailed("wrk printed no result")
+    raise LoadError("wrk printed no result")
 
 
 def pace(program: Path, port: int, rate: int, seconds: float, connections: int) -> Paced:
@@ -105,11 +105,12 @@ def _answered(seen: dict[str, int], load: Load) -> Answered:
         errors=sum(seen[kind] for kind in ("connect", "read", "write", "status", "timeout")),
         issued=seen["issued"],
     )
-    open_at_the_end = load.connections * load.pipeline
+    # wrk asks the script for one burst more than it sends, to look at it.
+    open_at_the_end = (load.connections + 1) * load.pipeline
     if load.pipeline and not 0 <= result.issued - result.requests <= open_at_the_end:
-        raise LoadFailed(f"{result.issued} pipelined requests got {result.requests} answers")
+        raise LoadError(f"{result.issued} pipelined requests got {result.requests} answers")
     if result.requests == 0:
-        raise LoadFailed("no answer at all")
+        raise LoadError("no answer at all")
     return result
 
 
@@ -119,7 +120,7 @@ def _output(command: list[str], seconds: float) -> str:
             command, capture_output=True, text=True, timeout=seconds + PATIENCE, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise LoadFailed(f"{command[0]} did not end in time") from error
+        raise LoadError(f"{command[0]} did not end in time") from error
     if done.returncode != 0:
-        raise LoadFailed(f"{command[0]}: {done.stderr.strip() or done.stdout.strip()}")
+        raise LoadError(f"{command[0]}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

@@ -23,7 +23,7 @@ STOP_WITHIN = 5.0
 OPEN_FILES = 16384
 
 
-class NotServing(Exception):
+class NotServingError(Exception):
     """A server did not start, or does not answer."""
 
 
@@ -73,7 +73,7 @@ class Running:
         self.pid = self._process.pid
         try:
             self._wait_until_ready()
-        except NotServing:
+        except NotServingError:
             self.stop()
             raise
         self.start_seconds = time.perf_counter() - started
@@ -98,11 +98,11 @@ class Running:
         deadline = time.perf_counter() + READY_WITHIN
         while time.perf_counter() < deadline:
             if self._process.poll() is not None:
-                raise NotServing(f"ended at start: {self.last_words()}")
+                raise NotServingError(f"ended at start: {self.last_words()}")
             if ask(self.port, "/")[:12] == b"HTTP/1.1 200":
                 return
             time.sleep(0.001)
-        raise NotServing(f"no answer within {READY_WITHIN:.0f} s: {self.last_words()}")
+        raise NotServingError(f"no answer within {READY_WITHIN:.0f} s: {self.last_words()}")
 
 
 def ask(port: int, path: str, timeout: float = 5.0) -> bytes:
@@ -115,6 +115,17 @@ def ask(port: int, path: str, timeout: float = 5.0) -> bytes:
         while not _is_whole(answer) and (more := client.recv(65536)):
             answer += more
     return answer
+
+
+def first_block_seconds(port: int, path: str) -> float:
+    """Seconds from the request to the first byte of the response's body."""
+    started = time.perf_counter()
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        answer = b""
+        while b"x" * 16 not in answer and (more := client.recv(65536)):
+            answer += more
+    return time.perf_counter() - started
 
 
 def on_load_core() -> None:
@@ -138,9 +149,7 @@ def _is_whole(answer: bytes) -> bool:
     return False
 
 
-def _command(
-    server: Server, variant: Variant, tools: Tools, port: int, log: Path
-) -> list[str]:
+def _command(server: Server, variant: Variant, tools: Tools, port: int, log: Path) -> list[str]:
     parts = list(server.command)
     if variant.access_log:
         parts += server.access_log or ()

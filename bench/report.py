@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Columns where more is better; in those not named in either set there is no best.
 MORE = {"requests/s", "slow/s"}
 LESS = {
-    *("p99 ms", "user µs", "system µs", "cpu µs", "PSS MB", "grown MB", "start ms"),
+    *("p99 ms", "user µs", "system µs", "cpu µs", "PSS MB", "start ms"),
     *("fast p99 ms", "fast p50 ms", "fast max ms", "worker PSS MB", "all PSS MB", "KB/connection"),
 }
 
@@ -44,7 +44,9 @@ class Row:
 
 def table(scenario: Scenario, rows: list[Row]) -> str:
     """One scenario as text: each figure, and its ratio to the best Python server's in brackets."""
-    shown = [column for column in scenario.columns if any(r.value(column) is not None for r in rows)]
+    shown = [
+        column for column in scenario.columns if any(r.value(column) is not None for r in rows)
+    ]
     best = {column: _best(column, rows) for column in shown}
     order = sorted(rows, key=lambda row: _rank(scenario, row))
     limit = next((r.value("cpu µs") for r in rows if r.server == RESPONDER), None)
@@ -86,7 +88,8 @@ def write_json(folder: Path, facts: dict[str, object], results: dict[str, list[R
 
 
 def _best(column: str, rows: list[Row]) -> float | None:
-    values = [v for row in rows if row.server != RESPONDER and (v := row.value(column)) is not None]
+    peers = [row.value(column) for row in rows if row.server != RESPONDER]
+    values = [value for value in peers if value is not None and value >= 0]
     if not values or column not in MORE | LESS:
         return None
     return max(values) if column in MORE else min(values)

@@ -10,14 +10,15 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from bench import install
-from bench.load import LoadFailed
-from bench.process import NotServing, Running, Tools, on_load_core
+from bench.load import LoadError
+from bench.process import NotServingError, Running, Tools, on_load_core
 from bench.report import Row, table, write_json
 from bench.scenarios import SCENARIOS, Scenario, memory
 from bench.servers import SERVERS, Server
@@ -28,6 +29,8 @@ RESULTS = Path(__file__).with_name("results")
 def main(argv: list[str] | None = None) -> int:
     """Measure what was asked for, print a table per scenario, write the record."""
     args = _arguments(argv)
+    # Ended from outside, the servers are ended too: the way out leads through `finally`.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     scenarios = [s for s in SCENARIOS if not args.scenario or s.name in args.scenario]
     install.system_packages()
     if args.no_install:
@@ -66,9 +69,12 @@ def _measure(
         # One at a time and fresh each round: a start is measured, and PSS must not be shared.
         for _ in range(rounds):
             for server in runnable:
-                if running := _start(server, scenario, tools, rows[server.name]):
-                    _round(scenario, running, tools, seconds, rows[server.name])
-                    running.stop()
+                row = rows[server.name]
+                if not row.failures and (running := _start(server, scenario, tools, row)):
+                    try:
+                        _round(scenario, running, tools, seconds, row)
+                    finally:
+                        running.stop()
         return list(rows.values())
     started = [_start(server, scenario, tools, rows[server.name]) for server in runnable]
     running_now = [running for running in started if running]
@@ -85,13 +91,11 @@ def _measure(
     return list(rows.values())
 
 
-def _round(
-    scenario: Scenario, running: Running, tools: Tools, seconds: float, row: Row
-) -> None:
+def _round(scenario: Scenario, running: Running, tools: Tools, seconds: float, row: Row) -> None:
     install.say(f"bench: {scenario.name}: {row.server}")
     try:
         row.rounds.append(scenario.measure(scenario, running, tools, seconds))
-    except (LoadFailed, OSError) as error:
+    except (LoadError, OSError) as error:
         row.failures.append(f"failed: {error} [{running.last_words()}]"[:160])
 
 
@@ -101,7 +105,7 @@ def _start(server: Server, scenario: Scenario, tools: Tools, row: Row) -> Runnin
         variant = replace(variant, threads=0)
     try:
         return Running(server, variant, tools)
-    except (NotServing, OSError) as error:
+    except (NotServingError, OSError) as error:
         row.failures.append(f"{error}"[:160])
         return None
 
