@@ -24,6 +24,10 @@ pub(crate) struct Face {
     pub(crate) server: String,
     /// SERVER_NAME and SERVER_PORT for each listener; `None` for unix sockets.
     pub(crate) addresses: Vec<Option<(String, String)>>,
+    /// Stop after so many requests; 0 for never.
+    pub(crate) max_requests: u64,
+    /// Seconds that a stop by ourselves may take, in ms.
+    pub(crate) grace_ms: u64,
     /// The access log, if there is one.
     pub(crate) access: Option<Py<PyAny>>,
 }
@@ -46,6 +50,7 @@ fields!(
     "file_wrapper",
     "forwarded_allow_ips",
     "forwarder_headers",
+    "graceful_timeout",
     "header_map",
     "header_timeout",
     "keepalive",
@@ -54,6 +59,8 @@ fields!(
     "limit_request_fields",
     "limit_request_line",
     "max_connections",
+    "max_requests",
+    "parent",
     "permit_missing_host",
     "permit_obsolete_folding",
     "permit_unconventional_http_method",
@@ -63,6 +70,7 @@ fields!(
     "sendfile",
     "server",
     "siblings",
+    "signal_fd",
     "socket_class",
     "standin_beats",
     "strip_header_spaces",
@@ -91,6 +99,9 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         write_timeout_ms: milliseconds(config, "write_timeout")?,
         max_connections: get("max_connections")?.extract()?,
         siblings: get("siblings")?.extract()?,
+        parent: get("parent")?.extract()?,
+        signal_fd: get("signal_fd")?.extract::<i32>().map(|fd| (fd >= 0).then_some(fd))?,
+        grace_ms: milliseconds(config, "graceful_timeout")?,
         beat_ms: milliseconds(config, "beat")?,
         standin_beats: get("standin_beats")?.extract()?,
     };
@@ -102,6 +113,8 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         script_name: get("script_name")?.extract::<String>()?.into_bytes(),
         server: get("server")?.extract()?,
         addresses: get("addresses")?.extract()?,
+        max_requests: get("max_requests")?.extract()?,
+        grace_ms: milliseconds(config, "graceful_timeout")?,
         access: get("access")?.extract::<Option<Py<PyAny>>>()?,
     };
     Ok((reactor, face))

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use net::baton::{Blocking, Loop};
@@ -28,6 +28,8 @@ pub(crate) struct Core {
     pub(crate) face: Face,
     pub(crate) access: Option<Access>,
     log: Py<PyAny>,
+    /// Requests taken so far.
+    taken: AtomicU64,
     server: Mutex<ServerFields>,
     /// Exchanges that may be used again, oldest first.
     spare: Mutex<VecDeque<Py<Exchange>>>,
@@ -57,6 +59,7 @@ impl Core {
             access,
             face,
             log,
+            taken: AtomicU64::new(0),
             spare: Mutex::new(VecDeque::new()),
         })
     }
@@ -67,6 +70,17 @@ impl Core {
         let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         server.set_date(net::clock::coarse_unix_seconds());
         use_fields(&server)
+    }
+
+    /// Counts a request; after the last one that this worker may serve, the stop begins.
+    #[inline]
+    pub(crate) fn count(&self, py: Python<'_>) -> PyResult<()> {
+        let most = self.face.max_requests;
+        if most != 0 && self.taken.fetch_add(1, Ordering::Relaxed) + 1 == most {
+            self.log(py, "info", "Autorestarting worker after current request.")?;
+            self.looped.stop(self.face.grace_ms);
+        }
+        Ok(())
     }
 
     /// An exchange object nobody else refers to: a used one, or a new one.

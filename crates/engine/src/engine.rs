@@ -33,6 +33,7 @@ impl Engine {
             shared::release(py);
             match self.core.looped.take(me, &Detached(py)) {
                 Taken::Exchange(net) => {
+                    self.core.count(py)?;
                     let exchange = self.core.exchange(py)?;
                     exchange.try_borrow_mut()?.begin(net);
                     return Ok(Some(exchange));

@@ -94,6 +94,7 @@ impl Exchange {
         let socket = socket_class.bind(py).call_method1(intern!(py, "of"), (&exchange,))?;
         template.set_item(names.0, &early_hints)?;
         template.set_item(names.1, &socket)?;
+        make_room(&template)?;
         let bundle = Bundle {
             template: template.unbind(),
             start_response: exchange.getattr(intern!(py, "start_response"))?.unbind(),
@@ -309,6 +310,19 @@ fn set_blocking(fd: RawFd) -> std::io::Result<()> {
 /// The input that every request without a body gets: it has no state worth an object of its own.
 pub(crate) fn empty_input(py: Python<'_>) -> PyResult<Py<Input>> {
     Py::new(py, Input::new(net::body::Body::Empty))
+}
+
+/// Makes the table of a template large enough for the header fields of most requests. A copy has
+/// the table of its original, and growing one would cost more than all else of an environ.
+fn make_room(template: &Bound<'_, PyDict>) -> PyResult<()> {
+    const PASSENGERS: [&str; 3] = ["passenger 1", "passenger 2", "passenger 3"];
+    for key in PASSENGERS {
+        template.set_item(key, key)?;
+    }
+    for key in PASSENGERS {
+        template.del_item(key)?;
+    }
+    Ok(())
 }
 
 /// Calls `callable(first, second)` without a tuple.

@@ -133,6 +133,9 @@ impl Loop {
         if !state.reactor.notices.is_empty() {
             return Some(Taken::Notices(state.reactor.notices.take()));
         }
+        if std::mem::take(&mut state.reactor.interrupted) {
+            return Some(Taken::Interrupted);
+        }
         state.reactor.flush_overdue();
         if let Some(exchange) = state.reactor.inbox.pop_front() {
             self.depart(state, me);
@@ -172,6 +175,7 @@ impl Loop {
             let reactor = &state.reactor;
             if !reactor.inbox.is_empty()
                 || !reactor.notices.is_empty()
+                || reactor.interrupted
                 || reactor.drain == Drain::Stopped
             {
                 // The interpreter lock is still to be had: others may drive meanwhile.

@@ -1,5 +1,7 @@
 //! What the reactor must know, as plain values: read once when the worker starts.
 
+use std::os::fd::RawFd;
+
 use proto::Policy;
 
 use crate::body::BodyLimits;
@@ -28,6 +30,12 @@ pub struct Config {
     pub max_connections: usize,
     /// There are other workers on the same listeners: leave connections to them.
     pub siblings: bool,
+    /// The process that made this one: when it is gone, the worker stops. 0 does not look.
+    pub parent: u32,
+    /// A pipe that signal handlers write to; a driver that sees it looks after the signals.
+    pub signal_fd: Option<RawFd>,
+    /// How long a stop by ourselves may take, in ms.
+    pub grace_ms: u64,
     /// At least this often, in ms, an idle driver looks up (heartbeat).
     pub beat_ms: u64,
     /// The stand-in's turns are a sign of life too (every worker type but sync).

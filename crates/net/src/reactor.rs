@@ -19,7 +19,7 @@ use crate::drain::{Drain, Step};
 use crate::exchange::{Exchange, Token};
 use crate::listener::{Accepted, Listener};
 use crate::notice::{Level, Notices};
-use crate::poll::{Events, LISTENER, Poller, Ready, WAKE};
+use crate::poll::{Events, LISTENER, Poller, Ready, SIGNAL, WAKE};
 use crate::scoreboard::Scoreboard;
 use crate::slab::Slab;
 use crate::stream::duplicate;
@@ -31,6 +31,8 @@ const SCRATCH: usize = 64 * 1024;
 const ACCEPT_ALONE: usize = 64;
 /// The same when sibling processes wait for connections too.
 const ACCEPT_SHARED: usize = 4;
+/// Time between two looks at the parent process, in ms.
+const PARENT_MS: u64 = 1000;
 /// Rest after the descriptors ran out, in ms.
 const EXHAUSTED_MS: u64 = 100;
 
@@ -64,6 +66,10 @@ pub(crate) struct Reactor {
     board: Arc<Scoreboard>,
     slot: usize,
     pub(crate) now_ns: u64,
+    /// A signal handler has written to the signal pipe.
+    pub(crate) interrupted: bool,
+    /// When to look at the parent process again.
+    look_at_parent_ms: u64,
     /// Somebody may wait for room in an output queue, and there is more now.
     pub(crate) room_made: bool,
 }
@@ -101,8 +107,13 @@ impl Reactor {
             board,
             slot,
             now_ns: clock::monotonic_ns(),
+            interrupted: false,
+            look_at_parent_ms: 0,
             room_made: false,
         };
+        if let Some(fd) = reactor.config.signal_fd {
+            reactor.poller.add_pipe(fd, SIGNAL)?;
+        }
         reactor.resume_accepting();
         Ok(reactor)
     }
@@ -160,6 +171,10 @@ impl Reactor {
         if self.scan.due(now_ms) {
             self.expire(now_ms);
         }
+        if now_ms >= self.look_at_parent_ms {
+            self.look_at_parent_ms = now_ms + PARENT_MS;
+            self.look_at_parent();
+        }
         if now_ms >= self.accept_again_ms {
             self.resume_accepting();
         }
@@ -210,9 +225,23 @@ impl Reactor {
         }
     }
 
+    /// A worker without its master would serve old code for ever.
+    fn look_at_parent(&mut self) {
+        // SAFETY: getppid has no preconditions and cannot fail.
+        let parent = unsafe { libc::getppid() }.unsigned_abs();
+        if self.config.parent != 0 && parent != self.config.parent && self.drain.serving() {
+            let text = format!("Parent changed, shutting down: pid {}", std::process::id());
+            self.notices.push(Level::Warning, text);
+            self.stop(self.now_ms() + self.config.grace_ms);
+        }
+    }
+
     fn on_ready(&mut self, ready: Ready) {
         if ready.data == WAKE {
             self.poller.acknowledge();
+        } else if ready.data == SIGNAL {
+            self.interrupted = true;
+            self.config.signal_fd.inspect(|&fd| drain_pipe(fd));
         } else if ready.data >= LISTENER {
             #[expect(clippy::cast_possible_truncation, reason = "a listener's index")]
             self.accept((ready.data - LISTENER) as usize);
@@ -404,4 +433,11 @@ impl Reactor {
             self.pool.push(exchange);
         }
     }
+}
+
+/// Reads away what signal handlers wrote; the bytes say nothing that the handlers do not know.
+fn drain_pipe(fd: RawFd) {
+    let mut room = [0u8; 512];
+    // SAFETY: `room` is writable for its length. The pipe does not block: at its end this ends.
+    while unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) } > 0 {}
 }

@@ -68,6 +68,11 @@ impl Poller {
         self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN | libc::EPOLLEXCLUSIVE, data)
     }
 
+    /// Watches a pipe for reading, level-triggered.
+    pub(crate) fn add_pipe(&self, fd: RawFd, data: u64) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN, data)
+    }
+
     /// Forgets a descriptor that stays open.
     pub(crate) fn remove(&self, fd: RawFd) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_DEL, fd, 0, 0)

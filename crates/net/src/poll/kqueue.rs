@@ -68,6 +68,11 @@ impl Poller {
         self.change(&[change(fd, libc::EVFILT_READ, libc::EV_ADD, 0, data)])
     }
 
+    /// Watches a pipe for reading, level-triggered.
+    pub(crate) fn add_pipe(&self, fd: RawFd, data: u64) -> io::Result<()> {
+        self.add_listener(fd, data)
+    }
+
     /// Forgets a descriptor that stays open.
     pub(crate) fn remove(&self, fd: RawFd) -> io::Result<()> {
         let read = self.change(&[change(fd, libc::EVFILT_READ, libc::EV_DELETE, 0, 0)]);

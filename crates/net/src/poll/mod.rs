@@ -12,6 +12,8 @@ pub(crate) use kqueue::{Events, Poller};
 
 /// User data of the wake-up: no connection has it (see `slab`).
 pub(crate) const WAKE: u64 = u64::MAX;
+/// User data of the signal pipe.
+pub(crate) const SIGNAL: u64 = u64::MAX - 1;
 /// User data of listener `n` is `LISTENER + n`.
 pub(crate) const LISTENER: u64 = 0xffff_ffff_0000_0000;
 /// Most events that one wait returns: with more the turn grows, and with it the latency.

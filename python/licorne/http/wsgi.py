@@ -1,0 +1,155 @@
+"""What a WSGI application finds in its environ besides text: error stream, file wrapper, socket.
+
+The engine fills in what a request says; here is what is the same for all of them (PEP 3333).
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+
+from licorne import SERVER_SOFTWARE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Protocol
+
+    from licorne._engine import Exchange
+    from licorne.config import Config
+    from licorne.glogging import Logger
+
+    class Readable(Protocol):
+        """What a file wrapper needs of a file."""
+
+        def read(self, size: int, /) -> bytes: ...
+
+
+class FileWrapper:
+    """`wsgi.file_wrapper`: the engine sends real files without reading them; others in blocks."""
+
+    def __init__(self, filelike: Readable, blksize: int = 8192) -> None:
+        self.filelike = filelike
+        self.blksize = blksize
+        close: Callable[[], None] | None = getattr(filelike, "close", None)
+        if close is not None:
+            self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        while block := self.filelike.read(self.blksize):
+            yield block
+
+    def __getitem__(self, key: int) -> bytes:
+        if block := self.filelike.read(self.blksize):
+            return block
+        raise IndexError(key)
+
+
+class WSGIErrorsWrapper(io.RawIOBase):
+    """`wsgi.errors`: text that goes to wherever the error log goes."""
+
+    def __init__(self, cfg: Config, log: Logger) -> None:
+        super().__init__()
+        self._logger: logging.Logger = log.error_log
+        self.encoding = "utf-8"
+
+    def write(self, data: str) -> int:  # type: ignore[override]
+        """Write to the streams of the error log's handlers, as they are now."""
+        for handler in self._logger.handlers:
+            stream = getattr(handler, "stream", None)
+            if stream is not None:
+                stream.write(data)
+                stream.flush()
+        return len(data)
+
+    def writelines(self, lines: Iterable[str]) -> None:  # type: ignore[override]
+        """Write several pieces."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Every write is flushed already."""
+
+
+class ClientSocket(socket.socket):
+    """`gunicorn.socket`: becomes the client's socket when it is first used.
+
+    From then on the connection is the application's: the engine lets go of it. Until then it
+    costs nothing, so that it can be there for every request.
+    """
+
+    __slots__ = ("_exchange", "_rest")
+
+    @classmethod
+    def of(cls, exchange: Exchange) -> ClientSocket:
+        """The socket of an exchange, not yet taken over."""
+        new = cls.__new__(cls)
+        object.__setattr__(new, "_exchange", exchange)
+        object.__setattr__(new, "_rest", b"")
+        return new
+
+    def __getattribute__(self, name: str) -> object:
+        """Take the connection over before anything of it is used."""
+        if not name.startswith("__") and object.__getattribute__(self, "_exchange") is not None:
+            _take_over(self)
+        return object.__getattribute__(self, name)
+
+    def __repr__(self) -> str:
+        if object.__getattribute__(self, "_exchange") is not None:
+            return "<ClientSocket, not used yet>"
+        return super().__repr__()
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Receive; first what the engine had read beyond the request."""
+        rest: bytes = object.__getattribute__(self, "_rest")
+        if not rest:
+            return super().recv(bufsize, flags)
+        if not flags & socket.MSG_PEEK:
+            object.__setattr__(self, "_rest", rest[bufsize:])
+        return rest[:bufsize]
+
+    def recv_into(
+        self, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0
+    ) -> int:  # type: ignore[override]
+        """Receive into a buffer; first what the engine had read beyond the request."""
+        if not object.__getattribute__(self, "_rest"):
+            return super().recv_into(buffer, nbytes, flags)
+        data = self.recv(nbytes or len(buffer), flags)
+        memoryview(buffer)[: len(data)] = data
+        return len(data)
+
+
+def _take_over(sock: ClientSocket) -> None:
+    exchange: Exchange = object.__getattribute__(sock, "_exchange")
+    object.__setattr__(sock, "_exchange", None)
+    fd, rest = exchange.take_over()
+    object.__setattr__(sock, "_rest", rest)
+    socket.socket.__init__(sock, fileno=fd)
+
+
+def base_environ(cfg: Config, log: Logger, *, multithread: bool) -> dict[str, object]:
+    """The environ entries that the requests of a worker share; the engine replaces the empty ones."""
+    return {
+        "wsgi.errors": WSGIErrorsWrapper(cfg, log),
+        "wsgi.version": (1, 0),
+        "wsgi.multithread": multithread,
+        "wsgi.multiprocess": cfg.workers > 1,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+        "wsgi.url_scheme": "http",
+        "wsgi.file_wrapper": FileWrapper,
+        "wsgi.input": None,
+        "wsgi.early_hints": None,
+        "gunicorn.socket": None,
+        "SERVER_SOFTWARE": SERVER_SOFTWARE,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_NAME": "",
+        "SERVER_PORT": "",
+        "REQUEST_METHOD": "",
+        "SCRIPT_NAME": "",
+        "RAW_URI": "",
+        "PATH_INFO": "",
+        "QUERY_STRING": "",
+        "REMOTE_ADDR": "",
+    }

@@ -1,0 +1,217 @@
+"""Workers on the native engine: a way to wait and a way to run, no socket or protocol code.
+
+`EngineConfig` is all that the engine is told, once; `EngineWorker` starts it after the fork, drains
+it on TERM and puts the hooks around each request.
+"""
+
+# ruff: noqa: PLC0415 - nothing that only some workers need is imported by all
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from licorne import SERVER
+from licorne.config.settings.hooks import nothing
+from licorne.http.views import Request, Response
+from licorne.http.wsgi import ClientSocket, FileWrapper, base_environ
+from licorne.workers.base import Worker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+    from types import FrameType
+
+    from licorne._engine import Engine, Exchange
+    from licorne.config import Config
+    from licorne.glogging import Logger
+    from licorne.sock import BaseSocket
+
+
+class EngineConfig:
+    """What the engine reads, attribute by attribute, when it is made (`Engine.CONFIG_FIELDS`)."""
+
+    def __init__(
+        self,
+        cfg: Config,
+        log: Logger,
+        sockets: list[BaseSocket],
+        *,
+        multithread: bool = False,
+        max_connections: int = 0,
+    ) -> None:
+        """Without threads the application keeps the loop's own: no sign of life meanwhile."""
+        self.limit_request_line = cfg.limit_request_line
+        self.limit_request_fields = cfg.limit_request_fields
+        self.limit_request_field_size = cfg.limit_request_field_size
+        self.limit_request_body = cfg.limit_request_body
+        self.permit_obsolete_folding = cfg.permit_obsolete_folding
+        self.strip_header_spaces = cfg.strip_header_spaces
+        self.permit_unconventional_http_method = cfg.permit_unconventional_http_method
+        self.permit_unconventional_http_version = cfg.permit_unconventional_http_version
+        self.casefold_http_method = cfg.casefold_http_method
+        self.permit_missing_host = cfg.permit_missing_host
+        self.header_map = cfg.header_map
+        self.forwarder_headers = list(cfg.forwarder_headers)
+        self.secure_scheme_headers = list(cfg.secure_scheme_headers.items())
+        self.forwarded_allow_ips = list(cfg.forwarded_allow_ips)
+        self.keepalive = float(cfg.keepalive)
+        self.header_timeout = float(cfg.header_timeout)
+        self.body_timeout = float(cfg.body_timeout)
+        self.write_timeout = float(cfg.write_timeout)
+        self.graceful_timeout = float(cfg.graceful_timeout)
+        self.body_buffer_size = cfg.body_buffer_size
+        self.tmp_upload_dir = cfg.tmp_upload_dir or tempfile.gettempdir()
+        self.max_connections = max_connections
+        self.siblings = cfg.workers > 1
+        self.standin_beats = multithread
+        # An idle loop looks up once a second, or as often as a short timeout needs.
+        self.beat = min(1.0, cfg.timeout / 2) if cfg.timeout else 1.0
+        self.server = SERVER
+        self.sendfile = cfg.sendfile
+        self.script_name = os.environ.get("SCRIPT_NAME", "")
+        self.environ = base_environ(cfg, log, multithread=multithread)
+        self.file_wrapper = FileWrapper
+        self.socket_class = ClientSocket
+        self.addresses = [_server_address(each) for each in sockets]
+        self.access = AccessLog(log, cfg) if log.access_log_enabled else None
+        self.max_requests = 0
+        self.parent = 0
+        self.signal_fd = -1
+
+
+def _server_address(sock: BaseSocket) -> tuple[str, str] | None:
+    """SERVER_NAME and SERVER_PORT; None on unix sockets, where the Host field gives them."""
+    name = sock.getsockname()
+    return (str(name[0]), str(name[1])) if isinstance(name, tuple) else None
+
+
+class AccessLog:
+    """How the access log is written: by the engine while everything is as licorne set it up."""
+
+    def __init__(self, log: Logger, cfg: Config) -> None:
+        from licorne.glogging import Logger as OurLogger
+
+        self._log = log
+        self.format: str = cfg.access_log_format
+        self.logger: logging.Logger = log.access_log
+        self.handler = log.access_handler
+        self.formatter = log.access_formatter
+        #: Nobody has replaced the logger class, and its handler writes to a plain stream.
+        self.native = (
+            type(log) is OurLogger
+            and self.handler is not None
+            and self.formatter is not None
+            and self.handler in self.logger.handlers
+            and hasattr(getattr(self.handler, "stream", None), "fileno")
+        )
+
+    def fileno(self) -> int:
+        """The descriptor behind the handler's stream, after everything buffered is written."""
+        stream = getattr(self.handler, "stream", None)
+        if stream is None:
+            raise ValueError("the access log's handler has no stream")
+        stream.flush()
+        fd: int = stream.fileno()
+        return fd
+
+    def write(self, exchange: Exchange, microseconds: int) -> None:
+        """Write one line the way gunicorn does: through the logger, whatever it has become."""
+        from datetime import timedelta
+
+        request = Request(exchange)
+        self._log.access(
+            Response(exchange, request),
+            request,
+            exchange.environ or {},
+            timedelta(microseconds=microseconds),
+        )
+
+
+class EngineWorker(Worker):
+    """A worker whose requests come from the native engine."""
+
+    #: The application runs on threads of its own, beside the main thread.
+    multithread = False
+
+    engine: Engine | None = None
+
+    def run(self) -> None:
+        """Serve until the engine is drained."""
+        engine = self.start_engine()
+        try:
+            if not self.alive:
+                # TERM came while the application was loading.
+                engine.stop(0)
+            self.serve(engine)
+        finally:
+            engine.close()
+
+    def serve(self, engine: Engine) -> None:
+        """Take requests and run the application, until there are no more."""
+        if self.wsgi is None:
+            raise RuntimeError("the application is not loaded")
+        if self.watched:
+            for exchange in engine:
+                self.handle(exchange)
+        else:
+            engine.serve(self.wsgi)
+
+    def handle(self, exchange: Exchange) -> None:
+        """Run one request between its hooks. Overridden, it is called for every request."""
+        if self.wsgi is None:
+            raise RuntimeError("the application is not loaded")
+        request = Request(exchange)
+        self.cfg.pre_request(self, request)
+        try:
+            exchange.run_wsgi(self.wsgi)
+        finally:
+            self.nr += 1
+            try:
+                response = Response(exchange, request)
+                self.cfg.post_request(self, request, exchange.environ or {}, response)
+            except Exception:
+                # A hook of the user; the response has left already.
+                self.log.exception("Exception in post_request hook")
+
+    @property
+    def watched(self) -> bool:
+        """Somebody wants to see each request: a hook, or an overridden `handle`."""
+        return (
+            type(self).handle is not EngineWorker.handle
+            or self.cfg.pre_request is not nothing
+            or self.cfg.post_request is not nothing
+            or self.cfg.loglevel.lower() == "debug"
+        )
+
+    def start_engine(self) -> Engine:
+        """Make the engine: after the fork, once."""
+        from licorne import _engine
+
+        if self.scoreboard is None:
+            raise RuntimeError("a worker on the engine needs the arbiter's scoreboard")
+        config = self.engine_config()
+        config.max_requests = self.max_requests if self.cfg.max_requests else 0
+        config.parent = self.ppid
+        if self.PIPE and not self.multithread:
+            # The loop runs on the main thread: signals must end its wait.
+            config.signal_fd = self.PIPE[0]
+        listeners = [each.fileno() for each in self.sockets]
+        self.engine = _engine.Engine(config, listeners, self.scoreboard, self.slot, self.log)
+        return self.engine
+
+    def engine_config(self) -> EngineConfig:
+        """The engine's configuration for this kind of worker."""
+        return EngineConfig(self.cfg, self.log, self.sockets, multithread=self.multithread)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop after the current work (TERM)."""
+        super().handle_exit(sig, frame)
+        if self.engine is not None:
+            self.engine.stop(self.cfg.graceful_timeout)
+
+    def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
+        """Reopen the log files, those that the engine writes included."""
+        super().handle_usr1(sig, frame)
+        if self.engine is not None:
+            self.engine.access_log_reopened()

@@ -1,0 +1,81 @@
+"""The gthread worker: several application threads over one engine.
+
+A fast application runs on one hot thread at full speed; as soon as a request is slow, the next ones
+run on other threads.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+
+from licorne.workers.engine import EngineConfig, EngineWorker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from licorne._engine import Engine
+
+
+class ThreadWorker(EngineWorker):
+    """`threads` requests at a time."""
+
+    multithread = True
+
+    #: When a stop must be over (monotonic seconds).
+    deadline: float | None = None
+
+    def engine_config(self) -> EngineConfig:
+        """`worker_connections` bounds the clients."""
+        return EngineConfig(
+            self.cfg,
+            self.log,
+            self.sockets,
+            multithread=True,
+            max_connections=self.cfg.worker_connections,
+        )
+
+    def serve(self, engine: Engine) -> None:
+        """Start the threads and wait for their end; signals come to this thread."""
+        ended, tell = os.pipe()
+        threads = [
+            # Daemons: one that hangs in the application must not keep the process alive.
+            threading.Thread(
+                target=self._serve, args=(engine, tell), name=f"licorne-app-{number}", daemon=True
+            )
+            for number in range(max(1, self.cfg.threads))
+        ]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            if self.deadline is not None and time.monotonic() > self.deadline:
+                self.log.warning("Threads still busy after graceful_timeout are given up")
+                return
+            ready, _, _ = select.select([self.PIPE[0], ended], [], [], self._patience())
+            for fd in ready:
+                # What was written says nothing: signals have their handlers, threads their state.
+                os.read(fd, 512)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop after the current work (TERM)."""
+        self.deadline = time.monotonic() + self.cfg.graceful_timeout
+        super().handle_exit(sig, frame)
+
+    def _serve(self, engine: Engine, tell: int) -> None:
+        try:
+            while True:
+                try:
+                    return super().serve(engine)
+                except (SystemExit, KeyboardInterrupt) as error:
+                    # Answered with 500 and logged. One request must not end the thread of others.
+                    self.log.warning("The application raised %r; its thread goes on", error)
+        finally:
+            os.write(tell, b"\0")
+
+    def _patience(self) -> float | None:
+        if self.deadline is None:
+            return None
+        return max(0.0, self.deadline - time.monotonic()) + 0.05
