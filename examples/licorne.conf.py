@@ -20,7 +20,7 @@ keepalive = 75
 max_requests = 10_000
 max_requests_jitter = 1_000
 accesslog = "-"
-access_log_format = '%(h)s %(t)s "%(r)s" %(s)s %(b)s %(D)sus pid=%(p)s'
+access_log_format = '%(h)s %(t)s "%(r)s" %(s)s %(b)s %(D)sus %(p)s'
 
 
 def on_starting(server):
