@@ -135,5 +135,5 @@ def converted(option: Option, value: object, origin: str) -> object:
         convert.one_of(result, option.choices)
     except (TypeError, ValueError) as error:
         where = f" (from {origin})"
-        raise ConfigError(f"Invalid value for {option.name}: {value!r}{where}: {error}") from error
+        raise ConfigError(f"Invalid value for {option.name}: {value!r}{where}: {error}") from None
     return result

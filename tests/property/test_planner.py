@@ -1,0 +1,211 @@
+"""Whatever happens, the master's plans lead to what is wanted, and each child is buried once."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from licorne.supervisor.actions import Action, Bury, Exit, Reload, Signal, Spawn
+from licorne.supervisor.events import (
+    ChildExited,
+    Event,
+    Reconfigured,
+    Resized,
+    Sighting,
+    Signalled,
+    Spawned,
+    SpawnFailed,
+    Tick,
+)
+from licorne.supervisor.plan import plan, wake_after
+from licorne.supervisor.record import replace
+from licorne.supervisor.roster import Phase, Policy, State, begin
+from licorne.supervisor.tables import SURGE
+
+
+class World(RuleBasedStateMachine):
+    """A master with processes that do as they are told, or not."""
+
+    @initialize(
+        workers=st.integers(0, 5), timeout=st.sampled_from([0.0, 30.0]), fork_fails=st.booleans()
+    )
+    def begin(self, workers: int, timeout: float, fork_fails: bool) -> None:
+        self.roster = begin(Policy(workers=workers, timeout=timeout, graceful_timeout=10.0))
+        self.now = 0.0
+        self.next_pid = 1
+        self.fork_fails = fork_fails
+        #: Living processes: what the scoreboard shows of them.
+        self.alive: dict[int, bool] = {}
+        #: Processes that ignore everything but KILL.
+        self.deaf: set[int] = set()
+        self.silent: set[int] = set()
+        self.dead: list[ChildExited] = []
+        self.buried: set[int] = set()
+        self.ends: list[Exit] = []
+
+    def feed(self, event: Event) -> None:
+        outcome = plan(self.roster, event, self.now)
+        self.roster = outcome.roster
+        for action in outcome.actions:
+            self.perform(action)
+
+    def perform(self, action: Action) -> None:
+        match action:
+            case Spawn(count):
+                assert count > 0
+                for _ in range(count):
+                    self.fork()
+            case Signal(pid, name):
+                assert pid in self.alive or any(end.pid == pid for end in self.dead)
+                self.deliver(pid, name)
+            case Bury(pid):
+                assert pid not in self.buried
+                self.buried.add(pid)
+            case Exit():
+                self.ends.append(action)
+            case Reload():
+                self.feed(Reconfigured(self.roster.policy))
+
+    def fork(self) -> None:
+        if self.fork_fails:
+            self.feed(SpawnFailed("no more processes"))
+            return
+        pid, self.next_pid = self.next_pid, self.next_pid + 1
+        self.alive[pid] = False
+        self.feed(Spawned(pid))
+
+    def deliver(self, pid: int, name: str) -> None:
+        if name == "USR1" or pid not in self.alive or (pid in self.deaf and name != "KILL"):
+            return
+        self.alive.pop(pid)
+        self.dead.append(ChildExited(pid, signal="SIGKILL" if name == "KILL" else ""))
+
+    def tick(self, after: float) -> None:
+        self.now += after
+        limit = self.roster.policy.timeout or 1.0
+        self.feed(
+            Tick(
+                tuple(
+                    Sighting(pid, ready, 2 * limit if pid in self.silent else 0.0)
+                    for pid, ready in self.alive.items()
+                )
+            )
+        )
+
+    @rule(after=st.sampled_from([0.0, 0.05, 1.0, 40.0]))
+    def time_passes(self, after: float) -> None:
+        self.tick(after)
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.alive)
+    def becomes_ready(self, data: st.DataObject) -> None:
+        self.alive[data.draw(st.sampled_from(sorted(self.alive)))] = True
+        self.tick(0.0)
+
+    @rule(data=st.data(), code=st.sampled_from([0, 1, 3, 4]))
+    @precondition(lambda self: self.alive)
+    def ends_by_itself(self, data: st.DataObject, code: int) -> None:
+        pid = data.draw(st.sampled_from(sorted(self.alive)))
+        self.alive.pop(pid)
+        self.dead.append(ChildExited(pid, code=code))
+
+    @rule(data=st.data(), silent=st.booleans())
+    @precondition(lambda self: self.alive)
+    def goes_deaf(self, data: st.DataObject, silent: bool) -> None:
+        pid = data.draw(st.sampled_from(sorted(self.alive)))
+        self.deaf.add(pid)
+        if silent:
+            self.silent.add(pid)
+
+    @rule()
+    def reaps(self) -> None:
+        while self.dead:
+            self.feed(self.dead.pop(0))
+
+    @rule(name=st.sampled_from(["HUP", "TTIN", "TTOU", "USR1", "WINCH", "USR2"]))
+    def is_signalled(self, name: str) -> None:
+        self.feed(Signalled(name))
+
+    @rule(number=st.integers(0, 6))
+    def is_resized(self, number: int) -> None:
+        self.feed(Resized(number))
+
+    @rule(name=st.sampled_from(["TERM", "INT", "QUIT"]))
+    def is_told_to_stop(self, name: str) -> None:
+        self.feed(Signalled(name))
+
+    @rule()
+    def forking_works_again(self) -> None:
+        self.fork_fails = False
+
+    @invariant()
+    def knows_all_processes(self) -> None:
+        known = {child.pid for child in self.roster.children}
+        assert known == set(self.alive) | {end.pid for end in self.dead}
+        assert self.roster.starting == 0
+
+    @invariant()
+    def never_more_than_wanted_and_the_surge(self) -> None:
+        if self.roster.phase is not Phase.RUNNING:
+            return
+        active = self.roster.active()
+        current = [child for child in active if child.generation == self.roster.generation]
+        assert len(current) <= self.roster.target
+        serving = [child for child in active if child.state is State.SERVING]
+        booting = len(active) - len(serving)
+        assert len(serving) + booting <= self.roster.target + SURGE + (len(active) - len(current))
+
+    def teardown(self) -> None:
+        """From anywhere, with processes that behave: what is wanted, or the end."""
+        if not hasattr(self, "roster"):
+            return
+        self.fork_fails = False
+        for _ in range(200):
+            for pid in self.alive:
+                self.alive[pid] = True
+            while self.dead:
+                self.feed(self.dead.pop(0))
+            self.tick(min(40.0, wake_after(self.roster, self.now) or 0.0))
+        if self.roster.phase is Phase.RUNNING:
+            serving = [c for c in self.roster.children if c.state is State.SERVING]
+            assert len(serving) == self.roster.target
+            assert {c.generation for c in serving} <= {self.roster.generation}
+        else:
+            assert self.roster.phase is Phase.STOPPED
+            assert not self.alive
+            assert len(self.ends) == 1
+
+
+World.TestCase.settings = settings(
+    max_examples=150,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestPlanner = World.TestCase
+
+
+def test_the_number_that_serves_never_falls_during_a_reload() -> None:
+    policy = Policy(workers=4, timeout=30.0, graceful_timeout=10.0)
+    roster = begin(policy)
+    pid = 0
+
+    def feed(event: Event, now: float) -> None:
+        nonlocal roster, pid
+        outcome = plan(roster, event, now)
+        roster = outcome.roster
+        for action in outcome.actions:
+            if isinstance(action, Spawn):
+                for _ in range(action.count):
+                    pid += 1
+                    feed(Spawned(pid), now)
+
+    feed(Tick(), 0.0)
+    feed(Tick(tuple(Sighting(p, True, 0.0) for p in range(1, 5))), 1.0)
+    feed(Reconfigured(replace(policy, timeout=10.0)), 2.0)
+    for step in range(3, 10):
+        serving = [c for c in roster.children if c.state is State.SERVING]
+        assert len(serving) >= 4
+        feed(Tick(tuple(Sighting(c.pid, True, 0.0) for c in roster.children)), float(step))
+    assert {c.generation for c in roster.active()} == {2}

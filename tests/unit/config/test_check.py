@@ -1,0 +1,31 @@
+"""Rules about the values in force."""
+
+from __future__ import annotations
+
+import pytest
+
+from licorne.config import Config, load
+from licorne.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("bind", "h:99999", "bind: 'h:99999' (from f): '99999' is not a valid port number"),
+        ("bind", [], "bind: [] (from f): give at least one address."),
+        ("raw_env", "X", "raw_env: 'X' (from f): give NAME=VALUE."),
+        ("raw_env", "=X", "raw_env: '=X' (from f): give NAME=VALUE."),
+        ("threads", 0, "threads: 0 (from f): give 1 or more."),
+        ("logconfig", "/no/file", "logconfig: '/no/file' (from f): there is no such file."),
+    ],
+)
+def test_complaints(name: str, value: object, message: str) -> None:
+    cfg = Config()
+    cfg.set(name, value, origin="f")
+    with pytest.raises(ConfigError) as caught:
+        load.check(cfg)
+    assert str(caught.value).startswith(f"Invalid value for {message}")
+
+
+def test_the_defaults_are_fine() -> None:
+    load.check(Config())

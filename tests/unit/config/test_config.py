@@ -1,0 +1,98 @@
+"""The values in force, their origins, and the face that hooks see."""
+
+from __future__ import annotations
+
+import pytest
+
+from licorne.config import Config
+from licorne.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "name", "result"),
+    [
+        ("PORT", "5000", "bind", ["0.0.0.0:5000"]),
+        ("WEB_CONCURRENCY", "3", "workers", 3),
+        ("WEB_CONCURRENCY", "", "workers", 1),
+        ("WEB_CONCURRENCY", "  ", "workers", 1),
+        ("FORWARDED_ALLOW_IPS", "*", "forwarded_allow_ips", ["*"]),
+    ],
+)
+def test_defaults_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, name: str, result: object
+) -> None:
+    monkeypatch.delenv("PORT", raising=False)
+    monkeypatch.setenv(variable, value)
+    cfg = Config()
+    assert getattr(cfg, name) == result
+    assert cfg.origins[name] == (f"${variable}" if value.strip() else "default")
+
+
+def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "many")
+    with pytest.raises(ConfigError, match=r"workers: 'many' \(from \$WEB_CONCURRENCY\): give"):
+        Config()
+
+
+def test_a_refusal_says_everything() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config().set("header_map", "maybe", origin="x.py")
+    assert str(caught.value) == (
+        "Invalid value for header_map: 'maybe' (from x.py): give one of: drop, refuse, dangerous"
+    )
+
+
+def test_an_unknown_setting() -> None:
+    with pytest.raises(AttributeError, match="No configuration setting for: colour"):
+        Config().set("colour", "red")
+    with pytest.raises(AttributeError, match="No configuration setting for: colour"):
+        _ = Config().colour
+
+
+@pytest.mark.parametrize(
+    ("value", "result"), [("y", True), ("no", False), ("1", True), (None, True)]
+)
+def test_sendfile_follows_the_environment(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, result: bool
+) -> None:
+    monkeypatch.delenv("SENDFILE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("SENDFILE", value)
+    cfg = Config()
+    assert cfg.sendfile is result
+    cfg.set("sendfile", False)
+    assert cfg.sendfile is False
+
+
+def test_what_hooks_and_foreign_workers_ask() -> None:
+    cfg = Config()
+    cfg.set("bind", ["127.0.0.1:1", "unix:/x"])
+    cfg.set("raw_env", ["A=1", "B=x=y"])
+    cfg.set("proc_name", None)
+    cfg.set("default_proc_name", "m:app")
+    assert cfg.address == [("127.0.0.1", 1), "/x"]
+    assert cfg.env == {"A": "1", "B": "x=y"}
+    assert cfg.proc_name == "m:app"
+    assert (cfg.uid, cfg.gid) == (cfg.user, cfg.group)
+    assert cfg.is_ssl is False
+    assert cfg.ssl_options == {}
+    assert cfg.settings["backlog"].value == 2048
+    assert cfg.settings["bind"].get() == ["127.0.0.1:1", "unix:/x"]
+    assert "bind" in cfg.settings
+    assert cfg.worker_class_str == "sync"
+
+
+def test_sync_with_threads_is_gthread() -> None:
+    cfg = Config()
+    cfg.set("threads", 4)
+    assert cfg.worker_class_str == "gthread"
+
+
+def test_printed_sorted_with_origins() -> None:
+    cfg = Config()
+    cfg.set("workers", 4, origin="gunicorn.conf.py")
+    lines = str(cfg).splitlines()
+    assert lines == sorted(lines)
+    found = next(line for line in lines if line.startswith("workers "))
+    assert found.split(" = ")[1] == "4  # gunicorn.conf.py"
+    assert any(line.endswith("= <nothing()>") for line in lines)

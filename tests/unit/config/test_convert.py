@@ -1,0 +1,118 @@
+"""From what a user wrote to a value."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from licorne.config import convert
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [("4", 4), (" 0x10 ", 16), ("0o17", 15), ("010", 10), (7, 7), (True, 1), (3.0, 3)],
+)
+def test_integer(given: object, value: int) -> None:
+    assert convert.integer(given) == value
+
+
+@pytest.mark.parametrize("given", ["x", "", "1.5", -1, "-1", None, 1.5, []])
+def test_not_an_integer(given: object) -> None:
+    with pytest.raises((TypeError, ValueError), match="give"):
+        convert.integer(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "value"), [(True, True), ("TRUE", True), (" false ", False), (False, False)]
+)
+def test_boolean(given: object, value: bool) -> None:
+    assert convert.boolean(given) is value
+
+
+@pytest.mark.parametrize("given", ["yes", 1, None])
+def test_not_a_boolean(given: object) -> None:
+    with pytest.raises((TypeError, ValueError), match="give"):
+        convert.boolean(given)
+
+
+@pytest.mark.parametrize(("given", "value"), [("2.5", 2.5), (3, 3.0), ("0", 0.0)])
+def test_seconds(given: object, value: float) -> None:
+    assert convert.seconds(given) == value
+
+
+@pytest.mark.parametrize("given", ["x", -1, "nan", "inf", None])
+def test_not_seconds(given: object) -> None:
+    with pytest.raises((TypeError, ValueError), match="give"):
+        convert.seconds(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "value"), [("a", ["a"]), (["a ", "b"], ["a", "b"]), (("a",), ["a"]), (None, [])]
+)
+def test_texts(given: object, value: list[str]) -> None:
+    assert convert.texts(given) == value
+
+
+def test_header_names() -> None:
+    assert convert.header_names("script_name, path_info") == ["SCRIPT_NAME", "PATH_INFO"]
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [("*", ["*"]), ("10.0.0.0/8, ::1", ["10.0.0.0/8", "::1"]), (["127.0.0.1"], ["127.0.0.1"])],
+)
+def test_networks(given: object, value: list[str]) -> None:
+    assert convert.networks(given) == value
+
+
+@pytest.mark.parametrize("given", ["10.0.0.1/8", "nginx", "300.1.1.1"])
+def test_not_networks(given: str) -> None:
+    with pytest.raises(ValueError, match="give"):
+        convert.networks(given)
+
+
+@pytest.mark.parametrize(("given", "value"), [("022", 0o22), ("0o22", 0o22), (18, 18), ("0", 0)])
+def test_mode(given: object, value: int) -> None:
+    assert convert.mode(given) == value
+
+
+def test_user_and_group() -> None:
+    assert convert.user("root") == 0
+    assert convert.group("root") == 0
+    assert convert.user("65534") == 65534
+    assert convert.user(None) == os.geteuid()
+    assert convert.group(None) == os.getegid()
+
+
+@pytest.mark.parametrize("function", [convert.user, convert.group])
+def test_unknown_names(function: object) -> None:
+    assert callable(function)
+    with pytest.raises(ValueError, match="is called 'nobody-of-this-name'"):
+        function("nobody-of-this-name")
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("127.0.0.1:80", ("127.0.0.1", 80)),
+        ("localhost", ("localhost", 8000)),
+        ("", ("0.0.0.0", 8000)),
+        (":90", ("0.0.0.0", 90)),
+        ("[::1]:90", ("::1", 90)),
+        ("[::1]", ("::1", 8000)),
+        ("tcp://h:1", ("h", 1)),
+        ("unix:/run/x", "/run/x"),
+        ("unix:///run/x", "/run/x"),
+        ("unix:\0name", "\0name"),
+        ("fd://7", 7),
+    ],
+)
+def test_address(given: str, value: object) -> None:
+    assert convert.address(given) == value
+
+
+@pytest.mark.parametrize("given", ["h:x", "h:65536", "fd://x", "foo:bar:baz", "h:-1", "h:²"])
+def test_not_an_address(given: str) -> None:
+    with pytest.raises(ValueError, match="is not a valid"):
+        convert.address(given)

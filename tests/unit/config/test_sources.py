@@ -1,0 +1,67 @@
+"""Where settings come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from licorne.config import sources
+from licorne.errors import ConfigError
+
+
+def test_a_file_gives_its_settings_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "config.py"
+    file.write_text("import os\nworkers = 1 + 1\ncolour = 'red'\nconfig = 'other.py'\n")
+    source = sources.from_file(str(file))
+    assert source.values == {"workers": 2}
+    assert source.origin == str(file)
+    assert sources.from_file(f"file:{file}").values == {"workers": 2}
+
+
+def test_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "settings_of_test.py").write_text("threads = 3\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert sources.from_file("python:settings_of_test").values == {"threads": 3}
+
+
+def test_a_missing_file() -> None:
+    with pytest.raises(ConfigError, match="'nowhere.py' doesn't exist"):
+        sources.from_file("nowhere.py")
+
+
+@pytest.mark.parametrize("text", ["workers = (", "raise SystemError('no')", "import nowhere_x"])
+def test_a_broken_file(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "gunicorn.conf.py"
+    file.write_text(text)
+    with pytest.raises(sources.ConfigFileError, match="Failed to read config file: ") as caught:
+        sources.from_file(str(file))
+    assert caught.value.__cause__ is not None
+
+
+def test_another_extension_is_read_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "server.cfg"
+    file.write_text("workers = 9\n")
+    assert sources.from_file(str(file)).values == {"workers": 9}
+    assert "valid Python extension" in capsys.readouterr().err
+
+
+def test_the_file_of_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert sources.default_file() is None
+    (tmp_path / "gunicorn.conf.py").touch()
+    assert sources.default_file() == str(tmp_path / "gunicorn.conf.py")
+    (tmp_path / "licorne.conf.py").touch()
+    assert sources.default_file() == str(tmp_path / "licorne.conf.py")
+
+
+def test_words_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "-w 2 --name 'a b'")
+    assert sources.environment_words("GUNICORN_CMD_ARGS") == ["-w", "2", "--name", "a b"]
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", " ")
+    assert sources.environment_words("GUNICORN_CMD_ARGS") == []
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--name 'a")
+    with pytest.raises(ConfigError, match="Cannot split GUNICORN_CMD_ARGS"):
+        sources.environment_words("GUNICORN_CMD_ARGS")

@@ -1,0 +1,294 @@
+"""The master's decisions, fact by fact."""
+
+from __future__ import annotations
+
+import pytest
+
+from licorne.supervisor.actions import (
+    Action,
+    Bury,
+    CloseListeners,
+    Exit,
+    Log,
+    NumberChanged,
+    Reload,
+    Reopen,
+    Signal,
+    Spawn,
+)
+from licorne.supervisor.events import (
+    ChildExited,
+    Event,
+    Reconfigured,
+    Resized,
+    Sighting,
+    Signalled,
+    Spawned,
+    SpawnFailed,
+    StopAsked,
+    Tick,
+)
+from licorne.supervisor.plan import plan, wake_after
+from licorne.supervisor.record import replace
+from licorne.supervisor.roster import Phase, Policy, Roster, State, begin
+from licorne.supervisor.tables import COMMANDS
+
+POLICY = Policy(workers=2, timeout=30.0, graceful_timeout=10.0)
+
+
+class Master:
+    """Feeds events to the planner; forks get the process ids 1, 2, 3, …"""
+
+    def __init__(self, policy: Policy = POLICY) -> None:
+        self.roster: Roster = begin(policy)
+        self.now = 1000.0
+        self.pid = 0
+        self.silent: dict[int, float] = {}
+
+    def feed(self, event: Event) -> list[Action]:
+        outcome = plan(self.roster, event, self.now)
+        self.roster = outcome.roster
+        done = list(outcome.actions)
+        for action in outcome.actions:
+            if isinstance(action, Spawn):
+                for _ in range(action.count):
+                    self.pid += 1
+                    done += self.feed(Spawned(self.pid))
+        return done
+
+    def tick(self, ready: tuple[int, ...] = (), after: float = 0.0) -> list[Action]:
+        self.now += after
+        pids = [child.pid for child in self.roster.children]
+        return self.feed(
+            Tick(tuple(Sighting(p, p in ready, self.silent.get(p, 0.0)) for p in pids))
+        )
+
+    def serving(self) -> set[int]:
+        return {c.pid for c in self.roster.children if c.state is State.SERVING}
+
+
+def started(policy: Policy = POLICY) -> Master:
+    master = Master(policy)
+    master.tick()
+    master.tick(ready=tuple(range(1, policy.workers + 1)))
+    assert len(master.serving()) == policy.workers
+    return master
+
+
+def signals(actions: list[Action]) -> list[tuple[int, str]]:
+    return [(a.pid, a.name) for a in actions if isinstance(a, Signal)]
+
+
+def test_the_first_look_forks_all_workers() -> None:
+    assert Master().tick() == [Spawn(2)]
+
+
+def test_a_dead_worker_is_replaced_at_once() -> None:
+    master = started()
+    actions = master.feed(ChildExited(1, signal="SIGSEGV"))
+    # Young and crashed: the brake's first step is a tenth of a second.
+    assert actions[:2] == [
+        Log("warning", "Worker (pid:%s) was sent %s!", (1, "SIGSEGV")),
+        Bury(1, crashed=True),
+    ]
+    assert Spawn(1) in master.tick(after=0.11)
+
+
+def test_a_worker_that_served_for_long_is_replaced_without_the_brake() -> None:
+    master = started()
+    master.tick(after=60)
+    assert Spawn(1) in master.feed(ChildExited(2, signal="SIGKILL"))
+
+
+def test_an_ordinary_end_is_not_told() -> None:
+    master = started()
+    assert master.feed(ChildExited(1)) == [Bury(1, crashed=False), Spawn(1)]
+
+
+def test_a_stranger_is_reaped_without_a_word() -> None:
+    master = started()
+    assert master.feed(ChildExited(4711, code=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(3, "Worker failed to boot."), (4, "App failed to load.")]
+)
+def test_a_first_generation_that_cannot_boot_halts_the_server(code: int, reason: str) -> None:
+    master = Master()
+    master.tick()
+    actions = master.feed(ChildExited(1, code=code))
+    assert Bury(1, crashed=True, hooks=False) in actions
+    assert CloseListeners() in actions
+    assert (2, "TERM") in signals(actions)
+    assert master.feed(ChildExited(2, code=code))[-1] == Exit(code, reason)
+
+
+def test_a_later_boot_failure_brakes_and_never_halts() -> None:
+    master = started()
+    master.feed(Reconfigured(POLICY))
+    delays = []
+    for _ in range(12):
+        booting = [c.pid for c in master.roster.children if c.state is State.BOOTING]
+        assert len(booting) == 1
+        master.feed(ChildExited(booting[0], code=3))
+        delays.append(round(master.roster.spawn_after - master.now, 3))
+        master.tick(after=delays[-1])
+    assert delays[:4] == [0.1, 0.2, 0.4, 0.8]
+    assert delays[-1] == 30.0
+    assert master.serving() == {1, 2}
+
+
+def test_reload_proves_each_new_worker_before_an_old_one_goes() -> None:
+    master = started()
+    assert Spawn(1) in master.feed(Reconfigured(POLICY))
+    assert signals(master.tick()) == []
+    assert signals(master.tick(ready=(3,))) == [(1, "TERM")]
+    assert signals(master.tick(ready=(4,))) == [(2, "TERM")]
+    assert master.serving() == {3, 4}
+
+
+def test_reload_to_fewer_workers_lets_the_spare_ones_go_first() -> None:
+    master = started(replace(POLICY, workers=4))
+    actions = master.feed(Reconfigured(POLICY))
+    assert NumberChanged(new=2, old=4) in actions
+    assert signals(actions) == [(1, "TERM"), (2, "TERM")]
+
+
+def test_a_second_reload_drops_workers_that_still_boot_old_code() -> None:
+    master = started()
+    master.feed(Reconfigured(POLICY))
+    actions = master.feed(Reconfigured(POLICY))
+    assert signals(actions) == [(3, "TERM")]
+    assert Spawn(1) in actions
+
+
+def test_ttin_and_ttou_change_the_number() -> None:
+    master = started()
+    assert NumberChanged(3, 2) in master.feed(Signalled("TTIN"))
+    master.tick(ready=(3,))
+    actions = master.feed(Signalled("TTOU"))
+    assert NumberChanged(2, 3) in actions
+    assert signals(actions) == [(1, "TERM")]
+
+
+def test_ttou_leaves_one_worker() -> None:
+    master = started(replace(POLICY, workers=1))
+    assert signals(master.feed(Signalled("TTOU"))) == []
+    assert master.roster.target == 1
+
+
+def test_a_silent_worker_is_aborted_then_killed() -> None:
+    master = started()
+    master.silent[2] = 30.5
+    actions = master.tick(after=31)
+    assert Log("critical", "WORKER TIMEOUT (pid:%s)", (2,)) in actions
+    assert signals(actions) == [(2, "ABRT")]
+    assert Spawn(1) in actions
+    assert signals(master.tick(after=0.5)) == []
+    assert signals(master.tick(after=0.5)) == [(2, "KILL")]
+    assert signals(master.tick(after=5)) == []
+    told = master.feed(ChildExited(2, signal="SIGKILL"))
+    why = ("Worker (pid:%s) was sent SIGKILL! %s", (2, "It did not stop in time."))
+    assert told[0] == Log("error", *why)
+
+
+def test_timeout_zero_means_never() -> None:
+    master = started(replace(POLICY, timeout=0))
+    master.silent[1] = 1e9
+    assert master.tick(after=1e6) == []
+
+
+def test_term_waits_and_then_kills() -> None:
+    master = started()
+    actions = master.feed(Signalled("TERM"))
+    assert actions[0] == Log("info", "Handling signal: %s", ("term",))
+    assert CloseListeners() in actions
+    assert signals(actions) == [(1, "TERM"), (2, "TERM")]
+    assert master.feed(ChildExited(1)) == [Bury(1, crashed=False)]
+    assert signals(master.tick(after=10.6)) == [(2, "KILL")]
+    assert master.feed(ChildExited(2, signal="SIGKILL"))[-1] == Exit(0, "")
+    assert master.roster.phase is Phase.STOPPED
+
+
+def test_int_after_term_is_impatient() -> None:
+    master = started()
+    master.feed(Signalled("TERM"))
+    actions = master.feed(Signalled("INT"))
+    assert Log("info", "Quick shutdown requested") in actions
+    assert signals(actions) == [(1, "QUIT"), (2, "QUIT")]
+    assert signals(master.tick(after=2)) == [(1, "KILL"), (2, "KILL")]
+
+
+def test_int_stops_quickly() -> None:
+    actions = started().feed(Signalled("INT"))
+    assert signals(actions) == [(1, "QUIT"), (2, "QUIT")]
+
+
+def test_a_server_without_workers_ends_at_once() -> None:
+    master = Master(replace(POLICY, workers=0))
+    assert master.feed(StopAsked(graceful=True, status=1, reason="why")) == [
+        CloseListeners(),
+        Exit(1, "why"),
+    ]
+    assert master.feed(Signalled("TERM")) == []
+
+
+def test_a_worker_forked_while_the_server_stops_is_told_to_go() -> None:
+    master = started()
+    master.feed(Signalled("TERM"))
+    assert signals(master.feed(Spawned(99))) == [(99, "TERM")]
+
+
+def test_usr1_reopens_everywhere() -> None:
+    actions = started().feed(Signalled("USR1"))
+    assert Reopen() in actions
+    assert signals(actions) == [(1, "USR1"), (2, "USR1")]
+
+
+def test_hup_asks_for_the_configuration() -> None:
+    assert Reload() in started().feed(Signalled("HUP"))
+
+
+def test_winch_is_for_daemons() -> None:
+    assert signals(started().feed(Signalled("WINCH"))) == []
+    daemon = started(replace(POLICY, daemon=True))
+    assert signals(daemon.feed(Signalled("WINCH"))) == [(1, "TERM"), (2, "TERM")]
+    # HUP brings the workers back.
+    assert Spawn(2) in daemon.feed(Reconfigured(daemon.roster.policy))
+
+
+def test_a_failed_fork_is_told_and_tried_later() -> None:
+    master = Master(replace(POLICY, workers=1))
+    outcome = plan(master.roster, Tick(), 0.0)
+    after = plan(outcome.roster, SpawnFailed("no memory"), 0.0)
+    assert after.actions == (Log("error", "Cannot fork a worker: %s", ("no memory",)),)
+    assert plan(after.roster, Tick(), 0.1).actions == (Spawn(1),)
+
+
+def test_every_signal_in_every_phase_is_a_decision() -> None:
+    for phase in Phase:
+        for name in COMMANDS:
+            master = started()
+            master.roster = replace(master.roster, phase=phase)
+            master.feed(Signalled(name))
+
+
+def test_an_unknown_event_is_a_mistake_of_ours() -> None:
+    with pytest.raises(TypeError, match="not an event"):
+        plan(begin(POLICY), Event(), 0.0)
+
+
+def test_waking() -> None:
+    master = Master(replace(POLICY, timeout=0))
+    assert wake_after(master.roster, master.now) == 0.0
+    master.tick()
+    master.tick(ready=(1, 2))
+    assert wake_after(master.roster, master.now) is None
+    master.feed(Signalled("TERM"))
+    assert wake_after(master.roster, master.now) == 10.5
+    assert wake_after(started().roster, 1000.0) == 1.0
+
+
+def test_a_number_asked_for_by_a_program() -> None:
+    master = started()
+    assert Spawn(3) in master.feed(Resized(5))
