@@ -1,0 +1,152 @@
+"""Listening sockets."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from licorne import sock
+from licorne.config import Config
+from licorne.glogging import Logger
+
+
+@pytest.fixture
+def log() -> Iterator[Logger]:
+    logger = Logger(Config())
+    yield logger
+    for each in (logger.error_log, logger.access_log):
+        each.handlers.clear()
+
+
+def configured(*bind: str, **settings: object) -> Config:
+    cfg = Config()
+    cfg.set("bind", list(bind))
+    for name, value in settings.items():
+        cfg.set(name, value)
+    return cfg
+
+
+def test_tcp(log: Logger) -> None:
+    (made,) = sock.create_sockets(configured("127.0.0.1:0"), log)
+    try:
+        host, port = made.sock.getsockname()
+        assert str(made) == f"http://127.0.0.1:{port}"
+        assert host == "127.0.0.1"
+        assert isinstance(made, sock.TCPSocket)
+        assert made.FAMILY == socket.AF_INET
+        assert not made.sock.getblocking()
+        assert made.sock.get_inheritable()
+        assert made.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        with socket.create_connection((host, port)):
+            pass
+    finally:
+        sock.close_sockets([made])
+
+
+def test_tcp6(log: Logger) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6")
+    try:
+        (made,) = sock.create_sockets(configured("[::1]:0"), log)
+    except SystemExit:
+        pytest.skip("no IPv6 loopback")
+    try:
+        assert str(made) == f"http://[::1]:{made.sock.getsockname()[1]}"
+    finally:
+        sock.close_sockets([made])
+
+
+def test_unix(log: Logger, tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    cfg = configured(f"unix:{path}", umask="077")
+    (made,) = sock.create_sockets(cfg, log)
+    assert str(made) == f"unix:{path}"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    # The file of an earlier run is in nobody's way.
+    (again,) = sock.create_sockets(cfg, log)
+    sock.close_sockets([made], unlink=False)
+    assert path.exists()
+    sock.close_sockets([again])
+    assert not path.exists()
+
+
+def test_a_file_that_is_no_socket_stays(log: Logger, tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_text("precious")
+    with pytest.raises(ValueError, match="is not a socket"):
+        sock.create_sockets(configured(f"unix:{path}"), log)
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_PASSCRED"), reason="abstract names are Linux's")
+def test_abstract(log: Logger) -> None:
+    name = f"\0licorne-test-{os.getpid()}"
+    (made,) = sock.create_sockets(configured(f"unix:{name}"), log)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(name)
+    sock.close_sockets([made])
+
+
+def test_an_inherited_descriptor_is_the_only_one_used(log: Logger) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        cfg = configured(f"fd://{os.dup(given.fileno())}", "127.0.0.1:1")
+        (made,) = sock.create_sockets(cfg, log)
+        assert made.getsockname() == given.getsockname()
+        assert isinstance(made, sock.TCPSocket)
+        sock.close_sockets([made])
+
+
+def test_a_descriptor_that_is_no_socket(log: Logger) -> None:
+    with pytest.raises(RuntimeError, match="Descriptor 0 is not an open socket"):
+        sock.create_sockets(configured("fd://0"), log)
+
+
+def test_an_address_in_use(
+    log: Logger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sock, "PAUSE", 0)
+    log.error_log.addHandler(caplog.handler)
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        address = holder.getsockname()
+        with pytest.raises(SystemExit) as ended:
+            sock.create_sockets(configured(f"127.0.0.1:{address[1]}"), log)
+    assert ended.value.code == 1
+    said = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
+    assert said.count(f"Connection in use: {address}") == 5
+    assert said[-1] == f"Can't connect to {address}"
+    assert f"[Errno {errno.EADDRINUSE}]" in said[1]
+
+
+def test_an_address_of_another_machine_is_not_tried_again(
+    log: Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.error_log.addHandler(caplog.handler)
+    # RFC 5737: an address for documentation, on no machine.
+    with pytest.raises(SystemExit):
+        sock.create_sockets(configured("192.0.2.1:80"), log)
+    assert caplog.messages[0] == "Invalid address: ('192.0.2.1', 80)"
+    assert len(caplog.messages) == 3
+
+
+def test_one_bad_address_closes_the_good_ones(log: Logger, tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.touch()
+    good = tmp_path / "good.sock"
+    with pytest.raises(ValueError, match="is not a socket"):
+        sock.create_sockets(configured(f"unix:{good}", f"unix:{path}"), log)
+    assert not good.exists()
+
+
+def test_reuse_port(log: Logger) -> None:
+    cfg = configured("127.0.0.1:0", reuse_port=True)
+    (first,) = sock.create_sockets(cfg, log)
+    port = first.sock.getsockname()[1]
+    (second,) = sock.create_sockets(configured(f"127.0.0.1:{port}", reuse_port=True), log)
+    sock.close_sockets([first, second])
