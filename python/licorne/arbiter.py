@@ -16,7 +16,7 @@ import time
 from collections import deque
 
 from licorne import SERVER_SOFTWARE, __version__, process, sock, systemd, util
-from licorne.errors import AppImportError, ConfigError, HaltServer
+from licorne.errors import AppImportError, HaltServer
 from licorne.pidfile import Pidfile
 from licorne.supervisor import actions, events
 from licorne.supervisor.plan import plan, wake_after
@@ -107,7 +107,11 @@ class Arbiter:
         """Start, then serve until told to stop. Does not return: it exits with a status."""
         try:
             self.start()
-            util.set_process_title(f"{self.product}: master [{self.proc_name}]")
+        except BaseException:
+            self._remove_pidfile()
+            raise
+        util.set_process_title(f"{self.product}: master [{self.proc_name}]")
+        try:
             self.manage_workers()
             while True:
                 self._turn()
@@ -115,8 +119,6 @@ class Arbiter:
             self.halt(halt.reason or None, halt.exit_status)
         except (KeyboardInterrupt, StopIteration):
             self.halt()
-        except (SystemExit, RuntimeError, ConfigError):
-            raise
         except Exception:
             # The rim of the loop: a bug, or a hook that raised. The workers must not be orphaned.
             self.log.exception("Unhandled exception in main loop")
@@ -364,14 +366,12 @@ class Arbiter:
                 os.environ.pop(name, None)
         try:
             self.app.reload()
-            self._adopt_listeners()
+            # Both are resolved here, where a wrong name can still be refused.
+            _ = (self.app.cfg.worker_class, self.app.cfg.logger_class)
             self.log.setup(self.app.cfg)
+            self._adopt_listeners()
         except (Exception, SystemExit) as error:
-            # A configuration that cannot be used must never end a server that serves.
-            self.app.cfg = self.cfg
-            os.environ.update(self.cfg.env)
-            refused = "Reload refused, the present configuration stays: %s"
-            self.log.error(refused, error, exc_info=error.__cause__)  # noqa: TRY400 - only the cause
+            self._refuse_reload(error)
             return
         self.log.reopen_files()
         self.setup(self.app)
@@ -379,6 +379,14 @@ class Arbiter:
         self._rewrite_pidfile()
         util.set_process_title(f"{self.product}: master [{self.proc_name}]")
         self._decide(events.Reconfigured(self._policy()))
+
+    def _refuse_reload(self, error: BaseException) -> None:
+        """A configuration that cannot be used must never end a server that serves."""
+        self.app.cfg = self.cfg
+        os.environ.update(self.cfg.env)
+        self.log.setup(self.cfg)
+        refused = "Reload refused, the present configuration stays: %s"
+        self.log.error(refused, error, exc_info=error.__cause__)
 
     def _adopt_listeners(self) -> None:
         """Listen where the new configuration says; what stays is not touched."""

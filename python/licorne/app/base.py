@@ -12,7 +12,7 @@ import os
 import sys
 
 from licorne.config import Config, load, sources
-from licorne.errors import ConfigError
+from licorne.errors import AppImportError, ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class BaseApplication:
 
         try:
             Arbiter(self).run()
-        except (RuntimeError, ConfigError) as error:
+        except (RuntimeError, ConfigError, AppImportError) as error:
             print(f"\nError: {error}\n", file=sys.stderr)
             sys.stderr.flush()
             sys.exit(1)
@@ -169,26 +169,24 @@ class Application(BaseApplication):
         """Check and show the configuration if asked to; else become a server."""
         if self.cfg.print_config:
             print(self.cfg, end="")
+        for path in map(os.path.abspath, (self.cfg.pythonpath or "").split(",")):
+            if self.cfg.pythonpath and path not in sys.path:
+                sys.path.insert(0, path)
         if self.cfg.print_config or self.cfg.check_config:
             self._check_and_exit()
         if self.cfg.daemon:
             from licorne import util
 
             util.daemonize(self.cfg.enable_stdio_inheritance)
-        if self.cfg.pythonpath:
-            for path in map(os.path.abspath, self.cfg.pythonpath.split(",")):
-                if path not in sys.path:
-                    sys.path.insert(0, path)
         super().run()
 
     def _check_and_exit(self) -> None:
         """Everything that a start would need: worker class, logger class, the application."""
         try:
-            cls = self.cfg.worker_class
-            check = getattr(cls, "check_config", None)
+            check = getattr(self.cfg.worker_class, "check_config", None)
+            logger_class = self.cfg.logger_class
             if check is not None:
-                check(self.cfg, self.cfg.logger_class(self.cfg))
-            _ = self.cfg.logger_class
+                check(self.cfg, logger_class(self.cfg))
             self.load()
         except ConfigError as error:
             print(f"\nError: {error}", file=sys.stderr)

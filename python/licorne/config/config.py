@@ -33,7 +33,7 @@ class Config(Settings):
         self.values: dict[str, object] = {}
         self.origins: dict[str, str] = {}
         self.usage = usage
-        self.prog = prog or os.path.basename(sys.argv[0])
+        self.prog = prog or os.path.basename((sys.argv or [""])[0])
         self.env_orig = dict(os.environ)
         self._fill(os.environ)
 

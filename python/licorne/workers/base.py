@@ -137,14 +137,17 @@ class Worker:
 
     def init_signals(self) -> None:
         """Take the signals that the master sends; the others get their default action."""
+        handlers = {
+            signal.SIGQUIT: self.handle_quit,
+            signal.SIGTERM: self.handle_exit,
+            signal.SIGINT: self.handle_quit,
+            signal.SIGWINCH: self.handle_winch,
+            signal.SIGUSR1: self.handle_usr1,
+            signal.SIGABRT: self.handle_abort,
+        }
         for each in self.SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
-        signal.signal(signal.SIGQUIT, self.handle_quit)
-        signal.signal(signal.SIGTERM, self.handle_exit)
-        signal.signal(signal.SIGINT, self.handle_quit)
-        signal.signal(signal.SIGWINCH, self.handle_winch)
-        signal.signal(signal.SIGUSR1, self.handle_usr1)
-        signal.signal(signal.SIGABRT, self.handle_abort)
+            # In one step: with the default action in between, USR1 would end the worker.
+            signal.signal(each, handlers.get(each, signal.SIG_DFL))
         # System calls of the application go on after these two.
         signal.siginterrupt(signal.SIGTERM, False)
         signal.siginterrupt(signal.SIGUSR1, False)

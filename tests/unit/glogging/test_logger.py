@@ -69,9 +69,7 @@ def test_the_form_of_a_line(make: Make, tmp_path: Path) -> None:
     )
 
 
-def test_records_name_the_place_of_the_call(
-    make: Make, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_records_name_the_place_of_the_call(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     log = make(loglevel="debug")
     log.error_log.addHandler(caplog.handler)
     for method in (log.critical, log.error, log.warning, log.info, log.debug, log.exception):
@@ -82,9 +80,7 @@ def test_records_name_the_place_of_the_call(
     assert [record.levelname for record in caplog.records][-2:] == ["WARNING", "INFO"]
 
 
-@pytest.mark.parametrize(
-    ("level", "effective"), [("DEBUG", 10), ("warning", 30), ("nonsense", 20)]
-)
+@pytest.mark.parametrize(("level", "effective"), [("DEBUG", 10), ("warning", 30), ("nonsense", 20)])
 def test_levels(make: Make, level: str, effective: int) -> None:
     log = make(loglevel=level)
     assert log.error_log.level == log.loglevel == effective
@@ -164,9 +160,7 @@ def test_the_process_atom(make: Make, tmp_path: Path) -> None:
     assert file.read_text() == f"<{os.getpid()}>\n"
 
 
-def test_a_form_that_cannot_be_filled_does_not_fail_the_request(
-    make: Make, tmp_path: Path
-) -> None:
+def test_a_form_that_cannot_be_filled_does_not_fail_the_request(make: Make, tmp_path: Path) -> None:
     file = tmp_path / "e.log"
     log = make(accesslog="-", access_log_format="%(h)d", errorlog=str(file))
     # A format of the user: logging itself reports what it cannot format.
