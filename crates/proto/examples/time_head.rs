@@ -1,6 +1,7 @@
 //! Times the parser and the encoder: nanoseconds per head, the best of several rounds.
 //!
-//! `cargo run --release -p licorne-proto --example time_head`
+//! `cargo run --release -p licorne-proto --example time_head [STEPS]`; with few steps, under
+//! callgrind, it counts instructions.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
@@ -74,11 +75,13 @@ fn main() {
 }
 
 fn best(mut step: impl FnMut()) -> f64 {
-    const STEPS: u32 = 100_000;
+    let steps = std::env::args()
+        .nth(1)
+        .map_or(100_000, |steps| steps.parse().unwrap());
     let round = |_| {
         let start = Instant::now();
-        (0..STEPS).for_each(|_| step());
-        start.elapsed().as_secs_f64() * 1e9 / f64::from(STEPS)
+        (0..steps).for_each(|_| step());
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(steps)
     };
     (0..20).map(round).fold(f64::INFINITY, f64::min)
 }

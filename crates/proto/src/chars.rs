@@ -1,7 +1,7 @@
 //! Byte classes as 256-entry tables, and scans over them.
 //!
-//! The wide scans look at eight bytes at a time. Their arithmetic may hit too much above the lowest
-//! hit, never below it, and only the lowest hit is used.
+//! The wide scans look at eight bytes at a time, the first of them in the low bits; of the hits in a
+//! word the lowest is used.
 
 /// RFC 9110, section 5.6.2: `tchar`.
 const TCHAR: u8 = 1;
@@ -9,23 +9,39 @@ const TCHAR: u8 = 1;
 const UNDERSCORE: u8 = 2;
 /// RFC 3986, section 3.2.2: what a registered name is made of, `%` included.
 const REG_NAME: u8 = 4;
+/// `%`, behind which two hexadecimal digits must stand.
+const PERCENT: u8 = 8;
 
 static CLASS: [u8; 256] = classes();
 
-/// The end of the token characters at the front, and whether an underscore is among them.
+/// How many token characters are at the front, and whether an underscore is among them.
 #[inline]
 pub(crate) fn token(bytes: &[u8]) -> (usize, bool) {
+    let (len, all) = run(bytes, TCHAR);
+    (len, all & UNDERSCORE != 0)
+}
+
+/// How many characters of a registered name are at the front, and whether a `%` is among them.
+#[inline]
+pub(crate) fn reg_name(bytes: &[u8]) -> (usize, bool) {
+    let (len, all) = run(bytes, REG_NAME);
+    (len, all & PERCENT != 0)
+}
+
+/// How many bytes at the front are of a class, and all classes that occur among them.
+#[inline]
+fn run(bytes: &[u8], wanted: u8) -> (usize, u8) {
     let mut all = 0;
     let mut len = 0;
     for &byte in bytes {
         let class = class(byte);
-        if class & TCHAR == 0 {
+        if class & wanted == 0 {
             break;
         }
         all |= class;
         len += 1;
     }
-    (len, all & UNDERSCORE != 0)
+    (len, all)
 }
 
 /// Whether all of it is token characters, and it is not empty.
@@ -38,54 +54,51 @@ pub(crate) fn is_tchar(byte: u8) -> bool {
     class(byte) & TCHAR != 0
 }
 
-/// Whether a byte may stand in a registered name (`%` needs two hexadecimal digits behind it).
-pub(crate) fn is_reg_name(byte: u8) -> bool {
-    class(byte) & REG_NAME != 0
-}
-
 /// How many bytes at the front may stand in a field value (RFC 9110, section 5.5): visible ASCII,
 /// space, tab and everything from 0x80.
 #[inline]
 pub(crate) fn field_text(bytes: &[u8]) -> usize {
     let mut at = 0;
-    loop {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let Some(word) = rest.first_chunk().map(|chunk| u64::from_le_bytes(*chunk)) else {
-            let is_end = |byte: &u8| (*byte < 0x20 && *byte != b'\t') || *byte == 0x7f;
-            return at + rest.iter().position(is_end).unwrap_or(rest.len());
-        };
-        let hits = below(word, 0x20) | equal(word, 0x7f);
-        if hits == 0 {
-            at += 8;
-            continue;
+    for chunk in bytes.chunks_exact(8) {
+        let hits = controls(word(chunk));
+        if hits != 0 {
+            at += lowest(hits);
+            return match bytes.get(at..) {
+                Some([b'\t', rest @ ..]) => at + 1 + field_text_after_tab(rest),
+                _ => at,
+            };
         }
-        at += lowest(hits);
-        if bytes.get(at) != Some(&b'\t') {
-            return at;
-        }
-        at += 1;
+        at += 8;
     }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let is_end = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+    at + rest.iter().position(is_end).unwrap_or(rest.len())
+}
+
+/// Tabs are rare in values: the fast scan stops at them.
+#[cold]
+fn field_text_after_tab(bytes: &[u8]) -> usize {
+    let is_end = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+    bytes.iter().position(is_end).unwrap_or(bytes.len())
 }
 
 /// How many bytes at the front are visible ASCII: what a request target is made of.
 #[inline]
 pub(crate) fn visible(bytes: &[u8]) -> usize {
     let mut at = 0;
-    loop {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let Some(word) = rest.first_chunk().map(|chunk| u64::from_le_bytes(*chunk)) else {
-            return at
-                + rest
-                    .iter()
-                    .position(|byte| !byte.is_ascii_graphic())
-                    .unwrap_or(rest.len());
-        };
-        let hits = below(word, 0x21) | equal(word, 0x7f) | (word & HIGH);
+    for chunk in bytes.chunks_exact(8) {
+        let word = word(chunk);
+        let hits = controls(word) | equal(word, b' ') | (word & HIGH);
         if hits != 0 {
             return at + lowest(hits);
         }
         at += 8;
     }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest
+        .iter()
+        .position(|byte| !byte.is_ascii_graphic())
+        .unwrap_or(rest.len())
 }
 
 /// Without the optional white space around it (RFC 9110, section 5.6.3).
@@ -112,11 +125,64 @@ pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Whether a name of token characters is `lower`, in any case. `lower` holds letters, digits and `-`:
-/// for those the bit 0x20 is either set or the only difference between the cases.
+/// Whether `name` is `lower` in any case. `lower` holds letters, digits and `-`; of these only the
+/// letters have the bit 0x40, and only they have a second case, which lacks the bit 0x20.
 #[inline]
 pub(crate) fn eq_lower(name: &[u8], lower: &[u8]) -> bool {
-    name.len() == lower.len() && name.iter().zip(lower).all(|(a, b)| a | 0x20 == *b)
+    if name.len() != lower.len() {
+        return false;
+    }
+    let ends = (
+        name.first_chunk(),
+        lower.first_chunk(),
+        name.last_chunk(),
+        lower.last_chunk(),
+    );
+    let (Some(a), Some(b), Some(c), Some(d)) = ends else {
+        return eq_lower_short(name, lower);
+    };
+    // The last eight bytes may overlap the words before them.
+    let inner = || name.chunks_exact(8).zip(lower.chunks_exact(8)).skip(1);
+    eq_lower_word(*a, *b)
+        && eq_lower_word(*c, *d)
+        && (name.len() <= 16 || inner().all(|(a, b)| eq_lower_word(eight(a), eight(b))))
+}
+
+#[inline]
+fn eq_lower_short(name: &[u8], lower: &[u8]) -> bool {
+    name.iter()
+        .zip(lower)
+        .all(|(a, b)| a | (b >> 1 & 0x20) == *b)
+}
+
+#[inline]
+fn eq_lower_word(name: [u8; 8], lower: [u8; 8]) -> bool {
+    let lower = u64::from_le_bytes(lower);
+    u64::from_le_bytes(name) | (lower >> 1 & CASE) == lower
+}
+
+#[inline]
+fn eight(bytes: &[u8]) -> [u8; 8] {
+    bytes.first_chunk().copied().unwrap_or_default()
+}
+
+#[inline]
+fn word(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(eight(bytes))
+}
+
+/// Where the first colon is, if it is near.
+#[inline]
+pub(crate) fn colon(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for chunk in bytes.chunks_exact(8).take(4) {
+        let hits = equal(word(chunk), b':');
+        if hits != 0 {
+            return Some(at + lowest(hits));
+        }
+        at += 8;
+    }
+    None
 }
 
 /// A plain decimal number of at most 19 digits, so that it always fits.
@@ -133,17 +199,21 @@ pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
 
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
+const CASE: u64 = 0x2020_2020_2020_2020;
 
-/// The high bit of each byte that is below `limit` (at most 0x80).
+/// The high bit of each byte that is below 0x20 or 0x7f, and of no other. One more, modulo 0x80, is
+/// below 0x21; nothing is carried from one byte to the next.
 #[inline]
-const fn below(word: u64, limit: u8) -> u64 {
-    word.wrapping_sub(LOW * limit as u64) & !word & HIGH
+const fn controls(word: u64) -> u64 {
+    let next = ((word & !HIGH) + LOW) & !HIGH;
+    !((next + 0x5f * LOW) | word) & HIGH
 }
 
-/// The high bit of each byte that is `byte`.
+/// The high bit of the lowest byte that is `byte`; above it there may be too many.
 #[inline]
 const fn equal(word: u64, byte: u8) -> u64 {
-    below(word ^ (LOW * byte as u64), 1)
+    let differs = word ^ (LOW * byte as u64);
+    differs.wrapping_sub(LOW) & !differs & HIGH
 }
 
 #[inline]
@@ -166,9 +236,11 @@ const fn classes() -> [u8; 256] {
         if byte.is_ascii_alphanumeric() || is_one_of(byte, b"!#$%&'*+-.^_`|~") {
             class |= TCHAR;
         }
-        if byte == b'_' {
-            class |= UNDERSCORE;
-        }
+        class |= match byte {
+            b'_' => UNDERSCORE,
+            b'%' => PERCENT,
+            _ => 0,
+        };
         if byte.is_ascii_alphanumeric() || is_one_of(byte, b"-._~!$&'()*+,;=%") {
             class |= REG_NAME;
         }

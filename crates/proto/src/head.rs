@@ -98,14 +98,13 @@ impl RequestHead {
         if self.seen & known.bit() == 0 {
             return None;
         }
-        let entry = self
-            .entries
-            .iter()
-            .find(|entry| entry.known == Some(known))?;
+        let mut entries = self.entries.iter();
+        let entry = entries.find(|entry| entry.known == Some(known))?;
         Some(entry.value.of(&self.bytes))
     }
 
     /// Whether this name has more than one line.
+    #[inline]
     pub fn repeats(&self, known: Known) -> bool {
         self.repeated & known.bit() != 0
     }
@@ -148,6 +147,12 @@ impl RequestHead {
         self.meaning.https
     }
 
+    /// The bytes of the head, from the method to the empty line: two requests with the same bytes
+    /// say the same.
+    pub fn raw(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Bytes that the head took up, from the method to the empty line.
     pub fn raw_len(&self) -> usize {
         self.bytes.len()
@@ -167,8 +172,9 @@ impl RequestHead {
     #[inline]
     pub(crate) fn push(&mut self, entry: Entry) {
         if let Some(known) = entry.known {
-            self.repeated |= self.seen & known.bit();
-            self.seen |= known.bit();
+            let bit = known.bit();
+            self.repeated |= self.seen & bit;
+            self.seen |= bit;
         }
         self.entries.push(entry);
     }

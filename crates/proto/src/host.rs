@@ -41,12 +41,15 @@ fn split(value: &[u8]) -> Option<&[u8]> {
 
 /// The length of the registered name (or IPv4 address) at the front; it must not be empty.
 fn registered_name(value: &[u8]) -> Option<usize> {
-    let is_end = |byte: &u8| !chars::is_reg_name(*byte);
-    let len = value.iter().position(is_end).unwrap_or(value.len());
-    let name = value.get(..len)?;
-    let escapes = name.split(|byte| *byte == b'%').skip(1);
-    let well_escaped = |after: &[u8]| matches!(after, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
-    (len > 0 && escapes.into_iter().all(well_escaped)).then_some(len)
+    let (len, escapes) = chars::reg_name(value);
+    (len > 0 && (!escapes || is_well_escaped(value.get(..len)?))).then_some(len)
+}
+
+/// Behind each `%` stand two hexadecimal digits.
+#[cold]
+fn is_well_escaped(name: &[u8]) -> bool {
+    let digits = |after: &[u8]| matches!(after, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+    name.split(|byte| *byte == b'%').skip(1).all(digits)
 }
 
 /// RFC 3986 has any number of digits; TCP has sixteen bits.

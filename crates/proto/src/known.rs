@@ -124,11 +124,12 @@ impl Known {
     }
 
     /// The bit that stands for this name in a set of names.
+    #[inline]
     pub(crate) const fn bit(self) -> u128 {
         1 << (self as u8)
     }
 
-    /// Recognises a field name in any case. `name` must consist of token characters.
+    /// Recognises a field name in any case.
     #[inline]
     pub fn of(name: &[u8]) -> Option<Self> {
         let &[first, .., before, last] = name else {

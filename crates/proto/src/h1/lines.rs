@@ -7,8 +7,7 @@
 use memchr::memchr;
 
 use super::{field, request_line};
-use crate::head::{Entry, RequestHead};
-use crate::known::Known;
+use crate::head::{Entry, RequestHead, Span};
 use crate::limits::{Limits, Policy};
 use crate::reject::Reject;
 
@@ -34,151 +33,167 @@ pub(super) enum Progress {
     Whole(usize),
 }
 
+/// What is read, and under which rules.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) policy: &'a Policy,
+    /// The peer is in `forwarded_allow_ips`.
+    pub(super) trusted: bool,
+    /// From the first byte of the head on.
+    pub(super) input: &'a [u8],
+}
+
 impl Lines {
     /// Reads on. When the head is whole, `head` holds its lines; until then it is scratch space.
     pub(super) fn read(
         &mut self,
-        policy: &Policy,
-        trusted: bool,
-        input: &[u8],
+        reading: Reading<'_>,
         head: &mut RequestHead,
     ) -> Result<Progress, Reject> {
-        let unsearched = input.get(self.searched..).unwrap_or_default();
+        let unsearched = reading.input.get(self.searched..).unwrap_or_default();
         if self.searched > 0 && memchr(b'\n', unsearched).is_none() {
-            return self.judge_end(policy, input, Reject::InvalidHeader);
+            return self.judge(reading, Reject::InvalidHeader);
         }
         let resumed = self.line > 0;
-        let progress = self.walk(policy, trusted, input, head)?;
+        let progress = self.walk(reading, head)?;
         if resumed && progress != Progress::Partial {
             *self = Self::default();
-            return self.walk(policy, trusted, input, head);
+            return self.walk(reading, head);
         }
         Ok(progress)
     }
 
     /// Judges line after line, from the first one that was not judged yet.
-    fn walk(
-        &mut self,
-        policy: &Policy,
-        trusted: bool,
-        input: &[u8],
-        head: &mut RequestHead,
-    ) -> Result<Progress, Reject> {
+    fn walk(&mut self, reading: Reading<'_>, head: &mut RequestHead) -> Result<Progress, Reject> {
+        let Reading {
+            policy,
+            trusted,
+            input,
+        } = reading;
+        let max_size = policy.limits.field_size_or_default();
+        let max_count = policy.limits.fields_or_default();
+        let mut at = *self;
+        let mut keeps = true;
         head.clear();
-        if self.line == 0 {
+        if at.line == 0 {
             match request_line::parse(input, &policy.permissions) {
                 Ok((line, next)) if next <= policy.limits.request_line_with_end() => {
                     head.line = line;
-                    self.line = next;
+                    at.line = next;
                 }
-                outcome => return self.judge_end(policy, input, fault(outcome)),
+                outcome => return self.stop(at, reading, outcome),
             }
         }
-        let mut keeps = true;
         loop {
-            let outcome = match input.get(self.line..).unwrap_or_default() {
-                [b'\r', b'\n', ..] => return Ok(Progress::Whole(self.line + 2)),
-                [b' ' | b'\t', ..] => self.folded_line(policy, input, keeps, head),
-                _ => self.field_line(policy, trusted, input, &mut keeps, head),
-            };
-            match outcome {
-                Ok(next) if next - self.field <= policy.limits.field_size_or_default() => {
-                    self.line = next;
-                }
-                outcome => return self.judge_end(policy, input, fault(outcome)),
+            let rest = input.get(at.line..).unwrap_or_default();
+            match rest {
+                [b'\r', b'\n', ..] => return Ok(Progress::Whole(at.line + 2)),
+                [b' ' | b'\t', ..] => match at.folded_line(reading, keeps, head) {
+                    Ok(len) if at.line + len - at.field <= max_size => at.line += len,
+                    outcome => return self.stop(at, reading, outcome),
+                },
+                _ => match field::parse(rest, policy.permissions.strip_header_spaces) {
+                    Ok(line) if line.len <= max_size => {
+                        if line.underscore {
+                            keeps = policy.forwarding.admits(line.name(rest), trusted)?;
+                        } else {
+                            keeps = true;
+                        }
+                        if keeps {
+                            head.push(at.entry(&line));
+                        }
+                        at.field = at.line;
+                        at.line += line.len;
+                        at.count += 1;
+                    }
+                    outcome => return self.stop(at, reading, outcome),
+                },
             }
-            if self.count > policy.limits.fields_or_default() || self.line > Limits::HEAD_CAP {
+            if at.count > max_count || at.line > Limits::HEAD_CAP {
                 return Err(Reject::TooManyFields);
             }
         }
     }
 
-    /// One header line; gives the start of the next one.
-    #[inline]
-    fn field_line(
-        &mut self,
-        policy: &Policy,
-        trusted: bool,
-        input: &[u8],
-        keeps: &mut bool,
-        head: &mut RequestHead,
-    ) -> Result<usize, Reject> {
-        self.field = self.line;
-        let line = field::parse(input, self.line, policy.permissions.strip_header_spaces)?;
-        self.count += 1;
-        *keeps = !line.underscore || policy.forwarding.admits(line.name, trusted)?;
-        if *keeps {
-            let known = Known::of(line.name);
-            head.push(Entry {
-                name: line.name_span,
-                value: line.value,
-                known,
-            });
+    fn entry(&self, line: &field::FieldLine) -> Entry {
+        Entry {
+            name: Span::new(self.line, self.line + line.name_len),
+            value: Span::new(self.line + line.value_start, self.line + line.value_end),
+            known: line.known,
         }
-        Ok(line.next)
     }
 
     /// A line that goes on with the value of the line before it (RFC 9112, section 5.2).
     #[cold]
     fn folded_line(
-        &mut self,
-        policy: &Policy,
-        input: &[u8],
+        self,
+        reading: Reading<'_>,
         keeps: bool,
         head: &mut RequestHead,
     ) -> Result<usize, Reject> {
         // Directly after the request line it continues nothing (section 2.2).
-        if !policy.permissions.obsolete_folding || self.count == 0 {
+        if !reading.policy.permissions.obsolete_folding || self.count == 0 {
             return Err(Reject::ObsoleteFolding);
         }
-        let (more, next) = field::parse_folded(input, self.line)?;
+        let line = reading.input.get(self.line..).unwrap_or_default();
+        let (start, end, len) = field::text(line, 0)?;
         if let (true, Some(entry)) = (keeps, head.entries.last_mut()) {
-            entry.value = entry.value.to(more);
+            entry.value = entry
+                .value
+                .to(Span::new(self.line + start, self.line + end));
         }
-        Ok(next)
+        Ok(len)
+    }
+
+    /// Stays at a line that could not be read.
+    #[cold]
+    fn stop<T>(
+        &mut self,
+        at: Self,
+        reading: Reading<'_>,
+        outcome: Result<T, Reject>,
+    ) -> Result<Progress, Reject> {
+        *self = at;
+        // What was read without a fault is too long.
+        self.judge(reading, outcome.err().unwrap_or(Reject::FieldTooLarge))
     }
 
     /// The verdict over a line that is incomplete, too long, or wrong because of `fault`.
-    #[cold]
-    fn judge_end(
-        &mut self,
-        policy: &Policy,
-        input: &[u8],
-        fault: Reject,
-    ) -> Result<Progress, Reject> {
-        let line = input.get(self.line..).unwrap_or_default();
-        let first = self.line == 0;
-        let (limit, too_long) = if first {
+    fn judge(&mut self, reading: Reading<'_>, fault: Reject) -> Result<Progress, Reject> {
+        let limits = &reading.policy.limits;
+        let line = reading.input.get(self.line..).unwrap_or_default();
+        let folds = matches!(line, [b' ' | b'\t', ..]) && self.count > 0;
+        let (limit, too_long) = if self.line == 0 {
+            (limits.request_line_with_end(), Reject::RequestLineTooLong)
+        } else if folds {
+            let before = self.line - self.field;
             (
-                policy.limits.request_line_with_end(),
-                Reject::RequestLineTooLong,
+                limits.field_size_or_default().saturating_sub(before),
+                Reject::FieldTooLarge,
             )
         } else {
-            (policy.limits.field_size_or_default(), Reject::FieldTooLarge)
+            (limits.field_size_or_default(), Reject::FieldTooLarge)
         };
-        let folds = matches!(line, [b' ' | b'\t', ..]) && self.count > 0;
-        let earlier = if folds { self.line - self.field } else { 0 };
-        if judge(line, limit.saturating_sub(earlier), too_long, fault)? {
-            self.searched = input.len();
-        }
+        judge(line, limit, too_long, fault)?;
+        self.searched = reading.input.len();
         Ok(Progress::Partial)
     }
 }
 
-/// Whether a line that could not be read is merely incomplete; if not, what is wrong with it.
-/// Length comes first, then the line's end, then the fault that was found in it.
+/// Lets pass a line that is merely incomplete. For any other that could not be read, says what is
+/// wrong: length comes first, then the line's end, then the fault that was found in it.
 pub(super) fn judge(
     line: &[u8],
     limit: usize,
     too_long: Reject,
     fault: Reject,
-) -> Result<bool, Reject> {
+) -> Result<(), Reject> {
     let end = memchr(b'\n', line);
     if end.map_or(line.len(), |end| end + 1) > limit {
         return Err(too_long);
     }
     let Some(end) = end else {
-        return Ok(true);
+        return Ok(());
     };
     let Some([text @ .., b'\r']) = line.get(..end) else {
         return Err(Reject::BareLineFeed);
@@ -188,11 +203,6 @@ pub(super) fn judge(
     } else {
         fault
     })
-}
-
-/// The fault of an outcome that was not accepted; what was read without one is too long.
-fn fault<T>(outcome: Result<T, Reject>) -> Reject {
-    outcome.err().unwrap_or(Reject::FieldTooLarge)
 }
 
 #[cfg(test)]

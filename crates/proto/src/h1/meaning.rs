@@ -5,7 +5,7 @@
 
 use super::framing::{self, Coding};
 use crate::chars::{self, trim};
-use crate::head::{Announced, Field, Meaning, RequestHead, Version};
+use crate::head::{Announced, Meaning, RequestHead, Version};
 use crate::host;
 use crate::known::{Known, KnownMethod};
 use crate::limits::Policy;
@@ -95,34 +95,36 @@ impl Said {
             return Err(Reject::RepeatedContentType);
         }
         let mut said = Self::default();
-        for field in head.fields() {
-            said.hear(field)?;
+        for entry in &head.entries {
+            // The known names with a meaning come first.
+            if let Some(known) = entry.known.filter(|known| *known <= Known::Upgrade) {
+                said.hear(known, entry.value.of(&head.bytes))?;
+            }
         }
         Ok(said)
     }
 
-    fn hear(&mut self, field: Field<'_>) -> Result<(), Reject> {
-        match field.known {
-            Some(Known::Connection) => self.connection(field.value),
-            Some(Known::ContentLength) => {
-                self.length =
-                    Some(chars::decimal(field.value).ok_or(Reject::InvalidContentLength)?);
+    fn hear(&mut self, known: Known, value: &[u8]) -> Result<(), Reject> {
+        match known {
+            Known::Connection => self.connection(value),
+            Known::ContentLength => {
+                self.length = Some(chars::decimal(value).ok_or(Reject::InvalidContentLength)?);
             }
-            Some(Known::TransferEncoding) => {
+            Known::TransferEncoding => {
                 let mut coding = self.coding.unwrap_or_default();
-                for element in field.value.split(|byte| *byte == b',') {
+                for element in value.split(|byte| *byte == b',') {
                     coding = coding.then(trim(element))?;
                 }
                 self.coding = Some(coding);
             }
-            Some(Known::Expect) => {
+            Known::Expect => {
                 let met = |element| trim(element).eq_ignore_ascii_case(b"100-continue");
-                if !field.value.split(|byte| *byte == b',').all(met) {
+                if !value.split(|byte| *byte == b',').all(met) {
                     return Err(Reject::UnsupportedExpectation);
                 }
                 self.expects = true;
             }
-            Some(Known::Upgrade) => self.upgrade |= !field.value.is_empty(),
+            Known::Upgrade => self.upgrade |= !value.is_empty(),
             _ => {}
         }
         Ok(())

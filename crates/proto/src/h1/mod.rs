@@ -32,7 +32,7 @@ pub use state::{OutOfTurn, Sending, Sent};
 use core::ops::Range;
 
 use self::chunked::{Chunked, Found};
-use self::lines::{Lines, Progress};
+use self::lines::{Lines, Progress, Reading};
 use self::state::{Got, Receiving};
 use self::trailers::{Trailed, Trailers};
 use crate::chars;
@@ -153,7 +153,12 @@ impl Connection {
             }
             Front::Request => {}
         }
-        match self.lines.read(policy, self.trusted, request, head)? {
+        let reading = Reading {
+            policy,
+            trusted: self.trusted,
+            input: request,
+        };
+        match self.lines.read(reading, head)? {
             Progress::Partial => {
                 self.state = self.state.on(Got::Bytes);
                 Ok(need_more(consumed))

@@ -33,60 +33,55 @@ impl Trailers {
     )]
     pub(super) fn read(&mut self, policy: &Policy, input: &[u8]) -> Result<Trailed, Reject> {
         let unsearched = input.get(self.searched as usize..).unwrap_or_default();
-        let mut at = 0;
+        let has_line = memchr::memchr(b'\n', unsearched).is_some();
         let limit = policy.limits.field_size_or_default();
-        if memchr::memchr(b'\n', unsearched).is_some() {
-            loop {
-                let line = input.get(at..).unwrap_or_default();
-                if line.starts_with(b"\r\n") {
-                    return Ok(Trailed::Done(at + 2));
-                }
-                match self.line(policy, input, at) {
-                    Ok(next) if next - at <= limit => at = next,
-                    outcome => {
-                        judge(
-                            line,
-                            limit,
-                            Reject::FieldTooLarge,
-                            outcome.err().unwrap_or(Reject::FieldTooLarge),
-                        )?;
-                        break;
-                    }
+        let mut at = 0;
+        loop {
+            let line = input.get(at..).unwrap_or_default();
+            if line.starts_with(b"\r\n") {
+                return Ok(Trailed::Done(at + 2));
+            }
+            let outcome = if has_line {
+                self.line(policy, line)
+            } else {
+                Ok(usize::MAX)
+            };
+            match outcome {
+                Ok(len) if len <= limit => at += len,
+                outcome => {
+                    let fault = outcome.err().unwrap_or(Reject::FieldTooLarge);
+                    judge(line, limit, Reject::FieldTooLarge, fault)?;
+                    self.searched = line.len() as u32;
+                    return Ok(Trailed::Partial(at));
                 }
             }
         }
-        let rest = input.len() - at;
-        if rest > limit {
-            return Err(Reject::FieldTooLarge);
-        }
-        self.searched = rest as u32;
-        Ok(Trailed::Partial(at))
     }
 
-    /// One line; gives the start of the next one.
-    fn line(&mut self, policy: &Policy, input: &[u8], at: usize) -> Result<usize, Reject> {
-        if let Some(b' ' | b'\t') = input.get(at) {
+    /// One line; gives its length.
+    fn line(&mut self, policy: &Policy, line: &[u8]) -> Result<usize, Reject> {
+        if let [b' ' | b'\t', ..] = line {
             return Err(Reject::ObsoleteFolding);
         }
-        let line = field::parse(input, at, false)?;
-        if is_forbidden(line.name) {
+        let field = field::parse(line, false)?;
+        if is_forbidden(field.known, field.name(line)) {
             return Err(Reject::ForbiddenTrailer);
         }
         self.count += 1;
         if self.count as usize > policy.limits.fields_or_default() {
             return Err(Reject::TooManyFields);
         }
-        Ok(line.next)
+        Ok(field.len)
     }
 }
 
 /// RFC 9110, section 6.5.1: framing, routing, request modifiers, access, content format.
-fn is_forbidden(name: &[u8]) -> bool {
-    Known::of(name).is_some_and(|known| FORBIDDEN & known.bit() != 0)
+fn is_forbidden(known: Option<Known>, name: &[u8]) -> bool {
+    known.is_some_and(|known| FORBIDDEN.contains(&known))
         || name.eq_ignore_ascii_case(b"set-cookie")
 }
 
-const FORBIDDEN: u128 = bits(&[
+const FORBIDDEN: &[Known] = &[
     Known::Host,
     Known::Connection,
     Known::ContentLength,
@@ -123,18 +118,7 @@ const FORBIDDEN: u128 = bits(&[
     Known::XForwardedProtocol,
     Known::XForwardedSsl,
     Known::XRealIp,
-]);
-
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-const fn bits(names: &[Known]) -> u128 {
-    let mut bits = 0;
-    let mut at = 0;
-    while at < names.len() {
-        bits |= names[at].bit();
-        at += 1;
-    }
-    bits
-}
+];
 
 #[cfg(test)]
 mod tests;
