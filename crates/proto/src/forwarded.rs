@@ -1,6 +1,6 @@
 //! What a proxy in front may say: the request's scheme, and names that shadow others.
 
-use crate::head::Field;
+use crate::head::RequestHead;
 use crate::reject::Reject;
 
 /// `header_map`: what happens to a field whose name contains an underscore. CGI turns `-` into `_`,
@@ -61,18 +61,10 @@ impl Forwarding {
 
     /// What the scheme headers of a trusted peer say: https if the value is the listed one, http if
     /// it is another, `None` if there is none. Headers that disagree are an attack or a mistake.
-    pub(crate) fn https<'a>(
-        &self,
-        fields: impl Iterator<Item = Field<'a>>,
-    ) -> Result<Option<bool>, Reject> {
+    pub(crate) fn https(&self, head: &RequestHead) -> Result<Option<bool>, Reject> {
         let mut said = None;
-        for field in fields {
-            for (name, secure) in &self.secure_scheme_headers {
-                if name.len() != field.name.len()
-                    || !name.as_bytes().eq_ignore_ascii_case(field.name)
-                {
-                    continue;
-                }
+        for (name, secure) in &self.secure_scheme_headers {
+            for field in head.fields_named(name.as_bytes()) {
                 let https = field.value == secure.as_bytes();
                 if said.is_some_and(|before| before != https) {
                     return Err(Reject::ContradictoryScheme);

@@ -86,11 +86,25 @@ impl RequestHead {
 
     /// The header lines in the order in which they came, without those that `header_map` drops.
     pub fn fields(&self) -> impl ExactSizeIterator<Item = Field<'_>> + '_ {
-        self.entries.iter().map(|entry| Field {
+        self.entries.iter().map(|entry| self.field(entry))
+    }
+
+    /// The header lines of one name, in any case.
+    pub fn fields_named<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = Field<'a>> + 'a {
+        let entries = self
+            .entries
+            .iter()
+            .filter(|entry| entry.name.len() == name.len());
+        let fields = entries.map(|entry| self.field(entry));
+        fields.filter(|field| field.name.eq_ignore_ascii_case(name))
+    }
+
+    fn field(&self, entry: &Entry) -> Field<'_> {
+        Field {
             name: entry.name.of(&self.bytes),
             value: entry.value.of(&self.bytes),
             known: entry.known,
-        })
+        }
     }
 
     /// The value of the first line of this name.
@@ -195,6 +209,11 @@ impl Span {
             start: start as u32,
             end: end as u32,
         }
+    }
+
+    #[inline]
+    pub(crate) const fn len(self) -> usize {
+        (self.end - self.start) as usize
     }
 
     #[inline]

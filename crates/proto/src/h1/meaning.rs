@@ -27,7 +27,7 @@ pub(super) fn of(head: &RequestHead, policy: &Policy, trusted: bool) -> Result<M
         }
     }
     let https = if trusted {
-        policy.forwarding.https(head.fields())?
+        policy.forwarding.https(head)?
     } else {
         None
     };
