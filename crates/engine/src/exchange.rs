@@ -112,6 +112,7 @@ impl Exchange {
         /// The spare list's reference, and one from each bound method and from the socket.
         const OWN: isize = 5;
         let py = exchange.py();
+        let unknown_to_others = references(exchange) == OWN;
         let Ok(mut this) = exchange.try_borrow_mut() else { return false };
         if this.run.net.is_some() {
             return false;
@@ -119,12 +120,13 @@ impl Exchange {
         drop(this.run.environ.take());
         drop(this.run.headers.take());
         let Some(bundle) = &this.bundle else { return false };
-        // The template refers to two of them.
-        references(exchange) == OWN
+        // The template and the echo refer to two of them.
+        let dicts = 2 + isize::from(bundle.caches.has_echo());
+        unknown_to_others
             && references(bundle.start_response.bind(py)) == 1
             && references(bundle.write.bind(py)) == 1
-            && references(bundle.early_hints.bind(py)) == 2
-            && references(bundle.socket.bind(py)) == 2
+            && references(bundle.early_hints.bind(py)) == dicts
+            && references(bundle.socket.bind(py)) == dicts
     }
 
     /// Breaks the circle of references of an object that an application has kept.

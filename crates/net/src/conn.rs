@@ -31,6 +31,7 @@ pub(crate) struct Conn {
     pub(crate) stream: Stream,
     pub(crate) peer: Peer,
     pub(crate) listener: usize,
+    trusted: bool,
     proto: h1::Connection,
     /// Bytes read and not consumed, from `start` on.
     input: Vec<u8>,
@@ -80,6 +81,7 @@ impl Conn {
             stream,
             peer,
             listener,
+            trusted,
             proto: h1::Connection::new(trusted),
             input: Vec::new(),
             start: 0,
@@ -224,6 +226,7 @@ impl Conn {
         }
         exchange.peer = Some(self.peer);
         exchange.listener = self.listener;
+        exchange.trusted = self.trusted;
         self.pending = Some(exchange);
     }
 }

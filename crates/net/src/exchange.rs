@@ -19,6 +19,8 @@ pub struct Exchange {
     pub body: Body,
     /// The client.
     pub peer: Option<Peer>,
+    /// The client may speak for others (`forwarded_allow_ips`).
+    pub trusted: bool,
     /// Which listener it came through, in the order they were given.
     pub listener: usize,
     /// Monotonic ns at which the request was complete.

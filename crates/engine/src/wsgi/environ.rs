@@ -28,6 +28,35 @@ pub(crate) struct Caches {
     method: Last,
     unknown: HashMap<Vec<u8>, Py<PyString>>,
     peers: Vec<Option<PeerText>>,
+    echo: Echo,
+}
+
+/// Clients on a kept connection often send the same head again (monitoring, proxies, APIs). The
+/// second time its environ is kept, without what depends on the connection, and from the third time
+/// on it is copied as a whole.
+#[derive(Default)]
+struct Echo {
+    head: Vec<u8>,
+    trusted: bool,
+    listener: usize,
+    environ: Option<Py<PyDict>>,
+}
+
+impl Echo {
+    #[inline]
+    fn repeats(&self, exchange: &net_exchange::Exchange) -> bool {
+        self.head == exchange.head.raw()
+            && self.trusted == exchange.trusted
+            && self.listener == exchange.listener
+    }
+
+    fn remember(&mut self, exchange: &net_exchange::Exchange) {
+        self.head.clear();
+        self.head.extend_from_slice(exchange.head.raw());
+        self.trusted = exchange.trusted;
+        self.listener = exchange.listener;
+        self.environ = None;
+    }
 }
 
 struct Target {
@@ -58,7 +87,13 @@ impl Caches {
             method: None,
             unknown: HashMap::new(),
             peers: Vec::new(),
+            echo: Echo::default(),
         }
+    }
+
+    /// A second dict, beside the template, refers to the objects of the exchange.
+    pub(crate) fn has_echo(&self) -> bool {
+        self.echo.environ.is_some()
     }
 }
 
@@ -89,14 +124,42 @@ pub(crate) fn build<'py>(
     caches: &mut Caches,
     exchange: &mut net_exchange::Exchange,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let environ = template.bind(py).copy()?;
+    let repeats = caches.echo.repeats(exchange);
+    let environ = match &caches.echo.environ {
+        Some(echo) if repeats => echo.bind(py).copy()?,
+        _ => {
+            let environ = template.bind(py).copy()?;
+            of_head(py, core, &Entries { dict: &environ }, caches, exchange)?;
+            if repeats {
+                caches.echo.environ = Some(environ.copy()?.unbind());
+            } else {
+                caches.echo.remember(exchange);
+            }
+            environ
+        }
+    };
     let entries = Entries { dict: &environ };
+    peer(py, &entries, &core.names, caches, exchange)?;
+    if !exchange.body.is_empty() {
+        let input = Bound::new(py, Input::new(std::mem::take(&mut exchange.body)))?;
+        entries.put_any(&core.names.input, input.as_ptr())?;
+    }
+    Ok(environ)
+}
+
+/// Everything that the head alone decides.
+fn of_head(
+    py: Python<'_>,
+    core: &Core,
+    entries: &Entries<'_, '_>,
+    caches: &mut Caches,
+    exchange: &net_exchange::Exchange,
+) -> PyResult<()> {
     let names = &core.names;
-    method(py, &entries, names, caches, exchange)?;
-    let script_name = fields(py, &entries, names, caches, exchange)?;
-    target(py, core, &entries, caches, exchange, script_name.as_deref())?;
-    peer(py, &entries, names, caches, exchange)?;
-    server(py, &entries, names, exchange)?;
+    method(py, entries, names, caches, exchange)?;
+    let script_name = fields(py, entries, names, caches, exchange)?;
+    target(py, core, entries, caches, exchange, script_name.as_deref())?;
+    server(py, entries, names, exchange)?;
     match exchange.head.version() {
         Version::Http11 => {}
         Version::Http10 => entries.put(&names.server_protocol, &names.http_1_0)?,
@@ -104,11 +167,7 @@ pub(crate) fn build<'py>(
     if exchange.head.https() == Some(true) {
         entries.put(&names.url_scheme, &names.https)?;
     }
-    if !exchange.body.is_empty() {
-        let input = Bound::new(py, Input::new(std::mem::take(&mut exchange.body)))?;
-        entries.put_any(&names.input, input.as_ptr())?;
-    }
-    Ok(environ)
+    Ok(())
 }
 
 #[inline]
