@@ -1,0 +1,1 @@
+"""Scenarios over real sockets: real clients against real licorne processes."""

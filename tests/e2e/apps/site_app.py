@@ -1,0 +1,342 @@
+"""An application that does right: one path for each thing that a test looks at.
+
+What only the inside can see (that `close()` was called, say) is written to stderr, where the test
+waits for the line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import sys
+import tempfile
+import threading
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Environ = dict[str, object]
+    StartResponse = Callable[..., Callable[[bytes], object]]
+
+TEXT = [("Content-Type", "text/plain")]
+FILE_BYTES = bytes(range(256)) * 4096
+FILE_LENGTH = len(FILE_BYTES)
+
+
+class Input(Protocol):
+    """`wsgi.input` as PEP 3333 describes it."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+    def readline(self, size: int = ..., /) -> bytes: ...
+    def readlines(self, hint: int = ..., /) -> list[bytes]: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Find the answer by path."""
+    tell(f"called {environ['RAW_URI']}")
+    answer = PATHS.get(str(environ["PATH_INFO"]), environ_as_json)
+    return answer(environ, start_response)
+
+
+def tell(line: str) -> None:
+    """Write a line for the test to wait for."""
+    os.write(2, f"app: {line}\n".encode())
+
+
+def query(environ: Environ) -> dict[str, str]:
+    """The query as a dict."""
+    return dict(parse_qsl(str(environ["QUERY_STRING"])))
+
+
+def hello(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [*TEXT, ("Content-Length", "5")])
+    return [b"hello"]
+
+
+def environ_as_json(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """All environ keys with a str, bool, int or tuple; of the others the type's name."""
+    plain = {
+        key: value if isinstance(value, (str, bool, int, tuple)) else type(value).__name__
+        for key, value in environ.items()
+    }
+    body = json.dumps(plain).encode()
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [body]
+
+
+def read(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Consume the body in the way that ?how= says, and answer what came out."""
+    stream: Input = environ["wsgi.input"]  # type: ignore[assignment]
+    how = query(environ).get("how", "read")
+    parts: list[bytes] = []
+    if how == "read":
+        parts = [stream.read()]
+    elif how == "sizes":
+        parts = [stream.read(3), stream.read(0), stream.read(4), stream.read(1 << 30)]
+    elif how == "readline":
+        parts = list(iter(stream.readline, b""))
+    elif how == "short lines":
+        parts = list(iter(lambda: stream.readline(4), b""))
+    elif how == "readlines":
+        parts = stream.readlines()
+    elif how == "iterate":
+        parts = list(stream)
+    elif how == "mixed":
+        parts = [stream.readline(), stream.read(2), *stream]
+    # Past the end there is nothing, however often and in whatever way one asks.
+    past = [stream.read(), stream.read(10), stream.readline(), *stream.readlines()]
+    answer = {
+        "parts": [part.decode("latin-1") for part in parts],
+        "past": [part.decode("latin-1") for part in past],
+        "length": environ.get("CONTENT_LENGTH"),
+        "terminated": environ.get("wsgi.input_terminated"),
+    }
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(answer).encode()]
+
+
+def ignore_body(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", TEXT)
+    return [b"ignored"]
+
+
+def digest(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """The SHA-256 of the body, read in blocks."""
+    stream: Input = environ["wsgi.input"]  # type: ignore[assignment]
+    seen = hashlib.sha256()
+    while block := stream.read(65536):
+        seen.update(block)
+    start_response("200 OK", TEXT)
+    return [seen.hexdigest().encode()]
+
+
+def status(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """The status that ?code= says, with a body whether it may have one or not."""
+    code = query(environ)["code"]
+    start_response(f"{code} Whatever", [*TEXT, ("X-Kept", "yes")])
+    return [b"a body"]
+
+
+def blocks(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Three blocks in the form that ?as= says."""
+    parts = [b"one,", b"two,", b"three"]
+    forms: dict[str, Callable[[], Iterable[bytes]]] = {
+        "list": lambda: parts,
+        "tuple": lambda: tuple(parts),
+        "generator": lambda: (part for part in parts),
+        "iterator": lambda: iter(parts),
+        "holes": lambda: iter([b"", *parts, b""]),
+        "old protocol": lambda: OldProtocol(parts),  # type: ignore[return-value]
+        "late start": lambda: late_start(start_response, parts),
+        "subclasses": lambda: [BytesSubclass(part) for part in parts],
+        "single": lambda: [b"".join(parts)],
+        "none": list,
+    }
+    form = query(environ)["as"]
+    if form != "late start":
+        start_response("200 OK", TEXT)
+    return forms[form]()
+
+
+class OldProtocol:
+    """Iterable through `__getitem__` alone."""
+
+    def __init__(self, parts: list[bytes]) -> None:
+        self._parts = parts
+
+    def __getitem__(self, index: int) -> bytes:
+        return self._parts[index]
+
+
+class BytesSubclass(bytes):
+    """What some frameworks yield."""
+
+
+def late_start(start_response: StartResponse, parts: list[bytes]) -> Iterator[bytes]:
+    """A generator that starts the response when it is first asked."""
+    start_response("200 OK", TEXT)
+    yield from parts
+
+
+class Closing:
+    """An iterable whose `close` is told."""
+
+    def __init__(self, name: str, parts: Iterable[bytes]) -> None:
+        self._name = name
+        self._parts = iter(parts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._parts)
+
+    def close(self) -> None:
+        tell(f"closed {self._name}")
+
+
+def closing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", TEXT)
+    return Closing(query(environ)["name"], [b"to be ", b"closed"])
+
+
+def endless(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Blocks without end, until the server gives up on the client."""
+    start_response("200 OK", TEXT)
+    return Closing(query(environ)["name"], iter(lambda: b"x" * 65536, b""))
+
+
+def gate(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """One block; the second one when somebody has written to the pipe that ?fifo= names."""
+    start_response("200 OK", TEXT)
+    return gated(query(environ)["fifo"])
+
+
+def gated(fifo: str) -> Iterator[bytes]:
+    yield b"first"
+    tell("waits at the gate")
+    with open(fifo, "rb") as pipe:
+        pipe.read()
+    yield b"second"
+
+
+def wait(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer when somebody has written to the pipe."""
+    tell("waits")
+    with open(query(environ)["fifo"], "rb") as pipe:
+        pipe.read()
+    start_response("200 OK", TEXT)
+    return [b"waited"]
+
+
+def writer(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """The callable that start_response returns, then an iterable."""
+    write = start_response("200 OK", TEXT)
+    write(b"written, ")
+    write(b"")
+    write(b"then ")
+    return [b"returned"]
+
+
+def replaced(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """An error before anything was sent: the second head replaces the first."""
+    start_response("200 OK", [*TEXT, ("X-First", "1"), ("Content-Length", "1000")])
+    try:
+        raise ValueError("on the way")
+    except ValueError:
+        start_response("503 Sorry", [*TEXT, ("X-Second", "2")], sys.exc_info())
+    return [b"replaced"]
+
+
+def replaced_after_empty_block(_environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    """An empty block sends nothing: the head can still be replaced after it."""
+    start_response("200 OK", [*TEXT, ("X-First", "1")])
+    yield b""
+    try:
+        raise ValueError("on the way")
+    except ValueError:
+        start_response("503 Sorry", [*TEXT, ("X-Second", "2")], sys.exc_info())
+    yield b"replaced"
+
+
+def fields(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Fields that a server must keep as they are, and those that are its own."""
+    start_response(
+        "200 OK",
+        [
+            *TEXT,
+            ("Set-Cookie", "a=1; Path=/"),
+            ("Set-Cookie", "b=2; Path=/"),
+            ("X-Latin", "caf\xe9"),
+            ("X-Empty", ""),
+            ("Server", "me"),
+            ("Date", "yesterday"),
+            ("Connection", "close"),
+            ("Keep-Alive", "timeout=5"),
+            ("Transfer-Encoding", "chunked"),
+        ],
+    )
+    return [b"fields"]
+
+
+def big(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """As many MB as ?mb= says, in one block."""
+    body = FILE_BYTES * int(query(environ).get("mb", "1"))
+    start_response("200 OK", [*TEXT, ("Content-Length", str(len(body)))])
+    return [body]
+
+
+class Unnumbered(io.BytesIO):
+    """A file-like object without a descriptor, that tells when it is closed."""
+
+    def close(self) -> None:
+        if not self.closed:
+            tell("closed the file-like object")
+        super().close()
+
+
+def file(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """A file through wsgi.file_wrapper: ?kind= real or like, ?offset=, ?length= announced."""
+    asked = query(environ)
+    if asked.get("kind", "real") == "real":
+        handle: io.BufferedIOBase = tempfile.TemporaryFile()  # type: ignore[assignment]
+        handle.write(FILE_BYTES)
+        handle.flush()
+    else:
+        handle = Unnumbered(FILE_BYTES)
+    handle.seek(int(asked.get("offset", "0")))
+    head = list(TEXT)
+    if "length" in asked:
+        head.append(("Content-Length", asked["length"]))
+    start_response("200 OK", head)
+    wrapper: Callable[..., Iterable[bytes]] = environ["wsgi.file_wrapper"]  # type: ignore[assignment]
+    return wrapper(handle, 8192)
+
+
+def take_over(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Speak on the socket itself, as WebSocket libraries do."""
+    connection = environ["gunicorn.socket"]
+    connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: shout\r\n\r\n")  # type: ignore[attr-defined]
+    said = connection.recv(100)  # type: ignore[attr-defined]
+    connection.sendall(said.upper())  # type: ignore[attr-defined]
+    connection.close()  # type: ignore[attr-defined]
+    del start_response
+    return []
+
+
+def thread_name(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", TEXT)
+    return [threading.current_thread().name.encode()]
+
+
+def pid(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", TEXT)
+    return [str(os.getpid()).encode()]
+
+
+PATHS: dict[str, Callable[[Environ, StartResponse], Iterable[bytes]]] = {
+    "/": hello,
+    "/read": read,
+    "/ignore-body": ignore_body,
+    "/digest": digest,
+    "/status": status,
+    "/blocks": blocks,
+    "/closing": closing,
+    "/endless": endless,
+    "/gate": gate,
+    "/wait": wait,
+    "/writer": writer,
+    "/replaced": replaced,
+    "/replaced-after-empty-block": replaced_after_empty_block,
+    "/fields": fields,
+    "/big": big,
+    "/file": file,
+    "/take-over": take_over,
+    "/thread": thread_name,
+    "/pid": pid,
+}

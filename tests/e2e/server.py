@@ -1,0 +1,194 @@
+"""A licorne process under test.
+
+It is started as a user starts it, on a port that the kernel chooses, and read as a user reads it:
+by the lines it logs. Nothing here sleeps: a test waits for a line, for bytes or for an exit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol
+
+from e2e.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+APPS = Path(__file__).with_name("apps")
+#: Seconds after which a wait is a failure. Generous: nothing waits that long when all is well.
+PATIENCE = 20.0
+LISTENING = re.compile(r"Listening at: .*http://127\.0\.0\.1:(\d+)")
+BOOTING = re.compile(r"Booting worker with pid: (\d+)")
+
+
+class Lines:
+    """The lines of a stream, read by a thread as they come."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._lines: list[str] = []
+        self._ended = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def all(self) -> list[str]:
+        """The lines so far."""
+        with self._changed:
+            return list(self._lines)
+
+    def wait_for(self, pattern: str | re.Pattern[str], count: int = 1) -> re.Match[str]:
+        """The match of the `count`-th line that contains the pattern, as soon as it is there."""
+        found: list[re.Match[str]] = []
+
+        def enough() -> bool:
+            found[:] = [m for line in self._lines if (m := re.search(pattern, line))]
+            return len(found) >= count or self._ended
+
+        with self._changed:
+            self._changed.wait_for(enough, PATIENCE)
+        if len(found) < count:
+            shown = "\n".join(self._lines)
+            raise AssertionError(f"{len(found)} of {count} lines match {pattern!r} in:\n{shown}")
+        return found[count - 1]
+
+    def matching(self, pattern: str | re.Pattern[str]) -> list[str]:
+        """The lines so far that contain the pattern."""
+        return [line for line in self.all() if re.search(pattern, line)]
+
+    def rest(self) -> list[str]:
+        """All lines, once the stream has ended."""
+        self._thread.join(PATIENCE)
+        self._stream.close()
+        return self.all()
+
+    def _read(self) -> None:
+        for raw in self._stream:
+            with self._changed:
+                self._lines.append(raw.decode("utf-8", "replace").rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+
+class Server:
+    """A master process with its workers."""
+
+    def __init__(
+        self,
+        app: str,
+        *args: str,
+        bind: Sequence[str] = ("127.0.0.1:0",),
+        cwd: Path = APPS,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        binds = [part for address in bind for part in ("-b", address)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "licorne", *binds, *args, app],
+            cwd=cwd,
+            env=_environment() | (environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self.pid = self._process.pid
+        self.log = Lines(self._process.stderr)
+        self.output = Lines(self._process.stdout)
+        self.tolerates_tracebacks = False
+
+    @property
+    def port(self) -> int:
+        """The port of the first TCP listener, as the start-up line tells it."""
+        return int(self.log.wait_for(LISTENING).group(1))
+
+    @property
+    def url(self) -> str:
+        """Where an HTTP client finds the server."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def worker_pid(self, number: int = 1) -> int:
+        """The process id of the `number`-th worker that was booted."""
+        return int(self.log.wait_for(BOOTING, number).group(1))
+
+    def client(self) -> Client:
+        """A new connection."""
+        return Client.tcp(self.port)
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body of one request on a connection of its own."""
+        with self.client() as client:
+            client.get(path, close=True)
+            answer = client.response()
+        return answer.status, answer.body
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the master."""
+        os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        """The exit code, when the master has ended."""
+        return self._process.wait(PATIENCE)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End the server with a signal to its master; the exit code."""
+        if self._process.poll() is None:
+            self.send(number)
+        try:
+            return self.wait()
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Leave nothing behind, whatever happened: the group is this server's own."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        else:
+            self._process.wait(PATIENCE)
+        self.log.rest()
+        self.output.rest()
+
+    def finish(self) -> None:
+        """Stop, and check that it ended well: exit code 0 and no traceback nobody expected."""
+        running = self._process.poll() is None
+        code = self.stop()
+        lines = self.log.rest()
+        shown = "\n".join(lines)
+        if running:
+            assert code == 0, f"exit code {code}:\n{shown}"
+        if not self.tolerates_tracebacks:
+            assert not [line for line in lines if line.startswith("Traceback")], shown
+        assert not [line for line in lines if "panicked" in line], shown
+
+
+class Serve(Protocol):
+    """Starts a server for one test; it is stopped, and looked at, when the test ends."""
+
+    def __call__(
+        self,
+        app: str,
+        *args: str,
+        bind: Sequence[str] = ("127.0.0.1:0",),
+        cwd: Path = APPS,
+        environment: dict[str, str] | None = None,
+        tracebacks: bool = False,
+    ) -> Server: ...
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what would configure the server behind the test's back."""
+    ours = {"PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "LICORNE_CMD_ARGS", "SENDFILE"}
+    ours |= {"FORWARDED_ALLOW_IPS", "SCRIPT_NAME", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return kept | {"PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,179 @@
+"""How long a connection lives, and what order answers have (RFC 9112, 9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.client import Client
+
+if TYPE_CHECKING:
+    from e2e.server import Serve, Server
+
+
+def test_two_requests_on_one_connection(site: Server) -> None:
+    with site.client() as client:
+        for _ in range(2):
+            client.get("/")
+            answer = client.response()
+            assert (answer.status, answer.body, answer.keeps_alive) == (200, b"hello", True)
+
+
+def test_sixteen_pipelined_requests_are_answered_in_order(site: Server) -> None:
+    requests = b"".join(b"GET /n%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % n for n in range(16))
+    with site.client() as client:
+        client.send(requests)
+        for n in range(16):
+            assert f'"/n{n}"'.encode() in client.response().body
+        client.get("/")
+        assert client.response().body == b"hello"
+
+
+def test_pipelined_bodies_do_not_run_into_each_other(site: Server) -> None:
+    with site.client() as client:
+        for n in range(4):
+            client.request("POST", "/read", body=b"body %d" % n)
+        for n in range(4):
+            assert f'"body {n}"'.encode() in client.response().body
+
+
+def test_a_request_that_arrives_byte_by_byte(site: Server) -> None:
+    request = b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody"
+    with site.client() as client:
+        for n in range(len(request)):
+            client.send(request[n : n + 1])
+        assert b'"body"' in client.response().body
+
+
+def test_http_1_0_closes(site: Server) -> None:
+    with site.client() as client:
+        client.request("GET", "/", version="1.0")
+        answer = client.response()
+        assert (answer.status, answer.body, answer.keeps_alive) == (200, b"hello", False)
+        assert client.is_closed()
+
+
+def test_http_1_0_keeps_alive_when_asked(site: Server) -> None:
+    with site.client() as client:
+        for _ in range(2):
+            client.request("GET", "/", "Connection: Keep-Alive", version="1.0")
+            answer = client.response()
+            assert (answer.body, answer.keeps_alive) == (b"hello", True)
+
+
+def test_http_1_0_without_length_ends_with_the_connection(site: Server) -> None:
+    with site.client() as client:
+        client.request("GET", "/blocks?as=generator", "Connection: keep-alive", version="1.0")
+        answer = client.response()
+        assert (answer.body, answer.keeps_alive) == (b"one,two,three", False)
+        assert answer.get("Transfer-Encoding") is None
+        assert client.is_closed()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ["Connection: close"],
+        ["Connection: CLOSE"],
+        ["Connection: foo, close"],
+        ["Connection: close ,foo"],
+        ["Connection: foo", "Connection: close"],
+    ],
+)
+def test_close_is_understood_wherever_it_stands(site: Server, fields: list[str]) -> None:
+    with site.client() as client:
+        client.get("/", *fields)
+        answer = client.response()
+        assert (answer.body, answer.get("Connection")) == (b"hello", "close")
+        assert client.is_closed()
+
+
+def test_nothing_after_a_closing_request_is_answered(site: Server) -> None:
+    with site.client() as client:
+        client.get("/", close=True)
+        client.get("/never-called-after-close")
+        client.response()
+        assert client.is_closed()
+    assert not site.log.matching("called /never-called-after-close")
+
+
+def test_keep_alive_zero_closes(args: tuple[str, ...], serve: Serve) -> None:
+    server = serve("site_app", *args, "--keep-alive", "0")
+    with server.client() as client:
+        client.get("/")
+        assert client.response().get("Connection") == "close"
+        assert client.is_closed()
+
+
+def test_an_idle_connection_is_closed_after_the_keep_alive_time(
+    args: tuple[str, ...], serve: Serve
+) -> None:
+    server = serve("site_app", *args, "--keep-alive", "1")
+    with server.client() as client:
+        client.get("/")
+        assert client.response().keeps_alive
+        assert client.is_closed()
+
+
+def test_idle_connections_cost_no_worker(site: Server) -> None:
+    idle = [site.client() for _ in range(50)]
+    for client in idle:
+        client.get("/")
+        client.response()
+    silent = [site.client() for _ in range(50)]
+    assert site.get("/") == (200, b"hello")
+    idle[0].get("/")
+    assert idle[0].response().body == b"hello"
+    for client in idle + silent:
+        client.socket.close()
+
+
+def test_a_client_that_has_stopped_sending_still_gets_its_answer(site: Server) -> None:
+    with site.client() as client:
+        client.get("/")
+        client.end()
+        assert client.response().body == b"hello"
+        assert client.is_closed()
+
+
+def test_one_empty_line_before_a_request_is_no_harm(site: Server) -> None:
+    with site.client() as client:
+        client.send(b"\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.response().body == b"hello"
+
+
+def test_version_of_the_answer_is_1_1(site: Server) -> None:
+    with site.client() as client:
+        client.get("/")
+        assert client.response().version == "HTTP/1.1"
+
+
+def test_a_unix_socket(args: tuple[str, ...], serve: Serve, short_tmp: str) -> None:
+    path = f"{short_tmp}/http.sock"
+    server = serve("site_app", *args, bind=(f"unix:{path}",))
+    server.log.wait_for(rf"Listening at: unix:{path} \({server.pid}\)")
+    with Client.unix(path) as client:
+        client.get("/environ", "X-Forwarded-Proto: https")
+        answer = client.response().body
+    assert b'"SERVER_NAME": "localhost"' in answer
+    assert b'"wsgi.url_scheme": "https"' in answer  # peers on unix sockets are trusted
+
+
+def test_several_addresses(args: tuple[str, ...], serve: Serve, short_tmp: str) -> None:
+    path = f"{short_tmp}/second.sock"
+    server = serve("site_app", *args, bind=("127.0.0.1:0", f"unix:{path}"))
+    assert server.get("/") == (200, b"hello")
+    with Client.unix(path) as client:
+        client.get("/")
+        assert client.response().body == b"hello"
+
+
+def test_the_application_can_take_the_connection_over(site: Server) -> None:
+    with site.client() as client:
+        client.get("/take-over", "Connection: Upgrade", "Upgrade: shout")
+        switched = client.response()
+        assert (switched.status, switched.get("Upgrade")) == (101, "shout")
+        client.send(b"is anybody there")
+        assert client.everything() == b"IS ANYBODY THERE"
+    assert site.get("/") == (200, b"hello")
