@@ -36,11 +36,17 @@ impl Access {
         let py = object.py();
         let native = if object.getattr(intern!(py, "native"))?.extract()? {
             let format: String = object.getattr(intern!(py, "format"))?.extract()?;
-            Format::compile(&format).map(|format| Native::new(object, format)).transpose()?
+            Format::compile(&format)
+                .map(|format| Native::new(object, format))
+                .transpose()?
         } else {
             None
         };
-        Ok(Self { object: object.clone().unbind(), native, stamp: Mutex::default() })
+        Ok(Self {
+            object: object.clone().unbind(),
+            native,
+            stamp: Mutex::default(),
+        })
     }
 
     /// The descriptor that native lines go to.
@@ -48,19 +54,32 @@ impl Access {
         if self.native.is_none() {
             return Ok(None);
         }
-        self.object.bind(py).call_method0(intern!(py, "fileno"))?.extract()
+        self.object
+            .bind(py)
+            .call_method0(intern!(py, "fileno"))?
+            .extract()
     }
 
     /// Renders a line into `run.line`; false if Python has to write it.
     #[inline]
     pub(crate) fn render(&self, py: Python<'_>, run: &mut Run) -> PyResult<bool> {
-        let Some(native) = &self.native else { return Ok(false) };
-        let Some(environ) = &run.environ else { return Ok(false) };
+        let Some(native) = &self.native else {
+            return Ok(false);
+        };
+        let Some(environ) = &run.environ else {
+            return Ok(false);
+        };
         if !native.untouched(py)? {
             return Ok(false);
         }
-        let Some(net) = &run.net else { return Ok(false) };
-        let now_ns = if native.format.timed() { net::clock::monotonic_ns() } else { run.started_ns };
+        let Some(net) = &run.net else {
+            return Ok(false);
+        };
+        let now_ns = if native.format.timed() {
+            net::clock::monotonic_ns()
+        } else {
+            run.started_ns
+        };
         let mut line = std::mem::take(&mut run.line);
         line.clear();
         let values = Values {
@@ -87,7 +106,10 @@ impl Access {
         elapsed_ns: u64,
     ) -> PyResult<()> {
         let arguments = (exchange, elapsed_ns / 1000);
-        self.object.bind(py).call_method1(intern!(py, "write"), arguments).map(drop)
+        self.object
+            .bind(py)
+            .call_method1(intern!(py, "write"), arguments)
+            .map(drop)
     }
 }
 
@@ -95,10 +117,17 @@ impl Native {
     fn new(object: &Bound<'_, PyAny>, format: Format) -> PyResult<Self> {
         let py = object.py();
         let dict = |of: &Bound<'_, PyAny>| -> PyResult<Py<PyDict>> {
-            Ok(of.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?.unbind())
+            Ok(of
+                .getattr(intern!(py, "__dict__"))?
+                .cast_into::<PyDict>()?
+                .unbind())
         };
         let handler = object.getattr(intern!(py, "handler"))?;
-        let keys = format.keys().iter().map(|key| PyString::intern(py, key).unbind()).collect();
+        let keys = format
+            .keys()
+            .iter()
+            .map(|key| PyString::intern(py, key).unbind())
+            .collect();
         Ok(Self {
             format,
             keys,
@@ -135,15 +164,20 @@ fn list<'py>(of: &Bound<'py, PyDict>, name: &Bound<'py, PyString>) -> PyResult<B
 }
 
 fn flag<'py>(of: &Bound<'py, PyDict>, name: &Bound<'py, PyString>) -> PyResult<bool> {
-    of.get_item(name)?.map_or(Ok(false), |value| value.is_truthy())
+    of.get_item(name)?
+        .map_or(Ok(false), |value| value.is_truthy())
 }
 
 fn status_code(py: Python<'_>, run: &Run) -> u16 {
     let Some(status) = &run.status else { return 0 };
     let status = status.bind(py).as_any().as_borrowed();
-    let digits = latin1_bytes(&status, "status").ok().and_then(|text| text.get(..3));
+    let digits = latin1_bytes(&status, "status")
+        .ok()
+        .and_then(|text| text.get(..3));
     digits.map_or(0, |digits| {
-        digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit.wrapping_sub(b'0') % 10))
+        digits.iter().fold(0, |code, digit| {
+            code * 10 + u16::from(digit.wrapping_sub(b'0') % 10)
+        })
     })
 }
 
@@ -161,20 +195,36 @@ struct Values<'a, 'py> {
 impl Source for Values<'_, '_> {
     fn environ(&self, key: usize, line: &mut Vec<u8>) -> bool {
         let key = self.keys[key].bind(self.environ.py());
-        let Ok(Some(value)) = self.environ.get_item(key) else { return false };
+        let Ok(Some(value)) = self.environ.get_item(key) else {
+            return false;
+        };
         append(&value, line)
     }
 
     fn request_header(&self, name: &str, line: &mut Vec<u8>) -> bool {
-        let found = self.head.fields().filter(|f| f.name.eq_ignore_ascii_case(name.as_bytes()));
-        found.last().inspect(|field| escape(line, field.value)).is_some()
+        let found = self
+            .head
+            .fields()
+            .filter(|f| f.name.eq_ignore_ascii_case(name.as_bytes()));
+        found
+            .last()
+            .inspect(|field| escape(line, field.value))
+            .is_some()
     }
 
     fn response_header(&self, name: &str, line: &mut Vec<u8>) -> bool {
-        let pairs = self.headers.and_then(|headers| headers.cast::<PyList>().ok());
+        let pairs = self
+            .headers
+            .and_then(|headers| headers.cast::<PyList>().ok());
         let found = pairs.into_iter().flatten().filter_map(|pair| {
-            let (found, value) = pair.extract::<(Bound<'_, PyString>, Bound<'_, PyAny>)>().ok()?;
-            found.to_str().ok()?.eq_ignore_ascii_case(name).then_some(value)
+            let (found, value) = pair
+                .extract::<(Bound<'_, PyString>, Bound<'_, PyAny>)>()
+                .ok()?;
+            found
+                .to_str()
+                .ok()?
+                .eq_ignore_ascii_case(name)
+                .then_some(value)
         });
         found.last().is_some_and(|value| append(&value, line))
     }

@@ -39,7 +39,9 @@ impl Scoreboard {
     fn new(slots: usize, entries: usize) -> PyResult<Self> {
         let inner = board::Scoreboard::new(slots, entries)
             .map_err(|error| PyOSError::new_err(format!("Cannot map the scoreboard: {error}")))?;
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     #[getter]
@@ -58,7 +60,8 @@ impl Scoreboard {
     }
 
     fn beat(&self, slot: usize) -> PyResult<()> {
-        self.inner.beat(self.checked(slot)?, net::clock::monotonic_ms());
+        self.inner
+            .beat(self.checked(slot)?, net::clock::monotonic_ms());
         Ok(())
     }
 
@@ -68,14 +71,28 @@ impl Scoreboard {
     }
 
     fn read(&self, py: Python<'_>, slot: usize) -> PyResult<WorkerRecord> {
-        let Snapshot { pid, ready, beat_age_ms, requests, connections, in_flight } =
-            self.inner.read(self.checked(slot)?);
+        let Snapshot {
+            pid,
+            ready,
+            beat_age_ms,
+            requests,
+            connections,
+            in_flight,
+        } = self.inner.read(self.checked(slot)?);
         let entries: PyResult<Vec<_>> = in_flight
             .into_iter()
             .map(|entry| {
                 let peer = entry.peer.to_string();
                 let age = seconds(entry.age_ns);
-                Py::new(py, InFlight { method: entry.method, target: entry.target, peer, age })
+                Py::new(
+                    py,
+                    InFlight {
+                        method: entry.method,
+                        target: entry.target,
+                        peer,
+                        age,
+                    },
+                )
             })
             .collect();
         Ok(WorkerRecord {
@@ -95,12 +112,17 @@ impl Scoreboard {
         if slot < slots {
             Ok(slot)
         } else {
-            Err(PyIndexError::new_err(format!("slot {slot} of a scoreboard with {slots} slots")))
+            Err(PyIndexError::new_err(format!(
+                "slot {slot} of a scoreboard with {slots} slots"
+            )))
         }
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "an age: microseconds do not matter after years")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an age: microseconds do not matter after years"
+)]
 fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
 }

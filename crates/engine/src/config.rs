@@ -100,7 +100,9 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         max_connections: get("max_connections")?.extract()?,
         siblings: get("siblings")?.extract()?,
         parent: get("parent")?.extract()?,
-        signal_fd: get("signal_fd")?.extract::<i32>().map(|fd| (fd >= 0).then_some(fd))?,
+        signal_fd: get("signal_fd")?
+            .extract::<i32>()
+            .map(|fd| (fd >= 0).then_some(fd))?,
         grace_ms: milliseconds(config, "graceful_timeout")?,
         beat_ms: milliseconds(config, "beat")?,
         standin_beats: get("standin_beats")?.extract()?,
@@ -165,13 +167,19 @@ fn trusted(config: &Bound<'_, PyAny>) -> PyResult<Trusted> {
     })
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked before"
+)]
 fn milliseconds(config: &Bound<'_, PyAny>, name: &str) -> PyResult<u64> {
     let seconds: f64 = config.getattr(name)?.extract()?;
     if (0.0..1e12).contains(&seconds) {
         // Anything but 0 stays different from 0, which means "never".
         Ok((seconds * 1000.0).ceil() as u64)
     } else {
-        Err(PyValueError::new_err(format!("{name}: {seconds} is not a number of seconds")))
+        Err(PyValueError::new_err(format!(
+            "{name}: {seconds} is not a number of seconds"
+        )))
     }
 }

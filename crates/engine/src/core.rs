@@ -85,17 +85,26 @@ impl Core {
 
     /// An exchange object nobody else refers to: a used one, or a new one.
     #[inline]
-    pub(crate) fn exchange<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, Exchange>> {
+    pub(crate) fn exchange<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+    ) -> PyResult<Bound<'py, Exchange>> {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let candidates = spare.len().min(3);
         for _ in 0..candidates {
-            let Some(candidate) = spare.pop_front() else { break };
+            let Some(candidate) = spare.pop_front() else {
+                break;
+            };
             if Exchange::reusable(candidate.bind(py)) {
                 return Ok(candidate.into_bound(py));
             }
             spare.push_back(candidate);
         }
-        let excess = if spare.len() > SPARE { spare.pop_front() } else { None };
+        let excess = if spare.len() > SPARE {
+            spare.pop_front()
+        } else {
+            None
+        };
         // Nothing of Python is released or called while the mutex is held.
         drop(spare);
         if let Some(excess) = excess {
@@ -107,7 +116,10 @@ impl Core {
     /// Keeps an exchange for later use.
     #[inline]
     pub(crate) fn put_back(&self, exchange: Py<Exchange>) {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push_back(exchange);
+        self.spare
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(exchange);
     }
 
     /// Writes what the reactor had to tell.
@@ -117,14 +129,19 @@ impl Core {
                 Level::Warning => intern!(py, "warning"),
                 Level::Error => intern!(py, "error"),
             };
-            self.log.bind(py).call_method1(method, ("%s", notice.text))?;
+            self.log
+                .bind(py)
+                .call_method1(method, ("%s", notice.text))?;
         }
         Ok(())
     }
 
     /// One line of the error log.
     pub(crate) fn log(&self, py: Python<'_>, level: &str, text: &str) -> PyResult<()> {
-        self.log.bind(py).call_method1(level, ("%s", text)).map(drop)
+        self.log
+            .bind(py)
+            .call_method1(level, ("%s", text))
+            .map(drop)
     }
 
     /// One line of the error log with the traceback of `error`.
@@ -132,12 +149,12 @@ impl Core {
         &self,
         py: Python<'_>,
         format: &str,
-        arguments: (String, String),
+        arguments: (&str, &str),
         error: &PyErr,
     ) -> PyResult<()> {
         let keywords = PyDict::new(py);
         keywords.set_item(intern!(py, "exc_info"), error.value(py))?;
-        let arguments = PyTuple::new(py, [format, &arguments.0, &arguments.1])?;
+        let arguments = PyTuple::new(py, [format, arguments.0, arguments.1])?;
         let log = self.log.bind(py).getattr(intern!(py, "error"))?;
         log.call(arguments, Some(&keywords)).map(drop)
     }
@@ -195,7 +212,10 @@ pub(crate) struct Names {
 impl Names {
     fn new(py: Python<'_>, face: &Face) -> PyResult<Self> {
         let new = |text: &str| PyString::intern(py, text).unbind();
-        let fields: PyResult<Vec<_>> = Known::ALL.iter().map(|known| field_key(py, *known)).collect();
+        let fields: PyResult<Vec<_>> = Known::ALL
+            .iter()
+            .map(|known| field_key(py, *known))
+            .collect();
         let address = |pair: &Option<(String, String)>| {
             pair.as_ref().map(|(name, port)| (new(name), new(port)))
         };
@@ -218,7 +238,10 @@ impl Names {
             http_1_0: new("HTTP/1.0"),
             empty: new(""),
             fields: fields?,
-            methods: KnownMethod::ALL.iter().map(|method| new(method.name())).collect(),
+            methods: KnownMethod::ALL
+                .iter()
+                .map(|method| new(method.name()))
+                .collect(),
             addresses: face.addresses.iter().map(address).collect(),
         })
     }

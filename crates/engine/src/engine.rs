@@ -56,6 +56,10 @@ impl Engine {
     }
 
     #[new]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "how arguments arrive from Python"
+    )]
     fn new(
         py: Python<'_>,
         config: &Bound<'_, PyAny>,
@@ -67,7 +71,9 @@ impl Engine {
         let (reactor, face) = config::read(config)?;
         let slot = scoreboard.checked(slot)?;
         let board = Arc::clone(&scoreboard.inner);
-        face.environ.bind(py).set_item("wsgi.input", empty_input(py)?)?;
+        face.environ
+            .bind(py)
+            .set_item("wsgi.input", empty_input(py)?)?;
         let (looped, standin) = Loop::start(reactor, &listeners, Arc::clone(&board), slot)
             .map_err(|error| PyOSError::new_err(format!("Cannot start the engine: {error}")))?;
         let core = Core::new(py, looped, (board, slot), face, log)?;
@@ -107,9 +113,15 @@ impl Engine {
     }
 
     /// Stops accepting, answers what was begun, gives up after `grace` seconds.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped"
+    )]
     fn stop(&self, grace: f64) {
-        self.core.looped.stop((grace.clamp(0.0, 1e9) * 1000.0) as u64);
+        self.core
+            .looped
+            .stop((grace.clamp(0.0, 1e9) * 1000.0) as u64);
     }
 
     #[getter]
@@ -128,7 +140,11 @@ impl Engine {
     /// Ends the native thread and writes out what is held back. The engine is not used again.
     fn close(&self, py: Python<'_>) {
         self.core.looped.close();
-        let standin = self.standin.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let standin = self
+            .standin
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(standin) = standin {
             // It ends within one turn; its own panic would have nothing to add here.
             py.detach(|| drop(standin.join()));

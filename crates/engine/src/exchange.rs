@@ -79,7 +79,9 @@ impl Run {
     pub(crate) fn open(&mut self) -> PyResult<&mut net_exchange::Exchange> {
         match &mut self.net {
             Some(net) => Ok(net),
-            None => Err(PyRuntimeError::new_err("the response of this request is complete")),
+            None => Err(PyRuntimeError::new_err(
+                "the response of this request is complete",
+            )),
         }
     }
 }
@@ -88,10 +90,22 @@ impl Exchange {
     pub(crate) fn create(py: Python<'_>, core: Arc<Core>) -> PyResult<Bound<'_, Self>> {
         let template = core.face.environ.bind(py).copy()?;
         let socket_class = core.face.socket_class.clone_ref(py);
-        let names = (core.names.early_hints.clone_ref(py), core.names.socket.clone_ref(py));
-        let exchange = Bound::new(py, Self { core, run: Run::new(), bundle: None })?;
+        let names = (
+            core.names.early_hints.clone_ref(py),
+            core.names.socket.clone_ref(py),
+        );
+        let exchange = Bound::new(
+            py,
+            Self {
+                core,
+                run: Run::new(),
+                bundle: None,
+            },
+        )?;
         let early_hints = exchange.getattr(intern!(py, "early_hints"))?;
-        let socket = socket_class.bind(py).call_method1(intern!(py, "of"), (&exchange,))?;
+        let socket = socket_class
+            .bind(py)
+            .call_method1(intern!(py, "of"), (&exchange,))?;
         template.set_item(names.0, &early_hints)?;
         template.set_item(names.1, &socket)?;
         make_room(&template)?;
@@ -113,13 +127,17 @@ impl Exchange {
         const OWN: isize = 5;
         let py = exchange.py();
         let unknown_to_others = references(exchange) == OWN;
-        let Ok(mut this) = exchange.try_borrow_mut() else { return false };
+        let Ok(mut this) = exchange.try_borrow_mut() else {
+            return false;
+        };
         if this.run.net.is_some() {
             return false;
         }
         drop(this.run.environ.take());
         drop(this.run.headers.take());
-        let Some(bundle) = &this.bundle else { return false };
+        let Some(bundle) = &this.bundle else {
+            return false;
+        };
         // The template and the echo refer to two of them.
         let dicts = 2 + isize::from(bundle.caches.has_echo());
         unknown_to_others
@@ -131,7 +149,10 @@ impl Exchange {
 
     /// Breaks the circle of references of an object that an application has kept.
     pub(crate) fn retire(exchange: &Bound<'_, Self>) {
-        let bundle = exchange.try_borrow_mut().ok().and_then(|mut this| this.bundle.take());
+        let bundle = exchange
+            .try_borrow_mut()
+            .ok()
+            .and_then(|mut this| this.bundle.take());
         drop(bundle);
     }
 
@@ -150,7 +171,9 @@ impl Exchange {
     fn head(&self) -> PyResult<&proto::RequestHead> {
         match &self.run.net {
             Some(net) => Ok(&net.head),
-            None => Err(PyRuntimeError::new_err("the request of this exchange is over")),
+            None => Err(PyRuntimeError::new_err(
+                "the request of this exchange is over",
+            )),
         }
     }
 }
@@ -197,7 +220,11 @@ impl Exchange {
 
     #[getter]
     fn scheme(&self) -> PyResult<&'static str> {
-        Ok(if self.head()?.https() == Some(true) { "https" } else { "http" })
+        Ok(if self.head()?.https() == Some(true) {
+            "https"
+        } else {
+            "http"
+        })
     }
 
     #[getter]
@@ -211,12 +238,19 @@ impl Exchange {
 
     #[getter]
     fn environ(&self, py: Python<'_>) -> Option<Py<PyDict>> {
-        self.run.environ.as_ref().map(|environ| environ.clone_ref(py))
+        self.run
+            .environ
+            .as_ref()
+            .map(|environ| environ.clone_ref(py))
     }
 
     #[getter]
     fn status(&self, py: Python<'_>) -> Py<PyString> {
-        self.run.status.as_ref().unwrap_or(&self.core.names.empty).clone_ref(py)
+        self.run
+            .status
+            .as_ref()
+            .unwrap_or(&self.core.names.empty)
+            .clone_ref(py)
     }
 
     #[getter]
@@ -257,7 +291,9 @@ impl Exchange {
         wsgi::respond::start(self, py, status, headers, exc_info)?;
         match &self.bundle {
             Some(bundle) => Ok(bundle.write.clone_ref(py)),
-            None => Err(PyRuntimeError::new_err("the response of this request is complete")),
+            None => Err(PyRuntimeError::new_err(
+                "the response of this request is complete",
+            )),
         }
     }
 
@@ -276,13 +312,17 @@ impl Exchange {
     /// it goes on with a WSGI response.
     fn take_over<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         if self.run.socket.is_some() {
-            return Err(PyRuntimeError::new_err("the connection was taken over already"));
+            return Err(PyRuntimeError::new_err(
+                "the connection was taken over already",
+            ));
         }
         let core = Arc::clone(&self.core);
         let net = self.run.open()?;
         let token = net.token.take();
         let Some((fd, rest)) = token.and_then(|token| core.looped.detach(token)) else {
-            return Err(pyo3::exceptions::PyConnectionResetError::new_err("the client has gone"));
+            return Err(pyo3::exceptions::PyConnectionResetError::new_err(
+                "the client has gone",
+            ));
         };
         net.keep_alive = false;
         set_blocking(fd.as_raw_fd())?;
@@ -304,9 +344,17 @@ fn set_blocking(fd: RawFd) -> std::io::Result<()> {
     // SAFETY: plain calls on an open descriptor.
     let result = unsafe {
         let flags = libc::fcntl(fd, libc::F_GETFL);
-        if flags < 0 { flags } else { libc::fcntl(fd, libc::F_SETFL, flags & !libc::O_NONBLOCK) }
+        if flags < 0 {
+            flags
+        } else {
+            libc::fcntl(fd, libc::F_SETFL, flags & !libc::O_NONBLOCK)
+        }
     };
-    if result < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(std::io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// The input that every request without a body gets: it has no state worth an object of its own.

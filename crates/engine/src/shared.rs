@@ -42,7 +42,10 @@ impl Shared for SharedBytes {
 impl Drop for SharedBytes {
     fn drop(&mut self) {
         if let Some(owner) = self.owner.take() {
-            RELEASED.lock().unwrap_or_else(PoisonError::into_inner).push(owner);
+            RELEASED
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(owner);
         }
     }
 }

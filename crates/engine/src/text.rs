@@ -31,17 +31,24 @@ pub(crate) fn latin1_bytes<'a>(
 ) -> PyResult<&'a [u8]> {
     let Ok(text) = text.cast::<PyString>() else {
         let kind = text.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("{what} must be a str, not {kind}")));
+        return Err(PyTypeError::new_err(format!(
+            "{what} must be a str, not {kind}"
+        )));
     };
     let pointer = text.as_ptr();
     // SAFETY: `pointer` is a str that the caller keeps alive for 'a; with one byte per character
     // its data is exactly `length` latin-1 bytes.
     unsafe {
         if ffi::PyUnicode_KIND(pointer) != ffi::PyUnicode_1BYTE_KIND {
-            return Err(PyValueError::new_err(format!("{what} has characters beyond latin-1")));
+            return Err(PyValueError::new_err(format!(
+                "{what} has characters beyond latin-1"
+            )));
         }
         let length = ffi::PyUnicode_GET_LENGTH(pointer).unsigned_abs();
-        Ok(std::slice::from_raw_parts(ffi::PyUnicode_DATA(pointer).cast(), length))
+        Ok(std::slice::from_raw_parts(
+            ffi::PyUnicode_DATA(pointer).cast(),
+            length,
+        ))
     }
 }
 
@@ -65,12 +72,20 @@ pub(crate) fn percent_decode(path: &[u8]) -> Vec<u8> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
 }
 
 /// The environ key of a header: `HTTP_` and the name in upper case with underscores.
 pub(crate) fn environ_key(name: &[u8]) -> Vec<u8> {
     let mut key = b"HTTP_".to_vec();
-    key.extend(name.iter().map(|&byte| if byte == b'-' { b'_' } else { byte.to_ascii_uppercase() }));
+    key.extend(name.iter().map(|&byte| {
+        if byte == b'-' {
+            b'_'
+        } else {
+            byte.to_ascii_uppercase()
+        }
+    }));
     key
 }

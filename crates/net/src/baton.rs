@@ -25,8 +25,8 @@ use crate::exchange::{Exchange, Token};
 use crate::notice::Notice;
 use crate::output::{FilePart, Shared};
 use crate::poll::{Events, Poller};
-pub use crate::reactor::{Room, Tail};
 use crate::reactor::Reactor;
+pub use crate::reactor::{Room, Tail};
 use crate::scoreboard::Scoreboard;
 
 /// How to wait: the engine lets the interpreter lock go meanwhile.
@@ -191,7 +191,10 @@ impl Loop {
                 }
             } else {
                 state.idle += 1;
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self
+                    .work
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
                 state.idle -= 1;
             }
         }
@@ -215,7 +218,10 @@ impl Loop {
                     }
                 } else {
                     state.waiting_for_room += 1;
-                    state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state = self
+                        .room
+                        .wait(state)
+                        .unwrap_or_else(PoisonError::into_inner);
                     state.waiting_for_room -= 1;
                 }
             }
@@ -309,7 +315,9 @@ impl Loop {
     /// Stops gracefully within `grace_ms`.
     pub fn stop(&self, grace_ms: u64) {
         let mut state = self.lock();
-        state.reactor.stop(clock::monotonic_ms().saturating_add(grace_ms));
+        state
+            .reactor
+            .stop(clock::monotonic_ms().saturating_add(grace_ms));
         self.work.notify_all();
         self.poller.wake();
     }

@@ -39,7 +39,9 @@ impl Body {
         match self {
             Self::Empty => Ok(0),
             Self::Memory(bytes) => {
-                let rest = usize::try_from(position).ok().and_then(|at| bytes.get(at..));
+                let rest = usize::try_from(position)
+                    .ok()
+                    .and_then(|at| bytes.get(at..));
                 let rest = rest.unwrap_or_default();
                 let count = rest.len().min(room.len());
                 room[..count].copy_from_slice(&rest[..count]);
@@ -105,18 +107,24 @@ fn read_file(file: &File, room: &mut [u8], position: u64) -> io::Result<usize> {
 
 /// A file that disappears with its last descriptor.
 fn unnamed_file(directory: &Path) -> io::Result<File> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     #[cfg(target_os = "linux")]
-    match options.clone().custom_flags(libc::O_TMPFILE | libc::O_CLOEXEC).open(directory) {
+    match options
+        .clone()
+        .custom_flags(libc::O_TMPFILE | libc::O_CLOEXEC)
+        .open(directory)
+    {
         Ok(file) => return Ok(file),
         // Some filesystems have only files with names.
         Err(error)
-            if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR | libc::ENOENT))
-                && directory.is_dir() => {}
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::EOPNOTSUPP | libc::EISDIR | libc::ENOENT)
+            ) && directory.is_dir() => {}
         Err(error) => return Err(error),
     }
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     loop {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = directory.join(format!("licorne-body-{}-{count}", std::process::id()));
@@ -137,7 +145,10 @@ mod tests {
 
     #[test]
     fn memory_first_then_a_file() {
-        let limits = BodyLimits { memory: 10, directory: std::env::temp_dir() };
+        let limits = BodyLimits {
+            memory: 10,
+            directory: std::env::temp_dir(),
+        };
         let mut body = Body::default();
         body.append(b"0123456", &limits).unwrap();
         assert!(matches!(body, Body::Memory(_)));
@@ -154,7 +165,10 @@ mod tests {
 
     #[test]
     fn a_directory_that_is_missing_is_an_error() {
-        let limits = BodyLimits { memory: 0, directory: "/nonexistent".into() };
+        let limits = BodyLimits {
+            memory: 0,
+            directory: "/nonexistent".into(),
+        };
         assert!(Body::default().append(b"x", &limits).is_err());
     }
 }

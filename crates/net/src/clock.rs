@@ -4,7 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Monotonic nanoseconds since an arbitrary point; the same for all processes of the machine.
 pub fn monotonic_ns() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `now` is a valid, writable timespec; CLOCK_MONOTONIC always exists.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
@@ -17,7 +20,9 @@ pub fn monotonic_ms() -> u64 {
 
 /// Seconds since 1970 (UTC), for `Date` and the access log.
 pub fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// [`unix_seconds`] from the coarse clock: a few ns, at most some ms behind.
@@ -47,7 +52,10 @@ pub fn coarse_monotonic_ns() -> u64 {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn coarse(clock: libc::clockid_t) -> (u64, u64) {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `now` is a valid, writable timespec; Linux has had both clocks since 2.6.32.
     unsafe { libc::clock_gettime(clock, &raw mut now) };
     (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs())

@@ -27,6 +27,10 @@ pub(crate) enum Phase {
 }
 
 /// One client connection.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named where it is used"
+)]
 pub(crate) struct Conn {
     pub(crate) stream: Stream,
     pub(crate) peer: Peer,
@@ -70,6 +74,7 @@ pub(crate) struct Feeding<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) limits: &'a BodyLimits,
     /// Boxes for the next exchanges; at least one is always there.
+    #[expect(clippy::vec_box, reason = "a box travels to the application and back")]
     pub(crate) pool: &'a mut Vec<Box<Exchange>>,
     /// The peer will send no more.
     pub(crate) eof: bool,
@@ -134,18 +139,30 @@ impl Conn {
             return None;
         }
         let exchange = self.pending.as_mut()?;
-        let Body::Memory(bytes) = &mut exchange.body else { return None };
+        let Body::Memory(bytes) = &mut exchange.body else {
+            return None;
+        };
         let missing = usize::try_from(exchange.head.content_length()?).ok()? - bytes.len();
-        (bytes.capacity() - bytes.len() >= missing && missing > DIRECT)
-            .then_some((&self.stream, bytes, missing))
+        (bytes.capacity() - bytes.len() >= missing && missing > DIRECT).then_some((
+            &self.stream,
+            bytes,
+            missing,
+        ))
     }
 
     /// Tells the protocol of `count` body bytes that [`Self::direct_body`] has put in place.
     pub(crate) fn fed_directly(&mut self, count: usize, feeding: &mut Feeding<'_>) -> Fed {
-        let Some(mut exchange) = self.pending.take() else { return Fed::Wait };
-        let Body::Memory(bytes) = &exchange.body else { return Fed::Wait };
+        let Some(mut exchange) = self.pending.take() else {
+            return Fed::Wait;
+        };
+        let Body::Memory(bytes) = &exchange.body else {
+            return Fed::Wait;
+        };
         let new = &bytes[bytes.len() - count..];
-        match self.proto.receive(feeding.policy, new, false, &mut exchange.head) {
+        match self
+            .proto
+            .receive(feeding.policy, new, false, &mut exchange.head)
+        {
             Err(reject) => Fed::Rejected(reject),
             Ok(received) => {
                 debug_assert_eq!(received.consumed, count);
@@ -185,9 +202,12 @@ impl Conn {
         loop {
             let rest = &input[used..];
             let spare = self.pending.as_mut().or_else(|| feeding.pool.last_mut());
-            let Some(exchange) = spare else { return (used, Fed::Wait) };
+            let Some(exchange) = spare else {
+                return (used, Fed::Wait);
+            };
             let received =
-                self.proto.receive(feeding.policy, rest, feeding.eof, &mut exchange.head);
+                self.proto
+                    .receive(feeding.policy, rest, feeding.eof, &mut exchange.head);
             let Received { consumed, event } = match received {
                 Ok(received) => received,
                 Err(reject) => return (used, Fed::Rejected(reject)),
@@ -204,7 +224,9 @@ impl Conn {
                     }
                 }
                 Event::End => {
-                    let Some(exchange) = self.pending.take() else { return (used, Fed::Wait) };
+                    let Some(exchange) = self.pending.take() else {
+                        return (used, Fed::Wait);
+                    };
                     return (used, Fed::Ready(exchange));
                 }
             }
@@ -213,7 +235,9 @@ impl Conn {
 
     /// A head is complete: its exchange leaves the pool.
     fn begin(&mut self, nothing_follows: bool, feeding: &mut Feeding<'_>) {
-        let Some(mut exchange) = feeding.pool.pop() else { return };
+        let Some(mut exchange) = feeding.pool.pop() else {
+            return;
+        };
         if feeding.pool.is_empty() {
             feeding.pool.push(Box::default());
         }

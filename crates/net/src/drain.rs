@@ -34,7 +34,11 @@ impl Drain {
             (Self::Serving, Step::Stop(deadline)) => Self::Draining(deadline),
             (Self::Draining(old), Step::Stop(new)) => Self::Draining(old.min(new)),
             (Self::Draining(deadline), Step::Look { now, busy }) => {
-                if busy == 0 || now >= deadline { Self::Stopped } else { self }
+                if busy == 0 || now >= deadline {
+                    Self::Stopped
+                } else {
+                    self
+                }
             }
             (Self::Stopped, _) => Self::Stopped,
         }

@@ -47,14 +47,15 @@ impl Listener {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-#[expect(clippy::cast_possible_truncation, reason = "the size of a sockaddr_storage is 128")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the size of a sockaddr_storage is 128"
+)]
 fn accept_into(listener: RawFd, address: &mut libc::sockaddr_storage) -> io::Result<OwnedFd> {
     let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: `address` is writable for `length` bytes.
-    let fd = unsafe {
-        libc::accept4(listener, (&raw mut *address).cast(), &raw mut length, flags)
-    };
+    let fd = unsafe { libc::accept4(listener, (&raw mut *address).cast(), &raw mut length, flags) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }

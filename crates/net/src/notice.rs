@@ -67,7 +67,10 @@ impl Notices {
         let mut all: Vec<_> = self.kept.drain(..).collect();
         if self.lost > 0 {
             let text = format!("{} more notices of the engine were dropped", self.lost);
-            all.push(Notice { level: Level::Warning, text });
+            all.push(Notice {
+                level: Level::Warning,
+                text,
+            });
             self.lost = 0;
         }
         all

@@ -173,12 +173,18 @@ impl Output {
     }
 
     fn write_file(&mut self, stream: &Stream) -> io::Result<()> {
-        let Some(Segment::File(part)) = self.segments.front_mut() else { return Ok(()) };
+        let Some(Segment::File(part)) = self.segments.front_mut() else {
+            return Ok(());
+        };
         let sent = match stream.send_file(&part.file, part.offset, part.remaining) {
             // Not every file can be mapped; then its bytes take the long way.
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL)
-                || error.kind() == io::ErrorKind::InvalidInput
-                || error.raw_os_error() == Some(libc::ENOSYS) => copy_file(stream, part)?,
+            Err(error)
+                if error.raw_os_error() == Some(libc::EINVAL)
+                    || error.kind() == io::ErrorKind::InvalidInput
+                    || error.raw_os_error() == Some(libc::ENOSYS) =>
+            {
+                copy_file(stream, part)?
+            }
             other => other?,
         };
         if sent == 0 {
@@ -197,10 +203,16 @@ impl Output {
 
 fn copy_file(stream: &Stream, part: &FilePart) -> io::Result<usize> {
     use std::os::unix::fs::FileExt;
-    let size = usize::try_from(part.remaining).unwrap_or(usize::MAX).min(FILE_BLOCK);
+    let size = usize::try_from(part.remaining)
+        .unwrap_or(usize::MAX)
+        .min(FILE_BLOCK);
     let mut block = vec![0; size];
     let count = part.file.read_at(&mut block, part.offset)?;
-    if count == 0 { Ok(0) } else { stream.write(&block[..count], false) }
+    if count == 0 {
+        Ok(0)
+    } else {
+        stream.write(&block[..count], false)
+    }
 }
 
 #[cfg(test)]
@@ -227,9 +239,12 @@ mod tests {
         let stream = Stream::new(OwnedFd::from(ours));
         let path = std::env::temp_dir().join(format!("licorne-output-{}", std::process::id()));
         let mut file = File::create_new(&path).unwrap();
-        file.write_all(&[b'f'; 100_000]).unwrap();
-        let part =
-            FilePart { file: File::open(&path).unwrap(), offset: 10, remaining: 99_990 };
+        file.write_all(&vec![b'f'; 100_000]).unwrap();
+        let part = FilePart {
+            file: File::open(&path).unwrap(),
+            offset: 10,
+            remaining: 99_990,
+        };
         std::fs::remove_file(&path).unwrap();
 
         let mut output = Output::default();
@@ -246,7 +261,7 @@ mod tests {
             }
         }
         output.file(part);
-        expected.extend([b'f'; 99_990]);
+        expected.extend(vec![b'f'; 99_990]);
         output.copy(b"end");
         expected.extend(b"end");
         assert_eq!(output.queued(), expected.len() as u64);
@@ -272,7 +287,11 @@ mod tests {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let stream = Stream::new(OwnedFd::from(ours));
         let mut output = Output::default();
-        output.file(FilePart { file: File::open("/dev/null").unwrap(), offset: 0, remaining: 1 });
+        output.file(FilePart {
+            file: File::open("/dev/null").unwrap(),
+            offset: 0,
+            remaining: 1,
+        });
         assert!(output.flush(&stream).is_err());
     }
 }

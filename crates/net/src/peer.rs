@@ -100,7 +100,9 @@ impl Trusted {
             if entry == "*" {
                 trusted.all = true;
             } else {
-                trusted.networks.push(network(entry).ok_or_else(|| entry.to_owned())?);
+                trusted
+                    .networks
+                    .push(network(entry).ok_or_else(|| entry.to_owned())?);
             }
         }
         Ok(trusted)
@@ -112,7 +114,11 @@ impl Trusted {
             Peer::Unix => true,
             Peer::Tcp(ip, _) => {
                 let ip = ip.to_canonical();
-                self.all || self.networks.iter().any(|&(net, bits)| within(ip, net, bits))
+                self.all
+                    || self
+                        .networks
+                        .iter()
+                        .any(|&(net, bits)| within(ip, net, bits))
             }
         }
     }
@@ -166,7 +172,11 @@ mod tests {
         }
         assert!(trusted.contains(Peer::Unix));
         assert!(Trusted::parse(["*"]).unwrap().contains(tcp("8.8.8.8")));
-        assert!(Trusted::parse(["0.0.0.0/0"]).unwrap().contains(tcp("8.8.8.8")));
+        assert!(
+            Trusted::parse(["0.0.0.0/0"])
+                .unwrap()
+                .contains(tcp("8.8.8.8"))
+        );
         assert_eq!(Trusted::parse(["10.0.0.0/33"]).unwrap_err(), "10.0.0.0/33");
         assert_eq!(Trusted::parse(["localhost"]).unwrap_err(), "localhost");
     }

@@ -37,6 +37,10 @@ const PARENT_MS: u64 = 1000;
 const EXHAUSTED_MS: u64 = 100;
 
 /// All connections of one worker.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named where it is used"
+)]
 pub(crate) struct Reactor {
     pub(crate) config: Config,
     poller: Arc<Poller>,
@@ -56,6 +60,7 @@ pub(crate) struct Reactor {
     scratch: Box<[u8]>,
     /// Complete requests that no thread has taken.
     pub(crate) inbox: VecDeque<Box<Exchange>>,
+    #[expect(clippy::vec_box, reason = "a box travels to the application and back")]
     pool: Vec<Box<Exchange>>,
     scan: Scan,
     pub(crate) drain: Drain,
@@ -81,8 +86,10 @@ impl Reactor {
         board: Arc<Scoreboard>,
         slot: usize,
     ) -> io::Result<Self> {
-        let copies: io::Result<Vec<_>> =
-            listeners.iter().map(|&fd| duplicate(fd).map(Listener::new)).collect();
+        let copies: io::Result<Vec<_>> = listeners
+            .iter()
+            .map(|&fd| duplicate(fd).map(Listener::new))
+            .collect();
         let mut reactor = Self {
             config,
             poller: Arc::new(Poller::new()?),
@@ -179,8 +186,14 @@ impl Reactor {
             self.resume_accepting();
         }
         if !self.drain.serving() {
-            let busy = self.conns.iter().filter(|(_, conn)| conn.phase != Phase::Lingering);
-            self.drain = self.drain.on(Step::Look { now: now_ms, busy: busy.count() });
+            let busy = self
+                .conns
+                .iter()
+                .filter(|(_, conn)| conn.phase != Phase::Lingering);
+            self.drain = self.drain.on(Step::Look {
+                now: now_ms,
+                busy: busy.count(),
+            });
         }
     }
 
@@ -190,7 +203,11 @@ impl Reactor {
             return 0;
         }
         let now_ms = self.now_ms();
-        let mut wait = self.scan.wait_ms(now_ms).unwrap_or(u64::MAX).min(self.config.beat_ms);
+        let mut wait = self
+            .scan
+            .wait_ms(now_ms)
+            .unwrap_or(u64::MAX)
+            .min(self.config.beat_ms);
         if self.accept_again_ms != u64::MAX {
             wait = wait.min(self.accept_again_ms.saturating_sub(now_ms));
         }
@@ -214,8 +231,12 @@ impl Reactor {
             return;
         }
         self.pause_accepting();
-        let idle: Vec<Token> =
-            self.conns.iter().filter(|(_, conn)| conn.idle()).map(|(token, _)| token).collect();
+        let idle: Vec<Token> = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| conn.idle())
+            .map(|(token, _)| token)
+            .collect();
         for token in idle {
             // A request may have come that no event has told of yet: it is answered.
             self.read(token);
@@ -252,7 +273,9 @@ impl Reactor {
 
     #[inline]
     fn on_stream(&mut self, token: Token, ready: Ready) {
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         conn.readable |= ready.readable;
         conn.ended |= ready.ended;
         if ready.hangup {
@@ -268,14 +291,20 @@ impl Reactor {
     }
 
     fn accept(&mut self, index: usize) {
-        let rounds = if self.config.siblings { ACCEPT_SHARED } else { ACCEPT_ALONE };
+        let rounds = if self.config.siblings {
+            ACCEPT_SHARED
+        } else {
+            ACCEPT_ALONE
+        };
         for _ in 0..rounds {
             let full = self.config.max_connections;
             if full != 0 && self.conns.len() >= full {
                 self.pause_accepting();
                 return;
             }
-            let Some(listener) = self.listeners.get(index) else { return };
+            let Some(listener) = self.listeners.get(index) else {
+                return;
+            };
             match listener.accept() {
                 Accepted::Connection(stream, peer) => {
                     let trusted = self.config.trusted.contains(peer);
@@ -311,7 +340,8 @@ impl Reactor {
         if std::mem::take(&mut self.accepting) {
             for listener in &self.listeners {
                 if let Err(error) = self.poller.remove(listener.fd()) {
-                    self.notices.push(Level::Error, format!("Cannot rest from accepting: {error}"));
+                    self.notices
+                        .push(Level::Error, format!("Cannot rest from accepting: {error}"));
                 }
             }
         }
@@ -324,21 +354,28 @@ impl Reactor {
         }
         self.accepting = true;
         for (index, listener) in self.listeners.iter().enumerate() {
-            if let Err(error) = self.poller.add_listener(listener.fd(), LISTENER + index as u64) {
-                self.notices.push(Level::Error, format!("Cannot watch a listener: {error}"));
+            if let Err(error) = self
+                .poller
+                .add_listener(listener.fd(), LISTENER + index as u64)
+            {
+                self.notices
+                    .push(Level::Error, format!("Cannot watch a listener: {error}"));
             }
         }
     }
 
     /// Watches a connection from now on; most short ones end before they need it.
     fn register(&mut self, token: Token) {
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         if conn.registered {
             return;
         }
         conn.registered = true;
         if let Err(error) = self.poller.add_stream(conn.stream.fd(), token.to_bits()) {
-            self.notices.push(Level::Error, format!("Cannot watch a connection: {error}"));
+            self.notices
+                .push(Level::Error, format!("Cannot watch a connection: {error}"));
             self.remove(token);
         }
     }
@@ -361,7 +398,10 @@ impl Reactor {
         if conn.registered
             && let Err(error) = self.poller.remove(conn.stream.fd())
         {
-            self.notices.push(Level::Error, format!("Cannot release a connection: {error}"));
+            self.notices.push(
+                Level::Error,
+                format!("Cannot release a connection: {error}"),
+            );
         }
         self.board.set_connections(self.slot, self.conns.len());
         let input = conn.take_input();
@@ -413,13 +453,18 @@ impl Reactor {
     }
 
     pub(crate) fn flush_log(&mut self) {
-        let (Some(fd), false) = (self.log_fd, self.log.is_empty()) else { return };
+        let (Some(fd), false) = (self.log_fd, self.log.is_empty()) else {
+            return;
+        };
         match crate::record::write_all(fd, &self.log) {
             Ok(()) => self.log_failed = false,
             // Said once, not for each line of a full disk.
             Err(error) if !self.log_failed => {
                 self.log_failed = true;
-                self.notices.push(Level::Error, format!("Cannot write the access log: {error}"));
+                self.notices.push(
+                    Level::Error,
+                    format!("Cannot write the access log: {error}"),
+                );
             }
             Err(_) => {}
         }

@@ -59,7 +59,10 @@ pub struct Format {
 impl Format {
     /// Compiles `text`; `None` if it needs Python.
     pub fn compile(text: &str) -> Option<Self> {
-        let mut format = Self { pieces: Vec::new(), keys: Vec::new() };
+        let mut format = Self {
+            pieces: Vec::new(),
+            keys: Vec::new(),
+        };
         let mut rest = text;
         while let Some(at) = rest.find('%') {
             format.text(&rest[..at]);
@@ -86,7 +89,9 @@ impl Format {
 
     /// Whether the duration is needed, which costs two looks at the clock.
     pub fn timed(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Duration(_)))
+        self.pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Duration(_)))
     }
 
     /// Appends one line, its end included.
@@ -148,7 +153,8 @@ impl Format {
             "t" => Piece::Time,
             "r" => {
                 let first = self.keys.len();
-                self.keys.extend(["REQUEST_METHOD", "RAW_URI", "SERVER_PROTOCOL"].map(String::from));
+                self.keys
+                    .extend(["REQUEST_METHOD", "RAW_URI", "SERVER_PROTOCOL"].map(String::from));
                 Piece::RequestLine(first)
             }
             "s" => Piece::Status,
@@ -164,7 +170,9 @@ impl Format {
             "D" => Piece::Duration(Unit::Micros),
             "L" => Piece::Duration(Unit::Decimal),
             "p" => Piece::Pid,
-            _ => self.named_atom(atom).unwrap_or_else(|| Piece::Text(b"-".to_vec())),
+            _ => self
+                .named_atom(atom)
+                .unwrap_or_else(|| Piece::Text(b"-".to_vec())),
         }
     }
 
@@ -190,14 +198,14 @@ impl Format {
 /// `[21/Nov/2026:10:25:00 +0000]` in local time, made once a second.
 #[derive(Default)]
 pub struct Stamp {
-    second: i64,
+    second: libc::time_t,
     text: Vec<u8>,
 }
 
 impl Stamp {
     fn now(&mut self) -> &[u8] {
         // SAFETY: time(NULL) has no preconditions.
-        let second = i64::from(unsafe { libc::time(std::ptr::null_mut()) });
+        let second = unsafe { libc::time(std::ptr::null_mut()) };
         if second != self.second || self.text.is_empty() {
             self.second = second;
             self.text = stamp(second);
@@ -206,17 +214,19 @@ impl Stamp {
     }
 }
 
-fn stamp(second: i64) -> Vec<u8> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let time: libc::time_t = second as libc::time_t;
+fn stamp(time: libc::time_t) -> Vec<u8> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
     // SAFETY: an all-zero tm is valid, and localtime_r writes only to it.
     let tm = unsafe {
         let mut tm: libc::tm = std::mem::zeroed();
         libc::localtime_r(&raw const time, &raw mut tm);
         tm
     };
-    let month = usize::try_from(tm.tm_mon).ok().and_then(|month| MONTHS.get(month));
+    let month = usize::try_from(tm.tm_mon)
+        .ok()
+        .and_then(|month| MONTHS.get(month));
     let sign = if tm.tm_gmtoff < 0 { '-' } else { '+' };
     let offset = tm.tm_gmtoff.abs() / 60;
     format!(
@@ -289,12 +299,17 @@ fn user(source: &impl Source, key: usize, line: &mut Vec<u8>) -> bool {
     if !source.environ(key, &mut value) {
         return false;
     }
-    let Some((scheme, rest)) = value.split_at_checked(6) else { return false };
+    let Some((scheme, rest)) = value.split_at_checked(6) else {
+        return false;
+    };
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return false;
     }
     let decoded = decode_base64(rest.trim_ascii());
-    let name = decoded.split(|&byte| byte == b':').next().unwrap_or_default();
+    let name = decoded
+        .split(|&byte| byte == b':')
+        .next()
+        .unwrap_or_default();
     if name.is_empty() {
         return false;
     }
@@ -378,10 +393,19 @@ mod tests {
             render("%(h)s %(l)s %(u)s \"%(r)s\" %(s)s %(b)s \"%(f)s\" \"%(a)s\""),
             "10.0.0.1 - aladdin \"GET /a?b=\\\"c\\\" HTTP/1.1\" 200 1234 \"-\" \"-\"\n"
         );
-        assert_eq!(render("%(m)s %(U)s %(q)s %(H)s %(B)s"), "GET /é\\x0a - HTTP/1.1 1234\n");
-        assert_eq!(render("%(T)s %(M)s %(D)s %(L)s"), "61 61002 61002003 61.002003\n");
+        assert_eq!(
+            render("%(m)s %(U)s %(q)s %(H)s %(B)s"),
+            "GET /é\\x0a - HTTP/1.1 1234\n"
+        );
+        assert_eq!(
+            render("%(T)s %(M)s %(D)s %(L)s"),
+            "61 61002 61002003 61.002003\n"
+        );
         assert_eq!(render("%(p)s"), format!("<{}>\n", std::process::id()));
-        assert_eq!(render("%({X-A}i)s %({x-b}o)s %({wsgi.URL_scheme}e)s"), "in - http\n");
+        assert_eq!(
+            render("%({X-A}i)s %({x-b}o)s %({wsgi.URL_scheme}e)s"),
+            "in - http\n"
+        );
         assert_eq!(render("100%% %(nonsense)s"), "100% -\n");
         let time = render("%(t)s");
         assert_eq!((time.len(), &time[..1], &time[27..]), (29, "[", "]\n"));

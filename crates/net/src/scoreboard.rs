@@ -79,6 +79,10 @@ pub struct Snapshot {
     pub in_flight: Vec<InFlight>,
 }
 
+#[expect(
+    clippy::cast_ptr_alignment,
+    reason = "the base is page-aligned, and records and entries are multiples of 8 bytes"
+)]
 impl Scoreboard {
     /// Maps room for `slots` workers with `entries` requests each. Untouched pages cost nothing.
     pub fn new(slots: usize, entries: usize) -> io::Result<Self> {
@@ -98,7 +102,12 @@ impl Scoreboard {
             return Err(io::Error::last_os_error());
         }
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { base, size, slots, entries })
+        Ok(Self {
+            base,
+            size,
+            slots,
+            entries,
+        })
     }
 
     /// Number of workers there is room for.
@@ -114,14 +123,18 @@ impl Scoreboard {
         record.requests.store(0, Ordering::Relaxed);
         record.connections.store(0, Ordering::Relaxed);
         for entry in 0..self.entries {
-            self.entry(slot, entry).started_ns.store(0, Ordering::Relaxed);
+            self.entry(slot, entry)
+                .started_ns
+                .store(0, Ordering::Relaxed);
         }
         self.beat(slot, clock::monotonic_ms());
     }
 
     /// Writes this process's id into the slot.
     pub fn claim(&self, slot: usize) {
-        self.record(slot).pid.store(std::process::id(), Ordering::Relaxed);
+        self.record(slot)
+            .pid
+            .store(std::process::id(), Ordering::Relaxed);
         self.beat(slot, clock::monotonic_ms());
     }
 
@@ -136,31 +149,39 @@ impl Scoreboard {
     }
 
     pub(crate) fn set_connections(&self, slot: usize, count: usize) {
-        self.record(slot).connections.store(count as u64, Ordering::Relaxed);
+        self.record(slot)
+            .connections
+            .store(count as u64, Ordering::Relaxed);
     }
 
     /// A request begins in `entry` (the index of its thread).
-    pub fn begin(&self, slot: usize, entry: usize, now_ns: u64, named: &Named<'_>) {
+    pub fn begin(&self, slot: usize, entry: usize, now_ns: u64, request: &Named<'_>) {
         if self.entries == 0 {
             return;
         }
         let place = self.entry(slot, entry % self.entries);
         let mut text = [0u8; TEXT];
-        let method = named.method.len().min(32);
-        let target = named.target.len().min(TEXT - method);
-        text[..method].copy_from_slice(&named.method[..method]);
-        text[method..method + target].copy_from_slice(&named.target[..target]);
-        for (word, bytes) in
-            place.text.iter().zip(text.chunks_exact(8)).take((method + target).div_ceil(8))
+        let method = request.method.len().min(32);
+        let target = request.target.len().min(TEXT - method);
+        text[..method].copy_from_slice(&request.method[..method]);
+        text[method..method + target].copy_from_slice(&request.target[..target]);
+        for (word, bytes) in place
+            .text
+            .iter()
+            .zip(text.chunks_exact(8))
+            .take((method + target).div_ceil(8))
         {
             word.store(word_of(bytes), Ordering::Relaxed);
         }
         let mut peer = [0u8; 24];
-        peer[..19].copy_from_slice(&named.peer.to_bytes());
+        peer[..19].copy_from_slice(&request.peer.to_bytes());
         for (word, bytes) in place.peer.iter().zip(peer.chunks_exact(8)) {
             word.store(word_of(bytes), Ordering::Relaxed);
         }
-        place.lengths.store((method as u64) << 32 | (method + target) as u64, Ordering::Relaxed);
+        place.lengths.store(
+            (method as u64) << 32 | (method + target) as u64,
+            Ordering::Relaxed,
+        );
         place.started_ns.store(now_ns.max(1), Ordering::Release);
     }
 
@@ -178,11 +199,12 @@ impl Scoreboard {
     /// What the slot says now.
     pub fn read(&self, slot: usize) -> Snapshot {
         let record = self.record(slot);
-        let (now_ms, now_ns) = (clock::monotonic_ms(), clock::monotonic_ns());
+        let now_ns = clock::monotonic_ns();
         Snapshot {
             pid: record.pid.load(Ordering::Relaxed),
             ready: record.ready.load(Ordering::Relaxed) != 0,
-            beat_age_ms: now_ms.saturating_sub(record.beat_ms.load(Ordering::Relaxed)),
+            beat_age_ms: (now_ns / 1_000_000)
+                .saturating_sub(record.beat_ms.load(Ordering::Relaxed)),
             requests: record.requests.load(Ordering::Relaxed),
             connections: record.connections.load(Ordering::Relaxed),
             in_flight: (0..self.entries)
@@ -192,14 +214,21 @@ impl Scoreboard {
     }
 
     fn record(&self, slot: usize) -> &Record {
-        assert!(slot < self.slots, "scoreboard slot {slot} of {}", self.slots);
+        assert!(
+            slot < self.slots,
+            "scoreboard slot {slot} of {}",
+            self.slots
+        );
         // SAFETY: within the mapping, aligned (the base is page-aligned and a record is a multiple
         // of 8), and all-zero bytes are a valid Record.
         unsafe { &*self.base.as_ptr().cast::<Record>().add(slot) }
     }
 
     fn entry(&self, slot: usize, entry: usize) -> &Entry {
-        assert!(slot < self.slots && entry < self.entries, "scoreboard entry {slot}/{entry}");
+        assert!(
+            slot < self.slots && entry < self.entries,
+            "scoreboard entry {slot}/{entry}"
+        );
         let offset = self.slots * size_of::<Record>();
         // SAFETY: the entries follow the records within the mapping; alignment as in `record`.
         unsafe {
@@ -277,8 +306,26 @@ mod tests {
         let long = vec![b'x'; 500];
         let peer = Peer::Tcp("127.0.0.1".parse().unwrap(), 4000);
         let start = clock::monotonic_ns();
-        board.begin(1, 0, start, &Named { method: b"GET", target: b"/a?b", peer });
-        board.begin(1, 3, start, &Named { method: b"POST", target: &long, peer: Peer::Unix });
+        board.begin(
+            1,
+            0,
+            start,
+            &Named {
+                method: b"GET",
+                target: b"/a?b",
+                peer,
+            },
+        );
+        board.begin(
+            1,
+            3,
+            start,
+            &Named {
+                method: b"POST",
+                target: &long,
+                peer: Peer::Unix,
+            },
+        );
         let seen = board.read(1);
         assert_eq!(seen.pid, std::process::id());
         assert_eq!(seen.in_flight.len(), 2);

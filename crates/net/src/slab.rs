@@ -39,7 +39,10 @@ pub(crate) struct Slab<T> {
 
 impl<T> Slab<T> {
     pub(crate) fn new() -> Self {
-        Self { slots: Vec::new(), free: Vec::new() }
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+        }
     }
 
     /// Number of values present.
@@ -47,12 +50,18 @@ impl<T> Slab<T> {
         self.slots.len() - self.free.len()
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "descriptors are 31-bit, so slots are too")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "descriptors are 31-bit, so slots are too"
+    )]
     pub(crate) fn insert(&mut self, value: T) -> Token {
         let index = if let Some(index) = self.free.pop() {
             index
         } else {
-            self.slots.push(Slot { generation: 0, value: None });
+            self.slots.push(Slot {
+                generation: 0,
+                value: None,
+            });
             (self.slots.len() - 1) as u32
         };
         let slot = &mut self.slots[index as usize];
@@ -65,7 +74,11 @@ impl<T> Slab<T> {
     #[inline]
     pub(crate) fn get_mut(&mut self, token: Token) -> Option<&mut T> {
         let slot = self.slots.get_mut(token.slot())?;
-        if slot.generation == token.generation() { slot.value.as_mut() } else { None }
+        if slot.generation == token.generation() {
+            slot.value.as_mut()
+        } else {
+            None
+        }
     }
 
     pub(crate) fn remove(&mut self, token: Token) -> Option<T> {

@@ -60,7 +60,10 @@ impl Stream {
 
     /// Writes several pieces with one call (at most [`PIECES`] of them).
     pub(crate) fn write_pieces(&self, pieces: &[&[u8]], more: bool) -> io::Result<usize> {
-        let empty = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+        let empty = libc::iovec {
+            iov_base: std::ptr::null_mut(),
+            iov_len: 0,
+        };
         let mut vectors = [empty; PIECES];
         let count = pieces.len().min(PIECES);
         for (vector, piece) in vectors.iter_mut().zip(pieces) {
@@ -84,9 +87,7 @@ impl Stream {
         };
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(1 << 30);
         // SAFETY: both descriptors are open, `position` is writable.
-        checked(unsafe {
-            libc::sendfile(self.fd(), file.as_raw_fd(), &raw mut position, count)
-        })
+        checked(unsafe { libc::sendfile(self.fd(), file.as_raw_fd(), &raw mut position, count) })
     }
 
     /// Systems without Linux's `sendfile` copy through the process.
@@ -109,7 +110,11 @@ const MORE: i32 = 0;
 
 #[inline]
 fn checked(count: isize) -> io::Result<usize> {
-    if count < 0 { Err(io::Error::last_os_error()) } else { Ok(count.unsigned_abs()) }
+    if count < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(count.unsigned_abs())
+    }
 }
 
 /// Whether a call should simply be made again later.

@@ -30,11 +30,18 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    pub(crate) const NONE: Self = Self { cause: Cause::None, at_ms: u64::MAX };
+    pub(crate) const NONE: Self = Self {
+        cause: Cause::None,
+        at_ms: u64::MAX,
+    };
 
     /// `after_ms` from now; 0 means never.
     pub(crate) fn after(cause: Cause, now_ms: u64, after_ms: u64) -> Self {
-        let at_ms = if after_ms == 0 { u64::MAX } else { now_ms.saturating_add(after_ms) };
+        let at_ms = if after_ms == 0 {
+            u64::MAX
+        } else {
+            now_ms.saturating_add(after_ms)
+        };
         Self { cause, at_ms }
     }
 
@@ -52,7 +59,10 @@ pub(crate) struct Scan {
 
 impl Scan {
     pub(crate) fn new() -> Self {
-        Self { next_ms: u64::MAX, last_ms: 0 }
+        Self {
+            next_ms: u64::MAX,
+            last_ms: 0,
+        }
     }
 
     /// A deadline was set.
@@ -68,7 +78,10 @@ impl Scan {
         if now_ms < self.next_ms {
             return false;
         }
-        *self = Self { next_ms: u64::MAX, last_ms: now_ms };
+        *self = Self {
+            next_ms: u64::MAX,
+            last_ms: now_ms,
+        };
         true
     }
 

@@ -112,7 +112,11 @@ impl Entries<'_, '_> {
     fn put_any(&self, key: &Py<PyString>, value: *mut ffi::PyObject) -> PyResult<()> {
         // SAFETY: a dict, a str and a live object; PyDict_SetItem takes its own references.
         let result = unsafe { ffi::PyDict_SetItem(self.dict.as_ptr(), key.as_ptr(), value) };
-        if result < 0 { Err(PyErr::fetch(self.dict.py())) } else { Ok(()) }
+        if result < 0 {
+            Err(PyErr::fetch(self.dict.py()))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -160,9 +164,8 @@ fn of_head(
     let script_name = fields(py, entries, names, caches, exchange)?;
     target(py, core, entries, caches, exchange, script_name.as_deref())?;
     server(py, entries, names, exchange)?;
-    match exchange.head.version() {
-        Version::Http11 => {}
-        Version::Http10 => entries.put(&names.server_protocol, &names.http_1_0)?,
+    if exchange.head.version() == Version::Http10 {
+        entries.put(&names.server_protocol, &names.http_1_0)?;
     }
     if exchange.head.https() == Some(true) {
         entries.put(&names.url_scheme, &names.https)?;
@@ -178,13 +181,12 @@ fn method(
     caches: &mut Caches,
     exchange: &net_exchange::Exchange,
 ) -> PyResult<()> {
-    match exchange.head.known_method().and_then(|method| names.methods.get(method.index())) {
-        Some(method) => entries.put(&names.request_method, method),
-        None => {
-            let method = recalled(py, &mut caches.method, exchange.head.method())?;
-            entries.put(&names.request_method, method)
-        }
+    let known = exchange.head.known_method();
+    if let Some(method) = known.and_then(|method| names.methods.get(method.index())) {
+        return entries.put(&names.request_method, method);
     }
+    let method = recalled(py, &mut caches.method, exchange.head.method())?;
+    entries.put(&names.request_method, method)
 }
 
 /// Header fields; answers the `SCRIPT_NAME` that a trusted peer has sent.
@@ -209,7 +211,9 @@ fn fields(
             add(py, entries, &key, value)?;
             continue;
         };
-        let Some(key) = names.fields.get(known.index()) else { continue };
+        let Some(key) = names.fields.get(known.index()) else {
+            continue;
+        };
         if head.repeats(known) || odd_names {
             add(py, entries, key, value)?;
         } else if value.len() <= VALUE && repeated_by_clients(known) {
@@ -283,7 +287,9 @@ fn recalled<'a>(py: Python<'_>, last: &'a mut Last, bytes: &[u8]) -> PyResult<&'
     }
     match last {
         Some((_, text)) => Ok(text),
-        None => Err(PyValueError::new_err("a value that was just set is missing")),
+        None => Err(PyValueError::new_err(
+            "a value that was just set is missing",
+        )),
     }
 }
 
@@ -308,11 +314,18 @@ fn target(
         };
         entries.put_any(&names.script_name, text::latin1(py, script_name)?.as_ptr())?;
         entries.put_any(&names.raw_uri, text::latin1(py, head.target())?.as_ptr())?;
-        entries.put_any(&names.query_string, text::latin1(py, head.query())?.as_ptr())?;
+        entries.put_any(
+            &names.query_string,
+            text::latin1(py, head.query())?.as_ptr(),
+        )?;
         let path = text::percent_decode(rest);
         return entries.put_any(&names.path_info, text::latin1(py, &path)?.as_ptr());
     }
-    if caches.target.as_ref().is_none_or(|target| target.raw != head.target()) {
+    if caches
+        .target
+        .as_ref()
+        .is_none_or(|target| target.raw != head.target())
+    {
         caches.target = Some(Target {
             raw: head.target().to_vec(),
             raw_uri: text::latin1(py, head.target())?.unbind(),
@@ -392,7 +405,10 @@ fn server(
             entries.put(&names.server_port, port)
         }
         Some(None) | None => {
-            let host = exchange.head.authority().or_else(|| exchange.head.get(Known::Host));
+            let host = exchange
+                .head
+                .authority()
+                .or_else(|| exchange.head.get(Known::Host));
             let (name, port) = split_host(host.unwrap_or_default());
             let default: &[u8] = match exchange.head.https() {
                 Some(true) => b"443",
@@ -407,7 +423,10 @@ fn server(
 
 /// `name`, `name:port`, `[v6]`, `[v6]:port`.
 fn split_host(host: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let bracket = host.iter().rposition(|&byte| byte == b']').map_or(0, |at| at + 1);
+    let bracket = host
+        .iter()
+        .rposition(|&byte| byte == b']')
+        .map_or(0, |at| at + 1);
     match host[bracket..].iter().position(|&byte| byte == b':') {
         Some(colon) => (&host[..bracket + colon], Some(&host[bracket + colon + 1..])),
         None => (host, None),

@@ -8,12 +8,14 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 /// The part of a regular file from its present position to its end, on a descriptor of our own;
-/// `None` if the wrapped object is something else, to be read block by block.
+/// `None` if the source object is something else, to be read block by block.
 pub(super) fn part(wrapper: &Bound<'_, PyAny>) -> PyResult<Option<FilePart>> {
     let py = wrapper.py();
-    let wrapped = wrapper.getattr(intern!(py, "filelike"))?;
+    let source = wrapper.getattr(intern!(py, "filelike"))?;
     // Objects without a real descriptor (BytesIO, sockets of test clients) raise or lack it.
-    let Ok(fd) = wrapped.call_method0(intern!(py, "fileno")).and_then(|fd| fd.extract::<RawFd>())
+    let Ok(fd) = source
+        .call_method0(intern!(py, "fileno"))
+        .and_then(|fd| fd.extract::<RawFd>())
     else {
         return Ok(None);
     };
@@ -25,9 +27,13 @@ pub(super) fn part(wrapper: &Bound<'_, PyAny>) -> PyResult<Option<FilePart>> {
         return Ok(None);
     };
     let file = File::from(own);
-    let Ok(metadata) = file.metadata() else { return Ok(None) };
+    let Ok(metadata) = file.metadata() else {
+        return Ok(None);
+    };
     // The object's own idea of its position: it may have read ahead.
-    let Ok(offset) = wrapped.call_method0(intern!(py, "tell")).and_then(|at| at.extract::<u64>())
+    let Ok(offset) = source
+        .call_method0(intern!(py, "tell"))
+        .and_then(|at| at.extract::<u64>())
     else {
         return Ok(None);
     };
@@ -35,5 +41,9 @@ pub(super) fn part(wrapper: &Bound<'_, PyAny>) -> PyResult<Option<FilePart>> {
         return Ok(None);
     }
     let remaining = metadata.len().saturating_sub(offset);
-    Ok(Some(FilePart { file, offset, remaining }))
+    Ok(Some(FilePart {
+        file,
+        offset,
+        remaining,
+    }))
 }

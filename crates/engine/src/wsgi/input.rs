@@ -23,7 +23,9 @@ struct State {
 
 impl Input {
     pub(crate) fn new(body: Body) -> Self {
-        Self { state: Mutex::new(State { body, position: 0 }) }
+        Self {
+            state: Mutex::new(State { body, position: 0 }),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -57,7 +59,9 @@ impl Input {
         hint: Option<i64>,
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         let mut state = self.state();
-        let enough = hint.filter(|&hint| hint > 0).map_or(u64::MAX, i64::unsigned_abs);
+        let enough = hint
+            .filter(|&hint| hint > 0)
+            .map_or(u64::MAX, i64::unsigned_abs);
         let end = state.position.saturating_add(enough);
         let mut lines = Vec::new();
         while state.position < end {
@@ -79,11 +83,13 @@ impl Input {
         Ok(count)
     }
 
+    #[expect(clippy::unused_self, reason = "a method of Python")]
     fn readable(&self) -> bool {
         true
     }
 
     /// There is nothing to close: the body goes with the request.
+    #[expect(clippy::unused_self, reason = "a method of Python")]
     fn close(&self) {}
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -100,7 +106,9 @@ impl State {
     /// How much of `size` there is.
     fn available(&self, size: Option<i64>) -> usize {
         let left = self.body.len().saturating_sub(self.position);
-        let wanted = size.and_then(|size| u64::try_from(size).ok()).unwrap_or(u64::MAX);
+        let wanted = size
+            .and_then(|size| u64::try_from(size).ok())
+            .unwrap_or(u64::MAX);
         usize::try_from(left.min(wanted)).unwrap_or(usize::MAX)
     }
 
@@ -113,7 +121,9 @@ impl State {
             if read == room.len() {
                 Ok(())
             } else {
-                Err(PyOSError::new_err("the spooled request body has become shorter"))
+                Err(PyOSError::new_err(
+                    "the spooled request body has become shorter",
+                ))
             }
         })?;
         self.position += count as u64;

@@ -33,11 +33,10 @@ pub(crate) fn start(
     let head_sent = run.sending != Sending::Head;
     let draft = &mut run.open()?.draft;
     match exc_info {
-        Some(info) if !info.is_none() => {
-            if head_sent {
-                return Err(PyErr::from_value(info.get_item(1)?));
-            }
+        Some(info) if !info.is_none() && head_sent => {
+            return Err(PyErr::from_value(info.get_item(1)?));
         }
+        Some(info) if !info.is_none() => {}
         _ if draft.started() => {
             return Err(PyAssertionError::new_err("Response headers already set!"));
         }
@@ -45,7 +44,9 @@ pub(crate) fn start(
     }
     // Starting anew forgets the headers of an earlier call: exc_info replaces them.
     let status_text = status.as_borrowed();
-    draft.start(latin1_bytes(&status_text, "the status")?).map_err(misuse)?;
+    draft
+        .start(latin1_bytes(&status_text, "the status")?)
+        .map_err(misuse)?;
     if let Err(error) = fields(draft, headers) {
         draft.clear();
         return Err(error);
@@ -89,7 +90,9 @@ fn field_of(
     value: Borrowed<'_, '_, PyAny>,
 ) -> PyResult<()> {
     let name = latin1_bytes(&name, "a header name")?;
-    draft.field(name, latin1_bytes(&value, "a header value")?).map_err(misuse)
+    draft
+        .field(name, latin1_bytes(&value, "a header value")?)
+        .map_err(misuse)
 }
 
 fn misuse(misuse: Misuse) -> PyErr {
@@ -106,8 +109,13 @@ pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -
     if net.head.version() == proto::Version::Http10 {
         return Ok(());
     }
-    let pairs: Vec<(String, String)> = headers.try_iter()?.map(|pair| pair?.extract()).collect::<PyResult<_>>()?;
-    let pairs = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let pairs: Vec<(String, String)> = headers
+        .try_iter()?
+        .map(|pair| pair?.extract())
+        .collect::<PyResult<_>>()?;
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
     let mut bytes = Vec::new();
     h1::interim(&mut bytes, b"103 Early Hints", pairs).map_err(misuse)?;
     if let Some(token) = net.token {
@@ -121,14 +129,14 @@ pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -
 pub(crate) fn body(
     py: Python<'_>,
     exchange: &Bound<'_, Exchange>,
-    answer: Bound<'_, PyAny>,
+    answer: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    if let Some(block) = only_block(&answer) {
+    if let Some(block) = only_block(answer) {
         // A list or a tuple has nothing to close.
         return whole(exchange, &block);
     }
-    let sent = send_body(py, exchange, &answer);
-    let closed = close(&answer);
+    let sent = send_body(py, exchange, answer);
+    let closed = close(answer);
     sent.and(closed)
 }
 
@@ -180,7 +188,10 @@ fn send_body(
 }
 
 fn not_bytes(block: &Bound<'_, PyAny>) -> PyErr {
-    let kind = block.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
+    let kind = block
+        .get_type()
+        .name()
+        .map_or_else(|_| "?".to_owned(), |name| name.to_string());
     PyTypeError::new_err(format!("a WSGI body consists of bytes, not of {kind}"))
 }
 
@@ -198,9 +209,10 @@ fn close(answer: &Bound<'_, PyAny>) -> PyResult<()> {
 
 /// Completes the head for a body of this size, into `net.out`.
 fn finish_head(core: &Core, run: &mut Run, size: BodySize) -> PyResult<BodyFraming> {
-    run.sending = run.sending.on(Sent::Head).map_err(|_| {
-        PyRuntimeError::new_err("the head of this response was sent already")
-    })?;
+    run.sending = run
+        .sending
+        .on(Sent::Head)
+        .map_err(|_| PyRuntimeError::new_err("the head of this response was sent already"))?;
     let net = run.open()?;
     if !net.draft.started() {
         run.sending = Sending::Head;
@@ -209,8 +221,7 @@ fn finish_head(core: &Core, run: &mut Run, size: BodySize) -> PyResult<BodyFrami
         ));
     }
     let facts = net.facts();
-    let framing =
-        core.with_server(|server| net.draft.finish(facts, size, server, &mut net.out));
+    let framing = core.with_server(|server| net.draft.finish(facts, size, server, &mut net.out));
     net.keep_alive = framing.keep_alive;
     net.framing = Some(framing.body);
     run.remaining = match framing.body {
@@ -223,7 +234,9 @@ fn finish_head(core: &Core, run: &mut Run, size: BodySize) -> PyResult<BodyFrami
 
 /// As much of a block as may be sent.
 fn allowed(core: &Core, py: Python<'_>, run: &mut Run, length: usize) -> PyResult<usize> {
-    let Some(remaining) = run.remaining else { return Ok(length) };
+    let Some(remaining) = run.remaining else {
+        return Ok(length);
+    };
     let count = usize::try_from(remaining).unwrap_or(usize::MAX).min(length);
     if count < length && !std::mem::replace(&mut run.warned, true) {
         drop_is_told(core, py, run)?;
@@ -260,7 +273,11 @@ fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult
     let mut this = exchange.try_borrow_mut()?;
     if this.run.socket.is_some() || this.run.sending != Sending::Head {
         drop(this);
-        return if stream(exchange, block)? { end(exchange) } else { discard(exchange) };
+        return if stream(exchange, block)? {
+            end(exchange)
+        } else {
+            discard(exchange)
+        };
     }
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
@@ -302,7 +319,11 @@ fn complete(
         None => false,
     };
     run.sending = Sending::Done;
-    let later = if core.access.is_some() && !native { None } else { run.net.take() };
+    let later = if core.access.is_some() && !native {
+        None
+    } else {
+        run.net.take()
+    };
     let line = std::mem::take(&mut run.line);
     if let Some(net) = later {
         let keep = net.keep_alive && !short;
@@ -316,12 +337,18 @@ fn complete(
     // Python writes the line and wants to see the request, so the response leaves first.
     run.line = line;
     let head = run.open()?.head.clone();
-    let Some(mut net) = run.net.take() else { return Ok(()) };
+    let Some(mut net) = run.net.take() else {
+        return Ok(());
+    };
     if short {
         too_short(core, py, &net)?;
     }
     let keep = net.keep_alive && !short;
-    let seen = net::exchange::Exchange { head, peer: net.peer, ..Default::default() };
+    let seen = net::exchange::Exchange {
+        head,
+        peer: net.peer,
+        ..Default::default()
+    };
     net.keep_alive = keep;
     core.looped.finish(net, tail, keep, None);
     run.net = Some(Box::new(seen));
@@ -346,10 +373,7 @@ fn too_short(core: &Core, py: Python<'_>, net: &net::exchange::Exchange) -> PyRe
 }
 
 /// A block of a body whose size is not known. False: the client has gone.
-pub(super) fn stream(
-    exchange: &Bound<'_, Exchange>,
-    block: &Bound<'_, PyBytes>,
-) -> PyResult<bool> {
+pub(super) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
     if block.as_bytes().is_empty() {
         return Ok(true);
     }
@@ -383,7 +407,9 @@ fn encode_block(
     let count = allowed(core, block.py(), run, bytes.len())?;
     run.sent += count as u64;
     let net = run.open()?;
-    let Some(token) = net.token else { return Ok((Room::Gone, None)) };
+    let Some(token) = net.token else {
+        return Ok((Room::Gone, None));
+    };
     let chunked = net.framing == Some(BodyFraming::Chunked);
     let after: &[u8] = if chunked { CHUNK_END } else { b"" };
     if chunked {
@@ -403,7 +429,10 @@ fn encode_block(
 /// Waits for a slow client without the interpreter lock; signals are seen to meanwhile.
 fn wait_for_room(py: Python<'_>, core: &Core, token: Token) -> PyResult<bool> {
     loop {
-        match core.looped.wait_for_room(thread_number(), token, &Detached(py)) {
+        match core
+            .looped
+            .wait_for_room(thread_number(), token, &Detached(py))
+        {
             Some(Room::Gone) => return Ok(false),
             Some(_) => return Ok(true),
             None => py.check_signals()?,
@@ -448,7 +477,9 @@ fn finish_with_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> PyRes
         // Only after write() was used: a file of known size is one chunk.
         h1::chunk_start(&mut net.out, count);
         let head = std::mem::take(&mut net.out);
-        let Some(token) = net.token else { return Ok(()) };
+        let Some(token) = net.token else {
+            return Ok(());
+        };
         core.looped.stream(token, &head, None::<SharedBytes>, b"");
         core.looped.stream_file(token, part);
         net.out.extend_from_slice(CHUNK_END);
@@ -464,7 +495,9 @@ pub(crate) fn write(exchange: &Bound<'_, Exchange>, data: &Bound<'_, PyAny>) -> 
     if stream(exchange, block)? {
         Ok(())
     } else {
-        Err(PyBrokenPipeError::new_err("the client has closed the connection"))
+        Err(PyBrokenPipeError::new_err(
+            "the client has closed the connection",
+        ))
     }
 }
 
@@ -491,17 +524,29 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     let Some(net) = &mut run.net else {
         // The response is complete: what failed is close() or the access log.
         drop(this);
-        core.log_exception(py, "Error after the response %s%s", (String::new(), String::new()), &error)?;
-        return if asks_to_end(&error, py) { Err(error) } else { Ok(()) };
+        core.log_exception(py, "Error after the response %s%s", ("", ""), &error)?;
+        return if asks_to_end(&error, py) {
+            Err(error)
+        } else {
+            Ok(())
+        };
     };
     let method = String::from_utf8_lossy(net.head.method()).into_owned();
     let target = String::from_utf8_lossy(net.head.target()).into_owned();
     if taken {
         // The connection was the application's; it has ended its work with an exception.
-        core.log(py, "debug", &format!("{method} {target}: ended after taking the socket over: {error}"))?;
+        core.log(
+            py,
+            "debug",
+            &format!("{method} {target}: ended after taking the socket over: {error}"),
+        )?;
         drop(this);
         discard(exchange)?;
-        return if asks_to_end(&error, py) { Err(error) } else { Ok(()) };
+        return if asks_to_end(&error, py) {
+            Err(error)
+        } else {
+            Ok(())
+        };
     }
     net.keep_alive = false;
     net.out.clear();
@@ -512,8 +557,17 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
         run.headers = None;
     }
     complete(py, this, &core, Tail::None)?;
-    core.log_exception(py, "Error handling request %s %s", (method, target), &error)?;
-    if asks_to_end(&error, py) { Err(error) } else { Ok(()) }
+    core.log_exception(
+        py,
+        "Error handling request %s %s",
+        (&method, &target),
+        &error,
+    )?;
+    if asks_to_end(&error, py) {
+        Err(error)
+    } else {
+        Ok(())
+    }
 }
 
 /// A block for a socket that the application has taken over.
@@ -563,7 +617,9 @@ fn end_taken(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
 /// Writes what is encoded to the taken socket, blocking. False: the client has gone.
 fn flush_taken(py: Python<'_>, run: &mut Run) -> PyResult<bool> {
     use std::io::Write;
-    let Some(socket) = &run.socket else { return Ok(false) };
+    let Some(socket) = &run.socket else {
+        return Ok(false);
+    };
     let mut stream = std::fs::File::from(socket.try_clone()?);
     let bytes = std::mem::take(&mut run.open()?.out);
     match py.detach(|| stream.write_all(&bytes)) {

@@ -19,7 +19,9 @@ pub(crate) fn run(exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyR
     let outcome = catch_unwind(AssertUnwindSafe(|| answer(&core, exchange, app)));
     let result = match outcome {
         Ok(result) => result,
-        Err(_) => Err(PyRuntimeError::new_err("the engine panicked; this is a bug in licorne")),
+        Err(_) => Err(PyRuntimeError::new_err(
+            "the engine panicked; this is a bug in licorne",
+        )),
     };
     let ended = match result {
         Ok(()) => Ok(()),
@@ -41,7 +43,7 @@ fn answer(core: &Core, exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -
     let answer = call_two(app, environ.as_any(), &start_response)?;
     drop(environ);
     drop(start_response);
-    respond::body(py, exchange, answer)
+    respond::body(py, exchange, &answer)
 }
 
 /// Names the request on the scoreboard and builds its environ.
@@ -54,12 +56,19 @@ fn prepare<'py>(
     let mut this = exchange.try_borrow_mut()?;
     let this = &mut *this;
     let (Some(net), Some(bundle)) = (&mut this.run.net, &mut this.bundle) else {
-        return Err(PyRuntimeError::new_err("the request of this exchange is over"));
+        return Err(PyRuntimeError::new_err(
+            "the request of this exchange is over",
+        ));
     };
     if let Some(peer) = net.peer {
-        let named = Named { method: net.head.method(), target: net.head.target(), peer };
+        let named = Named {
+            method: net.head.method(),
+            target: net.head.target(),
+            peer,
+        };
         let now_ns = net::clock::coarse_monotonic_ns();
-        core.board.begin(core.slot, thread_number() as usize, now_ns, &named);
+        core.board
+            .begin(core.slot, thread_number() as usize, now_ns, &named);
     }
     if core.access.is_some() {
         this.run.started_ns = net::clock::monotonic_ns();

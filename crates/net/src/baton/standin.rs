@@ -23,10 +23,13 @@ const TRUST: u32 = 1000;
 const CALM_LOOKS: u32 = 8;
 
 pub(super) fn spawn(looped: Arc<Loop>) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name("licorne-standin".into()).stack_size(256 * 1024).spawn(move || {
-        block_signals();
-        look_out(&looped);
-    })
+    thread::Builder::new()
+        .name("licorne-standin".into())
+        .stack_size(256 * 1024)
+        .spawn(move || {
+            block_signals();
+            look_out(&looped);
+        })
 }
 
 /// Signals are for the main thread, where Python handles them.

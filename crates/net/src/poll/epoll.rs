@@ -12,6 +12,14 @@ pub(crate) struct Poller {
     wake: OwnedFd,
 }
 
+/// [`EVENTS`] as the kernel counts them.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a small constant"
+)]
+const ROOM: i32 = EVENTS as i32;
+
 /// Room for the events of one wait; each driver brings its own.
 pub(crate) struct Events(Vec<libc::epoll_event>);
 
@@ -29,7 +37,6 @@ impl Events {
     }
 
     #[inline]
-    #[expect(clippy::cast_sign_loss, reason = "event bits are a mask; libc types them as c_int")]
     pub(crate) fn get(&self, index: usize) -> Option<Ready> {
         const IN: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP) as u32;
         const END: u32 = libc::EPOLLRDHUP as u32;
@@ -50,10 +57,18 @@ impl Poller {
         // SAFETY: plain system calls; the descriptors they return are owned by nobody else.
         let (epoll, wake) = unsafe {
             let epoll = owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))?;
-            (epoll, owned(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK))?)
+            (
+                epoll,
+                owned(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK))?,
+            )
         };
         let poller = Self { epoll, wake };
-        poller.control(libc::EPOLL_CTL_ADD, poller.wake.as_raw_fd(), libc::EPOLLIN, WAKE)?;
+        poller.control(
+            libc::EPOLL_CTL_ADD,
+            poller.wake.as_raw_fd(),
+            libc::EPOLLIN,
+            WAKE,
+        )?;
         Ok(poller)
     }
 
@@ -65,7 +80,12 @@ impl Poller {
 
     /// Watches a listener, level-triggered; of several processes only some are woken.
     pub(crate) fn add_listener(&self, fd: RawFd, data: u64) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN | libc::EPOLLEXCLUSIVE, data)
+        self.control(
+            libc::EPOLL_CTL_ADD,
+            fd,
+            libc::EPOLLIN | libc::EPOLLEXCLUSIVE,
+            data,
+        )
     }
 
     /// Watches a pipe for reading, level-triggered.
@@ -79,14 +99,13 @@ impl Poller {
     }
 
     /// Waits for events: `None` for ever, 0 not at all. Interruption by a signal is an error.
-    #[expect(clippy::cast_possible_truncation, reason = "EVENTS and epoll's count are small")]
     pub(crate) fn wait(&self, events: &mut Events, timeout_ms: Option<u64>) -> io::Result<()> {
         let timeout = timeout_ms.map_or(-1, |ms| i32::try_from(ms).unwrap_or(i32::MAX));
         events.0.clear();
         // SAFETY: the vector has room for EVENTS entries, of which the kernel writes `count`.
         unsafe {
             let room = events.0.as_mut_ptr();
-            let count = libc::epoll_wait(self.epoll.as_raw_fd(), room, EVENTS as i32, timeout);
+            let count = libc::epoll_wait(self.epoll.as_raw_fd(), room, ROOM, timeout);
             if count < 0 {
                 return Err(io::Error::last_os_error());
             }
@@ -106,16 +125,32 @@ impl Poller {
     pub(crate) fn acknowledge(&self) {
         let mut count = [0u8; 8];
         // SAFETY: eight writable bytes. Nothing to read means that another thread was faster.
-        unsafe { libc::read(self.wake.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+        unsafe {
+            libc::read(
+                self.wake.as_raw_fd(),
+                count.as_mut_ptr().cast(),
+                count.len(),
+            )
+        };
     }
 
-    #[expect(clippy::cast_sign_loss, reason = "event bits are a mask; libc types them as c_int")]
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "event bits are a mask; libc types them as c_int"
+    )]
     fn control(&self, operation: i32, fd: RawFd, interest: i32, data: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: interest as u32, u64: data };
+        let mut event = libc::epoll_event {
+            events: interest as u32,
+            u64: data,
+        };
         // SAFETY: `event` lives for the call.
         let result =
             unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &raw mut event) };
-        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        if result < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -34,7 +34,11 @@ impl Events {
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<Ready> {
         self.0.get(index).map(|event| Ready {
-            data: if event.filter == libc::EVFILT_USER { WAKE } else { event.udata as u64 },
+            data: if event.filter == libc::EVFILT_USER {
+                WAKE
+            } else {
+                event.udata as u64
+            },
             readable: event.filter == libc::EVFILT_READ,
             writable: event.filter == libc::EVFILT_WRITE,
             ended: event.filter == libc::EVFILT_READ && event.flags & libc::EV_EOF != 0,
@@ -51,8 +55,16 @@ impl Poller {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: checked above, fresh from the kernel.
-        let poller = Self { queue: unsafe { OwnedFd::from_raw_fd(queue) } };
-        poller.change(&[change(0, libc::EVFILT_USER, libc::EV_ADD | libc::EV_CLEAR, 0, WAKE)])?;
+        let poller = Self {
+            queue: unsafe { OwnedFd::from_raw_fd(queue) },
+        };
+        poller.change(&[change(
+            0,
+            libc::EVFILT_USER,
+            libc::EV_ADD | libc::EV_CLEAR,
+            0,
+            WAKE,
+        )])?;
         Ok(poller)
     }
 
@@ -93,8 +105,14 @@ impl Poller {
         // SAFETY: the vector has room for EVENTS entries, of which the kernel writes `count`.
         unsafe {
             let room = events.0.as_mut_ptr();
-            let count =
-                libc::kevent(self.queue.as_raw_fd(), ptr::null(), 0, room, EVENTS as i32, limit);
+            let count = libc::kevent(
+                self.queue.as_raw_fd(),
+                ptr::null(),
+                0,
+                room,
+                EVENTS as i32,
+                limit,
+            );
             if count < 0 {
                 return Err(io::Error::last_os_error());
             }
@@ -125,7 +143,11 @@ impl Poller {
                 ptr::null(),
             )
         };
-        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        if result < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
     }
 }
 

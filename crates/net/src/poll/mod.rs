@@ -20,6 +20,10 @@ pub(crate) const LISTENER: u64 = 0xffff_ffff_0000_0000;
 pub(crate) const EVENTS: usize = 256;
 
 /// One readiness report.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named where it is used"
+)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ready {
     /// What was registered: a token's bits, `LISTENER + n` or `WAKE`.

@@ -27,7 +27,9 @@ impl Reactor {
     pub(super) fn read(&mut self, token: Token) {
         let mut budget = SHARE;
         loop {
-            let Some(conn) = self.conns.get_mut(token) else { return };
+            let Some(conn) = self.conns.get_mut(token) else {
+                return;
+            };
             match conn.phase {
                 Phase::Reading => {}
                 // The client goes on sending what nobody wants: see whether it has ended.
@@ -45,7 +47,9 @@ impl Reactor {
                 Got::Dry => return self.await_more(token),
                 Got::Gone => return self.remove(token),
             }
-            let Some(conn) = self.conns.get_mut(token) else { return };
+            let Some(conn) = self.conns.get_mut(token) else {
+                return;
+            };
             if !conn.readable {
                 if conn.phase == Phase::Reading {
                     self.await_more(token);
@@ -58,10 +62,22 @@ impl Reactor {
     /// One `recv`, into the scratch buffer or, for a large body, to where it belongs.
     #[inline]
     fn read_once(&mut self, token: Token) -> (Got, usize) {
-        let Self { conns, scratch, config, pool, .. } = self;
-        let Some(conn) = conns.get_mut(token) else { return (Got::Gone, 0) };
-        let mut feeding =
-            Feeding { policy: &config.policy, limits: &config.body, pool, eof: false };
+        let Self {
+            conns,
+            scratch,
+            config,
+            pool,
+            ..
+        } = self;
+        let Some(conn) = conns.get_mut(token) else {
+            return (Got::Gone, 0);
+        };
+        let mut feeding = Feeding {
+            policy: &config.policy,
+            limits: &config.body,
+            pool,
+            eof: false,
+        };
         if let Some((stream, body, missing)) = conn.direct_body() {
             let result = stream.read_spare(body, missing);
             return received(conn, result, usize::MAX, |conn, count| {
@@ -72,15 +88,28 @@ impl Reactor {
         let eof = matches!(result, Ok(0));
         let room = scratch.len();
         feeding.eof = eof;
-        received(conn, result, room, |conn, count| conn.feed(&scratch[..count], &mut feeding))
+        received(conn, result, room, |conn, count| {
+            conn.feed(&scratch[..count], &mut feeding)
+        })
     }
 
     /// Parses what was read before, after a response has left.
     pub(super) fn feed_rest(&mut self, token: Token) {
-        let Self { conns, config, pool, .. } = self;
-        let Some(conn) = conns.get_mut(token) else { return };
-        let mut feeding =
-            Feeding { policy: &config.policy, limits: &config.body, pool, eof: false };
+        let Self {
+            conns,
+            config,
+            pool,
+            ..
+        } = self;
+        let Some(conn) = conns.get_mut(token) else {
+            return;
+        };
+        let mut feeding = Feeding {
+            policy: &config.policy,
+            limits: &config.body,
+            pool,
+            eof: false,
+        };
         let fed = conn.feed(&[], &mut feeding);
         self.on_fed(token, fed, false);
     }
@@ -89,7 +118,9 @@ impl Reactor {
     fn on_fed(&mut self, token: Token, fed: Fed, progress: bool) {
         match fed {
             Fed::Ready(mut exchange) => {
-                let Some(conn) = self.conns.get_mut(token) else { return };
+                let Some(conn) = self.conns.get_mut(token) else {
+                    return;
+                };
                 conn.phase = Phase::Busy;
                 conn.deadline = Deadline::NONE;
                 exchange.token = Some(token);
@@ -116,14 +147,20 @@ impl Reactor {
     /// A request is not complete: the right deadline for what is missing.
     fn progressed(&mut self, token: Token, progress: bool) {
         let now_ms = self.now_ms();
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         let deadline = if conn.in_body() {
             let fresh = progress || conn.deadline.cause != Cause::Body;
             fresh.then(|| Deadline::after(Cause::Body, now_ms, self.config.body_timeout_ms))
         } else if conn.idle() || conn.deadline.cause == Cause::Header {
             None
         } else {
-            Some(Deadline::after(Cause::Header, now_ms, self.config.header_timeout_ms))
+            Some(Deadline::after(
+                Cause::Header,
+                now_ms,
+                self.config.header_timeout_ms,
+            ))
         };
         if let Some(deadline) = deadline {
             conn.deadline = deadline;
@@ -142,7 +179,9 @@ impl Reactor {
 
     /// Answers a refusal and ends the connection.
     pub(super) fn refuse(&mut self, token: Token, reject: Reject) {
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         self.notices.rejected(conn.peer, reject);
         if reject == Reject::IncompleteHead || reject == Reject::IncompleteBody {
             // Nobody is left to read an answer... unless only one half was closed.
@@ -152,7 +191,9 @@ impl Reactor {
     }
 
     pub(super) fn answer_error(&mut self, token: Token, status: u16, reason: &str, text: &str) {
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         let mut page = Vec::new();
         proto::h1::error_page(&mut page, status, reason, text);
         conn.output.copy(&page);
@@ -163,7 +204,9 @@ impl Reactor {
     /// Discards what a client sends after the last response, until its end.
     fn linger_on(&mut self, token: Token) {
         let Self { conns, scratch, .. } = self;
-        let Some(conn) = conns.get_mut(token) else { return };
+        let Some(conn) = conns.get_mut(token) else {
+            return;
+        };
         for _ in 0..SHARE / scratch.len() {
             match conn.stream.read(scratch) {
                 Ok(0) => return self.remove(token),

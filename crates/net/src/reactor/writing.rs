@@ -67,7 +67,9 @@ impl Reactor {
         tail: Tail<S>,
         keep: bool,
     ) {
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         if keep && conn.has_input() {
             queue(conn, bytes, tail);
             conn.next_request();
@@ -76,8 +78,11 @@ impl Reactor {
         }
         if keep {
             conn.next_request();
-            conn.deadline =
-                Deadline::after(Cause::KeepAlive, self.now_ns / 1_000_000, self.config.keepalive_ms);
+            conn.deadline = Deadline::after(
+                Cause::KeepAlive,
+                self.now_ns / 1_000_000,
+                self.config.keepalive_ms,
+            );
             self.scan.note(conn.deadline);
         } else {
             conn.phase = Phase::Closing;
@@ -93,7 +98,9 @@ impl Reactor {
     /// After a kept response: what the kernel has for us, and the poller for later.
     #[inline]
     fn go_on_reading(&mut self, token: Token) {
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         if conn.phase != Phase::Reading {
             return;
         }
@@ -112,7 +119,9 @@ impl Reactor {
         shared: Option<S>,
         after: &[u8],
     ) -> Room {
-        let Some(conn) = self.conns.get_mut(token) else { return Room::Gone };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return Room::Gone;
+        };
         queue(conn, bytes, shared.map_or(Tail::None, Tail::Bytes));
         conn.output.copy(after);
         self.hold_or_flush(token);
@@ -142,7 +151,9 @@ impl Reactor {
 
     /// Holds output back until the turn ends (several answers, one write), within bounds.
     fn hold_or_flush(&mut self, token: Token) {
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         if conn.phase == Phase::Reading {
             self.flush(token);
             return self.go_on_reading(token);
@@ -181,7 +192,9 @@ impl Reactor {
 
     /// Writes what the kernel takes.
     pub(super) fn flush(&mut self, token: Token) {
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         let before = conn.output.queued();
         let result = conn.output.flush(&conn.stream);
         self.room_made |= before > LOW_WATER && conn.output.queued() <= LOW_WATER;
@@ -205,7 +218,9 @@ impl Reactor {
     /// Everything is with the kernel.
     #[inline]
     fn after_flush(&mut self, token: Token) {
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         match conn.phase {
             Phase::Reading | Phase::Busy => {
                 if conn.deadline.cause == Cause::Write {
@@ -227,7 +242,9 @@ impl Reactor {
     /// Closes after the last response. With bytes unread, a plain close would send a reset that
     /// can destroy the response on its way (RFC 9112 section 9.6): those are read and dropped.
     fn close_gently(&mut self, token: Token) {
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         if !conn.readable && !conn.has_input() && !conn.in_body() {
             return self.remove(token);
         }
