@@ -37,9 +37,18 @@ pub struct RequestHead {
     /// Bits of the known names that occur more than once.
     pub(crate) repeated: u128,
     pub(crate) meaning: Meaning,
+    /// Everything above belongs to one complete head, read from a peer that was (not) trusted.
+    pub(crate) complete: Option<bool>,
 }
 
 impl RequestHead {
+    /// Whether `input` begins with the very bytes that are here already, from an equal peer: then
+    /// nothing has to be read again. Clients on a kept connection often repeat themselves.
+    #[inline]
+    pub(crate) fn begins(&self, input: &[u8], trusted: bool) -> bool {
+        self.complete == Some(trusted) && input.starts_with(&self.bytes)
+    }
+
     /// The method; in upper case if `casefold_http_method` is set.
     pub fn method(&self) -> &[u8] {
         self.line.method.of(&self.bytes)
@@ -176,6 +185,7 @@ impl RequestHead {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
+        self.complete = None;
         self.line = RequestLine::default();
         self.meaning = Meaning::default();
         self.seen = 0;

@@ -87,6 +87,7 @@ impl Connection {
     ///
     /// `input` holds all bytes that were received and not consumed. `eof` says that no more will
     /// come. While a head is incomplete `head` is scratch space; with [`Event::Head`] it is filled.
+    /// A head that was filled before is compared first, so it must come from the same policy.
     /// After a refusal every further call gives the same refusal.
     pub fn receive(
         &mut self,
@@ -153,6 +154,14 @@ impl Connection {
             }
             Front::Request => {}
         }
+        if self.state == Receiving::Idle && head.begins(request, self.trusted) {
+            self.begin_body(head);
+            return Ok(Received {
+                consumed: consumed + head.bytes.len(),
+                event: Event::Head,
+            });
+        }
+        head.complete = None;
         let reading = Reading {
             policy,
             trusted: self.trusted,
@@ -170,6 +179,7 @@ impl Connection {
                     policy,
                     self.trusted,
                 )?;
+                head.complete = Some(self.trusted);
                 self.begin_body(head);
                 Ok(Received {
                     consumed: consumed + len,
