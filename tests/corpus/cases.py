@@ -1,6 +1,6 @@
 """The corpus as typed values: one place that knows the schema of `h1/*.toml`.
 
-The same files are read by `crates/proto/tests/corpus.rs`. Texts are latin-1: one character, one byte.
+The same files are read by `crates/proto/tests/corpus.rs`. In texts one character is one byte.
 """
 
 from __future__ import annotations
@@ -112,8 +112,13 @@ def _expected(table: dict[str, object]) -> Expected:
 
 def _input(value: object) -> bytes:
     parts = value if isinstance(value, list) else [value]
-    texts = [part if isinstance(part, str) else part["repeat"] * part["times"] for part in parts]
-    return "".join(texts).encode("latin-1")
+    return "".join(_part(part) for part in parts).encode("latin-1")
+
+
+def _part(part: str | Mapping[str, str | int]) -> str:
+    if isinstance(part, str):
+        return part
+    return str(part["repeat"]) * int(part["times"])
 
 
 def _flag(name: str, value: object) -> tuple[str, ...]:

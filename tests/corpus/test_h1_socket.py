@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import unquote_to_bytes
 
 import pytest
+
 from corpus.cases import Case, Expected, load
 from e2e.client import Client, Response
 from e2e.server import Server
@@ -59,18 +60,22 @@ def test_threads() -> None:
 def run_all(args: tuple[str, ...], cases: Iterable[Case]) -> None:
     """Run cases against one server; all failures are told together."""
     server = Server("echo_app:app", *args, cwd=HERE)
-    failures = []
     try:
         port = server.port
-        for case in cases:
-            for pieces in pieces_of(case.input):
-                try:
-                    run(case, port, pieces)
-                except (AssertionError, OSError) as failure:
-                    failures.append(f"{case.file}: {case.name} ({len(pieces)} pieces): {failure!r}")
+        runs = [(case, pieces) for case in cases for pieces in pieces_of(case.input)]
+        failures = [failure for case, pieces in runs if (failure := try_run(case, port, pieces))]
     finally:
         server.finish()
     assert not failures, f"{len(failures)} failures:\n" + "\n".join(failures)
+
+
+def try_run(case: Case, port: int, pieces: list[bytes]) -> str | None:
+    """What went wrong with a case, if anything did."""
+    try:
+        run(case, port, pieces)
+    except (AssertionError, OSError) as failure:
+        return f"{case.file}: {case.name} ({len(pieces)} pieces): {failure!r}"
+    return None
 
 
 def pieces_of(data: bytes) -> list[list[bytes]]:
