@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from licorne.errors import AppImportError
 from licorne.util import import_app
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODULE = """
 def application(environ, start_response):

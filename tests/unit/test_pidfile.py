@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from licorne.pidfile import Pidfile
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_written_and_removed(tmp_path: Path) -> None:
@@ -18,7 +21,7 @@ def test_written_and_removed(tmp_path: Path) -> None:
     pidfile.create(4711)
     assert path.read_text() == "4711\n"
     assert path.stat().st_mode & 0o777 == 0o644
-    assert os.listdir(tmp_path) == ["x.pid"]
+    assert list(tmp_path.iterdir()) == [path]
     pidfile.unlink()
     assert not path.exists()
     pidfile.unlink()
@@ -61,9 +64,9 @@ def test_renamed(tmp_path: Path) -> None:
     pidfile = Pidfile(str(tmp_path / "x.pid"))
     pidfile.create(4711)
     pidfile.rename(str(tmp_path / "y.pid"))
-    assert os.listdir(tmp_path) == ["y.pid"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "y.pid"]
 
 
 def test_no_such_directory(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="doesn't exist. Can't create pidfile"):
+    with pytest.raises(RuntimeError, match="Can't create pidfile"):
         Pidfile(str(tmp_path / "no" / "x.pid")).create(1)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from licorne import process
+
+# pytest-xdist's workers have a thread; what is forked here does not touch it.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 
 def test_the_ends_of_children_are_told_apart() -> None:

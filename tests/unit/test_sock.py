@@ -7,14 +7,17 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from licorne import sock
 from licorne.config import Config
 from licorne.glogging import Logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture

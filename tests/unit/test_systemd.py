@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from licorne import systemd
 from licorne.config import Config
 from licorne.glogging import Logger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 
 def test_sockets_meant_for_us(monkeypatch: pytest.MonkeyPatch) -> None:

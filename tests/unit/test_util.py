@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from licorne import util
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_parse_address() -> None:
@@ -30,7 +33,7 @@ def test_unlink(tmp_path: Path) -> None:
     path.touch()
     util.unlink(str(path))
     util.unlink(str(path))
-    with pytest.raises(OSError, match="directory|permitted"):
+    with pytest.raises(OSError, match=r"directory|permitted"):
         util.unlink(str(tmp_path))
 
 

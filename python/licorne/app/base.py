@@ -149,6 +149,8 @@ class Application(BaseApplication):
         for layer in layers:
             if "chdir" in layer.values:
                 self.cfg.set("chdir", layer.values["chdir"], layer.origin)
+                # Relative to where the process was started, not to where it will be.
+                layer.values = {**layer.values, "chdir": self.cfg.chdir}
         self.chdir()
         if framework:
             load.apply(self.cfg, sources.Source("the application", framework))

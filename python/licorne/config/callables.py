@@ -4,9 +4,16 @@
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+#: A function written as `def` or `lambda`, and the flag of one with `*args` (inspect.CO_VARARGS).
+FunctionType: type = type(lambda: None)
+CO_VARARGS = 0x04
 
 
 def hook(arity: int) -> Callable[[object], object]:
@@ -52,6 +59,12 @@ def _function(value: object) -> Callable[[object, object, object, object], objec
 
 def accepts(function: Callable[[object, object, object, object], object], count: int) -> bool:
     """Whether `function` can be called with `count` positional arguments."""
+    code = getattr(function, "__code__", None)
+    if isinstance(function, FunctionType) and code is not None and not code.co_kwonlyargcount:
+        # Nearly every hook; inspect costs several milliseconds to import.
+        fewest = code.co_argcount - len(function.__defaults__ or ())
+        most = sys.maxsize if code.co_flags & CO_VARARGS else code.co_argcount
+        return bool(fewest <= count <= most)
     import inspect
 
     try:

@@ -235,7 +235,8 @@ def _exited(roster: Roster, event: ChildExited, now: float) -> Outcome:
     line = obituary(event.pid, event.code, event.signal, child.killed)
     told: tuple[Action, ...] = () if line is None else (line,)
     reason = BOOT_ERRORS.get(event.code, "") if not event.signal else ""
-    halts = bool(reason) and not roster.proven and roster.phase is Phase.RUNNING
+    first = roster.generation == 1 and not roster.proven
+    halts = bool(reason) and first and roster.phase is Phase.RUNNING
     # gunicorn does not call child_exit for the worker whose exit ends the server.
     bury = Bury(event.pid, crashed=bool(event.signal or event.code), hooks=not halts)
     told = (*told, bury)
@@ -326,15 +327,16 @@ def _surplus(roster: Roster) -> tuple[int, ...]:
     """Who is not needed any more, oldest first."""
     active = roster.active()
     old = [child for child in active if child.generation < roster.generation]
-    if not old:
-        return tuple(child.pid for child in active[: max(0, len(active) - roster.target)])
-    # An older generation that is still booting will never be wanted; one that serves stays until
-    # a newer one is proven ready.
-    leaving = [child.pid for child in old if child.state is State.BOOTING]
-    serving = [child for child in active if child.state is State.SERVING]
-    spare = max(0, len(serving) - roster.target)
-    leaving += [child.pid for child in old if child.state is State.SERVING][:spare]
-    return tuple(leaving)
+    current = [child for child in active if child.generation == roster.generation]
+    leaving = current[: max(0, len(current) - roster.target)]
+    # An older generation serves until a newer one is proven ready; what still boots old code is
+    # wanted only as long as too few serve.
+    serving = sum(child.state is State.SERVING for child in active if child not in leaving)
+    spare = serving - roster.target
+    leaving += [child for child in old if child.state is State.SERVING][: max(0, spare)]
+    if spare >= 0:
+        leaving += [child for child in old if child.state is State.BOOTING]
+    return tuple(child.pid for child in leaving)
 
 
 def _missing(roster: Roster) -> int:
@@ -342,7 +344,7 @@ def _missing(roster: Roster) -> int:
     active = roster.active()
     current = [child for child in active if child.generation == roster.generation]
     serving = sum(child.state is State.SERVING for child in active)
-    under_way = sum(child.state is State.BOOTING for child in current) + roster.starting
+    under_way = sum(child.state is State.BOOTING for child in active) + roster.starting
     surge = SURGE if len(active) > len(current) else 0
     allowed = roster.target - serving + surge - under_way
     if roster.failures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,9 @@ from licorne.config import Config
 from licorne.config.classes import LOGGER_ALIASES, WORKER_ALIASES, load_class
 from licorne.errors import ConfigError
 from licorne.glogging import Logger
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def load(spec: object) -> type:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from licorne.config import sources
 from licorne.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_file_gives_its_settings_and_nothing_else(tmp_path: Path) -> None:
@@ -26,7 +29,7 @@ def test_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_missing_file() -> None:
-    with pytest.raises(ConfigError, match="'nowhere.py' doesn't exist"):
+    with pytest.raises(ConfigError, match=r"'nowhere\.py' doesn't exist"):
         sources.from_file("nowhere.py")
 
 

@@ -11,7 +11,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,6 +19,9 @@ from licorne import glogging
 from licorne.config import Config
 from licorne.glogging import Logger
 from licorne.glogging.syslog import parse_syslog_address
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Make = Callable[..., Logger]
 

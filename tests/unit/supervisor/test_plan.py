@@ -162,6 +162,19 @@ def test_a_second_reload_drops_workers_that_still_boot_old_code() -> None:
     assert Spawn(1) in actions
 
 
+def test_a_reload_before_anybody_serves_keeps_what_boots() -> None:
+    master = Master()
+    master.tick()
+    actions = master.feed(Reconfigured(POLICY))
+    assert signals(actions) == []
+    assert Spawn(1) in actions
+    # The new code is broken: the server neither halts nor loses the others.
+    actions = master.feed(ChildExited(3, code=3))
+    assert CloseListeners() not in actions
+    assert master.tick(ready=(1, 2)) == [Spawn(1)]
+    assert master.serving() == {1, 2}
+
+
 def test_ttin_and_ttou_change_the_number() -> None:
     master = started()
     assert NumberChanged(3, 2) in master.feed(Signalled("TTIN"))
