@@ -75,6 +75,3 @@ impl Forwarding {
         Ok(said)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -261,3 +261,6 @@ const fn slots() -> [Option<Known>; 256] {
     }
     slots
 }
+
+#[cfg(test)]
+mod tests;

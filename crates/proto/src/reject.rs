@@ -137,3 +137,6 @@ impl Reject {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

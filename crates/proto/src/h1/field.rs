@@ -133,6 +133,3 @@ fn odd_colon(name: &[u8], rest: &[u8], strip_spaces: bool) -> Result<usize, Reje
         _ => Err(Reject::InvalidHeaderName),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -139,6 +139,3 @@ impl Said {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

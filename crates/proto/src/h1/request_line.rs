@@ -112,6 +112,3 @@ fn unusual_version(rest: &[u8], permissions: &Permissions) -> Result<(Version, u
         _ => Err(Reject::InvalidVersion),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -112,6 +112,3 @@ fn is_scheme(scheme: &[u8]) -> bool {
     let rest = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     matches!(scheme, [first, others @ ..] if first.is_ascii_alphabetic() && others.iter().all(rest))
 }
-
-#[cfg(test)]
-mod tests;

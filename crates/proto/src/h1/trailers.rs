@@ -119,6 +119,3 @@ const FORBIDDEN: &[Known] = &[
     Known::XForwardedSsl,
     Known::XRealIp,
 ];
-
-#[cfg(test)]
-mod tests;

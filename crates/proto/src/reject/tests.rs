@@ -1,0 +1,22 @@
+use std::collections::HashSet;
+
+use super::*;
+
+#[test]
+fn every_row_is_complete_and_its_own() {
+    let mut names = HashSet::new();
+    let mut messages = HashSet::new();
+    for reject in Reject::ALL {
+        assert!(matches!(
+            reject.status(),
+            400 | 408 | 413 | 414 | 417 | 431 | 501 | 503
+        ));
+        assert!(names.insert(reject.name()));
+        assert!(messages.insert(reject.message()), "{}", reject.message());
+        assert!(reject.message().is_ascii() && !reject.message().is_empty());
+        let section = reject.section();
+        let is_setting = ["header_map", "secure_scheme_headers"].contains(&section);
+        assert!(is_setting || section.starts_with("RFC "), "{section}");
+        assert_eq!(reject.reason() == "Bad Request", reject.status() == 400);
+    }
+}
