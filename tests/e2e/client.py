@@ -75,7 +75,7 @@ class Client:
         connection.connect(path)
         return cls(connection)
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Client:  # noqa: PYI034 - Self is newer than Python 3.10
         return self
 
     def __exit__(

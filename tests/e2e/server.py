@@ -192,3 +192,9 @@ def _environment() -> dict[str, str]:
     ours |= {"FORWARDED_ALLOW_IPS", "SCRIPT_NAME", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     return kept | {"PYTHONUNBUFFERED": "1"}
+
+
+def open_gate(fifo: str) -> None:
+    """Let go an application that waits for somebody to write to the pipe."""
+    with Path(fifo).open("wb"):
+        pass

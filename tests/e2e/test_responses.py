@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.server import open_gate
+
 if TYPE_CHECKING:
     from e2e.server import Serve, Server
 
@@ -58,8 +60,7 @@ def test_a_block_leaves_before_the_next_one_is_made(site: Server, fifo: str) -> 
         seen = b""
         while b"first" not in seen:
             seen += client.some()
-        with open(fifo, "wb"):
-            pass
+        open_gate(fifo)
         while not seen.endswith(b"0\r\n\r\n"):
             seen += client.some()
         assert b"second" in seen

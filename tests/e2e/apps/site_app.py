@@ -4,6 +4,8 @@ What only the inside can see (that `close()` was called, say) is written to stde
 waits for the line.
 """
 
+# ruff: noqa: TRY301 - exceptions are raised here to be seen
+
 from __future__ import annotations
 
 import hashlib
@@ -13,6 +15,7 @@ import os
 import sys
 import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
@@ -200,7 +203,7 @@ def gate(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 def gated(fifo: str) -> Iterator[bytes]:
     yield b"first"
     tell("waits at the gate")
-    with open(fifo, "rb") as pipe:
+    with Path(fifo).open("rb") as pipe:
         pipe.read()
     yield b"second"
 
@@ -208,7 +211,7 @@ def gated(fifo: str) -> Iterator[bytes]:
 def wait(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer when somebody has written to the pipe."""
     tell("waits")
-    with open(query(environ)["fifo"], "rb") as pipe:
+    with Path(query(environ)["fifo"]).open("rb") as pipe:
         pipe.read()
     start_response("200 OK", TEXT)
     return [b"waited"]
@@ -284,7 +287,7 @@ def file(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """A file through wsgi.file_wrapper: ?kind= real or like, ?offset=, ?length= announced."""
     asked = query(environ)
     if asked.get("kind", "real") == "real":
-        handle: io.BufferedIOBase = tempfile.TemporaryFile()  # type: ignore[assignment]
+        handle: io.BufferedIOBase = tempfile.TemporaryFile()  # type: ignore[assignment]  # noqa: SIM115
         handle.write(FILE_BYTES)
         handle.flush()
     else:

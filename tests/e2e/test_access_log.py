@@ -1,0 +1,126 @@
+"""The access log: gunicorn's format, every atom, and what a client cannot do to it."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import TYPE_CHECKING
+
+from e2e.server import open_gate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from e2e.server import Serve, Server
+
+
+def lines_of(server: Server, path: Path) -> list[str]:
+    """All lines, once the server has ended."""
+    server.stop()
+    return path.read_text(encoding="latin-1").splitlines()
+
+
+def test_the_default_format(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
+    server = serve("site_app", *args, "--access-logfile", str(tmp_path / "access"))
+    with server.client() as client:
+        client.get("/?q=1", "Referer: http://from.example/", "User-Agent: test/1")
+        client.response()
+        client.get("/status?code=204")
+        client.response()
+    first, second = lines_of(server, tmp_path / "access")
+    assert re.fullmatch(
+        r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /\?q=1 HTTP/1\.1" '
+        r'200 5 "http://from\.example/" "test/1"',
+        first,
+    )
+    assert re.search(r'"GET /status\?code=204 HTTP/1\.1" 204 \S+ "-" "-"$', second)
+
+
+def test_every_atom(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
+    atoms = "h l u r s m U q H b B f a T M D L p {x-in}i {X-Kept}o {REMOTE_ADDR}e {none}i".split()
+    form = "|".join(f"{atom}=%({atom})s" for atom in atoms)
+    path = tmp_path / "access"
+    server = serve("site_app", *args, "--access-logfile", str(path), "--access-logformat", form)
+    with server.client() as client:
+        basic = "Authorization: Basic dXNlcjpzZWNyZXQ="
+        client.get("/status?code=299", basic, "X-In: inside", "User-Agent: a", "Referer: b")
+        client.response()
+    (line,) = lines_of(server, path)
+    seen = dict(part.split("=", 1) for part in line.split("|"))
+    took = {name: seen.pop(name) for name in "TMDL"}
+    assert seen == {
+        "h": "127.0.0.1",
+        "l": "-",
+        "u": "user",
+        "r": "GET /status?code=299 HTTP/1.1",
+        "s": "299",
+        "m": "GET",
+        "U": "/status",
+        "q": "code=299",
+        "H": "HTTP/1.1",
+        "b": "6",
+        "B": "6",
+        "f": "b",
+        "a": "a",
+        "p": f"<{server.worker_pid()}>",
+        "{x-in}i": "inside",
+        "{X-Kept}o": "yes",
+        "{REMOTE_ADDR}e": "127.0.0.1",
+        "{none}i": "-",
+    }
+    assert all(re.fullmatch(r"\d+", took[name]) for name in "TMD")
+    assert re.fullmatch(r"\d+\.\d{6}", took["L"])
+
+
+def test_on_standard_output(args: tuple[str, ...], serve: Serve) -> None:
+    server = serve("site_app", *args, "--access-logfile", "-")
+    server.get("/")
+    server.output.wait_for(r'"GET / HTTP/1\.1" 200 5')
+
+
+def test_a_client_cannot_forge_a_line(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "access"
+    server = serve("site_app", *args, "--access-logfile", str(path))
+    with server.client() as client:
+        client.get('/"quoted"', 'User-Agent: a" 200 5 "forged')
+        client.response()
+    (line,) = lines_of(server, path)
+    assert line.endswith(r'"a\" 200 5 \"forged"')
+
+
+def test_no_line_without_an_access_log(site: Server) -> None:
+    site.get("/")
+    assert site.output.all() == []
+
+
+def test_usr1_reopens_the_file(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
+    """What logrotate does: move the file away, then ask for a new one."""
+    path = tmp_path / "access"
+    server = serve("site_app", *args, "--access-logfile", str(path))
+    server.get("/first")
+    path.rename(tmp_path / "moved")
+    server.send(signal.SIGUSR1)
+    # Until the worker has taken notice, its lines go to the old file.
+    while not path.exists() or not path.read_text(encoding="ascii"):
+        server.get("/nudge")
+    server.get("/second")
+    server.stop()
+    assert "/first" in (tmp_path / "moved").read_text(encoding="ascii")
+    assert "/second" in path.read_text(encoding="ascii")
+
+
+def test_the_time_of_the_request_is_that_of_the_application(
+    args: tuple[str, ...], serve: Serve, tmp_path: Path, fifo: str
+) -> None:
+    """%(b)s counts the body as sent; a streamed answer is logged when it is complete."""
+    path = tmp_path / "access"
+    server = serve("site_app", *args, "--access-logfile", str(path))
+    with server.client() as client:
+        client.get(f"/gate?fifo={fifo}")
+        client.some()
+        server.log.wait_for("app: waits at the gate")
+        assert path.read_text(encoding="ascii") == ""
+        open_gate(fifo)
+        client.some()
+    (line,) = lines_of(server, path)
+    assert '" 200 11 "' in line

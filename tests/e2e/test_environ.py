@@ -1,0 +1,186 @@
+"""The WSGI environ: every key, and what a peer may put into it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from e2e.client import Client
+    from e2e.server import Serve, Server
+
+    Environ = dict[str, object]
+
+
+def environ(client: Client) -> Environ:
+    """The environ that the site answers for any path it does not know."""
+    found: Environ = json.loads(client.response().body)
+    return found
+
+
+def test_every_key(site: Server, worker: str) -> None:
+    with site.client() as client:
+        client.request("POST", "/p%20x/%C3%A9?a=1&b=%20", "Content-Type: text/plain", body=b"1234")
+        seen = environ(client)
+        address, port = client.socket.getsockname()
+    assert seen == {
+        "wsgi.version": [1, 0],
+        "wsgi.url_scheme": "http",
+        "wsgi.input": seen["wsgi.input"],
+        "wsgi.errors": seen["wsgi.errors"],
+        "wsgi.multithread": worker == "gthread",
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+        "wsgi.file_wrapper": seen["wsgi.file_wrapper"],
+        "wsgi.early_hints": seen["wsgi.early_hints"],
+        "gunicorn.socket": seen["gunicorn.socket"],
+        "SERVER_SOFTWARE": seen["SERVER_SOFTWARE"],
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/p x/\xc3\xa9",
+        "QUERY_STRING": "a=1&b=%20",
+        "RAW_URI": "/p%20x/%C3%A9?a=1&b=%20",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": str(site.port),
+        "REMOTE_ADDR": address,
+        "REMOTE_PORT": str(port),
+        "CONTENT_TYPE": "text/plain",
+        "CONTENT_LENGTH": "4",
+        "HTTP_HOST": "localhost",
+    }
+    assert str(seen["SERVER_SOFTWARE"]).startswith("licorne/")
+
+
+def test_several_workers_are_told(args: tuple[str, ...], serve: Serve) -> None:
+    server = serve("site_app", *args, "-w", "2")
+    with server.client() as client:
+        client.get("/environ")
+        assert environ(client)["wsgi.multiprocess"] is True
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        ("/", None, None),
+        ("/environ?", "/environ", ""),
+        ("/a//b/../c", "/a//b/../c", ""),
+        ("/%2Fa%3Fb", "//a?b", ""),
+        ("/%zz%4", "/%zz%4", ""),
+        ("/a?b?c", "/a", "b?c"),
+        ("/a;p=1", "/a;p=1", ""),
+        ("/%e4%b8%ad", "/\xe4\xb8\xad", ""),
+        ("http://other.example/a?b", "/a", "b"),
+    ],
+)
+def test_targets(site: Server, target: str, path: str | None, query: str | None) -> None:
+    with site.client() as client:
+        client.get(target)
+        if path is None:
+            assert client.response().body == b"hello"
+            return
+        seen = environ(client)
+    assert (seen["PATH_INFO"], seen["QUERY_STRING"], seen["RAW_URI"]) == (path, query, target)
+
+
+def test_the_authority_of_an_absolute_target_replaces_host(site: Server) -> None:
+    with site.client() as client:
+        client.get("http://other.example:81/a")
+        assert environ(client)["HTTP_HOST"] == "other.example:81"
+
+
+def test_options_of_the_server(site: Server) -> None:
+    with site.client() as client:
+        client.request("OPTIONS", "*")
+        seen = environ(client)
+    assert (seen["REQUEST_METHOD"], seen["PATH_INFO"]) == ("OPTIONS", "*")
+
+
+def test_fields_by_name(site: Server) -> None:
+    with site.client() as client:
+        client.get("/environ", "accept: a", "X-One:  padded \t", "X-EMPTY:", "Cookie: a=1; b=2")
+        seen = environ(client)
+    assert seen["HTTP_ACCEPT"] == "a"
+    assert seen["HTTP_X_ONE"] == "padded"
+    assert seen["HTTP_X_EMPTY"] == ""
+    assert seen["HTTP_COOKIE"] == "a=1; b=2"
+    assert "CONTENT_TYPE" not in seen
+    assert "CONTENT_LENGTH" not in seen
+
+
+def test_repeated_fields_are_joined(site: Server) -> None:
+    with site.client() as client:
+        client.get("/environ", "X-List: a", "Other: x", "x-list: b", "X-LIST: c")
+        assert environ(client)["HTTP_X_LIST"] == "a,b,c"
+
+
+def test_latin_1_bytes_are_kept(site: Server) -> None:
+    with site.client() as client:
+        client.send(b"GET /environ HTTP/1.1\r\nHost: localhost\r\nX-Name: caf\xe9 \xff\r\n\r\n")
+        assert environ(client)["HTTP_X_NAME"] == "caf\xe9 \xff"
+
+
+def test_a_name_with_underscore_shadows_nothing(site: Server) -> None:
+    with site.client() as client:
+        client.get("/environ", "X_Forwarded_For: 6.6.6.6", "X-Forwarded-For: 1.1.1.1", "A_B: 1")
+        seen = environ(client)
+    assert seen["HTTP_X_FORWARDED_FOR"] == "1.1.1.1"
+    assert "HTTP_A_B" not in seen
+
+
+def test_header_map_dangerous_lets_them_through(serve: Serve) -> None:
+    server = serve("site_app", "--header-map", "dangerous")
+    with server.client() as client:
+        client.get("/environ", "A_B: 1")
+        assert environ(client)["HTTP_A_B"] == "1"
+
+
+def test_a_trusted_proxy_says_https(site: Server) -> None:
+    with site.client() as client:
+        client.get("/environ", "X-Forwarded-Proto: https")
+        seen = environ(client)
+    assert seen["wsgi.url_scheme"] == "https"
+    assert seen["REMOTE_ADDR"] == "127.0.0.1"
+
+
+def test_a_stranger_does_not(serve: Serve) -> None:
+    server = serve("site_app", "--forwarded-allow-ips", "10.0.0.1")
+    with server.client() as client:
+        client.get("/environ", "X-Forwarded-Proto: https", "Script_Name: /x")
+        seen = environ(client)
+    assert (seen["wsgi.url_scheme"], seen["SCRIPT_NAME"]) == ("http", "")
+
+
+def test_script_name_from_a_trusted_proxy(site: Server) -> None:
+    with site.client() as client:
+        client.get("/mounted/page", "SCRIPT_NAME: /mounted")
+        seen = environ(client)
+    assert (seen["SCRIPT_NAME"], seen["PATH_INFO"]) == ("/mounted", "/page")
+
+
+def test_script_name_from_the_environment(args: tuple[str, ...], serve: Serve) -> None:
+    server = serve("site_app", *args, environment={"SCRIPT_NAME": "/mounted"})
+    with server.client() as client:
+        client.get("/mounted/page")
+        seen = environ(client)
+    assert (seen["SCRIPT_NAME"], seen["PATH_INFO"]) == ("/mounted", "/page")
+
+
+def test_http_1_0_is_told(site: Server) -> None:
+    with site.client() as client:
+        client.request("GET", "/environ", version="1.0")
+        assert environ(client)["SERVER_PROTOCOL"] == "HTTP/1.0"
+
+
+def test_nothing_is_left_from_the_request_before(site: Server) -> None:
+    with site.client() as client:
+        fields = ["Content-Type: text/plain", "X-First: 1", "X-Forwarded-Proto: https"]
+        client.request("POST", "/environ?first", *fields, body=b"first")
+        client.response()
+        client.get("/environ")
+        seen = environ(client)
+    assert not {"CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_X_FIRST"} & set(seen)
+    assert (seen["QUERY_STRING"], seen["wsgi.url_scheme"]) == ("", "http")
