@@ -213,8 +213,7 @@ impl Reactor {
         }
         match self.drain {
             Drain::Draining(deadline) => wait.min(deadline.saturating_sub(now_ms)),
-            Drain::Stopped => 0,
-            Drain::Serving => wait,
+            Drain::Serving | Drain::Stopped => wait,
         }
     }
 

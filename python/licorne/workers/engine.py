@@ -74,6 +74,8 @@ class EngineConfig:
         self.file_wrapper = FileWrapper
         self.socket_class = ClientSocket
         self.addresses = [_server_address(each) for each in sockets]
+        if self.addresses and self.addresses[0] is not None:
+            self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = self.addresses[0]
         self.access = AccessLog(log, cfg) if log.access_log_enabled else None
         self.max_requests = 0
         self.parent = 0

@@ -50,14 +50,18 @@ class ThreadWorker(EngineWorker):
         ]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
+        running = len(threads)
+        while running:
             if self.deadline is not None and time.monotonic() > self.deadline:
                 self.log.warning("Threads still busy after graceful_timeout are given up")
                 return
             ready, _, _ = select.select([self.PIPE[0], ended], [], [], self._patience())
-            for fd in ready:
-                # What was written says nothing: signals have their handlers, threads their state.
-                os.read(fd, 512)
+            if self.PIPE[0] in ready:
+                # What was written says nothing: the signals have their handlers.
+                os.read(self.PIPE[0], 512)
+            if ended in ready:
+                # One byte from each thread that ends.
+                running -= len(os.read(ended, 512))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop after the current work (TERM)."""

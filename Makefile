@@ -1,0 +1,57 @@
+# `make` lists the targets. Everything is created below this folder: .venv, target, bench/.venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-rust test-python test-versions check lint format bench system clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
+
+demo: $(VENV)/.demo ## Install, and serve examples/flask_app on http://127.0.0.1:8000
+	@echo "Serving http://127.0.0.1:8000 (Ctrl-C ends it)"
+	cd examples/flask_app && exec ../../$(BIN)/licorne --workers 2 --bind 127.0.0.1:8000 app:app
+
+test: test-rust test-python ## Install with the test extras and run every test
+
+test-rust: ## Run the Rust tests
+	cargo test --workspace --quiet
+
+test-python: system $(VENV)/.test ## Run the Python tests
+	$(BIN)/python -m pytest -n auto
+
+test-versions: system ## Run the Python tests on every interpreter from 3.10 to 3.13 that is found
+	PYTHON=$(PYTHON) tools/test-versions
+
+check: lint test ## Everything CI runs: format, lint, types, floors, tests
+
+lint: $(VENV)/.dev ## Formatters, linters and type checkers, without changing anything
+	cargo fmt --all --check && cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format everything
+	cargo fmt --all && $(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: ## Measure licorne and its peers (takes about half an hour; BENCH=--help for choices)
+	$(PYTHON) -m bench $(BENCH)
+
+system: ## Install the programs that tests talk to (Debian, as root), or say which are missing
+	@tools/system-packages curl nginx wrk
+
+clean: ## Remove everything that was created
+	rm -rf $(VENV) .venvs target bench/.venv bench/build bench/results
+
+$(BIN)/python:
+	$(PYTHON) tools/require-python && $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.demo: $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet . flask && touch $@
+
+$(VENV)/.test: $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet '.[test]' && touch $@
+
+$(VENV)/.dev: $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet '.[dev]' && touch $@ $(VENV)/.test
