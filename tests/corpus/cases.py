@@ -111,8 +111,10 @@ def _expected(table: dict[str, object]) -> Expected:
 
 
 def _input(value: object) -> bytes:
-    parts = value if isinstance(value, list) else [value]
-    return "".join(_part(part) for part in parts).encode("latin-1")
+    if isinstance(value, str):
+        return value.encode("latin-1")
+    assert isinstance(value, list)
+    return "".join(_part(part) for part in value).encode("latin-1")
 
 
 def _part(part: str | Mapping[str, str | int]) -> str:

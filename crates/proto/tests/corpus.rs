@@ -1,6 +1,13 @@
 //! Runs `tests/corpus/h1/*.toml` against the protocol itself: whole, byte by byte, and cut in two at
 //! every place. The same files are run through a socket by `tests/corpus/test_h1_socket.py`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails so"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -8,7 +15,7 @@ use std::fs;
 use std::path::Path;
 
 use common::{Outcome, Seen, run};
-use licorne_proto::{Forwarding, HeaderMap, Limits, Permissions, Policy};
+use licorne_proto::{Forwarding, HeaderMap, Limits, Permissions, Policy, Reject};
 use serde::Deserialize;
 
 /// Longer inputs are not cut at every byte, but at about this many places.
@@ -50,7 +57,7 @@ fn every_refusal_of_the_parser_has_a_case() {
         .into_iter()
         .filter_map(|(_, case)| case.reject)
         .collect();
-    for reject in licorne_proto::Reject::ALL {
+    for reject in Reject::ALL {
         let name = reject.name();
         assert!(
             used.iter().any(|used| used == name) != reactor.contains(&name),
@@ -97,6 +104,10 @@ enum Part {
 }
 
 /// Settings by their names.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the configuration"
+)]
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Settings {
@@ -191,11 +202,7 @@ fn compare(case: &Case, outcome: &Outcome) -> Result<(), String> {
     }
     let reject = outcome.reject.map(|reject| reject.name().to_owned());
     same("reject", &reject, &case.reject)?;
-    same(
-        "status",
-        &outcome.reject.map(|reject| reject.status()),
-        &case.status,
-    )?;
+    same("status", &outcome.reject.map(Reject::status), &case.status)?;
     same("closed", &outcome.closed, &(case.closes()))
 }
 
@@ -220,12 +227,6 @@ impl Case {
 
 impl Request {
     fn compare(&self, seen: &Seen) -> Result<(), String> {
-        let latin = |bytes: &[u8]| {
-            bytes
-                .iter()
-                .map(|byte| char::from(*byte))
-                .collect::<String>()
-        };
         same("method", &latin(&seen.method), &self.method)?;
         same("target", &latin(&seen.target), &self.target)?;
         if let Some(path) = &self.path {
@@ -244,6 +245,11 @@ impl Request {
         if let Some(version) = &self.version {
             same("version", &latin(&seen.protocol), version)?;
         }
+        self.compare_fields(seen)?;
+        self.compare_meaning(seen)
+    }
+
+    fn compare_fields(&self, seen: &Seen) -> Result<(), String> {
         if let Some(headers) = &self.headers {
             let fields: Vec<_> = seen
                 .fields
@@ -259,7 +265,10 @@ impl Request {
             "body length",
             &seen.body.len(),
             &self.body_length.unwrap_or(seen.body.len()),
-        )?;
+        )
+    }
+
+    fn compare_meaning(&self, seen: &Seen) -> Result<(), String> {
         if self.content_length.is_some() {
             same("content length", &seen.content_length, &self.content_length)?;
         }
@@ -285,6 +294,11 @@ impl Request {
         }
         same("complete", &seen.complete, &self.complete)
     }
+}
+
+/// One byte is one character.
+fn latin(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
 impl Input {

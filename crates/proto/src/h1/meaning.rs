@@ -21,10 +21,11 @@ pub(super) fn of(head: &RequestHead, policy: &Policy, trusted: bool) -> Result<M
         Said::by(head)?
     };
     let body = framing::request(head.version(), said.coding, said.length)?;
-    if let (Announced::Length(length), Some(limit)) = (body, policy.limits.body) {
-        if length > limit {
+    match (body, policy.limits.body) {
+        (Announced::Length(length), Some(limit)) if length > limit => {
             return Err(Reject::ContentTooLarge);
         }
+        _ => {}
     }
     let https = if trusted {
         policy.forwarding.https(head)?

@@ -25,14 +25,14 @@ pub(super) fn split(
 /// `/path?query`. A fragment is no part of a request, but some clients send it: it is cut off.
 #[inline]
 fn origin_form(target: &[u8], start: usize) -> Target {
-    let mut path_end = target.len();
-    let mut query = Span::default();
-    if target.len() > 1 {
-        if let Some(mark) = memchr2(b'?', b'#', target) {
-            path_end = mark;
-            query = query_after(target, mark, start);
-        }
-    }
+    // One byte is a slash: most requests are for the root.
+    let mark = if target.len() > 1 {
+        memchr2(b'?', b'#', target)
+    } else {
+        None
+    };
+    let path_end = mark.unwrap_or(target.len());
+    let query = mark.map_or(Span::default(), |mark| query_after(target, mark, start));
     Target {
         path: Path::Sent(Span::new(start, start + path_end)),
         query,

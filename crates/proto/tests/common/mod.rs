@@ -1,6 +1,11 @@
 //! A whole connection in memory: bytes in pieces, everything that came of them out.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test fails where it does not hold")]
+#![allow(
+    clippy::struct_excessive_bools,
+    reason = "what a request says, as it says it"
+)]
 
 use licorne_proto::h1::Connection;
 use licorne_proto::{Event, Policy, Reject, RequestHead};
@@ -38,13 +43,13 @@ pub(crate) fn run(policy: &Policy, trusted: bool, pieces: &[&[u8]], eof: bool) -
     let mut connection = Connection::new(trusted);
     let mut head = RequestHead::default();
     let mut outcome = Outcome::default();
-    let mut held = Vec::new();
+    let mut kept = Vec::new();
     for piece in pieces {
-        held.extend_from_slice(piece);
+        kept.extend_from_slice(piece);
         drain(
             &mut connection,
             policy,
-            &mut held,
+            &mut kept,
             false,
             &mut head,
             &mut outcome,
@@ -53,7 +58,7 @@ pub(crate) fn run(policy: &Policy, trusted: bool, pieces: &[&[u8]], eof: bool) -
     drain(
         &mut connection,
         policy,
-        &mut held,
+        &mut kept,
         eof,
         &mut head,
         &mut outcome,
@@ -61,18 +66,18 @@ pub(crate) fn run(policy: &Policy, trusted: bool, pieces: &[&[u8]], eof: bool) -
     outcome
 }
 
-/// Steps until more is needed; leaves in `held` what was not consumed.
+/// Steps until more is needed; leaves in `kept` what was not consumed.
 fn drain(
     connection: &mut Connection,
     policy: &Policy,
-    held: &mut Vec<u8>,
+    kept: &mut Vec<u8>,
     eof: bool,
     head: &mut RequestHead,
     outcome: &mut Outcome,
 ) {
     let mut at = 0;
     loop {
-        let rest = &held[at..];
+        let rest = &kept[at..];
         let received = match connection.receive(policy, rest, eof, head) {
             Ok(received) => received,
             Err(reject) => {
@@ -116,7 +121,7 @@ fn drain(
             }
         }
     }
-    held.drain(..at);
+    kept.drain(..at);
 }
 
 fn see(head: &RequestHead) -> Seen {
