@@ -1,7 +1,11 @@
 """The native engine: everything that touches bytes of a request (crates/engine)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
 from typing import Protocol, final
+
+from _typeshed import WriteableBuffer
+from _typeshed.wsgi import WSGIApplication
 
 from licorne.workers.engine import EngineConfig
 
@@ -126,12 +130,48 @@ class Exchange:
 
     @property
     def headers_sent(self) -> bool: ...
-    def run_wsgi(self, app: Callable[..., object]) -> None:
+    def run_wsgi(self, app: WSGIApplication) -> None:
         """Call a WSGI application for this exchange and send what it answers (PEP 3333).
 
         Errors of the application are answered and logged; only `SystemExit` and
         `KeyboardInterrupt` come out, after the client has its answer.
         """
+
+    def start_response(
+        self,
+        status: str,
+        headers: Iterable[tuple[str, str]],
+        exc_info: (
+            tuple[type[BaseException], BaseException, TracebackType | None]
+            | tuple[None, None, None]
+            | None
+        ) = None,
+        /,
+    ) -> object:
+        """`start_response` of PEP 3333; the value is the `write` callable."""
+
+    def write(self, data: bytes) -> None:
+        """The `write()` callable of PEP 3333. BrokenPipeError when the client has gone."""
+
+    def early_hints(self, headers: Iterable[tuple[str, str]]) -> None:
+        """`wsgi.early_hints`: sends `103 Early Hints` (RFC 8297); nothing on HTTP/1.0."""
+
+    def take_over(self) -> tuple[int, bytes]:
+        """Give the connection to the caller: a blocking descriptor of its own, and the bytes that
+        were read beyond the request. ConnectionResetError when the client has gone."""
+
+@final
+class Input:
+    """The request body of `wsgi.input`: complete, read like a file, never past its end."""
+
+    def read(self, size: int | None = None, /) -> bytes: ...
+    def readline(self, size: int | None = None, /) -> bytes: ...
+    def readlines(self, hint: int | None = None, /) -> list[bytes]: ...
+    def readinto(self, buffer: WriteableBuffer) -> int: ...
+    def readable(self) -> bool: ...
+    def close(self) -> None: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __next__(self) -> bytes: ...
 
 @final
 class Engine:
@@ -157,7 +197,7 @@ class Engine:
         Raises StopIteration when the engine was stopped and nothing is left to serve.
         """
 
-    def serve(self, app: Callable[..., object]) -> None:
+    def serve(self, app: WSGIApplication) -> None:
         """`for exchange in self: exchange.run_wsgi(app)`, without a step of Python between."""
 
     def stop(self, grace: float) -> None:
@@ -166,5 +206,8 @@ class Engine:
 
     @property
     def stopping(self) -> bool: ...
+    def close(self) -> None:
+        """End the native thread and write out what is held back. The last call."""
+
     def access_log_reopened(self) -> None:
         """The access log's file was reopened: write to its new descriptor from now on."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Protocol
 
+    from _typeshed import WriteableBuffer
+
     from licorne._engine import Exchange
     from licorne.config import Config
     from licorne.glogging import Logger
@@ -49,7 +51,7 @@ class FileWrapper:
 class WSGIErrorsWrapper(io.RawIOBase):
     """`wsgi.errors`: text that goes to wherever the error log goes."""
 
-    def __init__(self, cfg: Config, log: Logger) -> None:
+    def __init__(self, log: Logger) -> None:
         super().__init__()
         self._logger: logging.Logger = log.error_log
         self.encoding = "utf-8"
@@ -109,14 +111,13 @@ class ClientSocket(socket.socket):
             object.__setattr__(self, "_rest", rest[bufsize:])
         return rest[:bufsize]
 
-    def recv_into(
-        self, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0
-    ) -> int:  # type: ignore[override]
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
         """Receive into a buffer; first what the engine had read beyond the request."""
         if not object.__getattribute__(self, "_rest"):
             return super().recv_into(buffer, nbytes, flags)
-        data = self.recv(nbytes or len(buffer), flags)
-        memoryview(buffer)[: len(data)] = data
+        room = memoryview(buffer).cast("B")
+        data = self.recv(nbytes or len(room), flags)
+        room[: len(data)] = data
         return len(data)
 
 
@@ -129,9 +130,9 @@ def _take_over(sock: ClientSocket) -> None:
 
 
 def base_environ(cfg: Config, log: Logger, *, multithread: bool) -> dict[str, object]:
-    """The environ entries that the requests of a worker share; the engine replaces the empty ones."""
+    """The environ entries that all requests of a worker share; the engine fills the empty ones."""
     return {
-        "wsgi.errors": WSGIErrorsWrapper(cfg, log),
+        "wsgi.errors": WSGIErrorsWrapper(log),
         "wsgi.version": (1, 0),
         "wsgi.multithread": multithread,
         "wsgi.multiprocess": cfg.workers > 1,
