@@ -44,7 +44,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def test_the_first_lines(start: Start) -> None:
     master = start()
+    url = master.address()
     (worker,) = master.boots()
+    assert get(url) == "one"
     stamp = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\]"
     expected = [
         rf"{stamp} \[{master.pid}\] \[INFO\] Starting licorne \d+\.\d+\.\d+",

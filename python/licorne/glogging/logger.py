@@ -124,7 +124,9 @@ class Logger:
 
     def exception(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
         """Log to the error log, with the exception being handled."""
-        self.error_log.exception(msg, *args, **_from_caller(kwargs))
+        kwargs.setdefault("exc_info", True)
+        # Not `exception`: in Python 3.10 its own frame would count in the stack level.
+        self.error_log.error(msg, *args, **_from_caller(kwargs))
 
     def log(self, lvl: int | str, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
         """Log to the error log at a level given by name or number."""
