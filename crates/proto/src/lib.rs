@@ -26,6 +26,7 @@ mod head;
 mod host;
 mod known;
 mod limits;
+mod parts;
 mod reject;
 
 pub use event::{Event, Received};

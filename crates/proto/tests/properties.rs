@@ -3,12 +3,12 @@
 
 mod common;
 
-use common::{Outcome, run};
+use common::{Outcome, run, run_with};
 use licorne_proto::h1::{
     BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, RequestFacts, ResponseDraft, ServerFields,
     chunk_start,
 };
-use licorne_proto::{Limits, Permissions, Policy, Version};
+use licorne_proto::{Limits, Permissions, Policy, RequestHead, Version};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -34,6 +34,22 @@ proptest! {
             run(&policy, true, &pieces(&input, &cuts), eof),
             run(&policy, true, &[&input], eof)
         );
+    }
+
+    #[test]
+    fn a_head_remembers_nothing_wrong(
+        inputs in vec(near_requests(), 1..4), order in vec((any::<u16>(), any::<bool>()), 1..12),
+        cut in any::<u16>(), policy in policies(),
+    ) {
+        let mut head = RequestHead::default();
+        for (which, trusted) in order {
+            let input = &inputs[usize::from(which) % inputs.len()];
+            let pieces = pieces(input, &[cut]);
+            prop_assert_eq!(
+                run_with(&mut head, &policy, trusted, &pieces, false),
+                run(&policy, trusted, &pieces, false)
+            );
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Pure decisions: no buffers, no I/O. Whoever is in doubt about a length rejects.
 
-use crate::head::{Announced, Version};
+use crate::head::Version;
+use crate::parts::Announced;
 use crate::reject::Reject;
 
 /// What a Transfer-Encoding list has said so far.

@@ -7,8 +7,9 @@
 use memchr::memchr;
 
 use super::{field, request_line};
-use crate::head::{Entry, RequestHead, Span};
+use crate::head::RequestHead;
 use crate::limits::{Limits, Policy};
+use crate::parts::{Entry, Span};
 use crate::reject::Reject;
 
 /// How far the lines of an incomplete head were judged.

@@ -5,10 +5,11 @@
 
 use super::framing::{self, Coding};
 use crate::chars::{self, trim};
-use crate::head::{Announced, Meaning, RequestHead, Version};
+use crate::head::{RequestHead, Version};
 use crate::host;
 use crate::known::{Known, KnownMethod};
 use crate::limits::Policy;
+use crate::parts::{Announced, Meaning};
 use crate::reject::Reject;
 
 /// Understands a head whose lines were read.

@@ -1,10 +1,12 @@
 //! One HTTP/1 connection, seen from the server (RFC 9112): joins the parts below.
 //!
 //! Receiving: `lines` walks over the head with `request_line`, `target` and `field`; `meaning`
-//! understands it with `framing`; `chunked` and `trailers` find the end of the body. Sending:
-//! `encode`, `server`, `error_page`. `state` says what may follow what.
+//! understands it with `framing`; `body`, `chunked` and `trailers` find the end of the body. Sending:
+//! `draft`, `encode`, `server`, `error_page`. `state` says what may follow what.
 
+mod body;
 mod chunked;
+mod draft;
 mod encode;
 mod error_page;
 mod field;
@@ -12,6 +14,7 @@ mod framing;
 mod lines;
 mod meaning;
 mod misuse;
+mod owner;
 mod request;
 mod request_line;
 mod server;
@@ -19,25 +22,20 @@ mod state;
 mod target;
 mod trailers;
 
-pub use encode::{
-    BodySize, CHUNK_END, CONTINUE, LAST_CHUNK, RequestFacts, ResponseDraft, ResponseFraming,
-    chunk_start, interim,
-};
+pub use draft::{BodySize, RequestFacts, ResponseDraft, ResponseFraming};
+pub use encode::{CHUNK_END, CONTINUE, LAST_CHUNK, chunk_start, interim};
 pub use error_page::error_page;
 pub use framing::BodyFraming;
 pub use misuse::Misuse;
 pub use server::ServerFields;
 pub use state::{OutOfTurn, Sending, Sent};
 
-use core::ops::Range;
-
-use self::chunked::{Chunked, Found};
+use self::body::Body;
 use self::lines::{Lines, Progress, Reading};
 use self::state::{Got, Receiving};
-use self::trailers::{Trailed, Trailers};
 use crate::chars;
 use crate::event::{Event, Received};
-use crate::head::{Announced, RequestHead};
+use crate::head::RequestHead;
 use crate::limits::Policy;
 use crate::reject::Reject;
 
@@ -53,14 +51,6 @@ pub struct Connection {
     refused: Option<Reject>,
     lines: Lines,
     body: Body,
-}
-
-/// What is still to come of a body.
-#[derive(Debug)]
-enum Body {
-    Length(u64),
-    Chunks(Chunked),
-    Trailers(Trailers),
 }
 
 const _: () = assert!(
@@ -79,7 +69,7 @@ impl Connection {
             led: false,
             refused: None,
             lines: Lines::default(),
-            body: Body::Length(0),
+            body: Body::default(),
         }
     }
 
@@ -193,49 +183,15 @@ impl Connection {
         self.state = self.state.on(Got::Head);
         self.lines = Lines::default();
         self.last = !head.keep_alive();
-        self.body = match head.meaning.body {
-            Announced::Nothing => Body::Length(0),
-            Announced::Length(length) => Body::Length(length),
-            Announced::Chunked => Body::Chunks(Chunked::new()),
-        };
+        self.body = Body::announced(head.meaning.body);
     }
 
     fn receive_body(&mut self, policy: &Policy, input: &[u8]) -> Result<Received, Reject> {
-        let mut consumed = 0;
-        loop {
-            let rest = input.get(consumed..).unwrap_or_default();
-            match &mut self.body {
-                Body::Length(0) => return Ok(self.complete(consumed)),
-                Body::Length(_) if rest.is_empty() => return Ok(need_more(consumed)),
-                Body::Length(remaining) => {
-                    let len = usize::try_from(*remaining).map_or(rest.len(), |n| n.min(rest.len()));
-                    *remaining -= len as u64;
-                    return Ok(body(consumed..consumed + len));
-                }
-                Body::Chunks(chunked) => match chunked.decode(rest, policy.limits.body)? {
-                    Found::Nothing => return Ok(need_more(input.len())),
-                    Found::Data(range) => {
-                        return Ok(body(consumed + range.start..consumed + range.end));
-                    }
-                    Found::LastChunk(end) => {
-                        consumed += end;
-                        self.body = Body::Trailers(Trailers::default());
-                    }
-                },
-                Body::Trailers(trailers) => match trailers.read(policy, rest)? {
-                    Trailed::Partial(end) => return Ok(need_more(consumed + end)),
-                    Trailed::Done(end) => return Ok(self.complete(consumed + end)),
-                },
-            }
+        let received = self.body.receive(policy, input)?;
+        if received.event == Event::End {
+            self.state = self.state.on(Got::End);
         }
-    }
-
-    fn complete(&mut self, consumed: usize) -> Received {
-        self.state = self.state.on(Got::End);
-        Received {
-            consumed,
-            event: Event::End,
-        }
+        Ok(received)
     }
 
     /// The peer has ended the connection while more was needed, and `left` bytes are left over.
@@ -288,13 +244,6 @@ fn need_more(consumed: usize) -> Received {
     Received {
         consumed,
         event: Event::NeedMore,
-    }
-}
-
-fn body(range: Range<usize>) -> Received {
-    Received {
-        consumed: range.end,
-        event: Event::Body(range),
     }
 }
 

@@ -4,9 +4,10 @@
 
 use super::target;
 use crate::chars;
-use crate::head::{RequestLine, Span, Version};
+use crate::head::Version;
 use crate::known::KnownMethod;
 use crate::limits::Permissions;
+use crate::parts::{RequestLine, Span};
 use crate::reject::Reject;
 
 /// Parses the line at the front of `input`: its parts, and how many bytes it took up.

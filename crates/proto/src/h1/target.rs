@@ -2,9 +2,9 @@
 
 use memchr::{memchr, memchr2};
 
-use crate::head::{Path, Span, Target};
 use crate::host;
 use crate::known::KnownMethod;
+use crate::parts::{Path, Span, Target};
 use crate::reject::Reject;
 
 /// Splits a target of visible ASCII that starts at byte `start` of the head.

@@ -40,8 +40,18 @@ pub(crate) struct Seen {
 
 /// Hands the pieces to a connection, one after the other, as a reader of a socket would.
 pub(crate) fn run(policy: &Policy, trusted: bool, pieces: &[&[u8]], eof: bool) -> Outcome {
+    run_with(&mut RequestHead::default(), policy, trusted, pieces, eof)
+}
+
+/// The same, with a head that was used before.
+pub(crate) fn run_with(
+    head: &mut RequestHead,
+    policy: &Policy,
+    trusted: bool,
+    pieces: &[&[u8]],
+    eof: bool,
+) -> Outcome {
     let mut connection = Connection::new(trusted);
-    let mut head = RequestHead::default();
     let mut outcome = Outcome::default();
     let mut kept = Vec::new();
     for piece in pieces {
@@ -51,18 +61,11 @@ pub(crate) fn run(policy: &Policy, trusted: bool, pieces: &[&[u8]], eof: bool) -
             policy,
             &mut kept,
             false,
-            &mut head,
+            head,
             &mut outcome,
         );
     }
-    drain(
-        &mut connection,
-        policy,
-        &mut kept,
-        eof,
-        &mut head,
-        &mut outcome,
-    );
+    drain(&mut connection, policy, &mut kept, eof, head, &mut outcome);
     outcome
 }
 

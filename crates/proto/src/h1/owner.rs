@@ -1,0 +1,69 @@
+//! What an application may put into a response head, and whose each field is.
+
+use super::misuse::Misuse;
+use crate::chars;
+
+/// `NNN` or `NNN reason`, from 100 on.
+pub(super) fn status_code(status: &[u8]) -> Result<u16, Misuse> {
+    let (digits, reason) = match status {
+        [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'] => (status, &b""[..]),
+        [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9', b' ', reason @ ..] => (status, reason),
+        _ => return Err(Misuse::InvalidStatus),
+    };
+    if chars::field_text(reason) != reason.len() {
+        return Err(Misuse::InvalidStatus);
+    }
+    Ok(digits
+        .iter()
+        .take(3)
+        .fold(0, |code, digit| code * 10 + u16::from(digit - b'0')))
+}
+
+/// A name is a token, a value has no control characters (RFC 9110, sections 5.1 and 5.5).
+pub(super) fn check_field(name: &[u8], value: &[u8]) -> Result<(), Misuse> {
+    if !chars::is_token(name) {
+        return Err(Misuse::InvalidFieldName);
+    }
+    if chars::field_text(value) != value.len() {
+        return Err(Misuse::InvalidFieldValue);
+    }
+    Ok(())
+}
+
+/// Whose a response field is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Handed on as it is.
+    Application,
+    /// Written by the server, or meaningful for one hop only (RFC 9110, section 7.6.1).
+    Server,
+    /// `Connection`: closes or upgrades.
+    Connection,
+    /// `Upgrade`.
+    Upgrade,
+    /// `Content-Length`.
+    Length,
+}
+
+impl Owner {
+    #[inline]
+    pub(super) fn of(name: &[u8]) -> Self {
+        let is = |lower: &[u8]| chars::eq_lower(name, lower);
+        match name.len() {
+            2 if is(b"te") => Self::Server,
+            4 if is(b"date") => Self::Server,
+            6 if is(b"server") => Self::Server,
+            7 if is(b"trailer") => Self::Server,
+            7 if is(b"upgrade") => Self::Upgrade,
+            8 if is(b"trailers") => Self::Server,
+            10 if is(b"connection") => Self::Connection,
+            10 if is(b"keep-alive") => Self::Server,
+            14 if is(b"content-length") => Self::Length,
+            16 if is(b"proxy-connection") => Self::Server,
+            17 if is(b"transfer-encoding") => Self::Server,
+            18 if is(b"proxy-authenticate") => Self::Server,
+            19 if is(b"proxy-authorization") => Self::Server,
+            _ => Self::Application,
+        }
+    }
+}
