@@ -132,43 +132,48 @@ pub(crate) fn eq_lower(name: &[u8], lower: &[u8]) -> bool {
     if name.len() != lower.len() {
         return false;
     }
-    let ends = (
+    // The last eight bytes may overlap the first ones, so every length from eight to sixteen is
+    // two words; and every length from four to seven is two halves.
+    if let (Some(a), Some(b), Some(c), Some(d)) = (
         name.first_chunk(),
         lower.first_chunk(),
         name.last_chunk(),
         lower.last_chunk(),
-    );
-    let (Some(a), Some(b), Some(c), Some(d)) = ends else {
-        return eq_lower_short(name, lower);
-    };
-    // The last eight bytes may overlap the words before them.
-    let inner = || name.chunks_exact(8).zip(lower.chunks_exact(8)).skip(1);
-    eq_lower_word(*a, *b)
-        && eq_lower_word(*c, *d)
-        && (name.len() <= 16 || inner().all(|(a, b)| eq_lower_word(eight(a), eight(b))))
-}
-
-#[inline]
-fn eq_lower_short(name: &[u8], lower: &[u8]) -> bool {
+    ) {
+        return eq_lower_word(u64::from_le_bytes(*a), u64::from_le_bytes(*b))
+            && eq_lower_word(u64::from_le_bytes(*c), u64::from_le_bytes(*d))
+            && (name.len() <= 16 || eq_lower_middle(name, lower));
+    }
+    if let (Some(a), Some(b), Some(c), Some(d)) = (
+        name.first_chunk(),
+        lower.first_chunk(),
+        name.last_chunk(),
+        lower.last_chunk(),
+    ) {
+        let word = |a, b| u64::from(u32::from_le_bytes(a)) << 32 | u64::from(u32::from_le_bytes(b));
+        return eq_lower_word(word(*a, *c), word(*b, *d));
+    }
     name.iter()
         .zip(lower)
-        .all(|(a, b)| a | (b >> 1 & 0x20) == *b)
+        .all(|(a, b)| eq_lower_word(u64::from(*a), u64::from(*b)))
+}
+
+/// What is neither in the first nor in the last eight bytes of a long name.
+fn eq_lower_middle(name: &[u8], lower: &[u8]) -> bool {
+    let words = name.chunks_exact(8).zip(lower.chunks_exact(8)).skip(1);
+    words
+        .into_iter()
+        .all(|(a, b)| eq_lower_word(word(a), word(b)))
 }
 
 #[inline]
-fn eq_lower_word(name: [u8; 8], lower: [u8; 8]) -> bool {
-    let lower = u64::from_le_bytes(lower);
-    u64::from_le_bytes(name) | (lower >> 1 & CASE) == lower
-}
-
-#[inline]
-fn eight(bytes: &[u8]) -> [u8; 8] {
-    bytes.first_chunk().copied().unwrap_or_default()
+const fn eq_lower_word(name: u64, lower: u64) -> bool {
+    name | (lower >> 1 & CASE) == lower
 }
 
 #[inline]
 fn word(bytes: &[u8]) -> u64 {
-    u64::from_le_bytes(eight(bytes))
+    u64::from_le_bytes(bytes.first_chunk().copied().unwrap_or_default())
 }
 
 /// Where the first colon is, if it is near.

@@ -54,7 +54,16 @@ fn is_well_escaped(name: &[u8]) -> bool {
 
 /// RFC 3986 has any number of digits; TCP has sixteen bits.
 fn is_port(port: &[u8]) -> bool {
-    port.is_empty() || (port.len() <= 5 && chars::decimal(port).is_some_and(|port| port <= 0xffff))
+    let next = |number: u32, digit: &u8| {
+        digit
+            .is_ascii_digit()
+            .then(|| number * 10 + u32::from(digit - b'0'))
+    };
+    port.len() <= 5
+        && port
+            .iter()
+            .try_fold(0, next)
+            .is_some_and(|port| port <= 0xffff)
 }
 
 #[cfg(test)]
