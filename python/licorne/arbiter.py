@@ -4,10 +4,9 @@ It has one thread and never touches a client's data. Signals wake it through a p
 that become ready. Names and attributes are gunicorn's, because hooks use them.
 """
 
-# ruff: noqa: PLC0415 - start-up time
-
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -16,18 +15,20 @@ import time
 from collections import deque
 
 from licorne import SERVER_SOFTWARE, __version__, process, sock, systemd, util
-from licorne.errors import AppImportError, HaltServer
+from licorne.errors import HaltServer
 from licorne.pidfile import Pidfile
 from licorne.supervisor import actions, events
-from licorne.supervisor.plan import plan, wake_after
+from licorne.supervisor.converge import wake_after
+from licorne.supervisor.plan import plan
 from licorne.supervisor.roster import Phase, Policy, begin
 from licorne.supervisor.tables import BOOT_ERRORS
+from licorne.workers import life
+from licorne.workers.slots import Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-    from licorne._engine import Scoreboard
     from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.config.convert import Address
@@ -58,8 +59,7 @@ class Arbiter:
         self.pidfile: Pidfile | None = None
         self.systemd = False
         self.worker_age = 0
-        self._scoreboard: Scoreboard | None = None
-        self._free_slots: list[int] = []
+        self._slots: Slots | None = None
         self.app = app
         self.cfg: Config = app.cfg
         self.log: Logger = self.cfg.logger_class(self.cfg)
@@ -180,8 +180,10 @@ class Arbiter:
     def _wait(self, seconds: float | None) -> None:
         if self.SIG_QUEUE or not self.PIPE:
             return
-        ready, _, _ = select.select([self.PIPE[0]], [], [], seconds)
-        if ready:
+        # poll, not select: the number of a descriptor may be high beside many inherited sockets.
+        poller = select.poll()
+        poller.register(self.PIPE[0], select.POLLIN)
+        if poller.poll(None if seconds is None else math.ceil(seconds * 1000)):
             # What was written says nothing: signals are in the queue, readiness on the scoreboard.
             os.read(self.PIPE[0], 65536)
 
@@ -228,10 +230,10 @@ class Arbiter:
         self._decide(events.Tick(self._sightings()))
 
     def _sightings(self) -> tuple[events.Sighting, ...]:
-        board = self._scoreboard
-        if board is None:
+        slots = self._slots
+        if slots is None:
             return ()
-        seen = ((pid, board.read(worker.slot)) for pid, worker in self.WORKERS.items())
+        seen = ((pid, slots.read(worker)) for pid, worker in self.WORKERS.items())
         return tuple(events.Sighting(pid, one.ready, one.beat_age) for pid, one in seen)
 
     def spawn_workers(self, count: int | None = None) -> None:
@@ -257,67 +259,32 @@ class Arbiter:
             self.cfg,
             self.log,
         )
-        board = self._board()
-        if not self._free_slots:
-            raise OSError("the scoreboard has no free slot")
-        worker.scoreboard = board
-        worker.slot = self._free_slots.pop()
+        if self._slots is None:
+            self._slots = Slots(self.cfg.workers, self.cfg.threads)
         worker.bell = self.PIPE[1] if self.PIPE else -1
-        self.cfg.pre_fork(self, worker)
-        board.reset(worker.slot)
+        self._slots.take(worker)
         try:
+            self.cfg.pre_fork(self, worker)
             pid = process.fork(self.SIGNALS)
-        except OSError:
-            self._free_slots.append(worker.slot)
+        except BaseException:
+            self._slots.give_back(worker)
             raise
         if pid:
             worker.pid = pid
             self.WORKERS[pid] = worker
             return pid
-        board.claim(worker.slot)
-        self._be_worker(worker)
+        life.live(worker, self, self._leave)
         sys.exit(0)
 
-    def _board(self) -> Scoreboard:
-        if self._scoreboard is None:
-            # Before the first fork, so that all processes share it.
-            from licorne._engine import Scoreboard
-
-            slots = max(256, 4 * self.cfg.workers)
-            self._scoreboard = Scoreboard(slots, min(max(self.cfg.threads, 1), 64))
-            self._free_slots = list(range(slots))[::-1]
-        return self._scoreboard
-
-    def _be_worker(self, worker: Worker) -> None:
-        """The life of a worker, in its process; what ends it becomes the exit status."""
-        try:
-            worker.pid = os.getpid()
-            if self.PIPE:
-                os.close(self.PIPE[0])
-            util.set_process_title(f"{self.product}: worker [{self.proc_name}]")
-            self.log.info("Booting worker with pid: %s", worker.pid)
-            if self.cfg.reuse_port and not self.systemd:
-                worker.sockets = sock.create_sockets(self.cfg, self.log)
-            self.cfg.post_fork(self, worker)
-            worker.init_process()
-        except SystemExit:
-            raise
-        except AppImportError as error:
-            self.log.debug("Exception while loading the application", exc_info=True)
-            print(error, file=sys.stderr)
-            sys.stderr.flush()
-            sys.exit(self.APP_LOAD_ERROR)
-        except Exception:
-            # The rim of a worker: user code of any kind ran in it.
-            self.log.exception("Exception in worker process")
-            sys.exit(-1 if worker.booted else self.WORKER_BOOT_ERROR)
-        finally:
-            self.log.info("Worker exiting (pid: %s)", worker.pid)
-            try:
-                self.cfg.worker_exit(self, worker)
-            except Exception:
-                # A hook: its failure is told, the exit status stays what it was.
-                self.log.warning("Exception during worker exit", exc_info=True)
+    def _leave(self, worker: Worker) -> None:
+        """In the new worker: take its slot, and let go of what is the master's."""
+        if worker.scoreboard is not None:
+            worker.scoreboard.claim(worker.slot)
+        if self.PIPE:
+            os.close(self.PIPE[0])
+        util.set_process_title(f"{self.product}: worker [{self.proc_name}]")
+        if self.cfg.reuse_port and not self.systemd:
+            worker.sockets = sock.create_sockets(self.cfg, self.log)
 
     def kill_worker(self, pid: int, sig: int) -> None:
         """Send a signal to a worker."""
@@ -340,13 +307,14 @@ class Arbiter:
         worker = self.WORKERS.pop(action.pid)
         if action.crashed:
             self._tell_lost_requests(worker)
-        self._free_slots.append(worker.slot)
+        if self._slots is not None:
+            self._slots.give_back(worker)
         worker.tmp.close()
         if action.hooks:
             self.cfg.child_exit(self, worker)
 
     def _tell_lost_requests(self, worker: Worker) -> None:
-        for lost in self._board().read(worker.slot).in_flight:
+        for lost in self._slots.in_flight(worker) if self._slots is not None else ():
             self.log.error(
                 "Worker (pid:%s) lost a request: %s %s from %s, begun %.3f s before",
                 worker.pid,
@@ -389,19 +357,10 @@ class Arbiter:
         self.log.error(refused, error, exc_info=error.__cause__)
 
     def _adopt_listeners(self) -> None:
-        """Listen where the new configuration says; what stays is not touched."""
-        wanted = self.app.cfg.address
-        if wanted == self.address or self.systemd or self.app.cfg.reuse_port:
+        cfg = self.app.cfg
+        if cfg.address == self.address or self.systemd or cfg.reuse_port:
             return
-        present = {each.cfg_addr: each for each in self.LISTENERS}
-        fresh = {
-            each: sock.listen(each, self.app.cfg, self.log)
-            for each in wanted
-            if each not in present
-        }
-        gone = [each for address, each in present.items() if address not in wanted]
-        self.LISTENERS = [fresh.get(each) or present[each] for each in wanted]
-        sock.close_sockets(gone)
+        self.LISTENERS = sock.rebind(self.LISTENERS, cfg, self.log)
         self.log.info("Listening at: %s", ",".join(map(str, self.LISTENERS)))
 
     def _rewrite_pidfile(self) -> None:

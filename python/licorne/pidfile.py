@@ -22,7 +22,10 @@ class Pidfile:
                 f"Already running on PID {holder} (or pid file '{self.fname}' is stale)"
             )
         self.pid = pid
-        self._write(self.fname)
+        try:
+            self._write(self.fname)
+        except OSError as error:
+            raise RuntimeError(f"Cannot write the pid file '{self.fname}': {error}") from error
 
     def rename(self, path: str) -> None:
         """Move to another name."""

@@ -10,6 +10,7 @@ import sys
 import time
 
 from licorne import util
+from licorne.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -151,7 +152,10 @@ def _clear(path: str) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(found.st_mode):
-        raise ValueError(f"{path!r} is not a socket")
+        raise ConfigError(
+            f"Cannot listen at unix:{path}: there is a file of another kind. Remove it or name "
+            "another path."
+        )
     os.remove(path)
 
 
@@ -214,6 +218,21 @@ def listen(address: Address, conf: Config, log: Logger) -> BaseSocket:
                 break
     log.error("Can't connect to %s", address)
     sys.exit(1)
+
+
+def rebind(present: Sequence[BaseSocket], conf: Config, log: Logger) -> list[BaseSocket]:
+    """Listen where the configuration now says; what stays is not touched, what goes is closed."""
+    kept = {each.cfg_addr: each for each in present}
+    fresh: dict[Address, BaseSocket] = {}
+    try:
+        for address in conf.address:
+            if address not in kept:
+                fresh[address] = listen(address, conf, log)
+    except BaseException:
+        close_sockets(list(fresh.values()))
+        raise
+    close_sockets([each for address, each in kept.items() if address not in conf.address])
+    return [fresh.get(address) or kept[address] for address in conf.address]
 
 
 def close_sockets(listeners: Sequence[BaseSocket], unlink: bool = True) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from licorne.supervisor.actions import Action, Bury, Exit, Reload, Signal, Spawn
+from licorne.supervisor.converge import wake_after
 from licorne.supervisor.events import (
     ChildExited,
     Event,
@@ -18,7 +19,7 @@ from licorne.supervisor.events import (
     SpawnFailed,
     Tick,
 )
-from licorne.supervisor.plan import plan, wake_after
+from licorne.supervisor.plan import plan
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Phase, Policy, State, begin
 from licorne.supervisor.tables import SURGE

@@ -13,6 +13,7 @@ import pytest
 
 from licorne import sock
 from licorne.config import Config
+from licorne.errors import ConfigError
 from licorne.glogging import Logger
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_unix(log: Logger, tmp_path: Path) -> None:
 def test_a_file_that_is_no_socket_stays(log: Logger, tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.write_text("precious")
-    with pytest.raises(ValueError, match="is not a socket"):
+    with pytest.raises(ConfigError, match="a file of another kind"):
         sock.create_sockets(configured(f"unix:{path}"), log)
     assert path.read_text() == "precious"
 
@@ -142,7 +143,7 @@ def test_one_bad_address_closes_the_good_ones(log: Logger, tmp_path: Path) -> No
     path = tmp_path / "data"
     path.touch()
     good = tmp_path / "good.sock"
-    with pytest.raises(ValueError, match="is not a socket"):
+    with pytest.raises(ConfigError, match="a file of another kind"):
         sock.create_sockets(configured(f"unix:{good}", f"unix:{path}"), log)
     assert not good.exists()
 

@@ -1,7 +1,7 @@
 """What to do about a fact: `plan(roster, event, now)` gives the next roster and the actions.
 
-Pure: the same arguments give the same result. An event is reacted to, then the roster is brought
-towards what is wanted; so every cause of a missing or surplus worker goes the same way.
+Pure: the same arguments give the same result. An event is reacted to here, then `converge` brings
+the roster towards what is wanted.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from licorne.supervisor.actions import (
     Action,
     Bury,
     CloseListeners,
-    Exit,
     Log,
     NumberChanged,
     Reload,
     Reopen,
     Signal,
-    Spawn,
 )
+from licorne.supervisor.converge import Outcome, converge, overdue, told_to_go
 from licorne.supervisor.events import (
     ChildExited,
     Event,
@@ -30,15 +29,13 @@ from licorne.supervisor.events import (
     StopAsked,
     Tick,
 )
-from licorne.supervisor.record import Record, replace
+from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Child, Phase, Policy, Roster, State
 from licorne.supervisor.tables import (
     ABORT_GRACE,
     BOOT_ERRORS,
     COMMANDS,
     QUICK_GRACE,
-    SLACK,
-    SURGE,
     YOUNG,
     Command,
     delay_after,
@@ -46,32 +43,12 @@ from licorne.supervisor.tables import (
 )
 
 
-class Outcome(Record):
-    """The roster after an event, and what must be done for it to be true."""
-
-    roster: Roster
-    actions: tuple[Action, ...] = ()
-
-
 def plan(roster: Roster, event: Event, now: float) -> Outcome:
     """React to one event."""
     first = _react(roster, event, now)
-    second = _overdue(first.roster, now)
-    third = _converge(second.roster, now)
+    second = overdue(first.roster, now)
+    third = converge(second.roster, now)
     return Outcome(third.roster, first.actions + second.actions + third.actions)
-
-
-def wake_after(roster: Roster, now: float) -> float | None:
-    """Seconds until the planner wants a `Tick`; None when only an event can change anything."""
-    waits = [
-        child.deadline - now for child in roster.children if child.deadline and not child.killed
-    ]
-    if roster.phase is Phase.RUNNING and _missing(roster) > 0:
-        waits.append(roster.spawn_after - now)
-    if roster.children and roster.policy.timeout:
-        # The rhythm in which gunicorn looks for silent workers.
-        waits.append(1.0)
-    return max(0.0, min(waits)) if waits else None
 
 
 def _react(roster: Roster, event: Event, now: float) -> Outcome:
@@ -204,7 +181,7 @@ def _spawned(roster: Roster, pid: int, now: float) -> Outcome:
     if roster.phase is Phase.RUNNING:
         return Outcome(after)
     # Forked while the decision to stop was made: it goes like the others.
-    return _told_to_go(after, (pid,), roster.phase is Phase.STOPPING, now)
+    return told_to_go(after, (pid,), roster.phase is Phase.STOPPING, now)
 
 
 def _not_spawned(roster: Roster, reason: str, now: float) -> Outcome:
@@ -268,86 +245,6 @@ def _stop(roster: Roster, graceful: bool, now: float) -> Outcome:
     phase = Phase.STOPPING if graceful else Phase.QUITTING
     after = replace(roster, phase=phase, starting=0)
     pids = tuple(child.pid for child in after.children)
-    gone = _told_to_go(after, pids, graceful, now)
+    gone = told_to_go(after, pids, graceful, now)
     # The sockets first: nobody is to connect to a server that ends.
     return Outcome(gone.roster, (CloseListeners(), *gone.actions))
-
-
-def _told_to_go(roster: Roster, pids: tuple[int, ...], graceful: bool, now: float) -> Outcome:
-    """TERM (or QUIT), and KILL when the time is over."""
-    grace = roster.policy.graceful_timeout + SLACK if graceful else QUICK_GRACE
-    children: list[Child] = []
-    actions: list[Action] = []
-    for child in roster.children:
-        if child.pid not in pids:
-            children.append(child)
-            continue
-        stuck = child.state is State.STUCK
-        state = State.STUCK if stuck else State.RETIRING
-        deadline = min(child.deadline or now + grace, now + grace)
-        children.append(replace(child, state=state, since=now, deadline=deadline))
-        actions.append(Signal(child.pid, "TERM" if graceful else "QUIT"))
-    return Outcome(replace(roster, children=tuple(children)), tuple(actions))
-
-
-def _overdue(roster: Roster, now: float) -> Outcome:
-    """KILL, once, whoever is still there after its deadline."""
-    late = [
-        child.pid
-        for child in roster.children
-        if child.deadline is not None and child.deadline <= now and not child.killed
-    ]
-    if not late:
-        return Outcome(roster)
-    children = tuple(
-        replace(child, killed=True) if child.pid in late else child for child in roster.children
-    )
-    actions = tuple(Signal(pid, "KILL") for pid in late)
-    return Outcome(replace(roster, children=children), actions)
-
-
-def _converge(roster: Roster, now: float) -> Outcome:
-    """Towards the wanted number of workers of the newest generation, or towards the end."""
-    if roster.phase is Phase.STOPPED:
-        return Outcome(roster)
-    if roster.phase is not Phase.RUNNING:
-        if roster.children:
-            return Outcome(roster)
-        return Outcome(replace(roster, phase=Phase.STOPPED), (Exit(roster.status, roster.reason),))
-    surplus = _surplus(roster)
-    retired = _told_to_go(roster, surplus, graceful=True, now=now) if surplus else Outcome(roster)
-    count = _missing(retired.roster) if now >= roster.spawn_after else 0
-    if count <= 0:
-        return retired
-    started = replace(retired.roster, starting=retired.roster.starting + count)
-    return Outcome(started, (*retired.actions, Spawn(count)))
-
-
-def _surplus(roster: Roster) -> tuple[int, ...]:
-    """Who is not needed any more, oldest first."""
-    active = roster.active()
-    old = [child for child in active if child.generation < roster.generation]
-    current = [child for child in active if child.generation == roster.generation]
-    leaving = current[: max(0, len(current) - roster.target)]
-    # An older generation serves until a newer one is proven ready; what still boots old code is
-    # wanted only as long as too few serve.
-    serving = sum(child.state is State.SERVING for child in active if child not in leaving)
-    spare = serving - roster.target
-    leaving += [child for child in old if child.state is State.SERVING][: max(0, spare)]
-    if spare >= 0:
-        leaving += [child for child in old if child.state is State.BOOTING]
-    return tuple(child.pid for child in leaving)
-
-
-def _missing(roster: Roster) -> int:
-    """How many workers to fork now: with an older generation serving, one above the number."""
-    active = roster.active()
-    current = [child for child in active if child.generation == roster.generation]
-    serving = sum(child.state is State.SERVING for child in active)
-    under_way = sum(child.state is State.BOOTING for child in active) + roster.starting
-    surge = SURGE if len(active) > len(current) else 0
-    allowed = roster.target - serving + surge - under_way
-    if roster.failures:
-        # One at a time tells as much about broken code as all of them.
-        allowed = min(allowed, 1 - under_way)
-    return min(roster.target - len(current) - roster.starting, allowed)

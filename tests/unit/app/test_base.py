@@ -229,7 +229,7 @@ def test_the_script_runs_from_its_own_folder(tmp_path: Path) -> None:
     """A reader of old articles puts `app.py` beside `wsgiapp.py` and runs it there."""
     import licorne as package  # noqa: PLC0415
 
-    here = os.path.dirname(package.__file__)  # noqa: PTH120
+    here = os.path.dirname(package.__file__)
     (tmp_path / "licorne").symlink_to(here)
     work = tmp_path / "work"
     work.mkdir()

@@ -16,6 +16,7 @@ from licorne.supervisor.actions import (
     Signal,
     Spawn,
 )
+from licorne.supervisor.converge import wake_after
 from licorne.supervisor.events import (
     ChildExited,
     Event,
@@ -28,7 +29,7 @@ from licorne.supervisor.events import (
     StopAsked,
     Tick,
 )
-from licorne.supervisor.plan import plan, wake_after
+from licorne.supervisor.plan import plan
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Phase, Policy, Roster, State, begin
 from licorne.supervisor.tables import COMMANDS

@@ -1,0 +1,49 @@
+"""The life of a worker process after the fork; what ends it becomes the exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from licorne.errors import AppImportError, HaltServer
+from licorne.supervisor.tables import BOOT_ERRORS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from licorne.workers.base import Worker
+
+WORKER_BOOT_ERROR, APP_LOAD_ERROR = BOOT_ERRORS
+
+
+def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> None:
+    """Run the worker between its hooks; `server` is the arbiter that the hooks get.
+
+    `leave` lets go of what is the master's. Only SystemExit comes out: nothing else may reach the master's loop, of which the forked
+    process has a copy on its stack, with the master's duties.
+    """
+    worker.pid = os.getpid()
+    cfg, log = worker.cfg, worker.log
+    log.info("Booting worker with pid: %s", worker.pid)
+    try:
+        leave(worker)
+        cfg.post_fork(server, worker)
+        worker.init_process()
+    except AppImportError as error:
+        # The user's mistake in naming the application: one line, no traceback.
+        log.debug("Exception while loading the application", exc_info=True)
+        print(error, file=sys.stderr)
+        sys.stderr.flush()
+        sys.exit(APP_LOAD_ERROR)
+    except (Exception, KeyboardInterrupt, HaltServer):
+        # The rim of a worker: user code of any kind ran in it.
+        log.exception("Exception in worker process")
+        sys.exit(-1 if worker.booted else WORKER_BOOT_ERROR)
+    finally:
+        log.info("Worker exiting (pid: %s)", worker.pid)
+        try:
+            cfg.worker_exit(server, worker)
+        except Exception:
+            # A hook: its failure is told, the exit status stays what it was.
+            log.warning("Exception during worker exit", exc_info=True)

@@ -1,0 +1,43 @@
+"""The places of workers on the scoreboard, as the master hands them out and reads them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from licorne._engine import InFlight, Scoreboard, WorkerRecord
+    from licorne.workers.base import Worker
+
+#: Room for requests in flight of one worker; what is above cannot be named after a crash.
+MOST_ENTRIES = 64
+
+
+class Slots:
+    """One shared scoreboard, with a slot for every living worker."""
+
+    def __init__(self, workers: int, threads: int) -> None:
+        """Made by the master, before its first fork; there is room for TTIN and for reloads."""
+        from licorne._engine import Scoreboard  # noqa: PLC0415 - not before a server starts
+
+        count = max(256, 4 * workers)
+        self.scoreboard: Scoreboard = Scoreboard(count, min(max(threads, 1), MOST_ENTRIES))
+        self._free = list(range(count))[::-1]
+
+    def take(self, worker: Worker) -> None:
+        """Give the worker an empty slot; an OSError says that there is none."""
+        if not self._free:
+            raise OSError("the scoreboard has no free slot")
+        worker.scoreboard = self.scoreboard
+        worker.slot = self._free.pop()
+        self.scoreboard.reset(worker.slot)
+
+    def give_back(self, worker: Worker) -> None:
+        """The worker is gone, and its slot is free."""
+        self._free.append(worker.slot)
+
+    def read(self, worker: Worker) -> WorkerRecord:
+        """What the worker shows of itself."""
+        return self.scoreboard.read(worker.slot)
+
+    def in_flight(self, worker: Worker) -> tuple[InFlight, ...]:
+        """The requests that the worker has begun and not finished."""
+        return self.read(worker).in_flight
