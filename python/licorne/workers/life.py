@@ -20,8 +20,8 @@ WORKER_BOOT_ERROR, APP_LOAD_ERROR = BOOT_ERRORS
 def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> None:
     """Run the worker between its hooks; `server` is the arbiter that the hooks get.
 
-    `leave` lets go of what is the master's. Only SystemExit comes out: nothing else may reach the master's loop, of which the forked
-    process has a copy on its stack, with the master's duties.
+    `leave` lets go of what is the master's. Only SystemExit comes out: nothing else may reach the
+    master's loop, of which the forked process has a copy on its stack, with the master's duties.
     """
     worker.pid = os.getpid()
     cfg, log = worker.cfg, worker.log
