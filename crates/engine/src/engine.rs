@@ -95,6 +95,7 @@ impl Engine {
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Exchange>>> {
         let next = self.next(py)?;
         if let Some(exchange) = &next {
+            exchange.try_borrow_mut()?.run.watched = true;
             // It comes back into use when the caller has let go of it.
             self.core.put_back(exchange.clone().unbind());
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use net::exchange as net_exchange;
 use net::peer::Peer;
-use proto::Version;
 use proto::h1::Sending;
+use proto::{RequestHead, Version};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -46,6 +46,25 @@ pub(crate) struct Run {
     pub(crate) warned: bool,
     pub(crate) started_ns: u64,
     pub(crate) line: Vec<u8>,
+    /// Python will look at the request after its response has left (hooks, its own access log).
+    pub(crate) watched: bool,
+    /// The request then.
+    pub(crate) past: Option<Past>,
+}
+
+/// What is kept of a request whose response is complete.
+pub(crate) struct Past {
+    head: RequestHead,
+    peer: Option<Peer>,
+}
+
+impl Past {
+    pub(crate) fn of(net: &net_exchange::Exchange) -> Self {
+        Self {
+            head: net.head.clone(),
+            peer: net.peer,
+        }
+    }
 }
 
 /// Python objects that belong to one [`Exchange`].
@@ -72,6 +91,8 @@ impl Run {
             warned: false,
             started_ns: 0,
             line: Vec::new(),
+            watched: false,
+            past: None,
         }
     }
 
@@ -135,6 +156,7 @@ impl Exchange {
         }
         drop(this.run.environ.take());
         drop(this.run.headers.take());
+        drop(this.run.past.take());
         let Some(bundle) = &this.bundle else {
             return false;
         };
@@ -166,15 +188,16 @@ impl Exchange {
         self.run.status = None;
         self.run.socket = None;
         self.run.warned = false;
+        self.run.watched = false;
+        self.run.past = None;
     }
 
-    fn head(&self) -> PyResult<&proto::RequestHead> {
-        match &self.run.net {
-            Some(net) => Ok(&net.head),
-            None => Err(PyRuntimeError::new_err(
-                "the request of this exchange is over",
-            )),
-        }
+    fn head(&self) -> PyResult<&RequestHead> {
+        let present = self.run.net.as_ref().map(|net| &net.head);
+        let past = self.run.past.as_ref().map(|past| &past.head);
+        present
+            .or(past)
+            .ok_or_else(|| PyRuntimeError::new_err("the request of this exchange is over"))
     }
 }
 
@@ -229,7 +252,8 @@ impl Exchange {
 
     #[getter]
     fn remote_addr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let peer = self.run.net.as_ref().and_then(|net| net.peer);
+        let present = self.run.net.as_ref().and_then(|net| net.peer);
+        let peer = present.or(self.run.past.as_ref().and_then(|past| past.peer));
         Ok(match peer {
             Some(Peer::Tcp(ip, port)) => (ip.to_string(), port).into_pyobject(py)?.into_any(),
             Some(Peer::Unix) | None => PyString::new(py, "").into_any(),

@@ -297,7 +297,7 @@ impl Reactor {
         };
         for _ in 0..rounds {
             let full = self.config.max_connections;
-            if full != 0 && self.conns.len() >= full {
+            if full != 0 && self.conns.len() >= full && !self.make_room() {
                 self.pause_accepting();
                 return;
             }
@@ -320,6 +320,7 @@ impl Reactor {
                     self.read(token);
                 }
                 Accepted::Empty => return,
+                Accepted::Exhausted(_) if self.make_room() => {}
                 Accepted::Exhausted(error) => {
                     self.pause_accepting();
                     self.accept_again_ms = self.now_ms() + EXHAUSTED_MS;
@@ -333,6 +334,22 @@ impl Reactor {
                 }
             }
         }
+    }
+
+    /// Closes the connection that has been idle for longest, for one that wants to come in: idle
+    /// clients must not keep others out. False: none is idle.
+    fn make_room(&mut self) -> bool {
+        let idle = self.conns.iter().filter(|(_, conn)| conn.idle());
+        let oldest = idle
+            .min_by_key(|(_, conn)| conn.deadline.at_ms())
+            .map(|(token, _)| token);
+        let Some(token) = oldest else { return false };
+        // It may have become busy without our having looked.
+        self.read(token);
+        if self.conns.get_mut(token).is_some_and(|conn| conn.idle()) {
+            self.remove(token);
+        }
+        true
     }
 
     fn pause_accepting(&mut self) {

@@ -45,6 +45,10 @@ impl Deadline {
         Self { cause, at_ms }
     }
 
+    pub(crate) fn at_ms(self) -> u64 {
+        self.at_ms
+    }
+
     pub(crate) fn expired(self, now_ms: u64) -> bool {
         self.at_ms <= now_ms
     }

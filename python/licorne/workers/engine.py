@@ -20,7 +20,10 @@ from licorne.workers.base import Worker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Iterable
     from types import FrameType
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from licorne._engine import Engine, Exchange
     from licorne.config import Config
@@ -161,12 +164,18 @@ class EngineWorker(Worker):
 
     def handle(self, exchange: Exchange) -> None:
         """Run one request between its hooks. Overridden, it is called for every request."""
-        if self.wsgi is None:
-            raise RuntimeError("the application is not loaded")
         request = Request(exchange)
-        self.cfg.pre_request(self, request)
+        wsgi = self.wsgi
+        if wsgi is None:
+            raise RuntimeError("the application is not loaded")
+
+        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            # Inside, so that an exception of the hook is answered as one of the application.
+            self.pre_request(request)
+            return wsgi(environ, start_response)
+
         try:
-            exchange.run_wsgi(self.wsgi)
+            exchange.run_wsgi(app)
         finally:
             self.nr += 1
             try:
@@ -175,6 +184,13 @@ class EngineWorker(Worker):
             except Exception:
                 # A hook of the user; the response has left already.
                 self.log.exception("Exception in post_request hook")
+
+    def pre_request(self, request: Request) -> None:
+        """Call the hook; without one, say what comes at debug level, as gunicorn does."""
+        if self.cfg.pre_request is nothing:
+            self.log.debug("%s %s", request.method, request.path)
+        else:
+            self.cfg.pre_request(self, request)
 
     @property
     def watched(self) -> bool:

@@ -16,7 +16,7 @@ use pyo3::{Borrowed, intern};
 use super::file;
 use super::run::asks_to_end;
 use crate::core::{Core, Detached, thread_number};
-use crate::exchange::{Exchange, Run};
+use crate::exchange::{Exchange, Past, Run};
 use crate::shared::SharedBytes;
 use crate::text::latin1_bytes;
 
@@ -313,53 +313,32 @@ fn complete(
     tail: Tail<SharedBytes>,
 ) -> PyResult<()> {
     let run = &mut this.run;
-    let short = run.remaining.is_some_and(|remaining| remaining > 0);
     let native = match &core.access {
         Some(access) => access.render(py, run)?,
         None => false,
     };
     run.sending = Sending::Done;
-    let later = if core.access.is_some() && !native {
-        None
-    } else {
-        run.net.take()
-    };
-    let line = std::mem::take(&mut run.line);
-    if let Some(net) = later {
-        let keep = net.keep_alive && !short;
-        if short {
-            too_short(core, py, &net)?;
-        }
-        core.looped.finish(net, tail, keep, native.then_some(&line));
-        run.line = line;
-        return Ok(());
-    }
-    // Python writes the line and wants to see the request, so the response leaves first.
-    run.line = line;
-    let head = run.open()?.head.clone();
-    let Some(mut net) = run.net.take() else {
+    let short = run.remaining.is_some_and(|remaining| remaining > 0);
+    let Some(net) = run.net.take() else {
         return Ok(());
     };
     if short {
         too_short(core, py, &net)?;
     }
+    if run.watched || (core.access.is_some() && !native) {
+        run.past = Some(Past::of(&net));
+    }
     let keep = net.keep_alive && !short;
-    let seen = net::exchange::Exchange {
-        head,
-        peer: net.peer,
-        ..Default::default()
-    };
-    net.keep_alive = keep;
-    core.looped.finish(net, tail, keep, None);
-    run.net = Some(Box::new(seen));
-    let elapsed = net::clock::monotonic_ns() - run.started_ns;
-    let object: Py<Exchange> = this.into();
-    let written = match &core.access {
-        Some(access) => access.write(py, &object, elapsed),
-        None => Ok(()),
-    };
-    object.borrow_mut(py).run.net = None;
-    written
+    core.looped
+        .finish(net, tail, keep, native.then_some(&run.line));
+    match &core.access {
+        Some(access) if !native => {
+            let elapsed_ns = net::clock::monotonic_ns() - run.started_ns;
+            // Python looks at this object while it writes the line.
+            access.write(py, &this.into(), elapsed_ns)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn too_short(core: &Core, py: Python<'_>, net: &net::exchange::Exchange) -> PyResult<()> {
