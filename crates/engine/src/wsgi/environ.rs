@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use net::exchange as net_exchange;
 use net::peer::Peer;
-use proto::{Field, Known, Version};
+use proto::{Field, Known};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -164,8 +164,13 @@ fn of_head(
     let script_name = fields(py, entries, names, caches, exchange)?;
     target(py, core, entries, caches, exchange, script_name.as_deref())?;
     server(py, entries, names, exchange)?;
-    if exchange.head.version() == Version::Http10 {
-        entries.put(&names.server_protocol, &names.http_1_0)?;
+    match exchange.head.protocol() {
+        // What the template has.
+        b"HTTP/1.1" => {}
+        b"HTTP/1.0" => entries.put(&names.server_protocol, &names.http_1_0)?,
+        other => {
+            entries.put_any(&names.server_protocol, text::latin1(py, other)?.as_ptr())?;
+        }
     }
     if exchange.head.https() == Some(true) {
         entries.put(&names.url_scheme, &names.https)?;
