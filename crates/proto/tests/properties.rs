@@ -198,7 +198,15 @@ fn near_requests() -> impl Strategy<Value = Vec<u8>> {
     ]);
     let piece = prop_oneof![4 => common, 2 => rare].prop_map(|text| text.as_bytes().to_vec());
     let piece = prop_oneof![8 => piece, 1 => vec(any::<u8>(), 1..4)];
-    vec(piece, 0..16).prop_map(|pieces| pieces.concat())
+    // A good beginning, so that what follows is read as fields, as chunks or as another request.
+    let begin = select(vec![
+        "",
+        "GET / HTTP/1.1\r\nHost: a\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+    ]);
+    (begin, vec(piece, 0..16)).prop_map(|(begin, rest)| [begin.as_bytes(), &rest.concat()].concat())
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
