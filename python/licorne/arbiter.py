@@ -396,4 +396,5 @@ class Arbiter:
             tell("Reason: %s", reason)
         self._remove_pidfile()
         self.cfg.on_exit(self)
+        process.ignore(self.SIGNALS)
         sys.exit(exit_status)

@@ -58,6 +58,16 @@ def _ignored(_sig: int, _frame: FrameType | None) -> None:
     """A function and not SIG_IGN, which programs executed by the application would inherit."""
 
 
+def ignore(signals: Iterable[signal.Signals]) -> None:
+    """For a process that ends: a late signal must not change its exit status.
+
+    The interpreter gives handled signals their default action while it is torn down; what is
+    ignored stays ignored.
+    """
+    for number in signals:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def ended() -> Iterator[Ended]:
     """Children that have ended, as long as there are any; never waits."""
     while True:

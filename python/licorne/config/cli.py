@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from licorne.config.option import Option
 
+#: What a value is called in the help, unless the setting says it.
+METAVARS = {"int": "INT", "float": "SECONDS"}
+
 
 def parser(
     usage: str | None, prog: str | None, words: Sequence[str] | None = None
@@ -87,7 +90,10 @@ def _add(made: ArgumentParser, option: Option) -> None:
         )
     else:
         made.add_argument(
-            *option.flags, dest=option.name, help=said, metavar=option.metavar or "STRING"
+            *option.flags,
+            dest=option.name,
+            help=said,
+            metavar=option.metavar or METAVARS.get(option.type, "STRING"),
         )
 
 

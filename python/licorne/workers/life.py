@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
+from licorne import process
 from licorne.errors import AppImportError, HaltServer
 from licorne.supervisor.tables import BOOT_ERRORS
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from licorne.workers.base import Worker
 
 WORKER_BOOT_ERROR, APP_LOAD_ERROR = BOOT_ERRORS
+#: What the master may still send to a worker that has done its work. ABRT stays: exit handlers of
+#: the application may hang.
+LATE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGWINCH)
 
 
 def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> None:
@@ -47,3 +52,4 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
         except Exception:
             # A hook: its failure is told, the exit status stays what it was.
             log.warning("Exception during worker exit", exc_info=True)
+        process.ignore(LATE)
