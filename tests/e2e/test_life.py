@@ -197,6 +197,7 @@ def test_a_silent_worker_is_aborted(serve: Serve, fifo: str) -> None:
         client.get(f"/wait?fifo={fifo}")
         client.everything()
     server.log.wait_for(rf"\[CRITICAL\] WORKER TIMEOUT \(pid:{first}\)")
+    server.log.wait_for(rf"Worker \(pid:{first}\) (exited with code 1|was sent SIG)")
     server.worker_pid(2)
     assert server.get("/") == (200, b"hello")
 
