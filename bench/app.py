@@ -76,7 +76,7 @@ def halting(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]
 
 def file(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a file of 10 MB through `wsgi.file_wrapper`, or block by block where there is none."""
-    handle = open(file_path(), "rb")  # noqa: SIM115, PTH123 - the server closes what it is handed
+    handle = open(file_path(), "rb")  # noqa: SIM115 - the server closes what it is handed
     head = [("Content-Type", "application/octet-stream"), ("Content-Length", str(FILE_SIZE))]
     start_response("200 OK", head)
     wrapper = environ.get("wsgi.file_wrapper")
@@ -120,11 +120,11 @@ def file_path() -> str:
     """The file of 10 MB, made by whoever comes first."""
     global FILE  # noqa: PLW0603 - found once per process
     if FILE is None:
-        path = os.path.join(tempfile.gettempdir(), f"licorne-bench-{os.getuid()}.bin")  # noqa: PTH118
-        if not os.path.exists(path) or os.path.getsize(path) != FILE_SIZE:  # noqa: PTH110, PTH202
+        path = os.path.join(tempfile.gettempdir(), f"licorne-bench-{os.getuid()}.bin")
+        if not os.path.exists(path) or os.path.getsize(path) != FILE_SIZE:
             with tempfile.NamedTemporaryFile(delete=False) as handle:
                 handle.write(BIG * (FILE_SIZE // len(BIG)))
-            os.rename(handle.name, path)  # noqa: PTH104
+            os.rename(handle.name, path)
         FILE = path
     return FILE
 

@@ -26,8 +26,10 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def environment(licorne_python: Path | None) -> tuple[Path, dict[str, str]]:
+def environment(licorne_python: Path | None, *, install_peers: bool) -> tuple[Path, dict[str, str]]:
     """The environment's bin folder, and the servers that cannot take part with the reason."""
+    if not install_peers:
+        return VENV / "bin", {}
     if not (VENV / "bin" / "python").exists():
         say("bench: making bench/.venv")
         venv.create(VENV, with_pip=True)
@@ -74,7 +76,7 @@ def compiled(name: str) -> Path:
 
 def versions(licorne_python: Path) -> dict[str, str]:
     """Versions of all that is installed, for the record."""
-    found = {}
+    found: dict[str, str] = {}
     for python in {VENV / "bin" / "python", licorne_python}:
         listed = subprocess.run(
             [str(python), "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"],

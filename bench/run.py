@@ -33,10 +33,9 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     scenarios = [s for s in SCENARIOS if not args.scenario or s.name in args.scenario]
     install.system_packages()
-    if args.no_install:
-        bin_folder, missing = install.VENV / "bin", {}
-    else:
-        bin_folder, missing = install.environment(args.licorne_python)
+    bin_folder, missing = install.environment(
+        args.licorne_python, install_peers=not args.no_install
+    )
     licorne_python = args.licorne_python or bin_folder / "python"
     facts = _facts(args.rounds, args.seconds, licorne_python)
     on_load_core()

@@ -153,7 +153,7 @@ class Client:
             return None
         if codings != [b"chunked"] or any(n.lower() == "content-length" for n, _ in fields):
             raise NotHTTPError(f"odd framing: {fields}")
-        chunks = []
+        chunks: list[bytes] = []
         while True:
             line = self._until(b"\r\n").removesuffix(b"\r\n")
             if not re.fullmatch(rb"[0-9a-fA-F]+", line):

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def blocks(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         "generator": lambda: (part for part in parts),
         "iterator": lambda: iter(parts),
         "holes": lambda: iter([b"", *parts, b""]),
-        "old protocol": lambda: OldProtocol(parts),  # type: ignore[return-value]
+        "old protocol": lambda: OldProtocol(parts),  # type: ignore[dict-item,return-value]
         "late start": lambda: late_start(start_response, parts),
         "subclasses": lambda: [BytesSubclass(part) for part in parts],
         "single": lambda: [b"".join(parts)],
@@ -287,7 +287,7 @@ def file(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """A file through wsgi.file_wrapper: ?kind= real or like, ?offset=, ?length= announced."""
     asked = query(environ)
     if asked.get("kind", "real") == "real":
-        handle: io.BufferedIOBase = tempfile.TemporaryFile()  # type: ignore[assignment]  # noqa: SIM115
+        handle: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         handle.write(FILE_BYTES)
         handle.flush()
     else:
