@@ -312,7 +312,7 @@ impl Exchange {
         headers: &Bound<'_, PyAny>,
         exc_info: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        wsgi::respond::start(self, py, status, headers, exc_info)?;
+        wsgi::start(self, py, status, headers, exc_info)?;
         match &self.bundle {
             Some(bundle) => Ok(bundle.write.clone_ref(py)),
             None => Err(PyRuntimeError::new_err(
@@ -323,12 +323,12 @@ impl Exchange {
 
     /// The `write()` callable of PEP 3333.
     fn write(slf: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        wsgi::respond::write(slf, data)
+        wsgi::write(slf, data)
     }
 
     /// `wsgi.early_hints`: sends `103 Early Hints` with these header pairs (RFC 8297).
     fn early_hints(&mut self, headers: &Bound<'_, PyAny>) -> PyResult<()> {
-        wsgi::respond::early_hints(self, headers)
+        wsgi::early_hints(self, headers)
     }
 
     /// Gives the connection to the caller: a blocking descriptor of its own, and the bytes that

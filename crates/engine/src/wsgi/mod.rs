@@ -3,7 +3,11 @@
 pub(crate) mod environ;
 mod file;
 pub(crate) mod input;
-pub(crate) mod respond;
+mod respond;
 mod run;
+mod start;
+mod taken;
 
+pub(crate) use respond::write;
 pub(crate) use run::run;
+pub(crate) use start::{early_hints, start};

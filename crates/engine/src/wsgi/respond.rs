@@ -5,124 +5,17 @@ use std::sync::Arc;
 use net::baton::{Room, Tail};
 use net::exchange::Token;
 use net::output::{COPY_LIMIT, FilePart};
-use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Misuse, Sending, Sent};
-use pyo3::exceptions::{
-    PyAssertionError, PyBrokenPipeError, PyOSError, PyRuntimeError, PyTypeError, PyValueError,
-};
+use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Sending, Sent};
+use pyo3::exceptions::{PyBrokenPipeError, PyRuntimeError, PyTypeError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
-use pyo3::{Borrowed, intern};
 
-use super::file;
 use super::run::asks_to_end;
+use super::{file, taken};
 use crate::core::{Core, Detached, thread_number};
 use crate::exchange::{Exchange, Past, Run};
 use crate::shared::SharedBytes;
-use crate::text::latin1_bytes;
-
-/// `start_response`: checks and encodes status and headers, sends nothing.
-#[inline]
-pub(crate) fn start(
-    exchange: &mut Exchange,
-    py: Python<'_>,
-    status: &Bound<'_, PyAny>,
-    headers: &Bound<'_, PyAny>,
-    exc_info: Option<&Bound<'_, PyAny>>,
-) -> PyResult<()> {
-    let run = &mut exchange.run;
-    let head_sent = run.sending != Sending::Head;
-    let draft = &mut run.open()?.draft;
-    match exc_info {
-        Some(info) if !info.is_none() && head_sent => {
-            return Err(PyErr::from_value(info.get_item(1)?));
-        }
-        Some(info) if !info.is_none() => {}
-        _ if draft.started() => {
-            return Err(PyAssertionError::new_err("Response headers already set!"));
-        }
-        _ => {}
-    }
-    // Starting anew forgets the headers of an earlier call: exc_info replaces them.
-    let status_text = status.as_borrowed();
-    draft
-        .start(latin1_bytes(&status_text, "the status")?)
-        .map_err(misuse)?;
-    if let Err(error) = fields(draft, headers) {
-        draft.clear();
-        return Err(error);
-    }
-    run.status = Some(status.cast::<PyString>()?.clone().unbind());
-    run.headers = Some(headers.clone().unbind());
-    let _ = py;
-    Ok(())
-}
-
-#[inline]
-fn fields(draft: &mut h1::ResponseDraft, headers: &Bound<'_, PyAny>) -> PyResult<()> {
-    if let Ok(list) = headers.cast_exact::<PyList>() {
-        for pair in list.iter() {
-            field(draft, &pair)?;
-        }
-    } else {
-        for pair in headers.try_iter()? {
-            field(draft, &pair?)?;
-        }
-    }
-    Ok(())
-}
-
-#[inline]
-fn field(draft: &mut h1::ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()> {
-    if let Ok(pair) = pair.cast_exact::<PyTuple>()
-        && pair.len() == 2
-    {
-        let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
-        return field_of(draft, name, value);
-    }
-    let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
-    field_of(draft, name.as_borrowed(), value.as_borrowed())
-}
-
-#[inline]
-fn field_of(
-    draft: &mut h1::ResponseDraft,
-    name: Borrowed<'_, '_, PyAny>,
-    value: Borrowed<'_, '_, PyAny>,
-) -> PyResult<()> {
-    let name = latin1_bytes(&name, "a header name")?;
-    draft
-        .field(name, latin1_bytes(&value, "a header value")?)
-        .map_err(misuse)
-}
-
-fn misuse(misuse: Misuse) -> PyErr {
-    PyValueError::new_err(misuse.message())
-}
-
-/// `wsgi.early_hints`; silent where it would be of no use.
-pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -> PyResult<()> {
-    let core = Arc::clone(&exchange.core);
-    if exchange.run.sending != Sending::Head || exchange.run.socket.is_some() {
-        return Ok(());
-    }
-    let net = exchange.run.open()?;
-    if net.head.version() == proto::Version::Http10 {
-        return Ok(());
-    }
-    let pairs: Vec<(String, String)> = headers
-        .try_iter()?
-        .map(|pair| pair?.extract())
-        .collect::<PyResult<_>>()?;
-    let pairs = pairs
-        .iter()
-        .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    let mut bytes = Vec::new();
-    h1::interim(&mut bytes, b"103 Early Hints", pairs).map_err(misuse)?;
-    if let Some(token) = net.token {
-        core.looped.stream(token, &bytes, None::<SharedBytes>, b"");
-    }
-    Ok(())
-}
 
 /// Sends the body that the application has returned, and closes it.
 #[inline]
@@ -208,7 +101,7 @@ fn close(answer: &Bound<'_, PyAny>) -> PyResult<()> {
 }
 
 /// Completes the head for a body of this size, into `net.out`.
-fn finish_head(core: &Core, run: &mut Run, size: BodySize) -> PyResult<BodyFraming> {
+pub(super) fn finish_head(core: &Core, run: &mut Run, size: BodySize) -> PyResult<BodyFraming> {
     run.sending = run
         .sending
         .on(Sent::Head)
@@ -233,7 +126,12 @@ fn finish_head(core: &Core, run: &mut Run, size: BodySize) -> PyResult<BodyFrami
 }
 
 /// As much of a block as may be sent.
-fn allowed(core: &Core, py: Python<'_>, run: &mut Run, length: usize) -> PyResult<usize> {
+pub(super) fn allowed(
+    core: &Core,
+    py: Python<'_>,
+    run: &mut Run,
+    length: usize,
+) -> PyResult<usize> {
     let Some(remaining) = run.remaining else {
         return Ok(length);
     };
@@ -361,7 +259,7 @@ pub(super) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>)
         let core = Arc::clone(&this.core);
         if this.run.socket.is_some() {
             drop(this);
-            return stream_taken(exchange, block);
+            return taken::stream(exchange, block);
         }
         let run = &mut this.run;
         if run.sending == Sending::Head {
@@ -426,7 +324,7 @@ fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let core = Arc::clone(&this.core);
     if this.run.socket.is_some() {
         drop(this);
-        return end_taken(exchange);
+        return taken::end(exchange);
     }
     let run = &mut this.run;
     if run.sending == Sending::Head {
@@ -481,7 +379,7 @@ pub(crate) fn write(exchange: &Bound<'_, Exchange>, data: &Bound<'_, PyAny>) -> 
 }
 
 /// Nobody is there to be answered.
-fn discard(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+pub(super) fn discard(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let mut this = exchange.try_borrow_mut()?;
     this.run.sending = Sending::Closed;
     this.run.remaining = None;
@@ -546,64 +444,5 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
         Err(error)
     } else {
         Ok(())
-    }
-}
-
-/// A block for a socket that the application has taken over.
-fn stream_taken(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
-    let mut this = exchange.try_borrow_mut()?;
-    let core = Arc::clone(&this.core);
-    let run = &mut this.run;
-    if run.sending == Sending::Head {
-        finish_head(&core, run, BodySize::Unknown)?;
-    }
-    let count = allowed(&core, block.py(), run, block.as_bytes().len())?;
-    run.sent += count as u64;
-    let net = run.open()?;
-    let chunked = net.framing == Some(BodyFraming::Chunked) && count > 0;
-    if chunked {
-        h1::chunk_start(&mut net.out, count);
-    }
-    net.out.extend_from_slice(&block.as_bytes()[..count]);
-    if chunked {
-        net.out.extend_from_slice(CHUNK_END);
-    }
-    flush_taken(block.py(), run)
-}
-
-fn end_taken(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
-    let py = exchange.py();
-    {
-        let mut this = exchange.try_borrow_mut()?;
-        let core = Arc::clone(&this.core);
-        let run = &mut this.run;
-        // Without start_response the application has answered on the socket itself.
-        if run.open()?.draft.started() {
-            if run.sending == Sending::Head {
-                finish_head(&core, run, BodySize::Known(0))?;
-            }
-            let net = run.open()?;
-            if net.framing == Some(BodyFraming::Chunked) {
-                net.out.extend_from_slice(LAST_CHUNK);
-            }
-            flush_taken(py, run)?;
-        }
-        run.socket = None;
-    }
-    discard(exchange)
-}
-
-/// Writes what is encoded to the taken socket, blocking. False: the client has gone.
-fn flush_taken(py: Python<'_>, run: &mut Run) -> PyResult<bool> {
-    use std::io::Write;
-    let Some(socket) = &run.socket else {
-        return Ok(false);
-    };
-    let mut stream = std::fs::File::from(socket.try_clone()?);
-    let bytes = std::mem::take(&mut run.open()?.out);
-    match py.detach(|| stream.write_all(&bytes)) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(PyOSError::new_err(error)),
     }
 }

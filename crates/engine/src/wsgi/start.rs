@@ -1,0 +1,117 @@
+//! `start_response` and `wsgi.early_hints`: heads are checked and encoded when they are given.
+
+use std::sync::Arc;
+
+use proto::h1::{self, Misuse, Sending};
+use pyo3::Borrowed;
+use pyo3::exceptions::{PyAssertionError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString, PyTuple};
+
+use crate::exchange::Exchange;
+use crate::shared::SharedBytes;
+use crate::text::latin1_bytes;
+
+/// `start_response`: checks and encodes status and headers, sends nothing.
+#[inline]
+pub(crate) fn start(
+    exchange: &mut Exchange,
+    py: Python<'_>,
+    status: &Bound<'_, PyAny>,
+    headers: &Bound<'_, PyAny>,
+    exc_info: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let run = &mut exchange.run;
+    let head_sent = run.sending != Sending::Head;
+    let draft = &mut run.open()?.draft;
+    match exc_info {
+        Some(info) if !info.is_none() && head_sent => {
+            return Err(PyErr::from_value(info.get_item(1)?));
+        }
+        Some(info) if !info.is_none() => {}
+        _ if draft.started() => {
+            return Err(PyAssertionError::new_err("Response headers already set!"));
+        }
+        _ => {}
+    }
+    // Starting anew forgets the headers of an earlier call: exc_info replaces them.
+    let status_text = status.as_borrowed();
+    draft
+        .start(latin1_bytes(&status_text, "the status")?)
+        .map_err(misuse)?;
+    if let Err(error) = fields(draft, headers) {
+        draft.clear();
+        return Err(error);
+    }
+    run.status = Some(status.cast::<PyString>()?.clone().unbind());
+    run.headers = Some(headers.clone().unbind());
+    let _ = py;
+    Ok(())
+}
+
+#[inline]
+fn fields(draft: &mut h1::ResponseDraft, headers: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Ok(list) = headers.cast_exact::<PyList>() {
+        for pair in list.iter() {
+            field(draft, &pair)?;
+        }
+    } else {
+        for pair in headers.try_iter()? {
+            field(draft, &pair?)?;
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn field(draft: &mut h1::ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Ok(pair) = pair.cast_exact::<PyTuple>()
+        && pair.len() == 2
+    {
+        let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
+        return field_of(draft, name, value);
+    }
+    let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+    field_of(draft, name.as_borrowed(), value.as_borrowed())
+}
+
+#[inline]
+fn field_of(
+    draft: &mut h1::ResponseDraft,
+    name: Borrowed<'_, '_, PyAny>,
+    value: Borrowed<'_, '_, PyAny>,
+) -> PyResult<()> {
+    let name = latin1_bytes(&name, "a header name")?;
+    draft
+        .field(name, latin1_bytes(&value, "a header value")?)
+        .map_err(misuse)
+}
+
+fn misuse(misuse: Misuse) -> PyErr {
+    PyValueError::new_err(misuse.message())
+}
+
+/// `wsgi.early_hints`; silent where it would be of no use.
+pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -> PyResult<()> {
+    let core = Arc::clone(&exchange.core);
+    if exchange.run.sending != Sending::Head || exchange.run.socket.is_some() {
+        return Ok(());
+    }
+    let net = exchange.run.open()?;
+    if net.head.version() == proto::Version::Http10 {
+        return Ok(());
+    }
+    let pairs: Vec<(String, String)> = headers
+        .try_iter()?
+        .map(|pair| pair?.extract())
+        .collect::<PyResult<_>>()?;
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let mut bytes = Vec::new();
+    h1::interim(&mut bytes, b"103 Early Hints", pairs).map_err(misuse)?;
+    if let Some(token) = net.token {
+        core.looped.stream(token, &bytes, None::<SharedBytes>, b"");
+    }
+    Ok(())
+}

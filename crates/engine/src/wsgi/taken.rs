@@ -1,0 +1,72 @@
+//! Sockets that the application has taken over (`gunicorn.socket`). It may still go on with a WSGI
+//! response: then that is written here, blocking, and the connection ends with it.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::sync::Arc;
+
+use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Sending};
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::respond::{allowed, discard, finish_head};
+use crate::exchange::{Exchange, Run};
+
+/// A block for a socket that the application has taken over.
+pub(super) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    let run = &mut this.run;
+    if run.sending == Sending::Head {
+        finish_head(&core, run, BodySize::Unknown)?;
+    }
+    let count = allowed(&core, block.py(), run, block.as_bytes().len())?;
+    run.sent += count as u64;
+    let net = run.open()?;
+    let chunked = net.framing == Some(BodyFraming::Chunked) && count > 0;
+    if chunked {
+        h1::chunk_start(&mut net.out, count);
+    }
+    net.out.extend_from_slice(&block.as_bytes()[..count]);
+    if chunked {
+        net.out.extend_from_slice(CHUNK_END);
+    }
+    flush(block.py(), run)
+}
+
+pub(super) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let py = exchange.py();
+    {
+        let mut this = exchange.try_borrow_mut()?;
+        let core = Arc::clone(&this.core);
+        let run = &mut this.run;
+        // Without start_response the application has answered on the socket itself.
+        if run.open()?.draft.started() {
+            if run.sending == Sending::Head {
+                finish_head(&core, run, BodySize::Known(0))?;
+            }
+            let net = run.open()?;
+            if net.framing == Some(BodyFraming::Chunked) {
+                net.out.extend_from_slice(LAST_CHUNK);
+            }
+            flush(py, run)?;
+        }
+        run.socket = None;
+    }
+    discard(exchange)
+}
+
+/// Writes what is encoded to the taken socket, blocking. False: the client has gone.
+fn flush(py: Python<'_>, run: &mut Run) -> PyResult<bool> {
+    let Some(socket) = &run.socket else {
+        return Ok(false);
+    };
+    let mut stream = File::from(socket.try_clone()?);
+    let bytes = std::mem::take(&mut run.open()?.out);
+    match py.detach(|| stream.write_all(&bytes)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(PyOSError::new_err(error)),
+    }
+}
