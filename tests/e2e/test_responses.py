@@ -120,6 +120,21 @@ def test_fields_are_kept_and_the_servers_own_are_its_own(site: Server) -> None:
         assert answer.body == b"fields"
 
 
+def test_early_hints(site: Server) -> None:
+    with site.client() as client:
+        client.get("/hints")
+        interim, answer = client.response(), client.response()
+        assert interim.status == 103
+        assert interim.all("Link") == ["</style.css>; rel=preload", "</code.js>; rel=preload"]
+        assert (answer.status, answer.body) == (200, b"hinted")
+
+
+def test_early_hints_are_not_for_http_1_0(site: Server) -> None:
+    with site.client() as client:
+        client.request("GET", "/hints", version="1.0")
+        assert client.response().body == b"hinted"
+
+
 def test_close_is_called(site: Server) -> None:
     with site.client() as client:
         client.get("/closing?name=ordinary")
@@ -181,3 +196,4 @@ def test_the_standard_librarys_validator_has_nothing_to_say(
         client.request("POST", "/", "Transfer-Encoding: chunked")
         client.send(b"2\r\nab\r\n0\r\n\r\n")
         assert client.response().body == b"ab"
+    server.log.wait_for("^echoed$")  # wsgi.errors leads to the error log

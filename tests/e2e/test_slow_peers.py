@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from e2e.client import Client
@@ -57,6 +58,21 @@ def test_a_slow_reader_of_a_file_holds_nobody_up(site: Server) -> None:
         client.socket.close()
 
 
+def test_pipelining_without_reading_is_not_a_way_to_fill_the_memory(
+    args: tuple[str, ...], serve: Serve
+) -> None:
+    """200 answers of 2 MB are asked for at once: most of them must not be made yet."""
+    server = serve("site_app", *args)
+    assert server.get("/") == (200, b"hello")
+    before = resident_mb(server.worker_pid())
+    client = reader(server.port)
+    client.send(b"GET /big?mb=2 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
+    assert client.socket.recv(100)
+    assert server.get("/") == (200, b"hello")
+    assert resident_mb(server.worker_pid()) - before < 50
+    client.socket.close()
+
+
 def test_a_head_that_takes_too_long(args: tuple[str, ...], serve: Serve) -> None:
     server = serve("site_app", *args, "--header-timeout", "1")
     with server.client() as client:
@@ -90,6 +106,13 @@ def test_a_reader_that_stands_still(args: tuple[str, ...], serve: Serve) -> None
     server.log.wait_for("app: closed standstill")
     client.socket.close()
     assert server.get("/") == (200, b"hello")
+
+
+def resident_mb(pid: int) -> float:
+    """The most memory a process has had so far."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 def reader(port: int) -> Client:

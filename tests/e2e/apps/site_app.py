@@ -247,6 +247,14 @@ def replaced_after_empty_block(_environ: Environ, start_response: StartResponse)
     yield b"replaced"
 
 
+def hints(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """103 Early Hints before the answer, and one that comes too late."""
+    hint: Callable[[list[tuple[str, str]]], object] = environ["wsgi.early_hints"]  # type: ignore[assignment]
+    hint([("Link", "</style.css>; rel=preload"), ("Link", "</code.js>; rel=preload")])
+    start_response("200 OK", TEXT)
+    return [b"hinted"]
+
+
 def fields(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Fields that a server must keep as they are, and those that are its own."""
     start_response(
@@ -337,6 +345,7 @@ PATHS: dict[str, Callable[[Environ, StartResponse], Iterable[bytes]]] = {
     "/replaced": replaced,
     "/replaced-after-empty-block": replaced_after_empty_block,
     "/fields": fields,
+    "/hints": hints,
     "/big": big,
     "/file": file,
     "/take-over": take_over,
