@@ -113,6 +113,7 @@ def test_a_request_longer_than_graceful_timeout_is_given_up(
 
 def test_ttin_and_ttou(args: tuple[str, ...], serve: Serve) -> None:
     server = serve("site_app", *args)
+    assert server.get("/")[0] == 200  # a worker that still boots has no handlers yet
     first = server.worker_pid(1)
     server.send(signal.SIGTTIN)
     second = server.worker_pid(2)
