@@ -37,6 +37,7 @@ def test_the_stub_names_what_the_module_has() -> None:
     stub = (ROOT / "python/licorne/_engine.pyi").read_text(encoding="utf-8")
     for name in ("Engine", "Exchange", "Input", "Scoreboard", "WorkerRecord", "InFlight"):
         body = stub.partition(f"class {name}:")[2].partition("\n@final")[0]
-        told = set(re.findall(r"def (\w+)\(", body)) | set(re.findall(r"^    ([A-Z_]+):", body, re.M))
+        told = set(re.findall(r"def (\w+)\(", body))
+        told |= set(re.findall(r"^    ([A-Z_]+):", body, re.MULTILINE))
         real = {each for each in vars(getattr(_engine, name)) if not each.startswith("__")}
         assert {each for each in told if not each.startswith("__")} == real, name

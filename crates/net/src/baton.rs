@@ -78,6 +78,8 @@ pub struct Loop {
     standin: OnceLock<Thread>,
     standin_asleep: AtomicBool,
     closing: AtomicBool,
+    /// A stop was asked for; read for each response.
+    draining: Arc<AtomicBool>,
 }
 
 impl Loop {
@@ -89,6 +91,7 @@ impl Loop {
         slot: usize,
     ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         let reactor = Reactor::new(config, listeners, board, slot)?;
+        let draining = reactor.draining();
         let looped = Arc::new(Self {
             poller: reactor.poller(),
             state: Mutex::new(State {
@@ -105,6 +108,7 @@ impl Loop {
             standin: OnceLock::new(),
             standin_asleep: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            draining,
         });
         let handle = standin::spawn(Arc::clone(&looped))?;
         // Set once, here.
@@ -322,9 +326,10 @@ impl Loop {
         self.poller.wake();
     }
 
-    /// Whether a stop was asked for.
+    /// Whether a stop was asked for: responses then announce the end of their connection.
+    #[inline]
     pub fn stopping(&self) -> bool {
-        !self.lock().reactor.drain.serving()
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// Ends the stand-in thread and writes what is held back; the reactor is not used afterwards.

@@ -11,7 +11,7 @@ use crate::exchange::Exchange;
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::stream::Stream;
-use crate::timer::Deadline;
+use crate::timer::{Cause, Deadline};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +113,11 @@ impl Conn {
             && self.pending.is_none()
             && !self.has_input()
             && self.proto.idle()
+    }
+
+    /// Nothing was ever asked on it.
+    pub(crate) fn fresh(&self) -> bool {
+        self.idle() && self.deadline.cause == Cause::Header
     }
 
     /// A request's head is complete and its body awaited.

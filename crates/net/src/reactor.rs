@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock;
 use crate::config::Config;
@@ -33,6 +34,8 @@ const ACCEPT_ALONE: usize = 64;
 const ACCEPT_SHARED: usize = 4;
 /// Time between two looks at the parent process, in ms.
 const PARENT_MS: u64 = 1000;
+/// Time for the first request of a connection that came just before a stop, in ms.
+const FRESH_MS: u64 = 500;
 /// Rest after the descriptors ran out, in ms.
 const EXHAUSTED_MS: u64 = 100;
 
@@ -64,6 +67,7 @@ pub(crate) struct Reactor {
     pool: Vec<Box<Exchange>>,
     scan: Scan,
     pub(crate) drain: Drain,
+    draining: Arc<AtomicBool>,
     pub(crate) notices: Notices,
     log: Vec<u8>,
     log_fd: Option<RawFd>,
@@ -107,6 +111,7 @@ impl Reactor {
             pool: vec![Box::default()],
             scan: Scan::new(),
             drain: Drain::Serving,
+            draining: Arc::default(),
             notices: Notices::default(),
             log: Vec::new(),
             log_fd: None,
@@ -229,7 +234,12 @@ impl Reactor {
         if !first {
             return;
         }
+        self.draining.store(true, Ordering::Relaxed);
         self.pause_accepting();
+        // Whom the kernel has announced to this process it does not announce to the siblings.
+        for index in 0..self.listeners.len() {
+            self.accept(index);
+        }
         let idle: Vec<Token> = self
             .conns
             .iter()
@@ -239,10 +249,22 @@ impl Reactor {
         for token in idle {
             // A request may have come that no event has told of yet: it is answered.
             self.read(token);
-            if self.conns.get_mut(token).is_some_and(|conn| conn.idle()) {
+            let Some(conn) = self.conns.get_mut(token) else {
+                continue;
+            };
+            if conn.fresh() {
+                // Its first request is on its way, and the client could not know better.
+                conn.deadline = Deadline::after(Cause::Header, self.now_ns / 1_000_000, FRESH_MS);
+                self.scan.note(conn.deadline);
+            } else if conn.idle() {
                 self.remove(token);
             }
         }
+    }
+
+    /// The flag that says whether a stop was asked for.
+    pub(crate) fn draining(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.draining)
     }
 
     /// A worker without its master would serve old code for ever.

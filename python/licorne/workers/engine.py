@@ -9,7 +9,6 @@ it on TERM and puts the hooks around each request.
 from __future__ import annotations
 
 import os
-import tempfile
 
 from licorne import SERVER
 from licorne.config.settings.hooks import nothing
@@ -64,7 +63,7 @@ class EngineConfig:
         self.write_timeout = float(cfg.write_timeout)
         self.graceful_timeout = float(cfg.graceful_timeout)
         self.body_buffer_size = cfg.body_buffer_size
-        self.tmp_upload_dir = cfg.tmp_upload_dir or tempfile.gettempdir()
+        self.tmp_upload_dir = cfg.tmp_upload_dir or _temporary_directory()
         self.max_connections = max_connections
         self.siblings = cfg.workers > 1
         self.standin_beats = multithread
@@ -83,6 +82,16 @@ class EngineConfig:
         self.max_requests = 0
         self.parent = 0
         self.signal_fd = -1
+
+
+def _temporary_directory() -> str:
+    # TMPDIR or /tmp is nearly always it; the module that tries others too is slow to import.
+    for path in (os.environ.get("TMPDIR"), "/tmp"):
+        if path and os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK):
+            return path
+    import tempfile
+
+    return tempfile.gettempdir()
 
 
 def _server_address(sock: BaseSocket) -> tuple[str, str] | None:

@@ -113,6 +113,7 @@ pub(super) fn finish_head(core: &Core, run: &mut Run, size: BodySize) -> PyResul
             "the application returned without calling start_response",
         ));
     }
+    net.keep_alive &= !core.looped.stopping();
     let facts = net.facts();
     let framing = core.with_server(|server| net.draft.finish(facts, size, server, &mut net.out));
     net.keep_alive = framing.keep_alive;
