@@ -37,9 +37,10 @@ def serve() -> Iterator[Serve]:
         bind: Sequence[str] = ("127.0.0.1:0",),
         cwd: Path = APPS,
         environment: dict[str, str] | None = None,
+        program: Sequence[str] = ("-m", "licorne"),
         tracebacks: bool = False,
     ) -> Server:
-        server = Server(app, *args, bind=bind, cwd=cwd, environment=environment)
+        server = Server(app, *args, bind=bind, cwd=cwd, environment=environment, program=program)
         server.tolerates_tracebacks = tracebacks
         servers.append(server)
         return server

@@ -88,10 +88,11 @@ class Server:
         bind: Sequence[str] = ("127.0.0.1:0",),
         cwd: Path = APPS,
         environment: dict[str, str] | None = None,
+        program: Sequence[str] = ("-m", "licorne"),
     ) -> None:
         binds = [part for address in bind for part in ("-b", address)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "licorne", *binds, *args, app],
+            [sys.executable, *program, *binds, *args, app],
             cwd=cwd,
             env=_environment() | (environment or {}),
             stdin=subprocess.DEVNULL,
@@ -182,6 +183,7 @@ class Serve(Protocol):
         bind: Sequence[str] = ("127.0.0.1:0",),
         cwd: Path = APPS,
         environment: dict[str, str] | None = None,
+        program: Sequence[str] = ("-m", "licorne"),
         tracebacks: bool = False,
     ) -> Server: ...
 
