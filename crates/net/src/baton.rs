@@ -25,7 +25,7 @@ use crate::exchange::{Exchange, Token};
 use crate::notice::Notice;
 use crate::output::{FilePart, Shared};
 use crate::poll::{Events, Poller};
-use crate::reactor::Reactor;
+use crate::reactor::{BATCH, Reactor};
 pub use crate::reactor::{Room, Tail};
 use crate::scoreboard::Scoreboard;
 
@@ -141,8 +141,7 @@ impl Loop {
             return Some(Taken::Interrupted);
         }
         state.reactor.flush_overdue();
-        if let Some(exchange) = state.reactor.inbox.pop_front() {
-            self.depart(state, me);
+        if let Some(exchange) = self.pop(state, me) {
             return Some(Taken::Exchange(exchange));
         }
         if state.reactor.drain == Drain::Stopped {
@@ -151,25 +150,23 @@ impl Loop {
         if !self.grab(state, me) {
             return None;
         }
-        loop {
-            state.reactor.process(false);
-            if let Some(exchange) = state.reactor.inbox.pop_front() {
-                self.depart(state, me);
-                return Some(Taken::Exchange(exchange));
-            }
-            self.end_turn(state, true);
-            if state.reactor.drain == Drain::Stopped {
-                return Some(Taken::Stopped);
-            }
-            let mut events = state.buffers.pop().unwrap_or_else(Events::new);
-            let waited = self.poller.wait(&mut events, Some(0));
-            let found = events.len();
-            state.reactor.harvest(&mut events);
-            state.buffers.push(events);
-            if waited.is_err() || found == 0 {
-                return None;
-            }
+        state.reactor.process(BATCH);
+        if let Some(exchange) = self.pop(state, me) {
+            return Some(Taken::Exchange(exchange));
         }
+        self.end_turn(state, true);
+        (state.reactor.drain == Drain::Stopped).then_some(Taken::Stopped)
+    }
+
+    /// Takes the oldest complete request, and leaves with it.
+    #[inline]
+    fn pop(&self, state: &mut State, me: u32) -> Option<Box<Exchange>> {
+        let mut exchange = state.reactor.inbox.pop_front()?;
+        if std::mem::take(&mut state.reactor.sample) {
+            exchange.started_ns = clock::monotonic_ns();
+        }
+        self.depart(state, me);
+        Some(exchange)
     }
 
     /// Waits until there may be something to take; false when a signal came.
@@ -247,7 +244,7 @@ impl Loop {
         state.polling = false;
         state.reactor.harvest(&mut events);
         state.buffers.push(events);
-        state.reactor.process(all);
+        state.reactor.process(if all { usize::MAX } else { BATCH });
         if all || state.reactor.inbox.is_empty() {
             self.end_turn(&mut state, true);
         }
@@ -302,6 +299,7 @@ impl Loop {
     /// Gives the socket of an exchange away, with the bytes read beyond the request.
     pub fn detach(&self, token: Token) -> Option<(OwnedFd, Vec<u8>)> {
         let mut state = self.lock();
+        state.reactor.flush_held();
         state.reactor.flush_dirty();
         state.reactor.detach(token)
     }
@@ -336,6 +334,7 @@ impl Loop {
     pub fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
         let mut state = self.lock();
+        state.reactor.flush_held();
         state.reactor.flush_dirty();
         state.reactor.flush_log();
         drop(state);

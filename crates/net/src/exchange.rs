@@ -25,6 +25,8 @@ pub struct Exchange {
     pub listener: usize,
     /// Monotonic ns at which the request was complete.
     pub ready_ns: u64,
+    /// Monotonic ns at which a thread took it; 0 for those whose time is not taken.
+    pub started_ns: u64,
     /// The response head under construction.
     pub draft: ResponseDraft,
     /// Encoded bytes that are not yet with the connection.
@@ -56,6 +58,7 @@ impl Exchange {
         self.token = None;
         self.body = Body::Empty;
         self.peer = None;
+        self.started_ns = 0;
         self.draft.clear();
         if self.out.capacity() > KEPT {
             self.out = Vec::new();

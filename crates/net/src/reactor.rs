@@ -5,6 +5,8 @@
 mod reading;
 mod writing;
 
+pub(crate) use writing::BATCH;
+use writing::{Held, Pace};
 pub use writing::{Room, Tail};
 
 use std::collections::VecDeque;
@@ -60,6 +62,12 @@ pub(crate) struct Reactor {
     /// Connections whose output is held back, and since when.
     dirty: Vec<Token>,
     dirty_since_ns: u64,
+    /// Responses that wait for the others of their batch, and buffers for the next ones.
+    held: Vec<Held>,
+    buffers: Vec<Vec<u8>>,
+    pace: Pace,
+    /// The next request to be taken has its time taken.
+    pub(crate) sample: bool,
     scratch: Box<[u8]>,
     /// Complete requests that no thread has taken.
     pub(crate) inbox: VecDeque<Box<Exchange>>,
@@ -106,6 +114,10 @@ impl Reactor {
             again: VecDeque::new(),
             dirty: Vec::new(),
             dirty_since_ns: 0,
+            held: Vec::new(),
+            buffers: Vec::new(),
+            pace: Pace::unknown(),
+            sample: true,
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             inbox: VecDeque::new(),
             pool: vec![Box::default()],
@@ -141,6 +153,7 @@ impl Reactor {
     /// Takes over the events of a wait. Those of the last one must be processed.
     pub(crate) fn harvest(&mut self, events: &mut Events) {
         self.now_ns = clock::monotonic_ns();
+        self.sample = true;
         if self.next_event >= self.events.len() {
             std::mem::swap(&mut self.events, events);
             self.next_event = 0;
@@ -155,13 +168,13 @@ impl Reactor {
         events.clear();
     }
 
-    /// Processes events until a request is complete (or, if `all`, until none is left).
+    /// Processes events until so many requests are complete, or no event is left.
     #[inline]
-    pub(crate) fn process(&mut self, all: bool) {
+    pub(crate) fn process(&mut self, enough: usize) {
         while let Some(ready) = self.events.get(self.next_event) {
             self.next_event += 1;
             self.on_ready(ready);
-            if !all && !self.inbox.is_empty() {
+            if self.inbox.len() >= enough {
                 return;
             }
         }
@@ -169,7 +182,7 @@ impl Reactor {
             if let Some(token) = self.again.pop_front() {
                 self.read(token);
             }
-            if !all && !self.inbox.is_empty() {
+            if self.inbox.len() >= enough {
                 return;
             }
         }
@@ -177,6 +190,7 @@ impl Reactor {
 
     /// Nothing is left to process: write what was held back, look at the clock.
     pub(crate) fn end_turn(&mut self) {
+        self.flush_held();
         self.flush_dirty();
         self.flush_log();
         let now_ms = self.now_ms();

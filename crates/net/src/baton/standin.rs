@@ -84,7 +84,8 @@ fn cover(looped: &Loop, turn: u64) {
     }
     state.driver = Driver::StandIn;
     loop {
-        state.reactor.process(true);
+        state.reactor.flush_held();
+        state.reactor.process(usize::MAX);
         let alive = state.reactor.config.standin_beats;
         looped.end_turn(&mut state, alive);
         looped.hand_out(&mut state);

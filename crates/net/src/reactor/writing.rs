@@ -18,6 +18,52 @@ const HELD_NS: u64 = 1_000_000;
 /// Longest wait for a client's own end, in ms.
 const LINGER_MS: u64 = 2_000;
 
+/// A small complete response that waits for the end of its batch. Its connection stays busy, so
+/// nothing can overtake it.
+pub(super) struct Held {
+    token: Token,
+    bytes: Vec<u8>,
+    keep: bool,
+}
+
+/// Requests read before the first of them goes to the application, and responses sent together
+/// afterwards: system calls next to each other leave the caches and branch predictors to each
+/// other, and so does the application. That is worth a third of the processor time in user space.
+pub(crate) const BATCH: usize = 32;
+
+/// How long the application takes, as a moving average of samples.
+pub(super) struct Pace {
+    ns: u64,
+}
+
+impl Pace {
+    /// An application slower than this would let the others of a batch wait for its responses.
+    const FAST_NS: u64 = 40_000;
+
+    pub(super) fn unknown() -> Self {
+        Self {
+            ns: 2 * Self::FAST_NS,
+        }
+    }
+
+    fn took(&mut self, ns: u64) {
+        self.ns = (self.ns * 7 + ns) / 8;
+    }
+
+    fn fast(&self) -> bool {
+        self.ns < Self::FAST_NS
+    }
+}
+
+/// Stands for the bytes that a response without a tail does not have.
+struct Nothing;
+
+impl Shared for Nothing {
+    fn bytes(&self) -> &[u8] {
+        &[]
+    }
+}
+
 /// What follows the encoded bytes of a response.
 pub enum Tail<S: Shared> {
     /// Nothing.
@@ -52,11 +98,40 @@ impl Reactor {
         tail: Tail<S>,
         keep: bool,
     ) {
-        let keep = keep && self.drain.serving();
+        if exchange.started_ns != 0 {
+            self.pace.took(clock::monotonic_ns() - exchange.started_ns);
+        }
         if let Some(token) = exchange.token.take() {
-            self.respond(token, &exchange.out, tail, keep);
+            if matches!(tail, Tail::None) && !self.inbox.is_empty() && self.pace.fast() {
+                let room = self.buffers.pop().unwrap_or_default();
+                let bytes = std::mem::replace(&mut exchange.out, room);
+                self.held.push(Held { token, bytes, keep });
+                if self.held.len() >= BATCH {
+                    self.flush_held();
+                }
+            } else {
+                self.flush_held();
+                self.respond(token, &exchange.out, tail, keep);
+            }
         }
         self.recycle(exchange);
+    }
+
+    /// Sends the responses that waited for the others of their batch.
+    pub(crate) fn flush_held(&mut self) {
+        for index in 0..self.held.len() {
+            let Some(Held { token, bytes, keep }) = self.held.get_mut(index) else {
+                break;
+            };
+            let (token, keep) = (*token, *keep);
+            let mut bytes = std::mem::take(bytes);
+            self.respond(token, &bytes, Tail::<Nothing>::None, keep);
+            if self.buffers.len() < BATCH && bytes.capacity() <= COPY_LIMIT {
+                bytes.clear();
+                self.buffers.push(bytes);
+            }
+        }
+        self.held.clear();
     }
 
     #[inline]
@@ -67,6 +142,7 @@ impl Reactor {
         tail: Tail<S>,
         keep: bool,
     ) {
+        let keep = keep && self.drain.serving();
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
