@@ -1,6 +1,8 @@
 //! The configuration object of Python, read once into plain values.
 
-use net::body::BodyLimits;
+use std::sync::Arc;
+
+use net::body::BodyStore;
 use net::config::Config;
 use net::peer::Trusted;
 use proto::{Forwarding, HeaderMap, Limits, Permissions, Policy};
@@ -88,10 +90,10 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
     let reactor = Config {
         policy: policy(config)?,
         trusted: trusted(config)?,
-        body: BodyLimits {
-            memory: get("body_buffer_size")?.extract()?,
-            directory: get("tmp_upload_dir")?.extract::<String>()?.into(),
-        },
+        body: Arc::new(BodyStore::new(
+            get("body_buffer_size")?.extract()?,
+            get("tmp_upload_dir")?.extract::<String>()?.into(),
+        )),
         server: get("server")?.extract()?,
         keepalive_ms: milliseconds(config, "keepalive")?,
         header_timeout_ms: milliseconds(config, "header_timeout")?,

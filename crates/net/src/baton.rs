@@ -260,12 +260,14 @@ impl Loop {
     #[inline]
     pub fn finish<S: Shared + 'static>(
         &self,
+        me: u32,
         exchange: Box<Exchange>,
         tail: Tail<S>,
         keep: bool,
         line: Option<&[u8]>,
     ) {
         let mut state = self.lock();
+        self.let_hold(&mut state, me);
         state.reactor.finish(exchange, tail, keep);
         if let Some(line) = line {
             state.reactor.log_line(line);
@@ -283,17 +285,22 @@ impl Loop {
     /// A part of a response: encoded `bytes`, then `shared`, then `after`.
     pub fn stream<S: Shared + 'static>(
         &self,
+        me: u32,
         token: Token,
         bytes: &[u8],
         shared: Option<S>,
         after: &[u8],
     ) -> Room {
-        self.lock().reactor.stream(token, bytes, shared, after)
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        state.reactor.stream(token, bytes, shared, after)
     }
 
     /// A part of a file as a part of a response.
-    pub fn stream_file(&self, token: Token, part: FilePart) {
-        self.lock().reactor.stream_file(token, part);
+    pub fn stream_file(&self, me: u32, token: Token, part: FilePart) {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        state.reactor.stream_file(token, part);
     }
 
     /// Gives the socket of an exchange away, with the bytes read beyond the request.
@@ -342,6 +349,14 @@ impl Loop {
         if let Some(thread) = self.standin.get() {
             thread.unpark();
         }
+    }
+
+    /// Output may be held back only by the driver: it comes back to write it, or the stand-in sees
+    /// that it does not. Another driver may be asleep in the poller, and would not know.
+    #[inline]
+    #[expect(clippy::unused_self, reason = "beside grab and depart")]
+    fn let_hold(&self, state: &mut State, me: u32) {
+        state.reactor.may_hold = state.driver == Driver::Application(me);
     }
 
     /// Makes `me` the driver if the baton is to be had: on the table, or with the stand-in.

@@ -1,10 +1,11 @@
 //! What the reactor must know, as plain values: read once when the worker starts.
 
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use proto::Policy;
 
-use crate::body::BodyLimits;
+use crate::body::BodyStore;
 use crate::peer::Trusted;
 
 /// Configuration of one reactor.
@@ -15,7 +16,7 @@ pub struct Config {
     /// Peers whose forwarded headers are believed.
     pub trusted: Trusted,
     /// Where request bodies are kept.
-    pub body: BodyLimits,
+    pub body: Arc<BodyStore>,
     /// Value of the `Server` field.
     pub server: String,
     /// How long a kept connection may be idle, in ms; 0 closes after each response.

@@ -2,11 +2,12 @@
 //! or other connections; the reactor does.
 
 use std::io;
+use std::sync::Arc;
 
 use proto::h1::{self, CONTINUE};
 use proto::{Event, Policy, Received, Reject};
 
-use crate::body::{Body, BodyLimits};
+use crate::body::{Body, BodyStore};
 use crate::exchange::Exchange;
 use crate::output::Output;
 use crate::peer::Peer;
@@ -47,10 +48,14 @@ pub(crate) struct Conn {
     pub(crate) phase: Phase,
     /// The poller watches the socket.
     pub(crate) registered: bool,
+    /// ... for room to write too.
+    pub(crate) watched_for_room: bool,
     /// The kernel may have bytes for us (edge-triggered: it says so once).
     pub(crate) readable: bool,
     /// The peer has announced its end; read until it comes.
     pub(crate) ended: bool,
+    /// In the queue of those that are written to next.
+    pub(crate) write_due: bool,
     /// Output is held back until the turn ends.
     pub(crate) dirty: bool,
 }
@@ -72,7 +77,7 @@ pub(crate) enum Fed {
 /// What parsing needs besides the bytes.
 pub(crate) struct Feeding<'a> {
     pub(crate) policy: &'a Policy,
-    pub(crate) limits: &'a BodyLimits,
+    pub(crate) store: &'a Arc<BodyStore>,
     /// Boxes for the next exchanges; at least one is always there.
     #[expect(clippy::vec_box, reason = "a box travels to the application and back")]
     pub(crate) pool: &'a mut Vec<Box<Exchange>>,
@@ -95,8 +100,10 @@ impl Conn {
             deadline: Deadline::NONE,
             phase: Phase::Reading,
             registered: false,
+            watched_for_room: false,
             readable: true,
             ended: false,
+            write_due: false,
             dirty: false,
         }
     }
@@ -144,15 +151,13 @@ impl Conn {
             return None;
         }
         let exchange = self.pending.as_mut()?;
-        let Body::Memory(bytes) = &mut exchange.body else {
+        let Body::Memory(memory) = &mut exchange.body else {
             return None;
         };
-        let missing = usize::try_from(exchange.head.content_length()?).ok()? - bytes.len();
-        (bytes.capacity() - bytes.len() >= missing && missing > DIRECT).then_some((
-            &self.stream,
-            bytes,
-            missing,
-        ))
+        let bytes = memory.bytes();
+        let expected = usize::try_from(exchange.head.content_length()?).ok()?;
+        let missing = expected - bytes.len();
+        (bytes.capacity() >= expected && missing > DIRECT).then_some((&self.stream, bytes, missing))
     }
 
     /// Tells the protocol of `count` body bytes that [`Self::direct_body`] has put in place.
@@ -160,13 +165,15 @@ impl Conn {
         let Some(mut exchange) = self.pending.take() else {
             return Fed::Wait;
         };
-        let Body::Memory(bytes) = &exchange.body else {
+        let Body::Memory(memory) = &mut exchange.body else {
             return Fed::Wait;
         };
+        let bytes = memory.bytes();
         let new = &bytes[bytes.len() - count..];
+        let eof = count == 0;
         match self
             .proto
-            .receive(feeding.policy, new, false, &mut exchange.head)
+            .receive(feeding.policy, new, eof, &mut exchange.head)
         {
             Err(reject) => Fed::Rejected(reject),
             Ok(received) => {
@@ -224,7 +231,7 @@ impl Conn {
                 Event::Head => self.begin(consumed == rest.len(), feeding),
                 Event::Body(range) => {
                     let body = &mut exchange.body;
-                    if let Err(error) = body.append(&rest[range], feeding.limits) {
+                    if let Err(error) = body.append(&rest[range], feeding.store) {
                         return (used, Fed::Failed(error));
                     }
                 }
@@ -247,7 +254,7 @@ impl Conn {
             feeding.pool.push(Box::default());
         }
         if let Some(length) = exchange.head.content_length() {
-            exchange.body.reserve(length, feeding.limits);
+            exchange.body.reserve(length, feeding.store);
         }
         // RFC 9110 section 10.1.1: not needed when the content is already coming.
         if exchange.head.expect_continue() && exchange.head.has_body() && nothing_follows {

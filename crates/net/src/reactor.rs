@@ -38,6 +38,8 @@ const ACCEPT_SHARED: usize = 4;
 const PARENT_MS: u64 = 1000;
 /// Time for the first request of a connection that came just before a stop, in ms.
 const FRESH_MS: u64 = 500;
+/// Large writes between two looks for requests.
+const WRITES: usize = 4;
 /// Rest after the descriptors ran out, in ms.
 const EXHAUSTED_MS: u64 = 100;
 
@@ -59,6 +61,9 @@ pub(crate) struct Reactor {
     next_event: usize,
     /// Connections to be read on, after others had their turn.
     again: VecDeque<Token>,
+    /// Slow readers that have room again. A few at a time: each may take a large write, and requests
+    /// go first.
+    writes: VecDeque<Token>,
     /// Connections whose output is held back, and since when.
     dirty: Vec<Token>,
     dirty_since_ns: u64,
@@ -66,6 +71,8 @@ pub(crate) struct Reactor {
     held: Vec<Held>,
     buffers: Vec<Vec<u8>>,
     pace: Pace,
+    /// Who writes now comes back soon: its output may wait for more.
+    pub(crate) may_hold: bool,
     /// The next request to be taken has its time taken.
     pub(crate) sample: bool,
     scratch: Box<[u8]>,
@@ -112,11 +119,13 @@ impl Reactor {
             events: Events::new(),
             next_event: 0,
             again: VecDeque::new(),
+            writes: VecDeque::new(),
             dirty: Vec::new(),
             dirty_since_ns: 0,
             held: Vec::new(),
             buffers: Vec::new(),
             pace: Pace::unknown(),
+            may_hold: false,
             sample: true,
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             inbox: VecDeque::new(),
@@ -186,6 +195,20 @@ impl Reactor {
                 return;
             }
         }
+        self.go_on_writing();
+    }
+
+    /// Writes to a few of those who have room again.
+    fn go_on_writing(&mut self) {
+        for _ in 0..WRITES {
+            let Some(token) = self.writes.pop_front() else {
+                return;
+            };
+            if let Some(conn) = self.conns.get_mut(token) {
+                conn.write_due = false;
+                self.flush(token);
+            }
+        }
     }
 
     /// Nothing is left to process: write what was held back, look at the clock.
@@ -200,6 +223,7 @@ impl Reactor {
         if now_ms >= self.look_at_parent_ms {
             self.look_at_parent_ms = now_ms + PARENT_MS;
             self.look_at_parent();
+            self.config.body.trim();
         }
         if now_ms >= self.accept_again_ms {
             self.resume_accepting();
@@ -218,7 +242,7 @@ impl Reactor {
 
     /// How long the next wait may be, in ms.
     pub(crate) fn wait_ms(&self) -> u64 {
-        if !self.again.is_empty() {
+        if !self.again.is_empty() || !self.writes.is_empty() {
             return 0;
         }
         let now_ms = self.now_ms();
@@ -317,8 +341,9 @@ impl Reactor {
             self.remove(token);
             return;
         }
-        if ready.writable && !conn.output.is_empty() && !conn.dirty {
-            self.flush(token);
+        if ready.writable && !conn.output.is_empty() && !conn.dirty && !conn.write_due {
+            conn.write_due = true;
+            self.writes.push_back(token);
         }
         if ready.readable {
             self.read(token);
@@ -426,6 +451,23 @@ impl Reactor {
         }
         conn.registered = true;
         if let Err(error) = self.poller.add_stream(conn.stream.fd(), token.to_bits()) {
+            self.notices
+                .push(Level::Error, format!("Cannot watch a connection: {error}"));
+            self.remove(token);
+        }
+    }
+
+    /// Watches a connection for room to write, from the first time that it has none.
+    fn watch_writing(&mut self, token: Token) {
+        self.register(token);
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
+        if std::mem::replace(&mut conn.watched_for_room, true) {
+            return;
+        }
+        let watched = self.poller.watch_writing(conn.stream.fd(), token.to_bits());
+        if let Err(error) = watched {
             self.notices
                 .push(Level::Error, format!("Cannot watch a connection: {error}"));
             self.remove(token);

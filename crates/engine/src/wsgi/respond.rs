@@ -228,8 +228,13 @@ fn complete(
         run.past = Some(Past::of(&net));
     }
     let keep = net.keep_alive && !short;
-    core.looped
-        .finish(net, tail, keep, native.then_some(&run.line));
+    core.looped.finish(
+        thread_number(),
+        net,
+        tail,
+        keep,
+        native.then_some(&run.line),
+    );
     match &core.access {
         Some(access) if !native => {
             let elapsed_ns = net::clock::monotonic_ns() - run.started_ns;
@@ -299,7 +304,9 @@ fn encode_block(
     } else {
         Some(SharedBytes::new(block))
     };
-    let room = core.looped.stream(token, &net.out, shared, after);
+    let room = core
+        .looped
+        .stream(thread_number(), token, &net.out, shared, after);
     net.out.clear();
     Ok((room, Some(token)))
 }
@@ -358,8 +365,9 @@ fn finish_with_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> PyRes
         let Some(token) = net.token else {
             return Ok(());
         };
-        core.looped.stream(token, &head, None::<SharedBytes>, b"");
-        core.looped.stream_file(token, part);
+        core.looped
+            .stream(thread_number(), token, &head, None::<SharedBytes>, b"");
+        core.looped.stream_file(thread_number(), token, part);
         net.out.extend_from_slice(CHUNK_END);
         net.out.extend_from_slice(LAST_CHUNK);
         return complete(py, this, &core, Tail::None);

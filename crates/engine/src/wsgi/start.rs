@@ -8,6 +8,7 @@ use pyo3::exceptions::{PyAssertionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
+use crate::core::thread_number;
 use crate::exchange::Exchange;
 use crate::shared::SharedBytes;
 use crate::text::latin1_bytes;
@@ -111,7 +112,8 @@ pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -
     let mut bytes = Vec::new();
     h1::interim(&mut bytes, b"103 Early Hints", pairs).map_err(misuse)?;
     if let Some(token) = net.token {
-        core.looped.stream(token, &bytes, None::<SharedBytes>, b"");
+        core.looped
+            .stream(thread_number(), token, &bytes, None::<SharedBytes>, b"");
     }
     Ok(())
 }

@@ -13,12 +13,12 @@ use crate::poll::Events;
 
 /// How often the stand-in looks while the application is at work. A baton that has not moved
 /// between two looks is picked up.
-const LOOK: Duration = Duration::from_micros(300);
+const LOOK: Duration = Duration::from_micros(150);
 /// The same after a while in which the baton has always moved: each look costs the hot thread some
-/// microseconds, and an application that was fast a thousand times is probably fast again.
+/// microseconds, and an application that was fast for so long is probably fast again.
 const RARE_LOOK: Duration = Duration::from_micros(1500);
 /// Looks with a moving baton before they become rare.
-const TRUST: u32 = 1000;
+const TRUST: u32 = 2000;
 /// Looks without any request before it sleeps for good.
 const CALM_LOOKS: u32 = 8;
 

@@ -1,5 +1,5 @@
-//! epoll (Linux). Connections are edge-triggered and registered once for both directions, so that
-//! a request costs no `epoll_ctl`; listeners are level-triggered and exclusive between processes.
+//! epoll (Linux). Connections are edge-triggered and registered once, so that a request costs no
+//! `epoll_ctl`; listeners are level-triggered and exclusive between processes.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -19,6 +19,10 @@ pub(crate) struct Poller {
     reason = "a small constant"
 )]
 const ROOM: i32 = EVENTS as i32;
+
+/// What every connection is watched for. Writing is not in it: nearly no response has to wait, and
+/// a fresh connection would report at once that it is writable.
+const READING: i32 = libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET;
 
 /// Room for the events of one wait; each driver brings its own.
 pub(crate) struct Events(Vec<libc::epoll_event>);
@@ -72,10 +76,14 @@ impl Poller {
         Ok(poller)
     }
 
-    /// Watches a connection in both directions, edge-triggered.
+    /// Watches a connection for reading, edge-triggered.
     pub(crate) fn add_stream(&self, fd: RawFd, data: u64) -> io::Result<()> {
-        let interest = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
-        self.control(libc::EPOLL_CTL_ADD, fd, interest, data)
+        self.control(libc::EPOLL_CTL_ADD, fd, READING, data)
+    }
+
+    /// Watches a connection for room to write too; says at once if there is some.
+    pub(crate) fn watch_writing(&self, fd: RawFd, data: u64) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, fd, READING | libc::EPOLLOUT, data)
     }
 
     /// Watches a listener, level-triggered; of several processes only some are woken.

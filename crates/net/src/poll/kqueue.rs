@@ -42,7 +42,8 @@ impl Events {
             readable: event.filter == libc::EVFILT_READ,
             writable: event.filter == libc::EVFILT_WRITE,
             ended: event.filter == libc::EVFILT_READ && event.flags & libc::EV_EOF != 0,
-            hangup: event.filter == libc::EVFILT_WRITE && event.flags & libc::EV_EOF != 0,
+            // An error of the socket comes with its end.
+            hangup: event.flags & libc::EV_EOF != 0 && event.fflags != 0,
         })
     }
 }
@@ -70,10 +71,12 @@ impl Poller {
 
     pub(crate) fn add_stream(&self, fd: RawFd, data: u64) -> io::Result<()> {
         let flags = libc::EV_ADD | libc::EV_CLEAR;
-        self.change(&[
-            change(fd, libc::EVFILT_READ, flags, 0, data),
-            change(fd, libc::EVFILT_WRITE, flags, 0, data),
-        ])
+        self.change(&[change(fd, libc::EVFILT_READ, flags, 0, data)])
+    }
+
+    pub(crate) fn watch_writing(&self, fd: RawFd, data: u64) -> io::Result<()> {
+        let flags = libc::EV_ADD | libc::EV_CLEAR;
+        self.change(&[change(fd, libc::EVFILT_WRITE, flags, 0, data)])
     }
 
     pub(crate) fn add_listener(&self, fd: RawFd, data: u64) -> io::Result<()> {
@@ -89,7 +92,7 @@ impl Poller {
     pub(crate) fn remove(&self, fd: RawFd) -> io::Result<()> {
         let read = self.change(&[change(fd, libc::EVFILT_READ, libc::EV_DELETE, 0, 0)]);
         match self.change(&[change(fd, libc::EVFILT_WRITE, libc::EV_DELETE, 0, 0)]) {
-            // A listener was never watched for writing.
+            // Most are never watched for writing.
             Err(error) if error.raw_os_error() != Some(libc::ENOENT) => Err(error),
             _ => read,
         }

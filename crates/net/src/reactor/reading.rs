@@ -74,13 +74,13 @@ impl Reactor {
         };
         let mut feeding = Feeding {
             policy: &config.policy,
-            limits: &config.body,
+            store: &config.body,
             pool,
             eof: false,
         };
         if let Some((stream, body, missing)) = conn.direct_body() {
             let result = stream.read_spare(body, missing);
-            return received(conn, result, usize::MAX, |conn, count| {
+            return received(conn, result, missing, |conn, count| {
                 conn.fed_directly(count, &mut feeding)
             });
         }
@@ -106,7 +106,7 @@ impl Reactor {
         };
         let mut feeding = Feeding {
             policy: &config.policy,
-            limits: &config.body,
+            store: &config.body,
             pool,
             eof: false,
         };
@@ -134,7 +134,7 @@ impl Reactor {
             Fed::Rejected(reject) => self.refuse(token, reject),
             Fed::Closed => self.remove(token),
             Fed::Failed(error) => {
-                let directory = self.config.body.directory.display();
+                let directory = self.config.body.directory().display();
                 let text = format!(
                     "Cannot keep a request body in {directory}: {error}. Check tmp_upload_dir."
                 );
@@ -231,7 +231,7 @@ fn received(
     match result {
         Ok(count) => {
             // Edge-triggered: a short read has emptied the socket, unless the end is announced.
-            conn.readable = count > 0 && (count >= room || room == usize::MAX || conn.ended);
+            conn.readable = count > 0 && (count >= room || conn.ended);
             (Got::Fed(feed(conn, count)), count)
         }
         Err(error) if would_block(&error) => {

@@ -102,7 +102,8 @@ impl Reactor {
             self.pace.took(clock::monotonic_ns() - exchange.started_ns);
         }
         if let Some(token) = exchange.token.take() {
-            if matches!(tail, Tail::None) && !self.inbox.is_empty() && self.pace.fast() {
+            let holds = self.may_hold && self.pace.fast() && !self.inbox.is_empty();
+            if holds && matches!(tail, Tail::None) {
                 let room = self.buffers.pop().unwrap_or_default();
                 let bytes = std::mem::replace(&mut exchange.out, room);
                 self.held.push(Held { token, bytes, keep });
@@ -234,7 +235,7 @@ impl Reactor {
             self.flush(token);
             return self.go_on_reading(token);
         }
-        if conn.output.queued() >= HELD {
+        if !self.may_hold || conn.output.queued() >= HELD {
             conn.dirty = false;
             return self.flush(token);
         }
@@ -285,7 +286,7 @@ impl Reactor {
                     );
                     self.scan.note(conn.deadline);
                 }
-                self.register(token);
+                self.watch_writing(token);
             }
             Err(_) => self.remove(token),
         }

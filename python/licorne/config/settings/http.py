@@ -40,8 +40,11 @@ class Http(Section):
     )  # fmt: skip
     body_buffer_size: int = option(
         "--body-buffer-size",
-        default=1024 * 1024,
-        doc="Bytes of a request body held in memory; what is above goes to a temporary file.",
+        default=16 * 1024 * 1024,
+        doc="""Bytes of a request body held in memory; a larger one goes to a temporary file.
+
+        The bodies of a worker together take at most eight times as much; then files are used too.
+        """,
     )
     sendfile: bool = derived(
         "--no-sendfile",
