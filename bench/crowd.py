@@ -157,8 +157,13 @@ class SlowViews(_Thread):
             while not self._done.is_set():
                 for key, _ in selector.select(0.05):
                     self._receive(selector, key)
+            # What is asleep would still hold its thread when the next round begins.
             for key in list(selector.get_map().values()):
-                _socket_of(key).close()
+                client = _socket_of(key)
+                with suppress(OSError):
+                    client.settimeout(1)
+                    client.recv(65536)
+                client.close()
 
     def _receive(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
         """Collect an answer; ask again when it is whole, if need be on a new connection."""

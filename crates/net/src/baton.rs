@@ -24,7 +24,7 @@ use crate::drain::Drain;
 use crate::exchange::{Exchange, Token};
 use crate::notice::Notice;
 use crate::output::{FilePart, Shared};
-use crate::poll::{Events, Poller};
+use crate::poll::{Bell, Events, Poller};
 use crate::reactor::{BATCH, Reactor};
 pub use crate::reactor::{Room, Tail};
 use crate::scoreboard::Scoreboard;
@@ -77,6 +77,8 @@ pub struct Loop {
     turn: AtomicU64,
     standin: OnceLock<Thread>,
     standin_asleep: AtomicBool,
+    /// Calls the stand-in back from the poller.
+    bell: Bell,
     closing: AtomicBool,
     /// A stop was asked for; read for each response.
     draining: Arc<AtomicBool>,
@@ -107,6 +109,7 @@ impl Loop {
             turn: AtomicU64::new(0),
             standin: OnceLock::new(),
             standin_asleep: AtomicBool::new(false),
+            bell: Bell::new()?,
             closing: AtomicBool::new(false),
             draining,
         });
@@ -329,6 +332,7 @@ impl Loop {
             .stop(clock::monotonic_ms().saturating_add(grace_ms));
         self.work.notify_all();
         self.poller.wake();
+        self.bell.ring();
     }
 
     /// Whether a stop was asked for: responses then announce the end of their connection.
@@ -345,7 +349,7 @@ impl Loop {
         state.reactor.flush_dirty();
         state.reactor.flush_log();
         drop(state);
-        self.poller.wake();
+        self.bell.ring();
         if let Some(thread) = self.standin.get() {
             thread.unpark();
         }
@@ -365,7 +369,7 @@ impl Loop {
         let turn = self.turn.load(Ordering::Relaxed);
         match state.driver {
             Driver::Application(other) if other != me && !away(turn) => return false,
-            Driver::StandIn => self.poller.wake(),
+            Driver::StandIn => self.bell.ring(),
             Driver::Application(_) | Driver::Nobody => {}
         }
         state.driver = Driver::Application(me);
@@ -382,7 +386,10 @@ impl Loop {
             return;
         }
         let turn = self.turn.load(Ordering::Relaxed);
-        if !away(turn) {
+        if away(turn) {
+            // With the next request of a batch: a sign that the last one is done.
+            self.turn.store(turn + 2, Ordering::Relaxed);
+        } else {
             // Ordered before the look at the stand-in, which looks the other way round.
             self.turn.store(turn + 1, Ordering::SeqCst);
             if self.standin_asleep.load(Ordering::SeqCst)

@@ -83,6 +83,7 @@ fn cover(looped: &Loop, turn: u64) {
         return;
     }
     state.driver = Driver::StandIn;
+    looped.bell.silence();
     loop {
         state.reactor.flush_held();
         state.reactor.process(usize::MAX);
@@ -94,8 +95,9 @@ fn cover(looped: &Loop, turn: u64) {
         }
         let wait_ms = state.reactor.wait_ms();
         drop(state);
+        looped.bell.wait_beside(looped.poller.fd(), wait_ms);
         // A wait that fails (it cannot be interrupted: signals are blocked) has no events.
-        if looped.poller.wait(&mut events, Some(wait_ms)).is_err() {
+        if looped.poller.wait(&mut events, Some(0)).is_err() {
             events.clear();
         }
         state = looped.lock();

@@ -129,6 +129,11 @@ impl Poller {
         unsafe { libc::write(self.wake.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 
+    /// The poller itself can be watched: it is readable when there are events.
+    pub(crate) fn fd(&self) -> RawFd {
+        self.epoll.as_raw_fd()
+    }
+
     /// Takes the wake-up that `wait` reported.
     pub(crate) fn acknowledge(&self) {
         let mut count = [0u8; 8];

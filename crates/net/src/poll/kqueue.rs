@@ -130,6 +130,11 @@ impl Poller {
         drop(self.change(&[change(0, libc::EVFILT_USER, 0, libc::NOTE_TRIGGER, WAKE)]));
     }
 
+    /// The poller itself can be watched: it is readable when there are events.
+    pub(crate) fn fd(&self) -> RawFd {
+        self.queue.as_raw_fd()
+    }
+
     /// User events with EV_CLEAR acknowledge themselves.
     #[expect(clippy::unused_self, reason = "the interface of epoll")]
     pub(crate) fn acknowledge(&self) {}

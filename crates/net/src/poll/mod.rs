@@ -1,7 +1,9 @@
 //! Readiness: the only place that knows which operating system this is.
 
+mod bell;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
+pub(crate) use bell::Bell;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::{Events, Poller};
 
