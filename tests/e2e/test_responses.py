@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import pytest
 from e2e.server import open_gate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from e2e.server import Serve, Server
 
 
@@ -64,6 +67,30 @@ def test_a_block_leaves_before_the_next_one_is_made(site: Server, fifo: str) -> 
         while not seen.endswith(b"0\r\n\r\n"):
             seen += client.some()
         assert b"second" in seen
+
+
+def test_a_block_leaves_while_another_request_is_slow(
+    serve: Serve, fifo: str, tmp_path: Path
+) -> None:
+    """Somebody else turns the reactor then, and must not leave the block where it is."""
+    slow = str(tmp_path / "slow")
+    os.mkfifo(slow)
+    server = serve("site_app", "-k", "gthread", "--threads", "2")
+    with server.client() as first, server.client() as second:
+        first.get(f"/wait?fifo={slow}")
+        server.log.wait_for("app: waits")
+        # An answer on the other thread: whoever drove the reactor has changed by now.
+        second.get("/")
+        assert second.response().status == 200
+        second.get(f"/gate?fifo={fifo}")
+        seen = b""
+        while b"first" not in seen:
+            seen += second.some()
+        open_gate(fifo)
+        open_gate(slow)
+        assert first.response().body == b"waited"
+        while not seen.endswith(b"0\r\n\r\n"):
+            seen += second.some()
 
 
 def test_head_has_the_head_alone(site: Server) -> None:

@@ -312,7 +312,7 @@ impl Exchange {
         headers: &Bound<'_, PyAny>,
         exc_info: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        wsgi::start(self, py, status, headers, exc_info)?;
+        wsgi::start(self, status, headers, exc_info)?;
         match &self.bundle {
             Some(bundle) => Ok(bundle.write.clone_ref(py)),
             None => Err(PyRuntimeError::new_err(

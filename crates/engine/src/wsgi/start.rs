@@ -17,7 +17,6 @@ use crate::text::latin1_bytes;
 #[inline]
 pub(crate) fn start(
     exchange: &mut Exchange,
-    py: Python<'_>,
     status: &Bound<'_, PyAny>,
     headers: &Bound<'_, PyAny>,
     exc_info: Option<&Bound<'_, PyAny>>,
@@ -46,7 +45,6 @@ pub(crate) fn start(
     }
     run.status = Some(status.cast::<PyString>()?.clone().unbind());
     run.headers = Some(headers.clone().unbind());
-    let _ = py;
     Ok(())
 }
 

@@ -44,7 +44,7 @@ impl Reactor {
             budget = budget.saturating_sub(count.max(1));
             match got {
                 Got::Fed(fed) => self.on_fed(token, fed, count > 0),
-                Got::Dry => return self.await_more(token),
+                Got::Dry => return self.register(token),
                 Got::Gone => return self.remove(token),
             }
             let Some(conn) = self.conns.get_mut(token) else {
@@ -52,7 +52,7 @@ impl Reactor {
             };
             if !conn.readable {
                 if conn.phase == Phase::Reading {
-                    self.await_more(token);
+                    self.register(token);
                 }
                 return;
             }
@@ -172,11 +172,6 @@ impl Reactor {
         }
     }
 
-    /// The connection stays and the poller will tell of more.
-    fn await_more(&mut self, token: Token) {
-        self.register(token);
-    }
-
     /// Answers a refusal and ends the connection.
     pub(super) fn refuse(&mut self, token: Token, reject: Reject) {
         let Some(conn) = self.conns.get_mut(token) else {
@@ -184,7 +179,7 @@ impl Reactor {
         };
         self.notices.rejected(conn.peer, reject);
         if reject == Reject::IncompleteHead || reject == Reject::IncompleteBody {
-            // Nobody is left to read an answer... unless only one half was closed.
+            // Its end was read: there is nothing to linger for.
             conn.readable = false;
         }
         self.answer_error(token, reject.status(), reject.reason(), reject.message());
