@@ -26,6 +26,8 @@ pub(crate) struct Face {
     pub(crate) server: String,
     /// SERVER_NAME and SERVER_PORT for each listener; `None` for unix sockets.
     pub(crate) addresses: Vec<Option<(String, String)>>,
+    /// The application has threads of its own: one that ends does not end the process.
+    pub(crate) threads: bool,
     /// Stop after so many requests; 0 for never.
     pub(crate) max_requests: u64,
     /// Seconds that a stop by ourselves may take, in ms.
@@ -117,6 +119,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         script_name: get("script_name")?.extract::<String>()?.into_bytes(),
         server: get("server")?.extract()?,
         addresses: get("addresses")?.extract()?,
+        threads: get("standin_beats")?.extract()?,
         max_requests: get("max_requests")?.extract()?,
         grace_ms: milliseconds(config, "graceful_timeout")?,
         access: get("access")?.extract::<Option<Py<PyAny>>>()?,

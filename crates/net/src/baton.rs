@@ -335,6 +335,11 @@ impl Loop {
         self.bell.ring();
     }
 
+    /// Accepts nobody any more, because the process is about to end.
+    pub fn rest(&self) {
+        self.lock().reactor.rest();
+    }
+
     /// Whether a stop was asked for: responses then announce the end of their connection.
     #[inline]
     pub fn stopping(&self) -> bool {

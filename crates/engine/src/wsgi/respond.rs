@@ -405,6 +405,9 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
+    if asks_to_end(&error, py) && !core.face.threads {
+        core.looped.rest();
+    }
     let run = &mut this.run;
     let taken = run.socket.take().is_some();
     let Some(net) = &mut run.net else {

@@ -11,14 +11,18 @@ use std::time::Duration;
 use super::{Driver, Loop, away};
 use crate::poll::Events;
 
-/// How often the stand-in looks while the application is at work. A baton that has not moved
-/// between two looks is picked up.
-const LOOK: Duration = Duration::from_micros(150);
-/// The same after a while in which the baton has always moved: each look costs the hot thread some
-/// microseconds, and an application that was fast for so long is probably fast again.
+/// How often the stand-in looks while the application is at work. When the baton has not moved
+/// between two looks, it lends a hand: one turn without waiting. The looks at the same request get
+/// rarer, each twice as long after the one before.
+const LOOK: Duration = Duration::from_micros(200);
+/// How often it looks after a while in which nobody waited for its hand: each look costs the hot
+/// thread some microseconds, and an application that was fast for so long is probably fast again.
 const RARE_LOOK: Duration = Duration::from_micros(1500);
-/// Looks with a moving baton before they become rare.
+/// Looks without need before they become rare.
 const TRUST: u32 = 2000;
+/// A request that takes this long is slow: the stand-in picks the baton up and drives, asleep in the
+/// poller, until an application thread wants it back. For a shorter one that would cost too much.
+const SLOW: Duration = Duration::from_millis(3);
 /// Looks without any request before it sleeps for good.
 const CALM_LOOKS: u32 = 8;
 
@@ -46,16 +50,25 @@ fn look_out(looped: &Loop) {
     let mut last = 0;
     let mut calm = 0;
     let mut moved = 0;
+    let mut unmoved = Duration::ZERO;
     while !looped.closing.load(Ordering::SeqCst) {
-        thread::park_timeout(if moved < TRUST { LOOK } else { RARE_LOOK });
+        let wait = if moved < TRUST { LOOK } else { RARE_LOOK }.max(unmoved);
+        thread::park_timeout(wait);
         let turn = looped.turn.load(Ordering::Acquire);
         if turn != last {
             last = turn;
             calm = 0;
             moved += 1;
+            unmoved = Duration::ZERO;
         } else if away(turn) {
-            moved = 0;
-            cover(looped, turn);
+            unmoved += wait;
+            if unmoved >= SLOW {
+                moved = 0;
+                unmoved = Duration::ZERO;
+                cover(looped, turn);
+            } else if lend_a_hand(looped, turn) {
+                moved = 0;
+            }
         } else {
             calm += 1;
         }
@@ -64,6 +77,27 @@ fn look_out(looped: &Loop) {
             calm = 0;
         }
     }
+}
+
+/// One turn without waiting, while the driver is away. True if that gave work to somebody idle.
+fn lend_a_hand(looped: &Loop, turn: u64) -> bool {
+    let mut state = looped.lock();
+    if looped.turn.load(Ordering::Relaxed) != turn {
+        return false;
+    }
+    let mut events = state.buffers.pop().unwrap_or_else(Events::new);
+    if looped.poller.wait(&mut events, Some(0)).is_err() {
+        events.clear();
+    }
+    state.reactor.flush_held();
+    state.reactor.harvest(&mut events);
+    state.buffers.push(events);
+    state.reactor.process(usize::MAX);
+    let alive = state.reactor.config.standin_beats;
+    looped.end_turn(&mut state, alive);
+    let useful = state.idle > 0 && !state.reactor.inbox.is_empty();
+    looped.hand_out(&mut state);
+    useful
 }
 
 /// Sleeps until a request goes to the application.
