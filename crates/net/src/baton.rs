@@ -3,9 +3,9 @@
 //! An application thread that wants work and finds none takes the baton and turns the reactor
 //! itself; the first request that becomes ready is run right there. While it is inside the
 //! application the baton lies on the table: `turn` is odd. A [`standin`] thread looks at `turn`
-//! now and then; if it is odd and has not changed, it picks the baton up, goes on accepting,
-//! reading, writing and timing out, and puts complete requests into the inbox for other
-//! application threads, or for the same one when it comes back.
+//! now and then; if it is odd and has not changed, it lends a hand, and after some milliseconds it
+//! picks the baton up: it goes on accepting, reading, writing and timing out, and puts complete
+//! requests into the inbox for other application threads, or for the same one when it comes back.
 //!
 //! The mutex protects the reactor's state; nobody waits for readiness while holding it, and nobody
 //! who holds it ever waits for Python.
@@ -317,11 +317,6 @@ impl Loop {
     /// Where access log lines go from now on.
     pub fn set_log(&self, fd: Option<RawFd>) {
         self.lock().reactor.set_log(fd);
-    }
-
-    /// Adds a line to the access log outside of [`Self::finish`].
-    pub fn log_line(&self, line: &[u8]) {
-        self.lock().reactor.log_line(line);
     }
 
     /// Stops gracefully within `grace_ms`.

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Driver, Loop, away};
+use super::{Driver, Loop, State, away};
 use crate::poll::Events;
 
 /// How often the stand-in looks while the application is at work. When the baton has not moved
@@ -89,14 +89,19 @@ fn lend_a_hand(looped: &Loop, turn: u64) -> bool {
     if looped.poller.wait(&mut events, Some(0)).is_err() {
         events.clear();
     }
-    state.reactor.flush_held();
     state.reactor.harvest(&mut events);
     state.buffers.push(events);
+    turn_once(looped, &mut state)
+}
+
+/// What is there to do now, without waiting. True if it gave work to somebody idle.
+fn turn_once(looped: &Loop, state: &mut State) -> bool {
+    state.reactor.flush_held();
     state.reactor.process(usize::MAX);
     let alive = state.reactor.config.standin_beats;
-    looped.end_turn(&mut state, alive);
+    looped.end_turn(state, alive);
     let useful = state.idle > 0 && !state.reactor.inbox.is_empty();
-    looped.hand_out(&mut state);
+    looped.hand_out(state);
     useful
 }
 
@@ -119,11 +124,7 @@ fn cover(looped: &Loop, turn: u64) {
     state.driver = Driver::StandIn;
     looped.bell.silence();
     loop {
-        state.reactor.flush_held();
-        state.reactor.process(usize::MAX);
-        let alive = state.reactor.config.standin_beats;
-        looped.end_turn(&mut state, alive);
-        looped.hand_out(&mut state);
+        turn_once(looped, &mut state);
         if state.driver != Driver::StandIn || looped.closing.load(Ordering::SeqCst) {
             return;
         }
