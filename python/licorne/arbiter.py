@@ -27,6 +27,7 @@ from licorne.workers.slots import Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from licorne.app.base import BaseApplication
@@ -60,6 +61,9 @@ class Arbiter:
         self.systemd = False
         self.worker_age = 0
         self._slots: Slots | None = None
+        self._watched: dict[int, Callable[[int], None]] = {}
+        # poll, not select: the number of a descriptor may be high beside many inherited sockets.
+        self._poller = select.poll()
         self.app = app
         self.cfg: Config = app.cfg
         self.log: Logger = self.cfg.logger_class(self.cfg)
@@ -147,11 +151,14 @@ class Arbiter:
 
     def init_signals(self) -> None:
         """Make signals wake the loop."""
+        if self.PIPE:
+            self.unwatch(self.PIPE[0])
         for fd in self.PIPE:
             os.close(fd)
         self.PIPE = os.pipe()
         for fd in self.PIPE:
             util.set_non_blocking(fd)
+        self.watch(self.PIPE[0], self._woken)
         signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
         for each in self.SIGNALS:
             signal.signal(each, self.signal)
@@ -177,15 +184,29 @@ class Arbiter:
             self._decide(events.Signalled(name))
         self.manage_workers()
 
+    def watch(self, fd: int, react: Callable[[int], None], mask: int = select.POLLIN) -> None:
+        """Have the loop call `react` with the poll events of a descriptor; again to change them."""
+        self._watched[fd] = react
+        self._poller.register(fd, mask)
+
+    def unwatch(self, fd: int) -> None:
+        """Forget a descriptor, before it is closed."""
+        del self._watched[fd]
+        self._poller.unregister(fd)
+
     def _wait(self, seconds: float | None) -> None:
-        if self.SIG_QUEUE or not self.PIPE:
+        if self.SIG_QUEUE:
             return
-        # poll, not select: the number of a descriptor may be high beside many inherited sockets.
-        poller = select.poll()
-        poller.register(self.PIPE[0], select.POLLIN)
-        if poller.poll(None if seconds is None else math.ceil(seconds * 1000)):
-            # What was written says nothing: signals are in the queue, readiness on the scoreboard.
-            os.read(self.PIPE[0], 65536)
+        for fd, mask in self._poller.poll(None if seconds is None else math.ceil(seconds * 1000)):
+            react = self._watched.get(fd)
+            # One reaction may have taken another's descriptor away.
+            if react is not None:
+                react(mask)
+
+    def _woken(self, _mask: int) -> None:
+        # What was written says nothing: signals are in the queue, readiness on the scoreboard.
+        for fd in self.PIPE[:1]:
+            os.read(fd, 65536)
 
     def _decide(self, event: events.Event) -> None:
         outcome = plan(self.roster, event, time.monotonic())
