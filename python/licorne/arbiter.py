@@ -14,7 +14,7 @@ import sys
 import time
 from collections import deque
 
-from licorne import SERVER_SOFTWARE, __version__, process, sock, systemd, util
+from licorne import SERVER_SOFTWARE, __version__, aliases, process, sock, systemd, util
 from licorne.errors import HaltServer
 from licorne.pidfile import Pidfile
 from licorne.supervisor import actions, events
@@ -143,11 +143,18 @@ class Arbiter:
         told = ",".join(map(str, self.LISTENERS or self.cfg.bind))
         self.log.info("Listening at: %s (%s)", told, self.pid)
         self.log.info("Using worker: %s", self.cfg.worker_class_str)
+        self._tell_hidden()
         systemd.sd_notify("READY=1\nSTATUS=licorne arbiter booted", self.log)
         check = getattr(self.worker_class, "check_config", None)
         if check is not None:
             check(self.cfg, self.log)
         self.cfg.when_ready(self)
+
+    def _tell_hidden(self) -> None:
+        at = aliases.hidden()
+        if at is not None:
+            said = "`import gunicorn` means licorne in this server, not the gunicorn in %s"
+            self.log.info(said, at)
 
     def init_signals(self) -> None:
         """Make signals wake the loop."""

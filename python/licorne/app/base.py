@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
+from licorne import aliases
 from licorne.config import Config, load, sources
 from licorne.errors import AppImportError, ConfigError
 
@@ -89,6 +90,7 @@ class BaseApplication:
         """Serve until told to stop."""
         from licorne.arbiter import Arbiter
 
+        aliases.install()
         try:
             Arbiter(self).run()
         except (RuntimeError, ConfigError, AppImportError) as error:
@@ -134,6 +136,8 @@ class Application(BaseApplication):
 
     def load_config(self) -> None:
         """Fold all sources: framework, file, environment, command line (`config.sources`)."""
+        # Configuration files import from gunicorn.
+        aliases.install()
         words = sys.argv[1:]
         env_words = {name: sources.environment_words(name) for name in sources.WORD_VARIABLES}
         parser = self._parser([*words, *(word for each in env_words.values() for word in each)])

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import socket
+import sys
 
-from licorne import SERVER_SOFTWARE
+import licorne
+from licorne import SERVER, SERVER_SOFTWARE, aliases
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,6 +129,18 @@ def _take_over(sock: ClientSocket) -> None:
     fd, rest = exchange.take_over()
     object.__setattr__(sock, "_rest", rest)
     socket.socket.__init__(sock, fileno=fd)
+
+
+def server_name() -> str:
+    """What the field `Server` says: a configuration may have assigned another name.
+
+    A widespread recipe, `gunicorn.SERVER = "undisclosed"`, in the places where gunicorn users put
+    it: the package (ours or by gunicorn's name) or this module.
+    """
+    alias = sys.modules.get(aliases.NAME)
+    given = (SERVER, licorne.SERVER, getattr(alias, "SERVER", aliases.NAME))
+    usual = (licorne.__name__, aliases.NAME)
+    return next((str(name) for name in given if name not in usual), licorne.__name__)
 
 
 def base_environ(cfg: Config, log: Logger, *, multithread: bool) -> dict[str, object]:

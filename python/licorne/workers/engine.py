@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 
-from licorne import SERVER
 from licorne.config.settings.hooks import nothing
 from licorne.http.views import Request, Response
-from licorne.http.wsgi import ClientSocket, FileWrapper, base_environ
+from licorne.http.wsgi import ClientSocket, FileWrapper, base_environ, server_name
 from licorne.workers.base import Worker
 
 TYPE_CHECKING = False
@@ -69,7 +68,7 @@ class EngineConfig:
         self.standin_beats = multithread
         # An idle loop looks up once a second, or as often as a short timeout needs.
         self.beat = min(1.0, cfg.timeout / 2) if cfg.timeout else 1.0
-        self.server = SERVER
+        self.server = server_name()
         self.sendfile = cfg.sendfile
         self.script_name = os.environ.get("SCRIPT_NAME", "")
         self.environ = base_environ(cfg, log, multithread=multithread)

@@ -25,6 +25,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    # Reading a command line makes `gunicorn` mean licorne.
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> WSGIApplication:

@@ -1,0 +1,1 @@
+"""What was written for gunicorn, run by licorne: imports, workers, PasteDeploy, commands."""

@@ -1,0 +1,7 @@
+"""The fixtures of the end-to-end tests; each test here brings its own files."""
+
+from __future__ import annotations
+
+from e2e.conftest import fifo, serve, short_tmp
+
+__all__ = ["fifo", "serve", "short_tmp"]
