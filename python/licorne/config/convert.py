@@ -74,6 +74,24 @@ def seconds(value: object) -> float:
     raise TypeError("give a number of seconds")
 
 
+def memory(value: object) -> int | str:
+    """A number of bytes, K, M, G or T behind it for powers of 1024; or a share, kept as `NN%`."""
+    if not isinstance(value, str):
+        return integer(value)
+    word = value.strip().upper()
+    digits = word.rstrip("KMGTIB%")
+    try:
+        number = float(digits) if "." in digits else integer_text(digits)
+    except ValueError:
+        raise ValueError("give bytes, such as 512M or 2G, or a share, such as 40%") from None
+    unit = word[len(digits) :]
+    if unit == "%" and 0 < number <= 100:
+        return f"{number:g}%"
+    if number < 0 or unit not in _UNITS:
+        raise ValueError("give bytes, such as 512M or 2G, or a share, such as 40%")
+    return int(number * _UNITS[unit])
+
+
 def text(value: object) -> str:
     """A string without blanks around it."""
     if not isinstance(value, str):
@@ -236,6 +254,13 @@ def _host_port(netloc: str, default_port: int) -> tuple[str, int]:
         raise ValueError(f"{rest!r} is not a valid port number: the highest is 65535.")
     return host or "0.0.0.0", int(rest)
 
+
+#: What may stand behind a number of bytes.
+_UNITS = {
+    letter + rest: 1024**power
+    for power, letter in enumerate(("", "K", "M", "G", "T"))
+    for rest in (("", "B", "IB") if letter else ("", "B"))
+}
 
 #: The conversion that an annotation stands for.
 BY_TYPE: dict[str, Callable[[object], object]] = {

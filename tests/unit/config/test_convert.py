@@ -116,3 +116,23 @@ def test_address(given: str, value: object) -> None:
 def test_not_an_address(given: str) -> None:
     with pytest.raises(ValueError, match="is not a valid"):
         convert.address(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        (0, 0), ("0", 0), (4096, 4096), ("4096", 4096), ("512K", 512 << 10), ("512M", 512 << 20),
+        ("1.5g", 3 << 29), ("2GiB", 2 << 30), ("2 gb", 2 << 30), ("1T", 1 << 40),
+        ("100B", 100), ("40%", "40%"), (" 2.50 % ", "2.5%"),
+    ],
+)  # fmt: skip
+def test_memory(given: object, value: int | str) -> None:
+    assert convert.memory(given) == value
+
+
+@pytest.mark.parametrize(
+    "given", ["", "M", "x", "12X", "1MM", "0%", "101%", "-1M", "%", "1.2.3M", -1, None, []]
+)
+def test_not_memory(given: object) -> None:
+    with pytest.raises((TypeError, ValueError), match="give"):
+        convert.memory(given)

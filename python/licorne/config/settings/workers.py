@@ -48,6 +48,18 @@ class Workers(Section):
         default=0,
         doc="Add a random number up to this to max_requests, so that workers do not end together.",
     )
+    max_worker_memory: int | str = option(
+        "--max-worker-memory",
+        default=0,
+        convert=convert.memory,
+        metavar="SIZE",
+        doc="""Replace a worker whose memory (RSS) is above this; 0 for never.
+
+        Bytes, as 512M or 2G, or a share, as 40%, of the memory that the server's cgroup may use
+        (of the machine's, when nothing limits the cgroup). Two samples in a row must be above it,
+        and the replacement is ready before the worker leaves.
+        """,
+    )
     timeout: int = option(
         "-t",
         "--timeout",
