@@ -20,7 +20,7 @@ from licorne.pidfile import Pidfile
 from licorne.supervisor import actions, events
 from licorne.supervisor.converge import wake_after
 from licorne.supervisor.plan import plan
-from licorne.supervisor.roster import Phase, Policy, begin
+from licorne.supervisor.roster import Phase, Policy, State, begin
 from licorne.supervisor.tables import BOOT_ERRORS
 from licorne.workers import life
 from licorne.workers.slots import Slots
@@ -67,6 +67,7 @@ class Arbiter:
         self.app = app
         self.cfg: Config = app.cfg
         self.log: Logger = self.cfg.logger_class(self.cfg)
+        self.herald = systemd.Herald(self.log)
         self.roster = begin(self._policy())
         self.setup(app)
         self.cfg.nworkers_changed(self, self.num_workers, None)
@@ -144,7 +145,6 @@ class Arbiter:
         self.log.info("Listening at: %s (%s)", told, self.pid)
         self.log.info("Using worker: %s", self.cfg.worker_class_str)
         self._tell_hidden()
-        systemd.sd_notify("READY=1\nSTATUS=licorne arbiter booted", self.log)
         check = getattr(self.worker_class, "check_config", None)
         if check is not None:
             check(self.cfg, self.log)
@@ -184,12 +184,31 @@ class Arbiter:
 
     def _turn(self) -> None:
         """One round of the loop: wait, reap, obey, look after the workers."""
-        self._wait(wake_after(self.roster, time.monotonic()))
+        now = time.monotonic()
+        due = (wake_after(self.roster, now), self.herald.patience(now))
+        self._wait(min((each for each in due if each is not None), default=None))
+        self.herald.live(time.monotonic())
         self.reap_workers()
         while self.SIG_QUEUE:
             name = process.signal_name(self.SIG_QUEUE.popleft()).removeprefix("SIG")
             self._decide(events.Signalled(name))
         self.manage_workers()
+        self.herald.look(self._staff())
+
+    def _staff(self) -> systemd.Staff:
+        """The workers in numbers."""
+        roster = self.roster
+        serving = [each for each in roster.children if each.state is State.SERVING]
+        newest = sum(each.generation == roster.generation for each in serving)
+        booting = sum(each.state is State.BOOTING for each in roster.children)
+        return systemd.Staff(
+            wanted=roster.target,
+            serving=newest,
+            older=len(serving) - newest,
+            booting=booting,
+            leaving=len(roster.children) - len(serving) - booting,
+            stopping=roster.phase is not Phase.RUNNING,
+        )
 
     def watch(self, fd: int, react: Callable[[int], None], mask: int = select.POLLIN) -> None:
         """Have the loop call `react` with the poll events of a descriptor; again to change them."""
@@ -355,6 +374,7 @@ class Arbiter:
     def reload(self) -> None:
         """Read the configuration again and begin a new generation of workers (HUP)."""
         self.log.info("Hang up: %s", self.master_name)
+        self.herald.reloading()
         for name in self.cfg.env:
             if name in self.cfg.env_orig:
                 os.environ[name] = self.cfg.env_orig[name]
@@ -383,6 +403,7 @@ class Arbiter:
         self.log.setup(self.cfg)
         refused = "Reload refused, the present configuration stays: %s"
         self.log.error(refused, error, exc_info=error.__cause__)
+        self.herald.refused(str(error))
 
     def _adopt_listeners(self) -> None:
         cfg = self.app.cfg
@@ -418,6 +439,7 @@ class Arbiter:
     def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
         """End the server: stop, say so, leave no file behind, exit."""
         self.stop()
+        self.herald.look(self._staff())
         tell = self.log.info if exit_status == 0 else self.log.error
         tell("Shutting down: %s", self.master_name)
         if reason is not None:

@@ -1,27 +1,63 @@
-"""What systemd offers."""
+"""What systemd offers: a real datagram socket takes its place."""
 
 from __future__ import annotations
 
 import os
 import socket
+import time
 from typing import TYPE_CHECKING
+
+import pytest
 
 from licorne import systemd
 from licorne.config import Config
 from licorne.glogging import Logger
+from licorne.systemd import Herald, Staff
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    import pytest
+
+class Listener:
+    """systemd's end of NOTIFY_SOCKET."""
+
+    def __init__(self, address: str) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(address)
+        self.socket.setblocking(False)
+
+    def heard(self) -> list[str]:
+        """The messages so far; a datagram of this machine is there when `send` returns."""
+        messages = []
+        while True:
+            try:
+                messages.append(self.socket.recv(4096).decode())
+            except BlockingIOError:
+                return messages
+
+
+@pytest.fixture
+def log() -> Logger:
+    return Logger(Config())
+
+
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Listener]:
+    path = str(tmp_path / "n.sock")
+    made = Listener(path)
+    monkeypatch.setenv("NOTIFY_SOCKET", path)
+    yield made
+    made.socket.close()
 
 
 def test_sockets_meant_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
     monkeypatch.setenv("LISTEN_FDS", "2")
+    monkeypatch.setenv("LISTEN_FDNAMES", "public:admin")
     assert systemd.listen_fds(unset_environment=False) == 2
     assert systemd.listen_fds() == 2
-    assert "LISTEN_FDS" not in os.environ
+    assert not {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"} & set(os.environ)
     assert systemd.listen_fds() == 0
 
 
@@ -31,20 +67,143 @@ def test_sockets_meant_for_our_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     assert systemd.listen_fds() == 0
 
 
-def test_notify(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path = tmp_path / "n.sock"
-    log = Logger(Config())
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
-        told.bind(str(path))
-        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
-        systemd.sd_notify("READY=1", log)
-        assert told.recv(100) == b"READY=1"
-        systemd.sd_notify("STOPPING=1", log, unset_environment=True)
-        assert told.recv(100) == b"STOPPING=1"
+def test_notify(monkeypatch: pytest.MonkeyPatch, listener: Listener, log: Logger) -> None:
+    systemd.sd_notify("READY=1", log)
+    assert listener.heard() == ["READY=1"]
+    systemd.sd_notify("STOPPING=1", log, unset_environment=True)
+    assert listener.heard() == ["STOPPING=1"]
     assert "NOTIFY_SOCKET" not in os.environ
+    systemd.sd_notify("READY=1", log)
+    assert listener.heard() == []
+    monkeypatch.setenv("NOTIFY_SOCKET", "")
+
+
+def test_an_abstract_address(monkeypatch: pytest.MonkeyPatch, log: Logger) -> None:
+    name = f"licorne-test-{os.getpid()}"
+    made = Listener(f"\0{name}")
+    monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
+    systemd.sd_notify("READY=1", log)
+    assert made.heard() == ["READY=1"]
+    made.socket.close()
+
+
+def test_a_deaf_systemd_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, log: Logger
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     systemd.sd_notify("READY=1", log)
 
 
-def test_a_deaf_systemd_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
-    systemd.sd_notify("READY=1", Logger(Config()))
+def test_nothing_is_told_unless_asked(monkeypatch: pytest.MonkeyPatch, log: Logger) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+    herald = Herald(log)
+    assert not herald.enabled
+    assert herald.patience(time.monotonic()) is None
+    herald.reloading()
+    herald.look(Staff(wanted=1, serving=1))
+
+
+@pytest.mark.parametrize(
+    ("usec", "pid", "seconds"),
+    [
+        ("3000000", str(os.getpid()), 1.5),
+        ("3000000", "", 1.5),
+        ("3000000", str(os.getppid()), None),
+        ("0", "", None),
+        ("", "", None),
+        ("soon", "", None),
+    ],
+)
+def test_who_is_watched(
+    monkeypatch: pytest.MonkeyPatch, usec: str, pid: str, seconds: float | None
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", usec)
+    monkeypatch.setenv("WATCHDOG_PID", pid)
+    assert systemd.watchdog_interval() == seconds
+
+
+def test_signs_of_life(monkeypatch: pytest.MonkeyPatch, listener: Listener, log: Logger) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "20000000")
+    herald = Herald(log)
+    now = time.monotonic()
+    assert herald.patience(now) == 0
+    herald.live(now)
+    assert herald.patience(now) == 10
+    herald.live(now + 9)
+    assert listener.heard() == ["WATCHDOG=1"]
+    herald.live(now + 10)
+    assert listener.heard() == ["WATCHDOG=1"]
+
+
+def test_ready_when_the_first_worker_serves(listener: Listener, log: Logger) -> None:
+    herald = Herald(log)
+    herald.look(Staff(wanted=2, serving=0, booting=2))
+    assert listener.heard() == ["STATUS=0 of 2 workers serve, 2 starting"]
+    herald.look(Staff(wanted=2, serving=1, booting=1))
+    assert listener.heard() == ["READY=1\nSTATUS=1 of 2 workers serve, 1 starting"]
+    herald.look(Staff(wanted=2, serving=1, booting=1))
+    assert listener.heard() == []
+    herald.look(Staff(wanted=2, serving=2))
+    assert listener.heard() == ["STATUS=2 of 2 workers serve"]
+
+
+def test_a_server_without_workers_is_ready(listener: Listener, log: Logger) -> None:
+    Herald(log).look(Staff(wanted=0, serving=0))
+    assert listener.heard() == ["READY=1\nSTATUS=0 of 0 workers serve"]
+
+
+def test_after_a_reload_ready_means_that_the_new_generation_serves(
+    listener: Listener, log: Logger
+) -> None:
+    herald = Herald(log)
+    herald.look(Staff(wanted=2, serving=2))
+    before = time.monotonic_ns() // 1000
+    herald.reloading()
+    told = listener.heard()[-1].splitlines()
+    assert told[0] == "RELOADING=1"
+    assert before <= int(told[1].removeprefix("MONOTONIC_USEC=")) <= time.monotonic_ns() // 1000
+    herald.look(Staff(wanted=2, serving=0, older=2, booting=1))
+    herald.look(Staff(wanted=2, serving=1, older=1, leaving=1))
+    herald.look(Staff(wanted=2, serving=2, older=1))
+    assert [each for each in listener.heard() if "READY" in each] == []
+    herald.look(Staff(wanted=2, serving=2, leaving=1))
+    assert listener.heard() == ["READY=1\nSTATUS=2 of 2 workers serve, 1 leaving"]
+
+
+def test_a_refused_reload_is_over_at_once(listener: Listener, log: Logger) -> None:
+    herald = Herald(log)
+    herald.look(Staff(wanted=1, serving=1))
+    herald.reloading()
+    listener.heard()
+    herald.refused("a line\nand another")
+    assert listener.heard() == ["READY=1\nSTATUS=Reload refused: a line and another"]
+    herald.look(Staff(wanted=1, serving=1))
+    assert listener.heard() == []
+
+
+def test_a_reload_refused_before_anybody_serves_says_not_ready(
+    listener: Listener, log: Logger
+) -> None:
+    herald = Herald(log)
+    herald.reloading()
+    listener.heard()
+    herald.refused("why")
+    assert listener.heard() == ["STATUS=Reload refused: why"]
+    herald.look(Staff(wanted=2, serving=1))
+    assert listener.heard() == ["READY=1\nSTATUS=1 of 2 workers serve"]
+
+
+def test_the_end_is_told_once_and_nothing_is_ready_after_it(
+    listener: Listener, log: Logger
+) -> None:
+    herald = Herald(log)
+    herald.look(Staff(wanted=1, serving=0, leaving=1, stopping=True))
+    assert listener.heard() == ["STOPPING=1\nSTATUS=0 of 1 workers serve, 1 leaving"]
+    herald.look(Staff(wanted=1, serving=1, stopping=True))
+    assert listener.heard() == ["STATUS=1 of 1 workers serve"]
+
+
+def test_the_main_process_changes(listener: Listener, log: Logger) -> None:
+    Herald(log).main_pid(4711)
+    assert listener.heard() == ["MAINPID=4711"]
