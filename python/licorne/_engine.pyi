@@ -58,6 +58,10 @@ class WorkerRecord:
         """Client connections open now."""
 
     @property
+    def retire(self) -> int:
+        """Why the worker asks to be replaced (`workers.slots.RETIRE_CAUSES`); 0: it does not."""
+
+    @property
     def in_flight(self) -> tuple[InFlight, ...]: ...
 
 @final
@@ -83,6 +87,9 @@ class Scoreboard:
 
     def mark_ready(self, slot: int) -> None:
         """Say that the application is loaded."""
+
+    def retire(self, slot: int, code: int) -> None:
+        """Ask to be replaced, with a key of `workers.slots.RETIRE_CAUSES`; the first one stays."""
 
     def read(self, slot: int) -> WorkerRecord: ...
 

@@ -61,6 +61,7 @@ class Arbiter:
         self.systemd = False
         self.worker_age = 0
         self._slots: Slots | None = None
+        self._retiring: set[int] = set()
         self._watched: dict[int, Callable[[int], None]] = {}
         # poll, not select: the number of a descriptor may be high beside many inherited sockets.
         self._poller = select.poll()
@@ -274,7 +275,16 @@ class Arbiter:
 
     def manage_workers(self) -> None:
         """Look at the workers, and keep their number."""
+        self._let_retire()
         self._decide(events.Tick(self._sightings()))
+
+    def _let_retire(self) -> None:
+        """Workers that ask to be replaced are told to go, once."""
+        slots = self._slots
+        for pid, worker in self.WORKERS.items() if slots is not None else ():
+            if slots is not None and pid not in self._retiring and slots.read(worker).retire:
+                self._retiring.add(pid)
+                self.kill_worker(pid, signal.SIGTERM)
 
     def _sightings(self) -> tuple[events.Sighting, ...]:
         slots = self._slots
@@ -352,6 +362,7 @@ class Arbiter:
 
     def _bury(self, action: actions.Bury) -> None:
         worker = self.WORKERS.pop(action.pid)
+        self._retiring.discard(action.pid)
         if action.crashed:
             self._tell_lost_requests(worker)
         if self._slots is not None:

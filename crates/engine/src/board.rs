@@ -24,6 +24,7 @@ pub(crate) struct WorkerRecord {
     beat_age: f64,
     requests: u64,
     connections: u64,
+    retire: u64,
     in_flight: Py<pyo3::types::PyTuple>,
 }
 
@@ -70,6 +71,12 @@ impl Scoreboard {
         Ok(())
     }
 
+    fn retire(&self, slot: usize, code: u64) -> PyResult<()> {
+        // A cause that came before stays.
+        self.inner.retire(self.checked(slot)?, code);
+        Ok(())
+    }
+
     fn read(&self, py: Python<'_>, slot: usize) -> PyResult<WorkerRecord> {
         let Snapshot {
             pid,
@@ -77,6 +84,7 @@ impl Scoreboard {
             beat_age_ms,
             requests,
             connections,
+            retire,
             in_flight,
         } = self.inner.read(self.checked(slot)?);
         let entries: PyResult<Vec<_>> = in_flight
@@ -101,6 +109,7 @@ impl Scoreboard {
             beat_age: seconds(beat_age_ms.saturating_mul(1_000_000)),
             requests,
             connections,
+            retire,
             in_flight: pyo3::types::PyTuple::new(py, entries?)?.unbind(),
         })
     }

@@ -28,7 +28,7 @@ pub(crate) struct Face {
     pub(crate) addresses: Vec<Option<(String, String)>>,
     /// The application has threads of its own: one that ends does not end the process.
     pub(crate) threads: bool,
-    /// Stop after so many requests; 0 for never.
+    /// Ask to be replaced after so many requests; 0 for never.
     pub(crate) max_requests: u64,
     /// Seconds that a stop by ourselves may take, in ms.
     pub(crate) grace_ms: u64,
@@ -47,6 +47,7 @@ fields!(
     "access",
     "addresses",
     "beat",
+    "bell",
     "body_buffer_size",
     "body_timeout",
     "casefold_http_method",
@@ -104,9 +105,8 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         max_connections: get("max_connections")?.extract()?,
         siblings: get("siblings")?.extract()?,
         parent: get("parent")?.extract()?,
-        signal_fd: get("signal_fd")?
-            .extract::<i32>()
-            .map(|fd| (fd >= 0).then_some(fd))?,
+        signal_fd: descriptor(config, "signal_fd")?,
+        bell: descriptor(config, "bell")?,
         grace_ms: milliseconds(config, "graceful_timeout")?,
         beat_ms: milliseconds(config, "beat")?,
         standin_beats: get("standin_beats")?.extract()?,
@@ -125,6 +125,12 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         access: get("access")?.extract::<Option<Py<PyAny>>>()?,
     };
     Ok((reactor, face))
+}
+
+/// A file descriptor; -1 is none.
+fn descriptor(config: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<i32>> {
+    let fd: i32 = config.getattr(name)?.extract()?;
+    Ok((fd >= 0).then_some(fd))
 }
 
 fn policy(config: &Bound<'_, PyAny>) -> PyResult<Policy> {

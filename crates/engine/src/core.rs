@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use net::baton::{Blocking, Loop};
 use net::notice::{Level, Notice};
-use net::scoreboard::Scoreboard;
+use net::scoreboard::{RetireCause, Scoreboard};
 use proto::h1::ServerFields;
 use proto::{Known, KnownMethod};
 use pyo3::intern;
@@ -72,13 +72,16 @@ impl Core {
         use_fields(&server)
     }
 
-    /// Counts a request; after the last one that this worker may serve, the stop begins.
+    /// Counts a request; with the last one that this worker should serve it asks to be replaced,
+    /// and goes on until it is. Without a master it stops.
     #[inline]
     pub(crate) fn count(&self, py: Python<'_>) -> PyResult<()> {
         let most = self.face.max_requests;
         if most != 0 && self.taken.fetch_add(1, Ordering::Relaxed) + 1 == most {
             self.log(py, "info", "Autorestarting worker after current request.")?;
-            self.looped.stop(self.face.grace_ms);
+            if !self.looped.ask_to_retire(RetireCause::MaxRequests) {
+                self.looped.stop(self.face.grace_ms);
+            }
         }
         Ok(())
     }

@@ -139,8 +139,8 @@ impl Engine {
     }
 
     /// Ends the native thread and writes out what is held back. The engine is not used again.
-    fn close(&self, py: Python<'_>) {
-        self.core.looped.close();
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let notices = self.core.looped.close();
         let standin = self
             .standin
             .lock()
@@ -150,6 +150,7 @@ impl Engine {
             // It ends within one turn; its own panic would have nothing to add here.
             py.detach(|| drop(standin.join()));
         }
+        self.core.tell(py, notices)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::output::{FilePart, Shared};
 use crate::poll::{Bell, Events, Poller};
 use crate::reactor::{BATCH, Reactor};
 pub use crate::reactor::{Room, Tail};
-use crate::scoreboard::Scoreboard;
+use crate::scoreboard::{RetireCause, Scoreboard};
 
 /// How to wait: the engine lets the interpreter lock go meanwhile.
 pub trait Blocking {
@@ -330,29 +330,44 @@ impl Loop {
         self.bell.ring();
     }
 
+    /// Tells the master why this worker should be replaced; false: there is no master.
+    pub fn ask_to_retire(&self, cause: RetireCause) -> bool {
+        self.lock().reactor.ask_to_retire(cause)
+    }
+
     /// Accepts nobody any more, because the process is about to end.
     pub fn rest(&self) {
         self.lock().reactor.rest();
     }
 
-    /// Whether a stop was asked for: responses then announce the end of their connection.
+    /// Whether a response must announce the end of its connection.
+    #[inline]
+    pub fn last_answer(&self, token: Option<Token>) -> bool {
+        self.stopping() && token.is_none_or(|token| self.lock().reactor.last_answer(token))
+    }
+
+    /// Whether a stop was asked for.
     #[inline]
     pub fn stopping(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Ends the stand-in thread and writes what is held back; the reactor is not used afterwards.
-    pub fn close(&self) {
+    /// Ends the stand-in thread, writes what is held back and sends requests back that nobody has
+    /// begun; the reactor is not used afterwards. What is left to be told comes back.
+    pub fn close(&self) -> Vec<Notice> {
         self.closing.store(true, Ordering::SeqCst);
         let mut state = self.lock();
         state.reactor.flush_held();
         state.reactor.flush_dirty();
         state.reactor.flush_log();
+        state.reactor.give_up();
+        let notices = state.reactor.notices.take();
         drop(state);
         self.bell.ring();
         if let Some(thread) = self.standin.get() {
             thread.unpark();
         }
+        notices
     }
 
     /// Output may be held back only by the driver: it comes back to write it, or the stand-in sees

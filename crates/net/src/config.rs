@@ -35,6 +35,8 @@ pub struct Config {
     pub parent: u32,
     /// A pipe that signal handlers write to; a driver that sees it looks after the signals.
     pub signal_fd: Option<RawFd>,
+    /// The master's wake-up pipe: a byte makes it look at the scoreboard.
+    pub bell: Option<RawFd>,
     /// How long a stop by ourselves may take, in ms.
     pub grace_ms: u64,
     /// At least this often, in ms, an idle driver looks up (heartbeat).

@@ -8,6 +8,7 @@ use proto::h1::{self, CONTINUE};
 use proto::{Event, Policy, Received, Reject};
 
 use crate::body::{Body, BodyStore};
+use crate::drain::Standing;
 use crate::exchange::Exchange;
 use crate::output::Output;
 use crate::peer::Peer;
@@ -54,6 +55,8 @@ pub(crate) struct Conn {
     pub(crate) readable: bool,
     /// The peer has announced its end; read until it comes.
     pub(crate) ended: bool,
+    /// The request that was read last is the client's last one (RFC 9112 section 9.6).
+    pub(crate) asked_last: bool,
     /// In the queue of those that are written to next.
     pub(crate) write_due: bool,
     /// Output is held back until the turn ends.
@@ -103,6 +106,7 @@ impl Conn {
             watched_for_room: false,
             readable: true,
             ended: false,
+            asked_last: false,
             write_due: false,
             dirty: false,
         }
@@ -122,9 +126,21 @@ impl Conn {
             && self.proto.idle()
     }
 
-    /// Nothing was ever asked on it.
-    pub(crate) fn fresh(&self) -> bool {
-        self.idle() && self.deadline.cause == Cause::Header
+    /// What it is doing, as a stop sees it. An idle one has its deadline `keepalive_ms` after its
+    /// last response.
+    pub(crate) fn standing(&self, keepalive_ms: u64) -> Standing {
+        if !self.idle() || !self.output.is_empty() {
+            Standing::Busy
+        } else if self.deadline.cause == Cause::Header {
+            Standing::Fresh
+        } else {
+            Standing::Idle(self.deadline.at_ms().saturating_sub(keepalive_ms))
+        }
+    }
+
+    /// The client has said that its last request is the last one, and everything it sent was read.
+    pub(crate) fn sends_no_more(&self) -> bool {
+        self.asked_last && !self.readable && !self.has_input() && !self.in_body()
     }
 
     /// A request's head is complete and its body awaited.

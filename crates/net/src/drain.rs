@@ -1,4 +1,5 @@
-//! Graceful stop as a table: Serving → Draining(deadline) → Stopped.
+//! Graceful stop as two tables: how far a worker has stopped (Serving → Draining(deadline) →
+//! Stopped), and how long each of its connections may stay meanwhile.
 
 /// How far a worker has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub enum Step {
     Look {
         /// Now, in monotonic ms.
         now: u64,
-        /// Connections with something still to do.
-        busy: usize,
+        /// Connections not yet closed.
+        open: usize,
     },
 }
 
@@ -33,8 +34,8 @@ impl Drain {
             (Self::Serving, Step::Look { .. }) => Self::Serving,
             (Self::Serving, Step::Stop(deadline)) => Self::Draining(deadline),
             (Self::Draining(old), Step::Stop(new)) => Self::Draining(old.min(new)),
-            (Self::Draining(deadline), Step::Look { now, busy }) => {
-                if busy == 0 || now >= deadline {
+            (Self::Draining(deadline), Step::Look { now, open }) => {
+                if open == 0 || now >= deadline {
                     Self::Stopped
                 } else {
                     self
@@ -44,9 +45,46 @@ impl Drain {
         }
     }
 
-    /// Whether a connection may be kept after its response.
+    /// Whether a connection may be kept for as long as its client likes.
     pub fn serving(self) -> bool {
         self == Self::Serving
+    }
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A request is being read, run or answered, or the last answer is on its way.
+    Busy,
+    /// Nothing was ever asked on it.
+    Fresh,
+    /// Kept after a response, and idle since then (monotonic ms).
+    Idle(u64),
+}
+
+/// How it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// By itself: its answer says that it is the last.
+    Answered,
+    /// At this time (monotonic ms), unless a request comes before.
+    At(u64),
+}
+
+/// Time for the first request of a connection that came just before the stop, in ms. The client
+/// could not know better; on a loaded machine its request may be as late as its connection.
+pub(crate) const FRESH_MS: u64 = 3_000;
+/// An active client sends its next request about now, and would find the connection closed: so
+/// long it stays after each response that did not announce its end, in ms. Who has been idle for
+/// longer is as likely to send one now as at any time.
+pub(crate) const QUIET_MS: u64 = 1_000;
+
+/// How long a connection may stay when its worker stops.
+pub(crate) fn farewell(standing: Standing, now_ms: u64) -> Farewell {
+    match standing {
+        Standing::Busy => Farewell::Answered,
+        Standing::Fresh => Farewell::At(now_ms.saturating_add(FRESH_MS)),
+        Standing::Idle(since_ms) => Farewell::At(since_ms.saturating_add(QUIET_MS).max(now_ms)),
     }
 }
 
@@ -57,9 +95,10 @@ mod tests {
     #[test]
     fn every_pair() {
         use Drain::{Draining, Serving, Stopped};
-        let look = |now, busy| Step::Look { now, busy };
+        let look = |now, open| Step::Look { now, open };
         for (state, step, expected) in [
             (Serving, look(9, 0), Serving),
+            (Serving, look(9, 1), Serving),
             (Serving, Step::Stop(5), Draining(5)),
             (Draining(5), Step::Stop(3), Draining(3)),
             (Draining(5), Step::Stop(9), Draining(5)),
@@ -70,6 +109,21 @@ mod tests {
             (Stopped, look(0, 7), Stopped),
         ] {
             assert_eq!(state.on(step), expected, "{state:?} {step:?}");
+        }
+    }
+
+    #[test]
+    fn every_standing() {
+        const NOW: u64 = 100_000;
+        for (standing, expected) in [
+            (Standing::Busy, Farewell::Answered),
+            (Standing::Fresh, Farewell::At(NOW + FRESH_MS)),
+            (Standing::Idle(NOW), Farewell::At(NOW + QUIET_MS)),
+            (Standing::Idle(NOW - 1), Farewell::At(NOW - 1 + QUIET_MS)),
+            (Standing::Idle(NOW - QUIET_MS), Farewell::At(NOW)),
+            (Standing::Idle(0), Farewell::At(NOW)),
+        ] {
+            assert_eq!(farewell(standing, NOW), expected, "{standing:?}");
         }
     }
 }

@@ -2,7 +2,9 @@
 //! write; at its end what was held back is written and deadlines are looked at. It never blocks:
 //! waiting is the baton's business.
 
+mod accepting;
 mod reading;
+mod stopping;
 mod writing;
 
 pub(crate) use writing::BATCH;
@@ -13,35 +15,27 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use crate::clock;
 use crate::config::Config;
-use crate::conn::{Conn, Phase};
-use crate::drain::{Drain, Step};
+use crate::conn::Conn;
+use crate::drain::Drain;
 use crate::exchange::{Exchange, Token};
-use crate::listener::{Accepted, Listener};
+use crate::listener::Listener;
 use crate::notice::{Level, Notices};
 use crate::poll::{Events, LISTENER, Poller, Ready, SIGNAL, WAKE};
-use crate::scoreboard::Scoreboard;
+use crate::scoreboard::{RetireCause, Scoreboard};
 use crate::slab::Slab;
 use crate::stream::duplicate;
-use crate::timer::{Cause, Deadline, Scan};
+use crate::timer::{Cause, Scan};
 
 /// Bytes read at once; one buffer for all connections.
 const SCRATCH: usize = 64 * 1024;
-/// Connections accepted in one go when this process is alone with its listeners.
-const ACCEPT_ALONE: usize = 64;
-/// The same when sibling processes wait for connections too.
-const ACCEPT_SHARED: usize = 4;
-/// Time between two looks at the parent process, in ms.
-const PARENT_MS: u64 = 1000;
-/// Time for the first request of a connection that came just before a stop, in ms.
-const FRESH_MS: u64 = 500;
+/// Time between two looks at the parent process and at the listeners, in ms.
+const LOOK_MS: u64 = 1000;
 /// Large writes between two looks for requests.
 const WRITES: usize = 4;
-/// Rest after the descriptors ran out, in ms.
-const EXHAUSTED_MS: u64 = 100;
 
 /// All connections of one worker.
 #[expect(
@@ -92,8 +86,8 @@ pub(crate) struct Reactor {
     pub(crate) now_ns: u64,
     /// A signal handler has written to the signal pipe.
     pub(crate) interrupted: bool,
-    /// When to look at the parent process again.
-    look_at_parent_ms: u64,
+    /// When to look at the parent process and the listeners again.
+    look_ms: u64,
     /// Somebody may wait for room in an output queue, and there is more now.
     pub(crate) room_made: bool,
 }
@@ -141,7 +135,7 @@ impl Reactor {
             slot,
             now_ns: clock::monotonic_ns(),
             interrupted: false,
-            look_at_parent_ms: 0,
+            look_ms: 0,
             room_made: false,
         };
         if let Some(fd) = reactor.config.signal_fd {
@@ -220,23 +214,17 @@ impl Reactor {
         if self.scan.due(now_ms) {
             self.expire(now_ms);
         }
-        if now_ms >= self.look_at_parent_ms {
-            self.look_at_parent_ms = now_ms + PARENT_MS;
+        if now_ms >= self.look_ms {
+            self.look_ms = now_ms + LOOK_MS;
             self.look_at_parent();
+            self.look_at_the_door();
             self.config.body.trim();
         }
         if now_ms >= self.accept_again_ms {
             self.resume_accepting();
         }
         if !self.drain.serving() {
-            let busy = self
-                .conns
-                .iter()
-                .filter(|(_, conn)| conn.phase != Phase::Lingering);
-            self.drain = self.drain.on(Step::Look {
-                now: now_ms,
-                busy: busy.count(),
-            });
+            self.look_at_the_end(now_ms);
         }
     }
 
@@ -265,46 +253,15 @@ impl Reactor {
         self.board.beat(self.slot, self.now_ms());
     }
 
-    /// Begins a graceful stop: no new connection, idle ones closed, the rest until the deadline.
-    pub(crate) fn stop(&mut self, deadline_ms: u64) {
-        let first = self.drain.serving();
-        self.drain = self.drain.on(Step::Stop(deadline_ms));
-        if !first {
-            return;
+    /// Tells the master, once, why this worker should be replaced; false: there is no master.
+    pub(crate) fn ask_to_retire(&self, cause: RetireCause) -> bool {
+        let Some(bell) = self.config.bell else {
+            return false;
+        };
+        if self.board.retire(self.slot, cause as u64) {
+            ring(bell);
         }
-        self.draining.store(true, Ordering::Relaxed);
-        self.pause_accepting();
-        // Whom the kernel has announced to this process it does not announce to the siblings.
-        for index in 0..self.listeners.len() {
-            self.accept(index);
-        }
-        let idle: Vec<Token> = self
-            .conns
-            .iter()
-            .filter(|(_, conn)| conn.idle())
-            .map(|(token, _)| token)
-            .collect();
-        for token in idle {
-            // A request may have come that no event has told of yet: it is answered.
-            self.read(token);
-            let Some(conn) = self.conns.get_mut(token) else {
-                continue;
-            };
-            if conn.fresh() {
-                // Its first request is on its way, and the client could not know better.
-                conn.deadline = Deadline::after(Cause::Header, self.now_ns / 1_000_000, FRESH_MS);
-                self.scan.note(conn.deadline);
-            } else if conn.idle() {
-                self.remove(token);
-            }
-        }
-    }
-
-    /// The process is about to end: whoever would be accepted now would be lost.
-    pub(crate) fn rest(&mut self) {
-        self.draining.store(true, Ordering::Relaxed);
-        self.drain = self.drain.on(Step::Stop(self.now_ms()));
-        self.pause_accepting();
+        true
     }
 
     /// The flag that says whether a stop was asked for.
@@ -328,7 +285,7 @@ impl Reactor {
             self.poller.acknowledge();
         } else if ready.data == SIGNAL {
             self.interrupted = true;
-            self.config.signal_fd.inspect(|&fd| drain_pipe(fd));
+            self.on_signals();
         } else if ready.data >= LISTENER {
             #[expect(clippy::cast_possible_truncation, reason = "a listener's index")]
             self.accept((ready.data - LISTENER) as usize);
@@ -354,97 +311,6 @@ impl Reactor {
         }
         if ready.readable {
             self.read(token);
-        }
-    }
-
-    fn accept(&mut self, index: usize) {
-        let rounds = if self.config.siblings {
-            ACCEPT_SHARED
-        } else {
-            ACCEPT_ALONE
-        };
-        for _ in 0..rounds {
-            let full = self.config.max_connections;
-            if full != 0 && self.conns.len() >= full && !self.make_room() {
-                self.pause_accepting();
-                return;
-            }
-            let Some(listener) = self.listeners.get(index) else {
-                return;
-            };
-            match listener.accept() {
-                Accepted::Connection(stream, peer) => {
-                    let trusted = self.config.trusted.contains(peer);
-                    let mut conn = Conn::new(stream, peer, index, trusted);
-                    conn.deadline = Deadline::after(
-                        Cause::Header,
-                        self.now_ms(),
-                        self.config.header_timeout_ms,
-                    );
-                    self.scan.note(conn.deadline);
-                    let token = self.conns.insert(conn);
-                    self.board.set_connections(self.slot, self.conns.len());
-                    // The request has often come with the connection.
-                    self.read(token);
-                }
-                Accepted::Empty => return,
-                Accepted::Exhausted(_) if self.make_room() => {}
-                Accepted::Exhausted(error) => {
-                    self.pause_accepting();
-                    self.accept_again_ms = self.now_ms() + EXHAUSTED_MS;
-                    let text = format!(
-                        "Cannot accept connections: {error}; {} are open. Raise the limit of open \
-                         files (ulimit -n), or lower worker_connections or keepalive.",
-                        self.conns.len()
-                    );
-                    self.notices.push(Level::Error, text);
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Closes the connection that has been idle for longest, for one that wants to come in: idle
-    /// clients must not keep others out. False: none is idle.
-    fn make_room(&mut self) -> bool {
-        let idle = self.conns.iter().filter(|(_, conn)| conn.idle());
-        let oldest = idle
-            .min_by_key(|(_, conn)| conn.deadline.at_ms())
-            .map(|(token, _)| token);
-        let Some(token) = oldest else { return false };
-        // It may have become busy without our having looked.
-        self.read(token);
-        if self.conns.get_mut(token).is_some_and(|conn| conn.idle()) {
-            self.remove(token);
-        }
-        true
-    }
-
-    fn pause_accepting(&mut self) {
-        if std::mem::take(&mut self.accepting) {
-            for listener in &self.listeners {
-                if let Err(error) = self.poller.remove(listener.fd()) {
-                    self.notices
-                        .push(Level::Error, format!("Cannot rest from accepting: {error}"));
-                }
-            }
-        }
-    }
-
-    fn resume_accepting(&mut self) {
-        self.accept_again_ms = u64::MAX;
-        if self.accepting || !self.drain.serving() {
-            return;
-        }
-        self.accepting = true;
-        for (index, listener) in self.listeners.iter().enumerate() {
-            if let Err(error) = self
-                .poller
-                .add_listener(listener.fd(), LISTENER + index as u64)
-            {
-                self.notices
-                    .push(Level::Error, format!("Cannot watch a listener: {error}"));
-            }
         }
     }
 
@@ -532,9 +398,8 @@ impl Reactor {
                     );
                     self.remove(token);
                 }
-                Cause::Header | Cause::Body | Cause::KeepAlive | Cause::Linger => {
-                    self.remove(token);
-                }
+                Cause::Header | Cause::Body | Cause::KeepAlive => self.end_idle(token),
+                Cause::Linger => self.remove(token),
             }
         }
     }
@@ -581,9 +446,9 @@ impl Reactor {
     }
 }
 
-/// Reads away what signal handlers wrote; the bytes say nothing that the handlers do not know.
-fn drain_pipe(fd: RawFd) {
-    let mut room = [0u8; 512];
-    // SAFETY: `room` is writable for its length. The pipe does not block: at its end this ends.
-    while unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) } > 0 {}
+/// One byte for the master, which looks at the scoreboard then. A full pipe wakes it as well, and
+/// without a master nobody is to be woken.
+fn ring(bell: RawFd) {
+    // SAFETY: one readable byte; the pipe does not block.
+    unsafe { libc::write(bell, [0u8].as_ptr().cast(), 1) };
 }

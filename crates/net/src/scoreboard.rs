@@ -23,6 +23,17 @@ struct Record {
     beat_ms: AtomicU64,
     requests: AtomicU64,
     connections: AtomicU64,
+    /// Why the worker asks to be replaced: a [`RetireCause`], 0 while it does not.
+    retire: AtomicU64,
+}
+
+/// Why a worker asks to be replaced; `workers/slots.py` has the words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetireCause {
+    /// It has served as many requests as it may.
+    MaxRequests = 1,
+    /// A thread was given up with a request that took too long.
+    RequestTimeout = 2,
 }
 
 /// One request in flight.
@@ -75,6 +86,8 @@ pub struct Snapshot {
     pub requests: u64,
     /// Connections open.
     pub connections: u64,
+    /// Why it asks to be replaced, 0 while it does not.
+    pub retire: u64,
     /// Requests begun and not finished.
     pub in_flight: Vec<InFlight>,
 }
@@ -122,6 +135,7 @@ impl Scoreboard {
         record.ready.store(0, Ordering::Relaxed);
         record.requests.store(0, Ordering::Relaxed);
         record.connections.store(0, Ordering::Relaxed);
+        record.retire.store(0, Ordering::Relaxed);
         for entry in 0..self.entries {
             self.entry(slot, entry)
                 .started_ns
@@ -146,6 +160,13 @@ impl Scoreboard {
     /// The application is loaded.
     pub fn mark_ready(&self, slot: usize) {
         self.record(slot).ready.store(1, Ordering::Relaxed);
+    }
+
+    /// The worker asks to be replaced. The first cause stays; false if there was one.
+    pub fn retire(&self, slot: usize, code: u64) -> bool {
+        let retire = &self.record(slot).retire;
+        let relaxed = Ordering::Relaxed;
+        retire.compare_exchange(0, code, relaxed, relaxed).is_ok()
     }
 
     pub(crate) fn set_connections(&self, slot: usize, count: usize) {
@@ -207,6 +228,7 @@ impl Scoreboard {
                 .saturating_sub(record.beat_ms.load(Ordering::Relaxed)),
             requests: record.requests.load(Ordering::Relaxed),
             connections: record.connections.load(Ordering::Relaxed),
+            retire: record.retire.load(Ordering::Relaxed),
             in_flight: (0..self.entries)
                 .filter_map(|entry| read_entry(self.entry(slot, entry), now_ns))
                 .collect(),
@@ -337,6 +359,17 @@ mod tests {
         let seen = board.read(1);
         assert_eq!((seen.requests, seen.in_flight.len()), (1, 1));
         assert!(board.read(0).in_flight.is_empty());
+    }
+
+    #[test]
+    fn the_first_cause_to_retire_stays_until_a_reset() {
+        let board = Scoreboard::new(2, 0).unwrap();
+        assert_eq!(board.read(1).retire, 0);
+        assert!(board.retire(1, RetireCause::RequestTimeout as u64));
+        assert!(!board.retire(1, RetireCause::MaxRequests as u64));
+        assert_eq!((board.read(0).retire, board.read(1).retire), (0, 2));
+        board.reset(1);
+        assert_eq!(board.read(1).retire, 0);
     }
 
     #[test]

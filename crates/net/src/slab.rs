@@ -93,6 +93,11 @@ impl<T> Slab<T> {
     }
 
     /// All values with their tokens.
+    /// All values, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Token, &T)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let token = Token(u64::from(slot.generation) << 32 | index as u64);

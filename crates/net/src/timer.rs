@@ -45,6 +45,10 @@ impl Deadline {
         Self { cause, at_ms }
     }
 
+    pub(crate) fn at(cause: Cause, at_ms: u64) -> Self {
+        Self { cause, at_ms }
+    }
+
     pub(crate) fn at_ms(self) -> u64 {
         self.at_ms
     }

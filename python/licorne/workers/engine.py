@@ -81,6 +81,7 @@ class EngineConfig:
         self.max_requests = 0
         self.parent = 0
         self.signal_fd = -1
+        self.bell = -1
 
 
 def _temporary_directory() -> str:
@@ -151,11 +152,11 @@ class EngineWorker(Worker):
 
     def run(self) -> None:
         """Serve until the engine is drained."""
+        if not self.alive:
+            # TERM came while the application was loading: whoever is waiting is for the others.
+            return
         engine = self.start_engine()
         try:
-            if not self.alive:
-                # TERM came while the application was loading.
-                engine.stop(0)
             self.serve(engine)
         finally:
             engine.close()
@@ -219,6 +220,7 @@ class EngineWorker(Worker):
         config = self.engine_config()
         config.max_requests = self.max_requests if self.cfg.max_requests else 0
         config.parent = self.ppid
+        config.bell = self.bell
         if self.PIPE and not self.multithread:
             # The loop runs on the main thread: signals must end its wait.
             config.signal_fd = self.PIPE[0]

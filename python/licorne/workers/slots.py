@@ -10,6 +10,15 @@ if TYPE_CHECKING:
 #: Room for requests in flight of one worker; what is above cannot be named after a crash.
 MOST_ENTRIES = 64
 
+#: Why a worker asks to be replaced: the code in its record, and the word for it.
+RETIRE_CAUSES = {
+    1: "max_requests",
+    2: "request_timeout",
+    3: "changed file",
+    4: "memory",
+    5: "asked",
+}
+
 
 class Slots:
     """One shared scoreboard, with a slot for every living worker."""

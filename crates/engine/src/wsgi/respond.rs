@@ -113,7 +113,7 @@ pub(super) fn finish_head(core: &Core, run: &mut Run, size: BodySize) -> PyResul
             "the application returned without calling start_response",
         ));
     }
-    net.keep_alive &= !core.looped.stopping();
+    net.keep_alive = net.keep_alive && !core.looped.last_answer(net.token);
     let facts = net.facts();
     let framing = core.with_server(|server| net.draft.finish(facts, size, server, &mut net.out));
     net.keep_alive = framing.keep_alive;

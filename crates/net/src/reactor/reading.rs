@@ -125,9 +125,10 @@ impl Reactor {
                 conn.deadline = Deadline::NONE;
                 exchange.token = Some(token);
                 exchange.ready_ns = self.now_ns;
-                exchange.keep_alive = exchange.head.keep_alive()
+                conn.asked_last = !exchange.head.keep_alive();
+                exchange.keep_alive = !conn.asked_last
                     && self.config.keepalive_ms != 0
-                    && self.drain.serving();
+                    && (self.drain.serving() || conn.has_input());
                 self.inbox.push_back(exchange);
             }
             Fed::Wait => self.progressed(token, progress),
@@ -181,6 +182,7 @@ impl Reactor {
         if reject == Reject::IncompleteHead || reject == Reject::IncompleteBody {
             // Its end was read: there is nothing to linger for.
             conn.readable = false;
+            conn.asked_last = true;
         }
         self.answer_error(token, reject.status(), reject.reason(), reject.message());
     }

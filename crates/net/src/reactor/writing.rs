@@ -15,8 +15,6 @@ use crate::timer::{Cause, Deadline};
 const HELD: u64 = 64 * 1024;
 /// Output is held back for at most this long, in ns.
 const HELD_NS: u64 = 1_000_000;
-/// Longest wait for a client's own end, in ms.
-const LINGER_MS: u64 = 2_000;
 
 /// A small complete response that waits for the end of its batch. Its connection stays busy, so
 /// nothing can overtake it.
@@ -143,7 +141,7 @@ impl Reactor {
         tail: Tail<S>,
         keep: bool,
     ) {
-        let keep = keep && self.drain.serving();
+        let idle_deadline = self.idle_deadline();
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
@@ -155,11 +153,7 @@ impl Reactor {
         }
         if keep {
             conn.next_request();
-            conn.deadline = Deadline::after(
-                Cause::KeepAlive,
-                self.now_ns / 1_000_000,
-                self.config.keepalive_ms,
-            );
+            conn.deadline = idle_deadline;
             self.scan.note(conn.deadline);
         } else {
             conn.phase = Phase::Closing;
@@ -295,6 +289,7 @@ impl Reactor {
     /// Everything is with the kernel.
     #[inline]
     fn after_flush(&mut self, token: Token) {
+        let idle_deadline = self.idle_deadline();
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
@@ -302,35 +297,13 @@ impl Reactor {
             Phase::Reading | Phase::Busy => {
                 if conn.deadline.cause == Cause::Write {
                     let idle = conn.phase == Phase::Reading && conn.idle();
-                    conn.deadline = if idle {
-                        let keepalive = self.config.keepalive_ms;
-                        Deadline::after(Cause::KeepAlive, self.now_ns / 1_000_000, keepalive)
-                    } else {
-                        Deadline::NONE
-                    };
+                    conn.deadline = if idle { idle_deadline } else { Deadline::NONE };
                     self.scan.note(conn.deadline);
                 }
             }
             Phase::Closing => self.close_gently(token),
             Phase::Lingering => {}
         }
-    }
-
-    /// Closes after the last response. With bytes unread, a plain close would send a reset that
-    /// can destroy the response on its way (RFC 9112 section 9.6): those are read and dropped.
-    fn close_gently(&mut self, token: Token) {
-        let Some(conn) = self.conns.get_mut(token) else {
-            return;
-        };
-        if !conn.readable && !conn.has_input() && !conn.in_body() {
-            return self.remove(token);
-        }
-        conn.stream.shutdown_write();
-        conn.phase = Phase::Lingering;
-        conn.deadline = Deadline::after(Cause::Linger, self.now_ns / 1_000_000, LINGER_MS);
-        self.scan.note(conn.deadline);
-        conn.take_input();
-        self.read(token);
     }
 }
 

@@ -5,6 +5,18 @@ use super::encode::push_decimal;
 
 /// Appends a whole response: an HTML page with `reason` as title and `message` as text.
 pub fn error_page(out: &mut Vec<u8>, status: u16, reason: &str, message: &str) {
+    page(out, status, reason, "", message);
+}
+
+/// Appends the response to a request that nobody has begun and that may be repeated at once: a 503
+/// with Retry-After (RFC 9110 sections 10.2.3 and 15.6.4).
+pub fn come_again_page(out: &mut Vec<u8>) {
+    let message = "The server is about to end; please try again.";
+    let fields = "Retry-After: 1\r\n";
+    page(out, 503, "Service Unavailable", fields, message);
+}
+
+fn page(out: &mut Vec<u8>, status: u16, reason: &str, fields: &str, message: &str) {
     let message = escape(message);
     let page = format!(
         "<html>\n  <head>\n    <title>{reason}</title>\n  </head>\n  <body>\n    \
@@ -14,7 +26,9 @@ pub fn error_page(out: &mut Vec<u8>, status: u16, reason: &str, message: &str) {
     push_decimal(out, u64::from(status));
     out.push(b' ');
     out.extend_from_slice(reason.as_bytes());
-    out.extend_from_slice(b"\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: ");
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(fields.as_bytes());
+    out.extend_from_slice(b"Connection: close\r\nContent-Type: text/html\r\nContent-Length: ");
     push_decimal(out, page.len() as u64);
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(page.as_bytes());

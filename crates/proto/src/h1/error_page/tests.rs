@@ -14,3 +14,12 @@ fn the_page_has_gunicorns_shape() {
     );
     assert_eq!(String::from_utf8(out).unwrap(), head + page);
 }
+
+#[test]
+fn who_may_come_again_is_told_when() {
+    let mut out = Vec::new();
+    come_again_page(&mut out);
+    let text = String::from_utf8(out).unwrap();
+    let head = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n";
+    assert!(text.starts_with(head), "{text}");
+}

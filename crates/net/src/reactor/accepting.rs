@@ -1,0 +1,149 @@
+//! New connections: taken in a few at a time, left to wait at the limit or without descriptors, and
+//! taken in all together for the last time when a stop begins.
+
+use super::Reactor;
+use crate::conn::Conn;
+use crate::listener::Accepted;
+use crate::notice::Level;
+use crate::peer::Peer;
+use crate::poll::LISTENER;
+use crate::stream::Stream;
+use crate::timer::{Cause, Deadline};
+
+/// Connections accepted in one go when this process is alone with its listeners.
+const ACCEPT_ALONE: usize = 64;
+/// The same when sibling processes wait for connections too.
+const ACCEPT_SHARED: usize = 4;
+/// Connections taken in at most when a stop begins: more than a queue of the kernel holds as it is
+/// mostly set up (`net.core.somaxconn`), and an end if they come faster than they are taken in.
+const ACCEPT_LAST: usize = 4096;
+/// Rest after the descriptors ran out, in ms.
+const EXHAUSTED_MS: u64 = 100;
+
+impl Reactor {
+    /// Takes in whom the kernel announced.
+    pub(super) fn accept(&mut self, index: usize) {
+        // The event may be older than the decision to rest or to stop: whoever waits now is for the
+        // siblings.
+        if !self.accepting {
+            return;
+        }
+
+        let rounds = if self.config.siblings {
+            ACCEPT_SHARED
+        } else {
+            ACCEPT_ALONE
+        };
+        for _ in 0..rounds {
+            let full = self.config.max_connections;
+            if full != 0 && self.conns.len() >= full && !self.make_room() {
+                self.pause_accepting();
+                return;
+            }
+            if !self.accept_one(index) {
+                return;
+            }
+        }
+    }
+
+    /// For the last time: whom the kernel has announced to this process it does not announce to the
+    /// siblings, so they are taken in whatever the limit.
+    pub(super) fn accept_last(&mut self) {
+        self.pause_accepting();
+        for index in 0..self.listeners.len() {
+            for _ in 0..ACCEPT_LAST {
+                if !self.accept_one(index) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Looks whether somebody waits of whom no event told: the process that was to take him in may
+    /// have died.
+    pub(super) fn look_at_the_door(&mut self) {
+        for index in 0..self.listeners.len() {
+            self.accept(index);
+        }
+    }
+
+    /// Takes in one client; false: nobody is waiting, or nobody can be taken in.
+    fn accept_one(&mut self, index: usize) -> bool {
+        let Some(listener) = self.listeners.get(index) else {
+            return false;
+        };
+        match listener.accept() {
+            Accepted::Connection(stream, peer) => self.welcome(stream, peer, index),
+            Accepted::Empty => return false,
+            Accepted::Exhausted(_) if self.make_room() => {}
+            Accepted::Exhausted(error) => {
+                self.pause_accepting();
+                self.accept_again_ms = self.now_ms() + EXHAUSTED_MS;
+                let text = format!(
+                    "Cannot accept connections: {error}; {} are open. Raise the limit of open \
+                     files (ulimit -n), or lower worker_connections or keepalive.",
+                    self.conns.len()
+                );
+                self.notices.push(Level::Error, text);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn welcome(&mut self, stream: Stream, peer: Peer, index: usize) {
+        let trusted = self.config.trusted.contains(peer);
+        let mut conn = Conn::new(stream, peer, index, trusted);
+        let header_timeout = self.config.header_timeout_ms;
+        conn.deadline = Deadline::after(Cause::Header, self.now_ms(), header_timeout);
+        self.scan.note(conn.deadline);
+        let token = self.conns.insert(conn);
+        self.board.set_connections(self.slot, self.conns.len());
+        // The request has often come with the connection.
+        self.read(token);
+    }
+
+    /// Closes the connection that has been idle for longest, for one that wants to come in: idle
+    /// clients must not keep others out. False: none is idle.
+    fn make_room(&mut self) -> bool {
+        let idle = self.conns.iter().filter(|(_, conn)| conn.idle());
+        let oldest = idle
+            .min_by_key(|(_, conn)| conn.deadline.at_ms())
+            .map(|(token, _)| token);
+        let Some(token) = oldest else { return false };
+        // It may have become busy without our having looked.
+        self.read(token);
+        if self.conns.get_mut(token).is_some_and(|conn| conn.idle()) {
+            self.remove(token);
+        }
+        true
+    }
+
+    pub(super) fn pause_accepting(&mut self) {
+        if std::mem::take(&mut self.accepting) {
+            for listener in &self.listeners {
+                if let Err(error) = self.poller.remove(listener.fd()) {
+                    self.notices
+                        .push(Level::Error, format!("Cannot rest from accepting: {error}"));
+                }
+            }
+        }
+    }
+
+    pub(super) fn resume_accepting(&mut self) {
+        self.accept_again_ms = u64::MAX;
+        if self.accepting || !self.drain.serving() {
+            return;
+        }
+        self.accepting = true;
+        for (index, listener) in self.listeners.iter().enumerate() {
+            if let Err(error) = self
+                .poller
+                .add_listener(listener.fd(), LISTENER + index as u64)
+            {
+                self.notices
+                    .push(Level::Error, format!("Cannot watch a listener: {error}"));
+            }
+        }
+    }
+}

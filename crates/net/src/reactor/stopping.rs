@@ -1,0 +1,185 @@
+//! A stop that loses nobody: whoever was announced is taken in, whoever was heard is answered, and
+//! no connection ends in a way that could cut an answer or meet a request on its way.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::Ordering;
+
+use super::Reactor;
+use crate::clock;
+use crate::conn::{Conn, Phase};
+use crate::drain::{Drain, Farewell, QUIET_MS, Step, farewell};
+use crate::exchange::Token;
+use crate::notice::Level;
+use crate::timer::{Cause, Deadline};
+
+/// Longest wait for a client's own end, in ms.
+const LINGER_MS: u64 = 2_000;
+/// Reads from one client that is told to come again, so that a close does not turn into a reset.
+const LAST_READS: usize = 16;
+
+impl Reactor {
+    /// Begins a graceful stop: no new connection but those announced already, and what was begun is
+    /// answered until the deadline.
+    pub(crate) fn stop(&mut self, deadline_ms: u64) {
+        let first = self.drain.serving();
+        self.drain = self.drain.on(Step::Stop(deadline_ms));
+        if !first {
+            return;
+        }
+        self.draining.store(true, Ordering::Relaxed);
+        self.now_ns = clock::monotonic_ns();
+        self.accept_last();
+        let now_ms = self.now_ms();
+        for conn in self.conns.iter_mut() {
+            let standing = conn.standing(self.config.keepalive_ms);
+            if let Farewell::At(at_ms) = farewell(standing, now_ms) {
+                conn.deadline = Deadline::at(conn.deadline.cause, at_ms);
+                self.scan.note(conn.deadline);
+            }
+        }
+    }
+
+    /// The process is about to end: whoever would be accepted now would be lost.
+    pub(crate) fn rest(&mut self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.drain = self.drain.on(Step::Stop(self.now_ms()));
+        self.pause_accepting();
+    }
+
+    /// Does at once what signals ask for: the application may keep the interpreter, where their
+    /// handlers are, for long, and meanwhile nobody should be taken in.
+    pub(super) fn on_signals(&mut self) {
+        let Some(fd) = self.config.signal_fd else {
+            return;
+        };
+        for number in read_signals(fd) {
+            match i32::from(number) {
+                libc::SIGTERM => self.stop(self.now_ms() + self.config.grace_ms),
+                libc::SIGINT | libc::SIGQUIT | libc::SIGABRT => self.rest(),
+                _ => {}
+            }
+        }
+    }
+
+    /// While draining: is it over?
+    pub(super) fn look_at_the_end(&mut self, now_ms: u64) {
+        if self.drain == Drain::Stopped {
+            return;
+        }
+        let open = self.conns.len();
+        self.drain = self.drain.on(Step::Look { now: now_ms, open });
+        if self.drain == Drain::Stopped {
+            self.give_up();
+        }
+    }
+
+    /// Whether the answer to this connection's request must be its last one: while draining, unless
+    /// more of its client's requests have been read.
+    pub(crate) fn last_answer(&mut self, token: Token) -> bool {
+        let more = self.conns.get_mut(token).is_some_and(|c| c.has_input());
+        !self.drain.serving() && !more
+    }
+
+    /// How long a connection may be idle from now on.
+    pub(super) fn idle_deadline(&self) -> Deadline {
+        // The time of the last wait may be long ago: an application has run since.
+        let now_ms = self.now_ns.max(clock::coarse_monotonic_ns()) / 1_000_000;
+        let keepalive_ms = self.config.keepalive_ms;
+        if self.drain.serving() {
+            return Deadline::after(Cause::KeepAlive, now_ms, keepalive_ms);
+        }
+        Deadline::after(Cause::KeepAlive, now_ms, QUIET_MS.min(keepalive_ms))
+    }
+
+    /// Ends an idle connection, unless a request has come that no event has told of yet.
+    pub(super) fn end_idle(&mut self, token: Token) {
+        self.read(token);
+        if self.conns.get_mut(token).is_some_and(|conn| conn.idle()) {
+            self.linger(token);
+        }
+    }
+
+    /// Closes after the last response. With bytes unread, or still to come, a plain close would send
+    /// a reset that can destroy the response on its way (RFC 9112 section 9.6). Who has said that he
+    /// will send no more, and has sent no more, is not waited for.
+    pub(super) fn close_gently(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
+        if conn.sends_no_more() {
+            return self.remove(token);
+        }
+        self.linger(token);
+    }
+
+    /// Says that nothing more will come, and reads and drops what comes until the client's own end.
+    fn linger(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
+        conn.stream.shutdown_write();
+        conn.phase = Phase::Lingering;
+        conn.deadline = Deadline::after(Cause::Linger, self.now_ns / 1_000_000, LINGER_MS);
+        self.scan.note(conn.deadline);
+        conn.take_input();
+        self.read(token);
+    }
+
+    /// Time is up. Requests that no application has seen are sent back: anybody may repeat them.
+    pub(crate) fn give_up(&mut self) {
+        let count = self.inbox.len();
+        while let Some(mut exchange) = self.inbox.pop_front() {
+            if let Some(conn) = exchange.token.take().and_then(|t| self.conns.get_mut(t)) {
+                send_back(conn);
+            }
+            self.recycle(exchange);
+        }
+        for conn in self.conns.iter_mut() {
+            if conn.phase == Phase::Reading && !conn.idle() {
+                send_back(conn);
+            }
+            if conn.phase != Phase::Busy {
+                conn.stream.shutdown_write();
+                discard(conn, &mut self.scratch);
+            }
+        }
+        if count > 0 {
+            let text =
+                format!("Sent back with 503, because nobody had begun them: {count} requests");
+            self.notices.push(Level::Warning, text);
+        }
+    }
+}
+
+/// Asks a client to send its request again, to somebody else.
+fn send_back(conn: &mut Conn) {
+    let mut page = Vec::new();
+    proto::h1::come_again_page(&mut page);
+    conn.output.copy(&page);
+    conn.phase = Phase::Closing;
+    // Whatever becomes of it: there is no time to try again.
+    drop(conn.output.flush(&conn.stream));
+}
+
+/// Reads away what has come.
+fn discard(conn: &mut Conn, room: &mut [u8]) {
+    for _ in 0..LAST_READS {
+        if !matches!(conn.stream.read(room), Ok(count) if count > 0) {
+            return;
+        }
+    }
+}
+
+/// The numbers that signal handlers wrote.
+fn read_signals(fd: RawFd) -> Vec<u8> {
+    let mut room = [0u8; 512];
+    let mut numbers = Vec::new();
+    loop {
+        // SAFETY: `room` is writable for its length. The pipe does not block: at its end this ends.
+        let count = unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) };
+        match usize::try_from(count) {
+            Ok(count) if count > 0 => numbers.extend_from_slice(&room[..count]),
+            _ => return numbers,
+        }
+    }
+}
