@@ -146,6 +146,7 @@ class Application(BaseApplication):
         parsed_env = {name: parser.parse_args(each) for name, each in env_words.items() if each}
         layers = [
             *(sources.from_flags(name, each) for name, each in parsed_env.items()),
+            *sources.from_variables(),
             sources.from_flags("command line", given),
         ]
         # Where the process stands decides which file is found: chdir of any layer, and again when
@@ -158,9 +159,8 @@ class Application(BaseApplication):
         self.chdir()
         if framework:
             load.apply(self.cfg, sources.Source("the application", framework))
-        named = [layer.values["config"] for layer in layers if "config" in layer.values]
-        location = str(named[-1]) if named else sources.default_file()
-        if location is not None:
+        named = [str(layer.values["config"]) for layer in layers if "config" in layer.values]
+        for location in named[-1:] or sources.found_files():
             self.load_config_from_file(location)
         for layer in layers:
             load.apply(self.cfg, layer)
@@ -180,6 +180,10 @@ class Application(BaseApplication):
                 sys.path.insert(0, path)
         if self.cfg.print_config or self.cfg.check_config:
             self._check_and_exit()
+        if self.cfg.spew:
+            from licorne import debug
+
+            debug.spew()
         if self.cfg.daemon:
             from licorne import util
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 
 from licorne.config import convert
+from licorne.config.config import DEFAULT
+from licorne.config.settings import OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +20,18 @@ if TYPE_CHECKING:
 
 def complaints(cfg: Config) -> Iterator[str]:
     """What is wrong with the settings, in words for the user."""
-    for rule in (_addresses, _variables, _threads, _log_files):
+    for rule in (_features, _addresses, _variables, _threads, _log_files):
         yield from rule(cfg)
+
+
+def _features(cfg: Config) -> Iterator[str]:
+    for name, origin in cfg.origins.items():
+        if origin != DEFAULT and OPTIONS[name].later:
+            value = cfg.values[name]
+            if value != OPTIONS[name].initial():
+                from licorne.config import later  # noqa: PLC0415 - only for a refusal
+
+                yield later.complaint(OPTIONS[name], value, origin)
 
 
 def _addresses(cfg: Config) -> Iterator[str]:

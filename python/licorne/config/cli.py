@@ -68,13 +68,19 @@ def _add(made: ArgumentParser, option: Option) -> None:
     if not option.flags:
         return
     said = f"{option.brief} [{option.initial()}]".replace("%", "%%")
-    if option.const is not None:
+    if isinstance(option.const, str):
         made.add_argument(
-            *option.flags, dest=option.name, help=said, action="store_const", const=option.const
+            *option.flags,
+            dest=option.name,
+            help=said,
+            nargs="?",
+            const=option.const,
+            metavar=option.metavar,
         )
-    elif option.type == "bool":
+    elif option.const is not None or option.type == "bool":
+        const = True if option.const is None else option.const
         made.add_argument(
-            *option.flags, dest=option.name, help=said, action="store_const", const=True
+            *option.flags, dest=option.name, help=said, action="store_const", const=const
         )
     elif option.type == "list[str]" and option.convert is None:
         made.add_argument(

@@ -49,6 +49,18 @@ def integer(value: object) -> int:
     return number
 
 
+def within(least: int, most: int) -> Callable[[object], int]:
+    """A conversion to a whole number in these bounds."""
+
+    def convert(value: object) -> int:
+        number = integer(value)
+        if not least <= number <= most:
+            raise ValueError(f"give a number from {least} to {most}")
+        return number
+
+    return convert
+
+
 def integer_text(text: str) -> int:
     """The number in a text; `010` is ten, as int() reads it."""
     try:
@@ -99,14 +111,19 @@ def text(value: object) -> str:
     return value.strip()
 
 
+def lower_text(value: object) -> str:
+    """A string in lower case."""
+    return text(value).lower()
+
+
 def optional_text(value: object) -> str | None:
     """A string, or None."""
     return None if value is None else text(value)
 
 
 def texts(value: object) -> list[str]:
-    """A list of strings; one string is a list of one."""
-    if value is None:
+    """A list of strings; one string is a list of one, and nothing is an empty list."""
+    if not value:
         return []
     if isinstance(value, str):
         value = [value]
@@ -207,11 +224,13 @@ def directory(value: object) -> str:
 
 def optional_directory(value: object) -> str | None:
     """A directory that exists, or None."""
-    return None if value is None else directory(value)
+    return None if value in {None, ""} else directory(value)
 
 
 def class_spec(value: object) -> str | type:
-    """A class, or the text that names it: an alias, a dotted path, `egg:DIST#NAME`."""
+    """A class, a function that returns one, or the text that names it."""
+    if callable(value) and not isinstance(value, type):
+        value = value()
     return value if isinstance(value, type) else text(value)
 
 
@@ -253,6 +272,18 @@ def _host_port(netloc: str, default_port: int) -> tuple[str, int]:
     if int(rest) > 65535:
         raise ValueError(f"{rest!r} is not a valid port number: the highest is 65535.")
     return host or "0.0.0.0", int(rest)
+
+
+def statsd_address(value: object) -> Address | None:
+    """Where the statsd server is: `HOST`, `HOST:PORT` (8125 by default) or `unix://PATH`."""
+    if value is None:
+        return None
+    word = text(value)
+    # A host may be called unix: only `unix://` and a path after `unix:` mean a socket.
+    host, _, port = word.partition(":")
+    if host == "unix" and port.isascii() and port.isdigit():
+        return host, int(port)
+    return address(word, 8125)
 
 
 #: What may stand behind a number of bytes.

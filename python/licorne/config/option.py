@@ -26,7 +26,7 @@ class Option:
 
     __slots__ = (
         "choices", "const", "convert", "default", "doc", "env", "env_form", "factory", "flags",
-        "metavar", "name", "reload", "section", "type", "view",
+        "later", "metavar", "name", "reload", "section", "type", "view",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +44,7 @@ class Option:
         metavar: str | None,
         reload: str,
         doc: str,
+        later: str = "",
     ) -> None:
         self.name = self.section = self.type = ""
         self.flags = flags
@@ -58,6 +59,7 @@ class Option:
         self.metavar = metavar
         self.reload = reload
         self.doc = doc
+        self.later = later
 
     def __set_name__(self, owner: type[Section], name: str) -> None:
         self.name = name
@@ -99,16 +101,19 @@ def option(
     metavar: str | None = None,
     reload: str = "workers",
     doc: str,
+    later: str = "",
 ) -> T:
     """Declare a setting whose value is used as it is.
 
     `env` names a variable of the environment that replaces the default (put into `env_form`);
-    `const` is what a flag without a value sets; `reload` says what HUP does with a change:
-    `workers` (a new generation), `rebind`, `logs`, or `restart` (needs a new master).
+    `const` is what a flag without a value sets (a text makes the flag's value optional); `reload`
+    says what HUP does with a change: `workers` (a new generation), `rebind`, `logs`, or `restart`
+    (needs a new master); `later` names the feature without which only the default can be used.
     """
     made: object = Option(
         flags, default=default, factory=None, convert=convert, view=None, choices=choices,
         const=const, env=env, env_form=env_form, metavar=metavar, reload=reload, doc=doc,
+        later=later,
     )  # fmt: skip
     # As with `dataclasses.field`: the checker is told the value's type, the class gets the Option.
     return made  # type: ignore[return-value]

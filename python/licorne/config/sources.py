@@ -1,7 +1,8 @@
 """Where settings come from; each source is a name and the values that it gives.
 
 Order (gunicorn's, later wins): defaults and environment variables, the framework's `init`, the
-configuration file, GUNICORN_CMD_ARGS, LICORNE_CMD_ARGS, the command line.
+files, GUNICORN_CMD_ARGS, LICORNE_CMD_ARGS, LICORNE_<NAME>, the command line. A file that is named
+stands alone; else those of the working directory count: Python, pyproject.toml, licorne.toml.
 """
 
 # ruff: noqa: PLC0415 - start-up time: a source that is not used costs nothing
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_FILES = ("licorne.conf.py", "gunicorn.conf.py")
 #: Variables of the environment that hold flags, in the order of application.
 WORD_VARIABLES = ("GUNICORN_CMD_ARGS", "LICORNE_CMD_ARGS")
+#: Of the variables that hold one setting each.
+PREFIX = "LICORNE_"
 #: gunicorn's name for the module that a configuration file becomes.
 MODULE_NAME = "__config__"
 
@@ -65,7 +68,7 @@ def from_flags(origin: str, parsed: Namespace | None) -> Source:
 
 
 def from_file(location: str) -> Source:
-    """Run a configuration file (`PATH`, `file:PATH`) or import one (`python:MODULE`)."""
+    """Read a configuration file (`PATH`, `file:PATH`) or import one (`python:MODULE`)."""
     if location.startswith("python:"):
         from importlib import import_module
 
@@ -74,22 +77,81 @@ def from_file(location: str) -> Source:
     path = location.removeprefix("file:")
     if not os.path.exists(path):
         raise ConfigError(f"{path!r} doesn't exist")
+    if path.endswith(".toml"):
+        from licorne.config import toml
+
+        return Source(path, toml.settings(path))
     return _of_module(path, _executed(path))
 
 
+def from_variables() -> list[Source]:
+    """A source for each variable LICORNE_<NAME>."""
+    if not any(name.startswith(PREFIX) and name not in WORD_VARIABLES for name in os.environ):
+        return []
+    from licorne.config import variables
+
+    return list(variables.from_variables())
+
+
+def found_files() -> list[str]:
+    """The configuration files of the working directory, in the order of application."""
+    here = os.getcwd()
+    found = default_file()
+    names = [] if found is None else [found]
+    if _speaks_of_licorne("pyproject.toml"):
+        names.append(os.path.join(here, "pyproject.toml"))
+    if os.path.exists("licorne.toml"):
+        names.append(os.path.join(here, "licorne.toml"))
+    return names
+
+
 def default_file() -> str | None:
-    """The configuration file of the working directory, if there is one."""
+    """The Python configuration file of the working directory, if there is one."""
     for name in DEFAULT_FILES:
         if os.path.exists(name):
             return os.path.join(os.getcwd(), name)
     return None
 
 
+def _speaks_of_licorne(path: str) -> bool:
+    """Whether TOML's parser, which takes longer than the rest of a start, has to be loaded."""
+    try:
+        with open(path, "rb") as file:
+            lines = [line.lstrip() for line in file if b"licorne" in line]
+    except OSError:  # there is none, or it is somebody else's
+        return False
+    # `[tool.licorne]`, `[tool] licorne = {}`, `tool.licorne.workers = 4`; not a dependency.
+    return any(line.startswith((b"[", b"tool", b"licorne", b'"licorne"')) for line in lines)
+
+
 def _of_module(origin: str, module: ModuleType) -> Source:
     values = {name: value for name, value in vars(module).items() if name in OPTIONS}
+    _warn_of_slips(origin, module, values)
     # A file cannot name itself.
     values.pop("config", None)
     return Source(origin, values)
+
+
+def _warn_of_slips(origin: str, module: ModuleType, values: Mapping[str, object]) -> None:
+    """gunicorn ignores unknown names, as variables of the file's own; a misspelling is none."""
+    others = [
+        name
+        for name, value in vars(module).items()
+        if name not in OPTIONS and not name.startswith("_") and len(name) >= 4
+        if not isinstance(value, (type(sys), type))
+    ]
+    if others:
+        from licorne.config.nearest import slip
+
+        for name in others:
+            meant = slip(name)
+            # `log_level = ...; loglevel = log_level` is no mistake.
+            if meant is not None and meant not in values:
+                print(
+                    f"Warning: {origin}: {name} is not a setting and has no effect; "
+                    f"did you mean {meant}?",
+                    file=sys.stderr,
+                )
 
 
 def _executed(path: str) -> ModuleType:

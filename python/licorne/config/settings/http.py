@@ -16,6 +16,14 @@ def _sendfile(_holder: Section, value: object) -> bool:
     return bool(value)
 
 
+def _proxy_protocol(value: object) -> str:
+    """A version of the PROXY protocol; true and 1 stand for any, false and 0 for none."""
+    if isinstance(value, bool) or value is None:
+        return "auto" if value else "off"
+    word = convert.text(value).lower()
+    return {"true": "auto", "1": "auto", "false": "off", "0": "off", "none": "off"}.get(word, word)
+
+
 class Http(Section):
     """HTTP"""
 
@@ -53,4 +61,41 @@ class Http(Section):
         convert=convert.optional_boolean,
         const=False,
         doc="Do not use sendfile() for the files that an application returns.",
+    )
+    protocol: str = option(
+        "--protocol",
+        default="http",
+        choices=("http", "uwsgi"),
+        later="uwsgi protocol",
+        doc="What the proxy in front speaks: `http`, or the binary protocol `uwsgi`.",
+    )
+    uwsgi_allow_ips: list[str] = option(
+        "--uwsgi-allow-from",
+        default=["127.0.0.1", "::1"],
+        convert=convert.networks,
+        later="uwsgi protocol",
+        doc="Addresses and networks of proxies that may speak uwsgi; `*` for all. Others get 403.",
+    )
+    proxy_protocol: str = option(
+        "--proxy-protocol",
+        default="off",
+        const="auto",
+        convert=_proxy_protocol,
+        choices=("off", "v1", "v2", "auto"),
+        metavar="MODE",
+        later="PROXY protocol",
+        doc="Read the client's address from a PROXY header: `off`, `v1`, `v2` or `auto` (either).",
+    )
+    proxy_allow_ips: list[str] = option(
+        "--proxy-allow-from",
+        default=["127.0.0.1", "::1"],
+        convert=convert.networks,
+        later="PROXY protocol",
+        doc="Addresses and networks of peers that may send a PROXY header; `*` for all.",
+    )
+    root_path: str = option(
+        "--root-path",
+        default="",
+        later="ASGI",
+        doc="The path under which an ASGI application is mounted.",
     )

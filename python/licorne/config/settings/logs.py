@@ -8,6 +8,10 @@ from licorne.config import convert
 from licorne.config.classes import logger_class
 from licorne.config.option import Section, derived, option
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from licorne.config.convert import Address
+
 ACCESS_FORMAT = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 SYSLOG = "unix:///var/run/syslog" if sys.platform == "darwin" else "udp://localhost:514"
 
@@ -121,4 +125,32 @@ class Logs(Section):
         default=False,
         reload="restart",
         doc="Keep standard output and error when running in the background.",
+    )
+    statsd_host: Address | None = option(
+        "--statsd-host",
+        default=None,
+        convert=convert.statsd_address,
+        metavar="STATSD_ADDR",
+        later="statsd",
+        doc="Send metrics to this statsd server: `HOST`, `HOST:PORT` or `unix://PATH`.",
+    )
+    statsd_prefix: str = option(
+        "--statsd-prefix",
+        default="",
+        metavar="STATSD_PREFIX",
+        later="statsd",
+        doc="Put this, and a dot, in front of the names of statsd metrics.",
+    )
+    dogstatsd_tags: str = option(
+        "--dogstatsd-tags",
+        default="",
+        metavar="DOGSTATSD_TAGS",
+        later="statsd",
+        doc="Tags of statsd metrics, with commas, in the form of dogstatsd.",
+    )
+    enable_backlog_metric: bool = option(
+        "--enable-backlog-metric",
+        default=False,
+        later="statsd",
+        doc="Send the number of connections that wait to be accepted (Linux).",
     )

@@ -43,6 +43,12 @@ class ConfigFile(Section):
 class Debugging(Section):
     """Debugging"""
 
+    spew: bool = option(
+        "--spew",
+        default=False,
+        reload="restart",
+        doc="Print every line of Python that is run to standard error. Slow beyond use.",
+    )
     check_config: bool = option(
         "--check-config",
         default=False,
@@ -138,6 +144,20 @@ class Mechanics(Section):
         "--pythonpath",
         default=None,
         doc="Directories, with commas, to put first on Python's path.",
+    )
+    paste: str | None = option(
+        "--paste",
+        "--paster",
+        default=None,
+        later="PasteDeploy",
+        doc="Serve the application of a PasteDeploy file, `FILE` or `FILE#SECTION`.",
+    )
+    raw_paste_global_conf: list[str] = option(
+        "--paste-global",
+        default=[],
+        metavar="CONF",
+        later="PasteDeploy",
+        doc="A variable for the PasteDeploy file, `KEY=VALUE`; repeatable. `\\=` is a plain `=`.",
     )
 
 

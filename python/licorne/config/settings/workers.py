@@ -97,3 +97,38 @@ class Workers(Section):
         default=60.0,
         doc="Seconds that a client may take nothing of its response; 0 for no limit.",
     )
+    http_parser: str = option(
+        "--http-parser",
+        default="auto",
+        convert=convert.lower_text,
+        choices=("auto", "fast", "python"),
+        doc="Accepted for gunicorn's sake: there is one parser, the native one.",
+    )
+    asgi_loop: str = option(
+        "--asgi-loop",
+        default="auto",
+        convert=convert.lower_text,
+        choices=("auto", "asyncio", "uvloop"),
+        later="ASGI",
+        doc="The event loop of asgi workers; `auto` is uvloop when it is installed.",
+    )
+    asgi_lifespan: str = option(
+        "--asgi-lifespan",
+        default="auto",
+        convert=convert.lower_text,
+        choices=("auto", "on", "off"),
+        later="ASGI",
+        doc="Whether to run the lifespan protocol; `auto` is on when the application supports it.",
+    )
+    asgi_disconnect_grace_period: int = option(
+        "--asgi-disconnect-grace-period",
+        default=3,
+        later="ASGI",
+        doc="Seconds that a task has after its client went away, before it is cancelled.",
+    )
+    websocket_max_message_size: int = option(
+        "--websocket-max-message-size",
+        default=16 * 1024 * 1024,
+        later="ASGI",
+        doc="Largest WebSocket message in bytes; 0 for no limit. A larger one closes with 1009.",
+    )

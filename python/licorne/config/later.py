@@ -1,0 +1,34 @@
+"""What to say about a setting of a feature that this version does not have yet.
+
+Such settings are declared already (`later` of their declaration): their defaults are accepted, and
+anything else is refused, because a server that ignores it would do something else than asked.
+"""
+
+from __future__ import annotations
+
+from licorne import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from licorne.config.option import Option
+
+#: What to do instead, by feature.
+INSTEAD = {
+    "ASGI": "serve the ASGI application with an ASGI server meanwhile",
+    "HTTP/2": "let the proxy in front (nginx, HAProxy, Caddy) speak it",
+    "PROXY protocol": "let the proxy send X-Forwarded-For, and see forwarded_allow_ips",
+    "PasteDeploy": "name the application as MODULE:NAME, with a module that calls loadapp()",
+    "TLS": "let the proxy in front (nginx, HAProxy, Caddy) speak it",
+    "dirty workers": "use a task queue meanwhile",
+    "statsd": "read the access log meanwhile",
+    "uwsgi protocol": "let the proxy speak HTTP (nginx: proxy_pass in place of uwsgi_pass)",
+}
+
+
+def complaint(option: Option, value: object, origin: str) -> str:
+    """The refusal of a value other than the default."""
+    return (
+        f"{option.name} is not available yet in licorne {__version__}: {option.later} is still to "
+        f"come ({option.name} is {value!r}, from {origin}). "
+        f"Remove the setting; {INSTEAD[option.later]}."
+    )

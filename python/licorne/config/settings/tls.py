@@ -1,0 +1,147 @@
+"""TLS and what is negotiated inside of it."""
+
+from __future__ import annotations
+
+import sys
+
+from licorne.config import convert
+from licorne.config.option import Section, option
+
+#: ssl.PROTOCOL_TLS, gunicorn's default; the module is not imported for a number.
+PROTOCOL_TLS = 2
+
+
+def _ssl_version(value: object) -> object:
+    """Any value, ignored as gunicorn ignores it: versions are chosen by the hook `ssl_context`."""
+    if value not in (PROTOCOL_TLS, None):
+        print(
+            f"Warning: ssl_version={value!r} is ignored; use the hook ssl_context instead.",
+            file=sys.stderr,
+        )
+    return value
+
+
+def _protocols(value: object) -> list[str]:
+    """Protocols in the order of preference; nothing means HTTP/1.1."""
+    names = [name.lower() for name in convert.comma_texts(value)] or ["h1"]
+    for name in names:
+        convert.one_of(name, ("h1", "h2"))
+    if len(set(names)) < len(names):
+        raise ValueError("give each protocol once")
+    return names
+
+
+def _cleartext(value: object) -> str:
+    """The way into HTTP/2 without TLS; True stands for prior knowledge."""
+    if isinstance(value, bool) or value is None:
+        return "prior-knowledge" if value else "off"
+    return convert.text(value).lower()
+
+
+class Ssl(Section):
+    """SSL"""
+
+    keyfile: str | None = option(
+        "--keyfile",
+        default=None,
+        metavar="FILE",
+        later="TLS",
+        doc="The private key of the certificate, PEM.",
+    )
+    certfile: str | None = option(
+        "--certfile",
+        default=None,
+        metavar="FILE",
+        later="TLS",
+        doc="The certificate with its chain, PEM. This or keyfile makes the listeners speak TLS.",
+    )
+    ssl_version: object = option(
+        "--ssl-version",
+        default=PROTOCOL_TLS,
+        convert=_ssl_version,
+        doc="Ignored, with a warning: the hook ssl_context chooses versions.",
+    )
+    cert_reqs: int = option(
+        "--cert-reqs",
+        default=0,
+        convert=convert.within(0, 2),
+        later="TLS",
+        doc="Whether clients need a certificate: 0 no, 1 it is looked at if there is one, 2 yes.",
+    )
+    ca_certs: str | None = option(
+        "--ca-certs",
+        default=None,
+        metavar="FILE",
+        later="TLS",
+        doc="Certificates of the authorities that may sign a client's certificate, PEM.",
+    )
+    suppress_ragged_eofs: bool = option(
+        "--suppress-ragged-eofs",
+        default=True,
+        doc="Take a TLS connection that ends without a goodbye as ended; licorne always does.",
+    )
+    do_handshake_on_connect: bool = option(
+        "--do-handshake-on-connect",
+        default=False,
+        doc="Accepted; the handshake never holds a thread here, so its moment does not matter.",
+    )
+    ciphers: str | None = option(
+        "--ciphers",
+        default=None,
+        later="TLS",
+        doc="The ciphers to offer, as OpenSSL writes lists of them.",
+    )
+
+
+class Http2(Section):
+    """HTTP/2"""
+
+    http_protocols: list[str] = option(
+        "--http-protocols",
+        default=["h1"],
+        convert=_protocols,
+        metavar="STRING",
+        later="HTTP/2",
+        doc="The protocols to speak, `h1` and `h2`, with commas, the preferred one first.",
+    )
+    http2_cleartext: str = option(
+        "--http2-cleartext",
+        default="off",
+        convert=_cleartext,
+        choices=("off", "prior-knowledge", "upgrade", "both"),
+        later="HTTP/2",
+        doc="How a trusted peer may come to HTTP/2 without TLS.",
+    )
+    http2_max_concurrent_streams: int = option(
+        "--http2-max-concurrent-streams",
+        default=100,
+        convert=convert.within(1, 2**31 - 1),
+        metavar="INT",
+        later="HTTP/2",
+        doc="Most requests of a connection at a time.",
+    )
+    http2_initial_window_size: int = option(
+        "--http2-initial-window-size",
+        default=65535,
+        # RFC 9113, section 6.5.2.
+        convert=convert.within(0, 2**31 - 1),
+        metavar="INT",
+        later="HTTP/2",
+        doc="Bytes of a body that a client may send before it is told to go on.",
+    )
+    http2_max_frame_size: int = option(
+        "--http2-max-frame-size",
+        default=16384,
+        # RFC 9113, section 6.5.2.
+        convert=convert.within(2**14, 2**24 - 1),
+        metavar="INT",
+        later="HTTP/2",
+        doc="Longest frame that a client may send.",
+    )
+    http2_max_header_list_size: int = option(
+        "--http2-max-header-list-size",
+        default=65536,
+        metavar="INT",
+        later="HTTP/2",
+        doc="Longest head of a request in bytes, uncompressed; 0 for no limit.",
+    )

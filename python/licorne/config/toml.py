@@ -1,0 +1,59 @@
+"""Settings in TOML: `licorne.toml`, and the table `[tool.licorne]` of `pyproject.toml`.
+
+A key is a setting's name. Other keys are refused: unlike a Python file, TOML has no variables of
+its own, so they can only be mistakes.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+
+from licorne.config.nearest import suggestion
+from licorne.config.settings import OPTIONS
+from licorne.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PYPROJECT = "pyproject.toml"
+
+
+def settings(path: str) -> dict[str, object]:
+    """The settings in a file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        content = _loads(path)(text)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"Cannot read {path!r}: {error}") from error
+    if os.path.basename(path) == PYPROJECT:
+        content = _table(path, _table(path, content, "tool"), "licorne")
+    for name in content:
+        if name not in OPTIONS:
+            raise ConfigError(f"{path}: there is no setting {name!r}.{suggestion(name)}")
+        if name == "config":
+            raise ConfigError(f"{path}: config names the file to read, so no file can set it.")
+    return content
+
+
+def _table(path: str, content: dict[str, object], name: str) -> dict[str, object]:
+    found = content.get(name, {})
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: {name} must be a table, and is {found!r}.")
+    return found
+
+
+def _loads(path: str) -> Callable[[str], dict[str, object]]:
+    # By name: tomllib came with Python 3.11, and before that tomli is the same thing.
+    for name in ("tomllib", "tomli"):
+        try:
+            loads: Callable[[str], dict[str, object]] = import_module(name).loads
+        except ModuleNotFoundError:
+            continue
+        return loads
+    raise ConfigError(
+        f"Cannot read {path!r}: Python before 3.11 has no TOML parser. "
+        "Install the package tomli, or move the settings to licorne.conf.py."
+    )
