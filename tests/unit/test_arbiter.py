@@ -55,12 +55,18 @@ def test_the_first_lines(start: Start) -> None:
         rf"{stamp} \[{master.pid}\] \[INFO\] Using worker: plain\.Plain",
         rf"{stamp} \[{worker}\] \[INFO\] Booting worker with pid: {worker}",
     ]
-    for pattern, line in zip(expected, master.lines, strict=True):
+    for pattern, line in zip(expected, own_lines(master), strict=True):
         assert re.fullmatch(pattern, line)
     assert master.end() == 0
-    assert master.lines[4].endswith("[INFO] Handling signal: term")
-    assert master.lines[5].endswith(f"[{worker}] [INFO] Worker exiting (pid: {worker})")
-    assert master.lines[6].endswith("[INFO] Shutting down: Master")
+    told = own_lines(master)
+    assert told[4].endswith("[INFO] Handling signal: term")
+    assert told[5].endswith(f"[{worker}] [INFO] Worker exiting (pid: {worker})")
+    assert told[6].endswith("[INFO] Shutting down: Master")
+
+
+def own_lines(master: Master) -> list[str]:
+    """Without the line about a real gunicorn that is installed beside, as some tests want it."""
+    return [line for line in master.lines if "`import gunicorn` means" not in line]
 
 
 @pytest.mark.parametrize("name", ["TERM", "INT", "QUIT"])

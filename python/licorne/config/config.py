@@ -129,7 +129,11 @@ class Config(Settings):
 
 def converted(option: Option, value: object, origin: str) -> object:
     """The value in the declared type, or a ConfigError that says all there is to say."""
-    if value is None and not option.type.startswith("list") and "None" not in option.type:
+    if (
+        value is None
+        and not option.type.startswith(("list", "object"))
+        and "None" not in option.type
+    ):
         # Files say `loglevel = os.environ.get("LEVEL")`: nothing was said.
         return option.initial()
     convert_value = option.convert or convert.BY_TYPE[option.type]

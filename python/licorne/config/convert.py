@@ -127,7 +127,7 @@ def texts(value: object) -> list[str]:
         return []
     if isinstance(value, str):
         value = [value]
-    if not isinstance(value, list | tuple):
+    if not hasattr(value, "__iter__"):
         raise TypeError("give a string or a list of strings")
     return [text(each) for each in value]
 
