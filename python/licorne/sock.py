@@ -59,7 +59,9 @@ class BaseSocket:
         sock.setblocking(False)
         # A new master executed for an upgrade takes the sockets over.
         sock.set_inheritable(True)
-        sock.listen(self.conf.backlog)
+        if not bound or not _listens(sock):
+            # One that already listens keeps the queue it was given.
+            sock.listen(self.conf.backlog)
         return sock
 
     def bind(self, sock: socket.socket) -> None:
@@ -74,8 +76,10 @@ class BaseSocket:
 
     def getsockname(self) -> Address:
         """The address that the kernel knows."""
-        name: Address = self.sock.getsockname()
-        return name
+        return _name(self.sock)
+
+    def unlink(self) -> None:
+        """Remove what the socket has left in the file system, if it is this process's."""
 
     def setblocking(self, flag: bool) -> None:
         """Whether accept() waits."""
@@ -125,13 +129,19 @@ class UnixSocket(BaseSocket):
 
     FAMILY = socket.AF_UNIX
 
+    #: Path, device and inode of the file, and the process that has to remove it.
+    _path = ""
+    _file: tuple[int, int] | None = None
+    _owner = -1
+
     def __init__(self, address: Address, conf: Config, log: Logger, fd: int | None = None) -> None:
         if fd is None and isinstance(address, str) and not address.startswith("\0"):
             _clear(address)
         super().__init__(address, conf, log, fd=fd)
 
     def __str__(self) -> str:
-        return f"unix:{self.cfg_addr}"
+        # A leading NUL would end the line on a terminal: written as ss(8) and `bind` do.
+        return f"unix:{self.cfg_addr}".replace("unix:\0", "unix:@")
 
     def bind(self, sock: socket.socket) -> None:
         """Bind under the configured umask, and give the file to the workers' user."""
@@ -143,6 +153,29 @@ class UnixSocket(BaseSocket):
             os.umask(before)
         if not path.startswith("\0"):
             util.chown(path, self.conf.uid, self.conf.gid)
+            self.own()
+
+    def own(self) -> None:
+        """From now on, this process removes the file when it stops listening."""
+        # Absolute: a reload may change the working directory.
+        self._path = os.path.abspath(str(self.cfg_addr))
+        self._file = _identity(self._path)
+        self._owner = os.getpid()
+
+    def unlink(self) -> None:
+        """Remove the file, unless it belongs to another process or is another one by now."""
+        mine = self._owner == os.getpid() and self._file is not None
+        if mine and _identity(self._path) == self._file:
+            util.unlink(self._path)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        # Gone, or out of reach: not ours to remove.
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _clear(path: str) -> None:
@@ -156,7 +189,37 @@ def _clear(path: str) -> None:
             f"Cannot listen at unix:{path}: there is a file of another kind. Remove it or name "
             "another path."
         )
+    if _answers(path):
+        # As with TCP: the address of a living server is not taken from it.
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
     os.remove(path)
+
+
+def _answers(path: str) -> bool:
+    """Whether somebody listens at the socket file."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except BlockingIOError:
+            # Somebody does, and is busy.
+            return True
+        except OSError:
+            # Refused: the process is gone. Forbidden: removing the file will tell.
+            return False
+    return True
+
+
+def _listens(sock: socket.socket) -> bool:
+    # SO_ACCEPTCONN: socket(7). Where it is missing, listening again does no harm.
+    asked = getattr(socket, "SO_ACCEPTCONN", None)
+    return asked is not None and bool(sock.getsockopt(socket.SOL_SOCKET, asked))
+
+
+def _name(sock: socket.socket) -> Address:
+    name: Address | bytes = sock.getsockname()
+    # Abstract names come as bytes.
+    return os.fsdecode(name) if isinstance(name, bytes) else name
 
 
 def socket_type(address: Address) -> type[BaseSocket]:
@@ -168,12 +231,18 @@ def socket_type(address: Address) -> type[BaseSocket]:
     raise TypeError(f"Unable to create socket from: {address!r}")
 
 
-def create_sockets(conf: Config, log: Logger, fds: Sequence[int] | None = None) -> list[BaseSocket]:
-    """The listening sockets: those inherited, when there are any, or one for each address."""
+def create_sockets(
+    conf: Config, log: Logger, fds: Sequence[int] | None = None, *, owned: bool = False
+) -> list[BaseSocket]:
+    """The listening sockets: those inherited, when there are any, or one for each address.
+
+    `owned`: the inherited ones come from an older master; the files of unix sockets are this
+    process's to remove. Those of systemd stay.
+    """
     addresses = conf.address
     inherited = [*(fds or ()), *(each for each in addresses if isinstance(each, int))]
     if inherited:
-        return [_adopt(fd, conf, log) for fd in inherited]
+        return [_adopt(fd, conf, log, owned=owned) for fd in inherited]
     made: list[BaseSocket] = []
     for address in addresses:
         try:
@@ -184,10 +253,10 @@ def create_sockets(conf: Config, log: Logger, fds: Sequence[int] | None = None) 
     return made
 
 
-def _adopt(fd: int, conf: Config, log: Logger) -> BaseSocket:
+def _adopt(fd: int, conf: Config, log: Logger, owned: bool) -> BaseSocket:
     try:
         with socket.socket(fileno=os.dup(fd)) as seen:
-            name, family = seen.getsockname(), seen.family
+            name, family = _name(seen), seen.family
     except OSError as error:
         raise RuntimeError(f"Descriptor {fd} is not an open socket: {error}") from error
     kinds = {kind.FAMILY: kind for kind in (TCPSocket, TCP6Socket, UnixSocket)}
@@ -196,13 +265,15 @@ def _adopt(fd: int, conf: Config, log: Logger) -> BaseSocket:
     adopted = kinds[family](name, conf, log, fd=fd)
     # The object owns a duplicate: the number that was handed over is not needed any more.
     os.close(fd)
+    if owned and isinstance(adopted, UnixSocket):
+        adopted.own()
     return adopted
 
 
-def listen(address: Address, conf: Config, log: Logger) -> BaseSocket:
+def listen(address: Address, conf: Config, log: Logger, tries: int = TRIES) -> BaseSocket:
     """One listening socket; an address in use is tried again, then the process ends."""
     kind = socket_type(address)
-    for left in reversed(range(TRIES)):
+    for left in reversed(range(tries)):
         try:
             return kind(address, conf, log)
         except OSError as error:
@@ -227,7 +298,8 @@ def rebind(present: Sequence[BaseSocket], conf: Config, log: Logger) -> list[Bas
     try:
         for address in conf.address:
             if address not in kept:
-                fresh[address] = listen(address, conf, log)
+                # Once: the workers that serve need a master that does not sleep.
+                fresh[address] = listen(address, conf, log, tries=1)
     except BaseException:
         close_sockets(list(fresh.values()))
         raise
@@ -238,7 +310,7 @@ def rebind(present: Sequence[BaseSocket], conf: Config, log: Logger) -> list[Bas
 def close_sockets(listeners: Sequence[BaseSocket], unlink: bool = True) -> None:
     """Stop listening; the files of unix sockets are removed unless another master uses them."""
     for sock in listeners:
-        name = sock.getsockname()
+        if unlink:
+            # Before the close: who connects in between is refused, not left waiting.
+            sock.unlink()
         sock.close()
-        if unlink and isinstance(name, str) and name and not name.startswith("\0"):
-            util.unlink(name)

@@ -73,12 +73,68 @@ def test_unix(log: Logger, tmp_path: Path) -> None:
     (made,) = sock.create_sockets(cfg, log)
     assert str(made) == f"unix:{path}"
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
-    # The file of an earlier run is in nobody's way.
-    (again,) = sock.create_sockets(cfg, log)
     sock.close_sockets([made], unlink=False)
     assert path.exists()
+    # The file of an earlier run is in nobody's way.
+    (again,) = sock.create_sockets(cfg, log)
     sock.close_sockets([again])
     assert not path.exists()
+
+
+def test_a_living_server_keeps_its_unix_socket(
+    log: Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sock, "PAUSE", 0)
+    log.error_log.addHandler(caplog.handler)
+    cfg = configured(f"unix:{tmp_path}/x.sock")
+    (living,) = sock.create_sockets(cfg, log)
+    with pytest.raises(SystemExit):
+        sock.create_sockets(cfg, log)
+    assert f"Connection in use: {tmp_path}/x.sock" in caplog.messages
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(f"{tmp_path}/x.sock")
+    sock.close_sockets([living])
+
+
+def test_the_file_of_another_server_stays(log: Logger, tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    cfg = configured(f"unix:{path}")
+    (old,) = sock.create_sockets(cfg, log)
+    # Somebody else has put his own in its place.
+    path.unlink()
+    (new,) = sock.create_sockets(cfg, log)
+    sock.close_sockets([old])
+    assert path.exists()
+    sock.close_sockets([new])
+    assert not path.exists()
+
+
+def test_a_fork_does_not_remove_the_file_of_its_parent(
+    log: Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.sock"
+    (made,) = sock.create_sockets(configured(f"unix:{path}"), log)
+    parent = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+    made.unlink()
+    assert path.exists()
+    monkeypatch.undo()
+    sock.close_sockets([made])
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("owned", [False, True])
+def test_the_file_of_an_inherited_socket(log: Logger, tmp_path: Path, owned: bool) -> None:
+    """systemd's stays; that of an older master is ours to remove."""
+    path = tmp_path / "x.sock"
+    with socket.socket(socket.AF_UNIX) as given:
+        given.bind(str(path))
+        given.listen(7)
+        fds = [os.dup(given.fileno())]
+        (made,) = sock.create_sockets(configured("127.0.0.1:1"), log, fds, owned=owned)
+        assert str(made) == f"unix:{path}"
+        sock.close_sockets([made])
+        assert path.exists() is not owned
 
 
 def test_a_file_that_is_no_socket_stays(log: Logger, tmp_path: Path) -> None:
@@ -90,12 +146,17 @@ def test_a_file_that_is_no_socket_stays(log: Logger, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(socket, "SO_PASSCRED"), reason="abstract names are Linux's")
-def test_abstract(log: Logger) -> None:
-    name = f"\0licorne-test-{os.getpid()}"
-    (made,) = sock.create_sockets(configured(f"unix:{name}"), log)
+@pytest.mark.parametrize("mark", ["\0", "@"])
+def test_abstract(log: Logger, mark: str) -> None:
+    name = f"licorne-test-{os.getpid()}"
+    (made,) = sock.create_sockets(configured(f"unix:{mark}{name}"), log)
+    assert str(made) == f"unix:@{name}"
+    assert made.getsockname() == f"\0{name}"
+    (adopted,) = sock.create_sockets(configured("127.0.0.1:1"), log, [os.dup(made.fileno())])
+    assert str(adopted) == f"unix:@{name}"
     with socket.socket(socket.AF_UNIX) as client:
-        client.connect(name)
-    sock.close_sockets([made])
+        client.connect(f"\0{name}")
+    sock.close_sockets([made, adopted])
 
 
 def test_an_inherited_descriptor_is_the_only_one_used(log: Logger) -> None:

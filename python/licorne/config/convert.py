@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import os
 
+#: sockaddr_un of Linux has room for 108 bytes, the last of them a NUL (unix(7)).
+UNIX_PATH_MAX = 107
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -244,13 +247,23 @@ def address(netloc: str, default_port: int = 8000) -> Address:
     """Where to listen: `HOST`, `HOST:PORT`, `[V6]:PORT`, `unix:PATH`, `fd://N`."""
     for prefix in ("unix://", "unix:"):
         if netloc.startswith(prefix):
-            return netloc[len(prefix) :]
+            return _unix(netloc.removeprefix(prefix))
     if netloc.startswith("fd://"):
         number = netloc[len("fd://") :]
         if not number.isdigit():
             raise ValueError(f"{number!r} is not a valid file descriptor.")
         return int(number)
     return _host_port(netloc.removeprefix("tcp://"), default_port)
+
+
+def _unix(path: str) -> str:
+    """A path, or an abstract name (unix(7)): with its leading NUL, or with @ in its place."""
+    if path in {"", "@", "\0"}:
+        raise ValueError("a unix socket needs a path.")
+    # Longer ones the kernel does not take; the message it has for that names no setting.
+    if len(os.fsencode(path)) > UNIX_PATH_MAX:
+        raise ValueError(f"{path!r} is longer than {UNIX_PATH_MAX} bytes.")
+    return "\0" + path[1:] if path.startswith("@") else path
 
 
 def _host_port(netloc: str, default_port: int) -> tuple[str, int]:

@@ -105,6 +105,8 @@ def test_unknown_names(function: object) -> None:
         ("unix:/run/x", "/run/x"),
         ("unix:///run/x", "/run/x"),
         ("unix:\0name", "\0name"),
+        ("unix:@name", "\0name"),
+        ("unix:./@name", "./@name"),
         ("fd://7", 7),
     ],
 )
@@ -116,6 +118,18 @@ def test_address(given: str, value: object) -> None:
 def test_not_an_address(given: str) -> None:
     with pytest.raises(ValueError, match="is not a valid"):
         convert.address(given)
+
+
+@pytest.mark.parametrize("given", ["unix:", "unix://", "unix:@", "unix:\0"])
+def test_a_unix_socket_without_a_name(given: str) -> None:
+    with pytest.raises(ValueError, match="needs a path"):
+        convert.address(given)
+
+
+def test_a_path_too_long_for_the_kernel() -> None:
+    assert convert.address("unix:" + "x" * 107) == "x" * 107
+    with pytest.raises(ValueError, match="longer than 107 bytes"):
+        convert.address("unix:" + "x" * 108)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ class ServerSocket(Section):
         metavar="ADDRESS", reload="rebind",
         doc="""Where to listen; may be given several times.
 
-        `HOST`, `HOST:PORT`, `[IPV6]:PORT`, `unix:PATH` or `fd://N`. The default port is 8000.
+        `HOST`, `HOST:PORT`, `[IPV6]:PORT`, `unix:PATH`, `unix:@NAME` (abstract) or `fd://N`. The
+        default port is 8000.
         When PORT is in the environment, the default is `0.0.0.0:$PORT`.
         """,
     )  # fmt: skip
