@@ -14,16 +14,17 @@ import sys
 import time
 from collections import deque
 
-from licorne import SERVER_SOFTWARE, __version__, aliases, process, sock, systemd, util
+from licorne import SERVER_SOFTWARE, __version__, aliases, process, sock, systemd, upgrade, util
 from licorne.errors import HaltServer
 from licorne.pidfile import Pidfile
+from licorne.places import Places, choose
 from licorne.supervisor import actions, events
-from licorne.supervisor.converge import wake_after
+from licorne.supervisor.converge import next_to_go, wake_after
 from licorne.supervisor.plan import plan
 from licorne.supervisor.roster import Phase, Policy, State, begin
 from licorne.supervisor.tables import BOOT_ERRORS
 from licorne.workers import life
-from licorne.workers.slots import Slots
+from licorne.workers.slots import RETIRE_CAUSES, Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,18 +51,20 @@ class Arbiter:
     )  # fmt: skip
 
     def __init__(self, app: BaseApplication) -> None:
+        self.START_CTX = upgrade.Start(util.getcwd())
+        self.master_pid, self._inherited = upgrade.inherited()
         os.environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
         self.LISTENERS: list[BaseSocket] = []
         self.WORKERS: dict[int, Worker] = {}
         self.SIG_QUEUE: deque[int] = deque()
         self.PIPE: tuple[int, int] | tuple[()] = ()
         self.pid = os.getpid()
-        self.master_name = "Master"
+        self.master_name = "Master.2" if self.master_pid else "Master"
         self.pidfile: Pidfile | None = None
         self.systemd = False
         self.worker_age = 0
         self._slots: Slots | None = None
-        self._retiring: set[int] = set()
+        self._places: Places | None = None
         self._watched: dict[int, Callable[[int], None]] = {}
         # poll, not select: the number of a descriptor may be high beside many inherited sockets.
         self._poller = select.poll()
@@ -69,7 +72,7 @@ class Arbiter:
         self.cfg: Config = app.cfg
         self.log: Logger = self.cfg.logger_class(self.cfg)
         self.herald = systemd.Herald(self.log)
-        self.roster = begin(self._policy())
+        self.roster = begin(self._policy(), self.master_pid)
         self.setup(app)
         self.cfg.nworkers_changed(self, self.num_workers, None)
         if self.cfg.preload_app:
@@ -93,6 +96,10 @@ class Arbiter:
             timeout=cfg.timeout,
             graceful_timeout=cfg.graceful_timeout,
             daemon=cfg.daemon,
+            surge=None if cfg.reload_strategy == "all" else cfg.reload_surge,
+            boot_timeout=cfg.boot_timeout,
+            drain_delay=cfg.drain_delay,
+            worker_max_age=cfg.worker_max_age,
         )
 
     @property
@@ -108,6 +115,11 @@ class Arbiter:
     @num_workers.setter
     def num_workers(self, value: int) -> None:
         self._decide(events.Resized(value))
+
+    @property
+    def reexec_pid(self) -> int:
+        """The new master that this one has executed (gunicorn's name); 0 for none."""
+        return self.roster.upgrade
 
     def run(self) -> None:
         """Start, then serve until told to stop. Does not return: it exits with a status."""
@@ -137,12 +149,12 @@ class Arbiter:
         self.log.info("Starting %s %s", self.product, __version__)
         self.pid = os.getpid()
         if self.cfg.pidfile is not None:
-            self.pidfile = Pidfile(self.cfg.pidfile)
+            self.pidfile = Pidfile(self._pidfile_name(self.cfg.pidfile))
             self.pidfile.create(self.pid)
         self.cfg.on_starting(self)
         self.init_signals()
         self._listen()
-        told = ",".join(map(str, self.LISTENERS or self.cfg.bind))
+        told = ",".join(map(str, self.LISTENERS))
         self.log.info("Listening at: %s (%s)", told, self.pid)
         self.log.info("Using worker: %s", self.cfg.worker_class_str)
         self._tell_hidden()
@@ -179,9 +191,15 @@ class Arbiter:
         count = systemd.listen_fds()
         first = systemd.SD_LISTEN_FDS_START
         self.systemd = count > 0
-        # With reuse_port each worker binds for itself, and the master holds nothing.
-        if count or not self.cfg.reuse_port:
-            self.LISTENERS = sock.create_sockets(self.cfg, self.log, range(first, first + count))
+        fds = [*range(first, first + count)] or self._inherited
+        made = sock.create_sockets(self.cfg, self.log, fds)
+        if self.cfg.reuse_port and not self.systemd:
+            self._places = Places(made, self.cfg, self.log)
+            made = self._places[0]
+        elif self._inherited and not self.systemd:
+            # The configuration may name other addresses than the old master's did.
+            made = sock.rebind(made, self.cfg, self.log)
+        self.LISTENERS = made
 
     def _turn(self) -> None:
         """One round of the loop: wait, reap, obey, look after the workers."""
@@ -189,6 +207,7 @@ class Arbiter:
         due = (wake_after(self.roster, now), self.herald.patience(now))
         self._wait(min((each for each in due if each is not None), default=None))
         self.herald.live(time.monotonic())
+        self.maybe_promote_master()
         self.reap_workers()
         while self.SIG_QUEUE:
             name = process.signal_name(self.SIG_QUEUE.popleft()).removeprefix("SIG")
@@ -266,32 +285,28 @@ class Arbiter:
                 self.reload()
             case actions.Reopen():
                 self.log.reopen_files()
-            case actions.CloseListeners():
-                keep = self.systemd or self.cfg.reuse_port
-                sock.close_sockets(self.LISTENERS, unlink=not keep)
+            case actions.Upgrade():
+                self.reexec()
+            case actions.CloseListeners(unlink):
+                sock.close_sockets(self._sockets(), unlink=unlink and not self.systemd)
                 self.LISTENERS = []
+                self._places = None
             case _:
                 raise TypeError(f"not an action of the planner: {action!r}")
 
     def manage_workers(self) -> None:
         """Look at the workers, and keep their number."""
-        self._let_retire()
         self._decide(events.Tick(self._sightings()))
-
-    def _let_retire(self) -> None:
-        """Workers that ask to be replaced are told to go, once."""
-        slots = self._slots
-        for pid, worker in self.WORKERS.items() if slots is not None else ():
-            if slots is not None and pid not in self._retiring and slots.read(worker).retire:
-                self._retiring.add(pid)
-                self.kill_worker(pid, signal.SIGTERM)
 
     def _sightings(self) -> tuple[events.Sighting, ...]:
         slots = self._slots
         if slots is None:
             return ()
         seen = ((pid, slots.read(worker)) for pid, worker in self.WORKERS.items())
-        return tuple(events.Sighting(pid, one.ready, one.beat_age) for pid, one in seen)
+        return tuple(
+            events.Sighting(pid, one.ready, one.beat_age, RETIRE_CAUSES.get(one.retire, ""))
+            for pid, one in seen
+        )
 
     def spawn_workers(self, count: int | None = None) -> None:
         """Fork workers: as many as the planner asks for, or as are missing."""
@@ -307,10 +322,11 @@ class Arbiter:
     def spawn_worker(self) -> int:
         """Fork one worker. In the child this does not return."""
         self.worker_age += 1
+        place = self._choose_place()
         worker = self.worker_class(
             self.worker_age,
             self.pid,
-            self.LISTENERS,
+            self.LISTENERS if self._places is None else self._places[place],
             self.app,
             self.timeout / 2.0,
             self.cfg,
@@ -319,6 +335,7 @@ class Arbiter:
         if self._slots is None:
             self._slots = Slots(self.cfg.workers, self.cfg.threads)
         worker.bell = self.PIPE[1] if self.PIPE else -1
+        worker.place = place
         self._slots.take(worker)
         try:
             self.cfg.pre_fork(self, worker)
@@ -339,9 +356,20 @@ class Arbiter:
             worker.scoreboard.claim(worker.slot)
         if self.PIPE:
             os.close(self.PIPE[0])
+        for each in self._sockets():
+            # A copy of a sibling's socket would keep it open after the sibling has gone.
+            if each not in worker.sockets:
+                each.close()
         util.set_process_title(f"{self.product}: worker [{self.proc_name}]")
-        if self.cfg.reuse_port and not self.systemd:
-            worker.sockets = sock.create_sockets(self.cfg, self.log)
+
+    def _choose_place(self) -> int:
+        active = {child.pid for child in self.roster.active()}
+        used = {pid: worker.place for pid, worker in self.WORKERS.items() if pid in active}
+        return choose(self.num_workers, used, next_to_go(self.roster))
+
+    def _sockets(self) -> list[BaseSocket]:
+        """Every socket that the master holds."""
+        return self.LISTENERS if self._places is None else self._places.all()
 
     def kill_worker(self, pid: int, sig: int) -> None:
         """Send a signal to a worker."""
@@ -362,12 +390,13 @@ class Arbiter:
 
     def _bury(self, action: actions.Bury) -> None:
         worker = self.WORKERS.pop(action.pid)
-        self._retiring.discard(action.pid)
         if action.crashed:
             self._tell_lost_requests(worker)
         if self._slots is not None:
             self._slots.give_back(worker)
         worker.tmp.close()
+        if self._places is not None:
+            self._places.shrink(self.num_workers, (each.place for each in self.WORKERS.values()))
         if action.hooks:
             self.cfg.child_exit(self, worker)
 
@@ -415,10 +444,11 @@ class Arbiter:
         refused = "Reload refused, the present configuration stays: %s"
         self.log.error(refused, error, exc_info=error.__cause__)
         self.herald.refused(str(error))
+        self._decide(events.ReloadRefused(str(error)))
 
     def _adopt_listeners(self) -> None:
         cfg = self.app.cfg
-        if cfg.address == self.address or self.systemd or cfg.reuse_port:
+        if cfg.address == self.address or self.systemd or self._places is not None:
             return
         self.LISTENERS = sock.rebind(self.LISTENERS, cfg, self.log)
         self.log.info("Listening at: %s", ",".join(map(str, self.LISTENERS)))
@@ -428,13 +458,51 @@ class Arbiter:
             self._remove_pidfile()
         if self.cfg.pidfile is not None:
             self._remove_pidfile()
-            self.pidfile = Pidfile(self.cfg.pidfile)
+            self.pidfile = Pidfile(self._pidfile_name(self.cfg.pidfile))
             self.pidfile.create(self.pid)
+
+    def _pidfile_name(self, configured: str) -> str:
+        return f"{configured}.2" if self.roster.parent else configured
 
     def _remove_pidfile(self) -> None:
         if self.pidfile is not None:
             self.pidfile.unlink()
             self.pidfile = None
+
+    def reexec(self) -> None:
+        """Start the program anew, with the same sockets, beside this one (USR2)."""
+        pid = process.fork(self.SIGNALS)
+        if pid:
+            self.log.info("New master with pid: %s", pid)
+            self._decide(events.Upgraded(pid))
+            return
+        try:
+            fds = [each.fileno() for each in self._sockets()]
+            env = upgrade.environment(self.cfg.env_orig, self.pid, fds, self.systemd)
+            self.cfg.pre_exec(self)
+            upgrade.execute(self.START_CTX, env, fds, self.systemd)
+        except BaseException:
+            # The rim of this process: it must not go on as a second master.
+            self.log.exception("Cannot execute the new master: %s", self.START_CTX.words)
+        finally:
+            os._exit(1)
+
+    def maybe_promote_master(self) -> None:
+        """Take the old master's name when it has gone (after USR2)."""
+        if not self.roster.parent or os.getppid() == self.roster.parent:
+            return
+        self._decide(events.Promoted())
+        self.master_pid = 0
+        self.master_name = "Master"
+        self.log.info("Master has been promoted.")
+        if self.pidfile is not None and self.cfg.pidfile is not None:
+            try:
+                self.pidfile.rename(self.cfg.pidfile)
+            except RuntimeError as error:
+                # A server that serves does not end for a file.
+                self.log.error("%s", error)  # noqa: TRY400 - the message says all
+        self.herald.main_pid(self.pid)
+        util.set_process_title(f"{self.product}: master [{self.proc_name}]")
 
     def stop(self, graceful: bool = True) -> None:
         """Stop listening, and wait until the last worker is gone."""

@@ -9,6 +9,7 @@ import fcntl
 import os
 import sys
 
+from licorne import upgrade
 from licorne.config.classes import LOGGER_ALIASES, WORKER_ALIASES
 from licorne.config.classes import load_class as _load_class
 from licorne.config.convert import address
@@ -125,7 +126,12 @@ def set_owner_process(uid: int, gid: int, initgroups: bool = False) -> None:
 
 
 def daemonize(enable_stdio_inheritance: bool = False) -> None:
-    """Leave the terminal and the parent: fork, new session, fork; standard files to /dev/null."""
+    """Leave the terminal and the parent: fork, new session, fork; standard files to /dev/null.
+
+    A master that another one has executed (USR2) stays its child: it is a daemon already.
+    """
+    if upgrade.executed():
+        return
     if os.environ.get("NOTIFY_SOCKET"):
         print(
             "Warning: systemd waits for the process it started, and --daemon makes it end.\n"

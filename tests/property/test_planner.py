@@ -6,36 +6,48 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from licorne.supervisor.actions import Action, Bury, Exit, Reload, Signal, Spawn
+from licorne.supervisor.actions import Action, Bury, Exit, Reload, Signal, Spawn, Upgrade
 from licorne.supervisor.converge import wake_after
 from licorne.supervisor.events import (
     ChildExited,
     Event,
     Reconfigured,
+    ReloadRefused,
     Resized,
+    Retire,
     Sighting,
     Signalled,
     Spawned,
     SpawnFailed,
     Tick,
+    Upgraded,
 )
 from licorne.supervisor.plan import plan
 from licorne.supervisor.record import replace
-from licorne.supervisor.roster import Phase, Policy, State, begin
-from licorne.supervisor.tables import SURGE
+from licorne.supervisor.roster import Phase, Policy, Reloading, State, begin
 
 
 class World(RuleBasedStateMachine):
     """A master with processes that do as they are told, or not."""
 
     @initialize(
-        workers=st.integers(0, 5), timeout=st.sampled_from([0.0, 30.0]), fork_fails=st.booleans()
+        workers=st.integers(0, 5),
+        timeout=st.sampled_from([0.0, 30.0]),
+        fork_fails=st.booleans(),
+        surge=st.sampled_from([1, 2, None]),
+        boot_timeout=st.sampled_from([0.0, 20.0]),
+        drain_delay=st.sampled_from([0.0, 5.0]),
+        worker_max_age=st.sampled_from([0.0, 60.0]),
     )
-    def begin(self, workers: int, timeout: float, fork_fails: bool) -> None:
-        self.roster = begin(Policy(workers=workers, timeout=timeout, graceful_timeout=10.0))
+    def begin(self, workers: int, timeout: float, fork_fails: bool, **policy: float) -> None:
+        self.roster = begin(
+            Policy(workers=workers, timeout=timeout, graceful_timeout=10.0, **policy)
+        )
         self.now = 0.0
         self.next_pid = 1
         self.fork_fails = fork_fails
+        self.answer_to_reload: ReloadRefused | None = None
+        self.upgrade = 0
         #: Living processes: what the scoreboard shows of them.
         self.alive: dict[int, bool] = {}
         #: Processes that ignore everything but KILL.
@@ -59,6 +71,8 @@ class World(RuleBasedStateMachine):
                     self.fork()
             case Signal(pid, name):
                 assert pid in self.alive or any(end.pid == pid for end in self.dead)
+                if name == "TERM":
+                    self.enough_stay(pid)
                 self.deliver(pid, name)
             case Bury(pid):
                 assert pid not in self.buried
@@ -66,7 +80,18 @@ class World(RuleBasedStateMachine):
             case Exit():
                 self.ends.append(action)
             case Reload():
-                self.feed(Reconfigured(self.roster.policy))
+                self.feed(self.answer_to_reload or Reconfigured(self.roster.policy))
+            case Upgrade():
+                self.upgrade, self.next_pid = self.next_pid, self.next_pid + 1
+                self.feed(Upgraded(self.upgrade))
+
+    def enough_stay(self, pid: int) -> None:
+        """Nobody who has served is asked to go before the wanted number serves without him: not for
+        a reload, not for a limit, and not for a generation that does not boot."""
+        child = self.roster.child(pid)
+        if self.roster.keeps and child is not None and child.served:
+            serving = [c for c in self.roster.active() if c.state is State.SERVING]
+            assert len(serving) >= self.roster.target
 
     def fork(self) -> None:
         if self.fork_fails:
@@ -119,6 +144,21 @@ class World(RuleBasedStateMachine):
         if silent:
             self.silent.add(pid)
 
+    @rule(data=st.data(), cause=st.sampled_from(["max_requests", "memory", "changed file"]))
+    @precondition(lambda self: self.alive)
+    def wants_to_be_replaced(self, data: st.DataObject, cause: str) -> None:
+        self.feed(Retire(data.draw(st.sampled_from(sorted(self.alive))), cause))
+
+    @rule(refused=st.booleans())
+    def the_configuration_changes(self, refused: bool) -> None:
+        self.answer_to_reload = ReloadRefused("no such class") if refused else None
+
+    @rule()
+    @precondition(lambda self: self.upgrade)
+    def the_new_master_ends(self) -> None:
+        self.feed(ChildExited(self.upgrade, code=1))
+        self.upgrade = 0
+
     @rule()
     def reaps(self) -> None:
         while self.dead:
@@ -148,14 +188,12 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def never_more_than_wanted_and_the_surge(self) -> None:
-        if self.roster.phase is not Phase.RUNNING:
+        if not self.roster.keeps:
             return
         active = self.roster.active()
-        current = [child for child in active if child.generation == self.roster.generation]
+        current = [child for child in active if not self.roster.outdated(child)]
         assert len(current) <= self.roster.target
-        serving = [child for child in active if child.state is State.SERVING]
-        booting = len(active) - len(serving)
-        assert len(serving) + booting <= self.roster.target + SURGE + (len(active) - len(current))
+        assert len(active) <= self.roster.target + self.roster.surge + len(active) - len(current)
 
     def teardown(self) -> None:
         """From anywhere, with processes that behave: what is wanted, or the end."""
@@ -168,10 +206,15 @@ class World(RuleBasedStateMachine):
             while self.dead:
                 self.feed(self.dead.pop(0))
             self.tick(min(40.0, wake_after(self.roster, self.now) or 0.0))
+        if self.roster.phase is Phase.LAME:
+            self.tick(self.roster.policy.drain_delay)
+            while self.dead:
+                self.feed(self.dead.pop(0))
         if self.roster.phase is Phase.RUNNING:
             serving = [c for c in self.roster.children if c.state is State.SERVING]
             assert len(serving) == self.roster.target
-            assert {c.generation for c in serving} <= {self.roster.generation}
+            assert not any(self.roster.outdated(c) for c in serving)
+            assert self.roster.reload not in {Reloading.UNDER_WAY, Reloading.FAILING}
         else:
             assert self.roster.phase is Phase.STOPPED
             assert not self.alive

@@ -53,8 +53,14 @@ class Reopen(Action):
     """Open the log files anew."""
 
 
+class Upgrade(Action):
+    """Execute the program anew with the same sockets (USR2); the answer is `Upgraded`."""
+
+
 class CloseListeners(Action):
-    """Accept nothing more."""
+    """Accept nothing more. The files of unix sockets stay if another master uses them."""
+
+    unlink: bool = True
 
 
 class Exit(Action):

@@ -5,10 +5,10 @@ Every cause of a missing or a surplus worker goes this way, whatever the event w
 
 from __future__ import annotations
 
-from licorne.supervisor.actions import Action, Exit, Signal, Spawn
+from licorne.supervisor.actions import Action, Exit, Log, Signal, Spawn
 from licorne.supervisor.record import Record, replace
-from licorne.supervisor.roster import Child, Phase, Roster, State
-from licorne.supervisor.tables import QUICK_GRACE, SLACK, SURGE
+from licorne.supervisor.roster import Child, Phase, Reloading, Roster, State
+from licorne.supervisor.tables import QUICK_GRACE, SLACK
 
 
 class Outcome(Record):
@@ -22,17 +22,19 @@ def converge(roster: Roster, now: float) -> Outcome:
     """Towards the wanted number of workers of the newest generation, or towards the end."""
     if roster.phase is Phase.STOPPED:
         return Outcome(roster)
-    if roster.phase is not Phase.RUNNING:
+    if not roster.keeps:
         if roster.children:
             return Outcome(roster)
         return Outcome(replace(roster, phase=Phase.STOPPED), (Exit(roster.status, roster.reason),))
     surplus = _surplus(roster)
     retired = told_to_go(roster, surplus, graceful=True, now=now) if surplus else Outcome(roster)
-    count = _missing(retired.roster) if now >= roster.spawn_after else 0
+    settled = _settled(retired.roster)
+    actions = retired.actions + settled.actions
+    count = _missing(settled.roster) if now >= roster.spawn_after else 0
     if count <= 0:
-        return retired
-    started = replace(retired.roster, starting=retired.roster.starting + count)
-    return Outcome(started, (*retired.actions, Spawn(count)))
+        return Outcome(settled.roster, actions)
+    started = replace(settled.roster, starting=settled.roster.starting + count)
+    return Outcome(started, (*actions, Spawn(count)))
 
 
 def overdue(roster: Roster, now: float) -> Outcome:
@@ -73,21 +75,44 @@ def wake_after(roster: Roster, now: float) -> float | None:
     waits = [
         child.deadline - now for child in roster.children if child.deadline and not child.killed
     ]
-    if roster.phase is Phase.RUNNING and _missing(roster) > 0:
+    if roster.keeps and _missing(roster) > 0:
         waits.append(roster.spawn_after - now)
-    if roster.children and roster.policy.timeout:
-        # The rhythm in which gunicorn looks for silent workers.
+    if roster.phase is Phase.LAME:
+        waits.append(roster.stop_at - now)
+    # The rhythm in which gunicorn looks for silent workers; slow boots, old age and the end of the
+    # old master need no better.
+    if (roster.children and _looks(roster)) or roster.parent:
         waits.append(1.0)
     return max(0.0, min(waits)) if waits else None
+
+
+def _looks(roster: Roster) -> bool:
+    policy = roster.policy
+    booting = any(child.state is State.BOOTING for child in roster.children)
+    return bool(policy.timeout or policy.worker_max_age or booting)
+
+
+def next_to_go(roster: Roster) -> int | None:
+    """The worker whose place the next new one will take; None when it comes beside the others."""
+    outdated = _outdated(roster)
+    return outdated[0].pid if outdated else None
+
+
+def _outdated(roster: Roster) -> list[Child]:
+    """Children to be replaced, in the order in which they go."""
+    old = [child for child in roster.active() if roster.outdated(child)]
+    return sorted(old, key=lambda child: (child.generation, child.age))
 
 
 def _surplus(roster: Roster) -> tuple[int, ...]:
     """Who is not needed any more, oldest first."""
     active = roster.active()
-    old = [child for child in active if child.generation < roster.generation]
-    current = [child for child in active if child.generation == roster.generation]
+    old = _outdated(roster)
+    current = [child for child in active if not roster.outdated(child)]
+    # What does not serve yet is missed least; then the oldest go, as in gunicorn.
+    current.sort(key=lambda child: (child.state is State.SERVING, child.age))
     leaving = current[: max(0, len(current) - roster.target)]
-    # An older generation serves until a newer one is proven ready; what still boots old code is
+    # Who is to be replaced serves until a newer one is proven ready; what still boots old code is
     # wanted only as long as too few serve.
     serving = sum(child.state is State.SERVING for child in active if child not in leaving)
     spare = serving - roster.target
@@ -98,14 +123,30 @@ def _surplus(roster: Roster) -> tuple[int, ...]:
 
 
 def _missing(roster: Roster) -> int:
-    """How many workers to fork now: with an older generation serving, one above the number."""
+    """How many workers to fork now: while others are to be replaced, some above the number."""
     active = roster.active()
-    current = [child for child in active if child.generation == roster.generation]
+    current = [child for child in active if not roster.outdated(child)]
     serving = sum(child.state is State.SERVING for child in active)
     under_way = sum(child.state is State.BOOTING for child in active) + roster.starting
-    surge = SURGE if len(active) > len(current) else 0
+    surge = roster.surge if len(active) > len(current) else 0
     allowed = roster.target - serving + surge - under_way
     if roster.failures:
         # One at a time tells as much about broken code as all of them.
         allowed = min(allowed, 1 - under_way)
     return min(roster.target - len(current) - roster.starting, allowed)
+
+
+def _settled(roster: Roster) -> Outcome:
+    """A reload is complete when the wanted number serves, all of the newest generation."""
+    if roster.reload not in {Reloading.UNDER_WAY, Reloading.FAILING} or roster.starting:
+        return Outcome(roster)
+    active = roster.active()
+    ready = [child for child in active if child.state is State.SERVING]
+    if len(ready) != len(active) or len(active) != roster.target:
+        return Outcome(roster)
+    if any(child.generation < roster.generation for child in active):
+        return Outcome(roster)
+    after = replace(roster, reload=Reloading.COMPLETE, reload_reason="")
+    told = Log("info", "Reload complete: %s workers serve, generation %s",
+               (roster.target, roster.generation))  # fmt: skip
+    return Outcome(after, (told,))

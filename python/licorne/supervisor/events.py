@@ -15,6 +15,8 @@ class Sighting(Record):
     pid: int
     ready: bool
     silent_for: float
+    #: Why it asks to be replaced (`retirement causes` in `tables`); empty while it does not.
+    retire: str = ""
 
 
 class Event(Record):
@@ -53,10 +55,33 @@ class ChildExited(Event):
     signal: str = ""
 
 
+class Retire(Event):
+    """A worker that serves is to be replaced by a new one, for this reason."""
+
+    pid: int
+    cause: str
+
+
 class Reconfigured(Event):
     """The configuration was read again: a new generation begins."""
 
     policy: Policy
+
+
+class ReloadRefused(Event):
+    """The configuration could not be read again; the present one stays."""
+
+    reason: str
+
+
+class Upgraded(Event):
+    """A new master was executed (USR2)."""
+
+    pid: int
+
+
+class Promoted(Event):
+    """The master that executed this one is gone."""
 
 
 class Resized(Event):

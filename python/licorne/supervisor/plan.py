@@ -8,39 +8,35 @@ from __future__ import annotations
 
 from licorne.supervisor.actions import (
     Action,
-    Bury,
-    CloseListeners,
     Log,
     NumberChanged,
     Reload,
     Reopen,
     Signal,
+    Upgrade,
 )
 from licorne.supervisor.converge import Outcome, converge, overdue, told_to_go
+from licorne.supervisor.ends import braked, exited, stop
 from licorne.supervisor.events import (
     ChildExited,
     Event,
+    Promoted,
     Reconfigured,
+    ReloadRefused,
     Resized,
+    Retire,
     Sighting,
     Signalled,
     Spawned,
     SpawnFailed,
     StopAsked,
     Tick,
+    Upgraded,
 )
+from licorne.supervisor.look import look
 from licorne.supervisor.record import replace
-from licorne.supervisor.roster import Child, Phase, Policy, Roster, State
-from licorne.supervisor.tables import (
-    ABORT_GRACE,
-    BOOT_ERRORS,
-    COMMANDS,
-    QUICK_GRACE,
-    YOUNG,
-    Command,
-    delay_after,
-    obituary,
-)
+from licorne.supervisor.roster import Child, Phase, Policy, Reloading, Roster, State
+from licorne.supervisor.tables import CHANGED_FILE, COMMANDS, QUICK_GRACE, Command
 
 
 def plan(roster: Roster, event: Event, now: float) -> Outcome:
@@ -54,7 +50,7 @@ def plan(roster: Roster, event: Event, now: float) -> Outcome:
 def _react(roster: Roster, event: Event, now: float) -> Outcome:
     match event:
         case Tick(sightings):
-            outcome = _seen(roster, {s.pid: s for s in sightings}, now)
+            outcome = _seen(roster, sightings, now)
         case Signalled(name):
             outcome = _signalled(roster, name, now)
         case Spawned(pid):
@@ -62,43 +58,61 @@ def _react(roster: Roster, event: Event, now: float) -> Outcome:
         case SpawnFailed(reason):
             outcome = _not_spawned(roster, reason, now)
         case ChildExited():
-            outcome = _exited(roster, event, now)
+            outcome = exited(roster, event, now)
+        case Retire(pid, cause):
+            outcome = _asked_to_go(roster, pid, cause, now)
+        case _:
+            outcome = _server_changed(roster, event, now)
+    return outcome
+
+
+def _server_changed(roster: Roster, event: Event, now: float) -> Outcome:
+    """Events that concern no single worker."""
+    match event:
         case Reconfigured(policy):
-            outcome = _reconfigured(roster, policy, now)
+            outcome = _reconfigured(roster, policy, policy.workers, now)
+        case ReloadRefused(reason):
+            outcome = _refused(roster, reason, now)
         case Resized(target):
             outcome = _resized(roster, target)
         case StopAsked(graceful, status, reason):
-            outcome = _stop(replace(roster, status=status, reason=reason), graceful, now)
+            outcome = stop(replace(roster, status=status, reason=reason), graceful, now)
+        case Upgraded(pid):
+            outcome = Outcome(replace(roster, upgrade=pid))
+        case Promoted():
+            outcome = Outcome(replace(roster, parent=0))
         case _:
             raise TypeError(f"not an event of the master: {event!r}")
     return outcome
 
 
-def _seen(roster: Roster, seen: dict[int, Sighting], now: float) -> Outcome:
-    """Workers become ready, or have been silent for too long."""
-    children: list[Child] = []
-    actions: list[Action] = []
-    ready_now = False
-    for child in roster.children:
-        seen_now = seen.get(child.pid)
-        if seen_now is None:
-            children.append(child)
-            continue
-        after = child
-        if child.state is State.BOOTING and seen_now.ready:
-            after = replace(child, state=State.SERVING, since=now)
-            ready_now = True
-        limit = roster.policy.timeout
-        if limit and seen_now.silent_for > limit and child.state is not State.STUCK:
-            deadline = min(child.deadline or now + ABORT_GRACE, now + ABORT_GRACE)
-            after = replace(child, state=State.STUCK, since=now, deadline=deadline)
-            actions.append(Log("critical", "WORKER TIMEOUT (pid:%s)", (child.pid,)))
-            actions.append(Signal(child.pid, "ABRT"))
-        children.append(after)
-    after_all = replace(roster, children=tuple(children))
-    if ready_now:
-        after_all = replace(after_all, proven=True, failures=0, spawn_after=now)
-    return Outcome(after_all, tuple(actions))
+def _seen(roster: Roster, sightings: tuple[Sighting, ...], now: float) -> Outcome:
+    """What the scoreboard shows; workers that ask to be replaced; the end of drain_delay."""
+    if roster.phase is Phase.LAME and now >= roster.stop_at:
+        return stop(roster, graceful=True, now=now)
+    outcome = look(roster, {sighting.pid: sighting for sighting in sightings}, now)
+    after, actions = outcome.roster, outcome.actions
+    for sighting in sightings:
+        if sighting.retire:
+            asked = _asked_to_go(after, sighting.pid, sighting.retire, now)
+            after, actions = asked.roster, actions + asked.actions
+    return Outcome(after, actions)
+
+
+def _asked_to_go(roster: Roster, pid: int, cause: str, now: float) -> Outcome:
+    """A worker is marked; it goes when another is ready to take its place."""
+    child = roster.child(pid)
+    if child is None or child.state is not State.SERVING or roster.outdated(child):
+        return Outcome(roster)
+    if not roster.keeps:
+        return Outcome(roster)
+    if cause == CHANGED_FILE:
+        # What one worker noticed concerns all of them.
+        return _reconfigured(roster, roster.policy, roster.target, now)
+    marked = replace(child, leaving=cause)
+    children = tuple(marked if each.pid == pid else each for each in roster.children)
+    told = Log("info", "Worker (pid:%s) is to be replaced: %s", (pid, cause))
+    return Outcome(replace(roster, children=children), (told,))
 
 
 def _signalled(roster: Roster, name: str, now: float) -> Outcome:
@@ -106,7 +120,7 @@ def _signalled(roster: Roster, name: str, now: float) -> Outcome:
     told: tuple[Action, ...] = (Log("info", "Handling signal: %s", (name.lower(),)),)
     if command is None or roster.phase is Phase.STOPPED:
         return Outcome(roster)
-    if roster.phase is not Phase.RUNNING:
+    if not roster.keeps:
         after = _signalled_while_ending(roster, command, now)
     else:
         after = _commanded(roster, command, now)
@@ -115,8 +129,10 @@ def _signalled(roster: Roster, name: str, now: float) -> Outcome:
 
 def _commanded(roster: Roster, command: Command, now: float) -> Outcome:
     match command:
+        case Command.STOP if roster.policy.drain_delay and roster.phase is Phase.RUNNING:
+            outcome = _lame(roster, now)
         case Command.STOP | Command.QUIT:
-            outcome = _stop(roster, command is Command.STOP, now)
+            outcome = stop(roster, command is Command.STOP, now)
         case Command.GROW:
             outcome = _resized(roster, roster.target + 1)
         case Command.SHRINK:
@@ -130,9 +146,26 @@ def _commanded(roster: Roster, command: Command, now: float) -> Outcome:
             signals = [Signal(child.pid, "USR1") for child in roster.children]
             outcome = Outcome(roster, (Reopen(), *signals))
         case Command.UPGRADE:
-            said = "USR2 is ignored: this version of licorne cannot exchange a running master."
-            outcome = Outcome(roster, (Log("warning", said),))
+            outcome = _upgrade(roster)
     return outcome
+
+
+def _lame(roster: Roster, now: float) -> Outcome:
+    """TERM with drain_delay: balancers are told, and given the time to look elsewhere."""
+    seconds = roster.policy.drain_delay
+    told = Log("info", "Serving for %g s more (drain_delay), then stopping", (seconds,))
+    after = replace(roster, phase=Phase.LAME, stop_at=now + seconds)
+    return Outcome(after, (told,))
+
+
+def _upgrade(roster: Roster) -> Outcome:
+    if roster.upgrade:
+        said = "USR2 is ignored: the new master (pid:%s) is there already."
+        return Outcome(roster, (Log("warning", said, (roster.upgrade,)),))
+    if roster.parent:
+        said = "USR2 is ignored: the old master (pid:%s) has not ended yet."
+        return Outcome(roster, (Log("warning", said, (roster.parent,)),))
+    return Outcome(roster, (Upgrade(),))
 
 
 def _signalled_while_ending(roster: Roster, command: Command, now: float) -> Outcome:
@@ -178,7 +211,7 @@ def _spawned(roster: Roster, pid: int, now: float) -> Outcome:
         starting=max(0, roster.starting - 1),
         next_age=roster.next_age + 1,
     )
-    if roster.phase is Phase.RUNNING:
+    if roster.keeps:
         return Outcome(after)
     # Forked while the decision to stop was made: it goes like the others.
     return told_to_go(after, (pid,), roster.phase is Phase.STOPPING, now)
@@ -187,10 +220,10 @@ def _spawned(roster: Roster, pid: int, now: float) -> Outcome:
 def _not_spawned(roster: Roster, reason: str, now: float) -> Outcome:
     failed = replace(roster, starting=max(0, roster.starting - 1))
     note = Log("error", "Cannot fork a worker: %s", (reason,))
-    return Outcome(_braked(failed, now), (note,))
+    return Outcome(braked(failed, now), (note,))
 
 
-def _reconfigured(roster: Roster, policy: Policy, now: float) -> Outcome:
+def _reconfigured(roster: Roster, policy: Policy, target: int, now: float) -> Outcome:
     renewed = replace(
         roster,
         policy=policy,
@@ -198,53 +231,13 @@ def _reconfigured(roster: Roster, policy: Policy, now: float) -> Outcome:
         # New code deserves a try at once, whatever the old one did.
         failures=0,
         spawn_after=now,
+        reload=Reloading.UNDER_WAY,
+        reload_at=now,
+        reload_reason="",
     )
-    return _resized(renewed, policy.workers)
+    return _resized(renewed, target)
 
 
-def _exited(roster: Roster, event: ChildExited, now: float) -> Outcome:
-    child = roster.child(event.pid)
-    if child is None:
-        # Not a worker: as process 1 of a container the master reaps strangers too.
-        return Outcome(roster)
-    remaining = tuple(each for each in roster.children if each.pid != event.pid)
-    after = replace(roster, children=remaining)
-    line = obituary(event.pid, event.code, event.signal, child.killed)
-    told: tuple[Action, ...] = () if line is None else (line,)
-    reason = BOOT_ERRORS.get(event.code, "") if not event.signal else ""
-    first = roster.generation == 1 and not roster.proven
-    halts = bool(reason) and first and roster.phase is Phase.RUNNING
-    # gunicorn does not call child_exit for the worker whose exit ends the server.
-    bury = Bury(event.pid, crashed=bool(event.signal or event.code), hooks=not halts)
-    told = (*told, bury)
-    if halts:
-        after = replace(after, status=event.code, reason=reason)
-        ending = _stop(after, graceful=True, now=now)
-        return Outcome(ending.roster, told + ending.actions)
-    if _failed_early(child, event, now):
-        after = _braked(after, now)
-    return Outcome(after, told)
-
-
-def _failed_early(child: Child, event: ChildExited, now: float) -> bool:
-    if child.state is State.BOOTING:
-        return True
-    bad = bool(event.code or event.signal)
-    return child.state is State.SERVING and bad and now - child.since < YOUNG
-
-
-def _braked(roster: Roster, now: float) -> Roster:
-    """One more failure in a row: the next fork waits longer."""
-    failures = roster.failures + 1
-    return replace(roster, failures=failures, spawn_after=now + delay_after(failures))
-
-
-def _stop(roster: Roster, graceful: bool, now: float) -> Outcome:
-    if roster.phase in {Phase.STOPPING, Phase.QUITTING, Phase.STOPPED}:
-        return Outcome(roster)
-    phase = Phase.STOPPING if graceful else Phase.QUITTING
-    after = replace(roster, phase=phase, starting=0)
-    pids = tuple(child.pid for child in after.children)
-    gone = told_to_go(after, pids, graceful, now)
-    # The sockets first: nobody is to connect to a server that ends.
-    return Outcome(gone.roster, (CloseListeners(), *gone.actions))
+def _refused(roster: Roster, reason: str, now: float) -> Outcome:
+    changes = {"reload": Reloading.REFUSED, "reload_at": now, "reload_reason": reason}
+    return Outcome(replace(roster, **changes))

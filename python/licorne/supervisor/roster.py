@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 from licorne.supervisor.record import Record
+from licorne.supervisor.tables import FIRST_PATIENCE
 
 
 class State(Enum):
@@ -28,6 +29,8 @@ class Phase(Enum):
 
     #: Keeps the wanted number of workers.
     RUNNING = "running"
+    #: Was told to stop, and serves on for drain_delay while readiness says no.
+    LAME = "lame"
     #: Waits for workers that finish their requests.
     STOPPING = "stopping"
     #: Waits for workers that leave at once.
@@ -43,6 +46,14 @@ class Policy(Record):
     timeout: float
     graceful_timeout: float
     daemon: bool = False
+    #: Processes above the wanted number while workers are replaced; None: a whole generation.
+    surge: int | None = 1
+    #: Seconds that loading the application may take; 0 for no limit.
+    boot_timeout: float = 0.0
+    #: Seconds between a TERM and the stop.
+    drain_delay: float = 0.0
+    #: Seconds after which a worker is replaced; 0 for never.
+    worker_max_age: float = 0.0
 
 
 class Child(Record):
@@ -59,6 +70,35 @@ class Child(Record):
     deadline: float | None = None
     #: The one SIGKILL was sent.
     killed: bool = False
+    #: It has been ready once.
+    served: bool = False
+    #: Why it is to be replaced; empty while it is not.
+    leaving: str = ""
+    #: Seconds of booting after which the next line says that it still does.
+    patience: float = FIRST_PATIENCE
+
+
+class Ending(Record):
+    """A worker that has gone: for the operator, who asks why."""
+
+    pid: int
+    cause: str
+    at: float
+
+
+class Reloading(Enum):
+    """What became of the last reload."""
+
+    #: There was none.
+    NONE = "none"
+    #: Workers are being replaced.
+    UNDER_WAY = "under way"
+    #: Every worker is of the newest generation.
+    COMPLETE = "complete"
+    #: The configuration was refused.
+    REFUSED = "refused"
+    #: New workers fail to boot; the old ones serve.
+    FAILING = "failing"
 
 
 class Roster(Record):
@@ -82,6 +122,18 @@ class Roster(Record):
     #: How the server will end, once it stops.
     status: int = 0
     reason: str = ""
+    #: When a lame server stops.
+    stop_at: float = 0.0
+    #: Process id of a new master that was executed by this one (USR2), and of one that executed it.
+    upgrade: int = 0
+    parent: int = 0
+    #: The last reload: what became of it, when it began, and what went wrong.
+    reload: Reloading = Reloading.NONE
+    reload_at: float = 0.0
+    reload_reason: str = ""
+    #: The last workers that have gone, newest last, and how many went for each cause.
+    endings: tuple[Ending, ...] = ()
+    restarts: tuple[tuple[str, int], ...] = ()
 
     def child(self, pid: int) -> Child | None:
         """The child with this process id."""
@@ -92,7 +144,21 @@ class Roster(Record):
         states = (State.BOOTING, State.SERVING)
         return sorted((c for c in self.children if c.state in states), key=lambda c: c.age)
 
+    def outdated(self, child: Child) -> bool:
+        """Another one is to take its place: it is of an older generation, or marked to leave."""
+        return child.generation < self.generation or bool(child.leaving)
 
-def begin(policy: Policy) -> Roster:
+    @property
+    def surge(self) -> int:
+        """Processes above the wanted number while workers are replaced."""
+        return max(1, self.target) if self.policy.surge is None else self.policy.surge
+
+    @property
+    def keeps(self) -> bool:
+        """The number of workers is kept."""
+        return self.phase in {Phase.RUNNING, Phase.LAME}
+
+
+def begin(policy: Policy, parent: int = 0) -> Roster:
     """The roster of a server that has no worker yet."""
-    return Roster(policy=policy, target=policy.workers)
+    return Roster(policy=policy, target=policy.workers, parent=parent)

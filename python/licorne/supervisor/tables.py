@@ -36,6 +36,11 @@ COMMANDS = {
 #: Exit codes by which a worker says that it cannot work, with gunicorn's reasons.
 BOOT_ERRORS = {3: "Worker failed to boot.", 4: "App failed to load."}
 
+#: Causes for which workers are replaced, as far as the planner treats them in a way of their own: a
+#: changed file concerns the whole generation, age is noticed by the planner.
+CHANGED_FILE = "changed file"
+MAX_AGE = "time to live"
+
 #: Seconds until the next fork after the first failure to boot in a row, and the most.
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 30.0
@@ -47,8 +52,11 @@ ABORT_GRACE = 1.0
 QUICK_GRACE = 2.0
 #: The worker gives up its requests at graceful_timeout by itself: the master kills a little later.
 SLACK = 0.5
-#: Workers above the wanted number while generations change.
-SURGE = 1
+#: Seconds of booting until the first line that says so, and how much longer until each next one.
+FIRST_PATIENCE = 10.0
+MORE_PATIENCE = 3.0
+#: Ended workers that are remembered.
+MEMORY = 32
 
 
 def delay_after(failures: int) -> float:
@@ -56,6 +64,13 @@ def delay_after(failures: int) -> float:
     if failures <= 0:
         return 0.0
     return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(failures - 1, 16))
+
+
+def cause_of_end(code: int, signal: str) -> str:
+    """Why a worker is gone that nobody asked to go, in a word or two."""
+    if signal:
+        return signal
+    return f"exit code {code}" if code else "ended by itself"
 
 
 def obituary(pid: int, code: int, signal: str, killed: bool) -> Log | None:

@@ -75,6 +75,8 @@ class Worker:
         self.slot = 0
         #: The arbiter's wake-up pipe: one byte makes it look at the scoreboard.
         self.bell = -1
+        #: With reuse_port, which of the master's sets of sockets this worker serves.
+        self.place = 0
         self.tmp = WorkerTmp(self)
 
     def __str__(self) -> str:

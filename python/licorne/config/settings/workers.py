@@ -74,6 +74,46 @@ class Workers(Section):
         default=30,
         doc="Seconds that a worker told to stop has to finish its requests; then it is killed.",
     )
+    boot_timeout: float = option(
+        "--boot-timeout",
+        default=0.0,
+        doc="""Seconds that a worker has to load the application; 0 for no limit.
+
+        `timeout` does not count while an application is loaded. A worker that takes longer is
+        ended and tried again; those that serve go on.
+        """,
+    )
+    drain_delay: float = option(
+        "--drain-delay",
+        default=0.0,
+        doc="""Seconds between TERM and the stop.
+
+        Meanwhile everything is served, and readiness says no, so that load balancers look
+        elsewhere. A second TERM ends the waiting.
+        """,
+    )
+    reload_strategy: str = option(
+        "--reload-strategy",
+        default="rolling",
+        choices=("rolling", "all"),
+        doc="""How HUP replaces the workers.
+
+        `rolling` starts at most `reload_surge` new ones beside the others; `all` starts a whole
+        generation at once, as gunicorn does. In both, an old worker leaves only when a new one is
+        ready.
+        """,
+    )
+    reload_surge: int = option(
+        "--reload-surge",
+        default=1,
+        convert=convert.within(1, 65535),
+        doc="Processes above `workers` while workers are being replaced, for whatever reason.",
+    )
+    worker_max_age: float = option(
+        "--worker-max-age",
+        default=0.0,
+        doc="Replace a worker that has served for this many seconds; 0 for never.",
+    )
     keepalive: int = option(
         "--keep-alive",
         default=75,

@@ -1,0 +1,77 @@
+"""What a look at the scoreboard means for each worker: ready, silent, slow to load, or old."""
+
+from __future__ import annotations
+
+from licorne.supervisor.actions import Action, Log, Signal
+from licorne.supervisor.converge import Outcome
+from licorne.supervisor.record import replace
+from licorne.supervisor.roster import Child, Roster, State
+from licorne.supervisor.tables import ABORT_GRACE, MAX_AGE, MORE_PATIENCE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from licorne.supervisor.events import Sighting
+    from licorne.supervisor.roster import Policy
+
+
+def look(roster: Roster, seen: dict[int, Sighting], now: float) -> Outcome:
+    """Each child as it is after this sighting, and what is to be done about it."""
+    children: list[Child] = []
+    actions: list[Action] = []
+    for child in roster.children:
+        sighting = seen.get(child.pid)
+        after = child
+        if sighting is not None:
+            after, wanted = _seen(roster.policy, child, sighting, now)
+            actions += wanted
+        children.append(after)
+    after_all = replace(roster, children=tuple(children))
+    if any(
+        new.state is State.SERVING and old.state is State.BOOTING
+        for old, new in zip(roster.children, children, strict=True)
+    ):
+        after_all = replace(after_all, proven=True, failures=0, spawn_after=now)
+    return Outcome(after_all, tuple(actions))
+
+
+def _seen(
+    policy: Policy, child: Child, sighting: Sighting, now: float
+) -> tuple[Child, tuple[Action, ...]]:
+    if child.state is State.BOOTING:
+        if sighting.ready:
+            return replace(child, state=State.SERVING, since=now, served=True), ()
+        return _booting(policy, child, now)
+    if child.state is State.STUCK:
+        return child, ()
+    if policy.timeout and sighting.silent_for > policy.timeout:
+        told = Log("critical", "WORKER TIMEOUT (pid:%s)", (child.pid,))
+        return _aborted(child, now), (told, Signal(child.pid, "ABRT"))
+    old = policy.worker_max_age and now - child.since >= policy.worker_max_age
+    if old and child.state is State.SERVING and not child.leaving:
+        told = Log("info", "Worker (pid:%s) is to be replaced: %s", (child.pid, MAX_AGE))
+        return replace(child, leaving=MAX_AGE), (told,)
+    return child, ()
+
+
+def _booting(policy: Policy, child: Child, now: float) -> tuple[Child, tuple[Action, ...]]:
+    """Silence means nothing while an application is loaded; only `boot_timeout` bounds it."""
+    age = now - child.since
+    if policy.boot_timeout and age > policy.boot_timeout:
+        told = Log(
+            "error",
+            "Worker (pid:%s) has not loaded the application within %g s (boot_timeout)",
+            (child.pid, policy.boot_timeout),
+        )
+        return _aborted(child, now), (told, Signal(child.pid, "ABRT"))
+    if age >= child.patience:
+        told = Log(
+            "warning", "Worker (pid:%s) has been loading the application for %.0f s",
+            (child.pid, age),
+        )  # fmt: skip
+        return replace(child, patience=child.patience * MORE_PATIENCE), (told,)
+    return child, ()
+
+
+def _aborted(child: Child, now: float) -> Child:
+    deadline = min(child.deadline or now + ABORT_GRACE, now + ABORT_GRACE)
+    return replace(child, state=State.STUCK, since=now, deadline=deadline)
