@@ -39,6 +39,8 @@ class WSGIApplication(Application):
     def load_config(self) -> None:
         """Fold all sources; then there must be an application."""
         super().load_config()
+        if self.cfg.paste is not None:
+            self._take_over_paste(self.cfg.paste)
         if self.app_uri is None:
             if self.cfg.wsgi_app is None:
                 raise ConfigError("No application module specified.")
@@ -49,12 +51,24 @@ class WSGIApplication(Application):
         return util.import_app(str(self.app_uri))
 
     def load_pasteapp(self) -> WSGIApp:
-        """Paste configurations are not served by this version."""
-        raise ConfigError("The setting paste is not available yet in this version of licorne.")
+        """Load the application of the PasteDeploy file."""
+        from licorne.app.pasterapp import get_wsgi_app  # noqa: PLC0415 - few need it
+
+        return get_wsgi_app(str(self.app_uri), defaults=self.cfg.paste_global_conf)
 
     def load(self) -> WSGIApp:
         """The application to serve."""
-        return self.load_wsgiapp()
+        return self.load_wsgiapp() if self.cfg.paste is None else self.load_pasteapp()
+
+    def _take_over_paste(self, paste: str) -> None:
+        from licorne.app.pasterapp import take_over  # noqa: PLC0415 - few need it
+
+        self.app_uri = os.path.abspath(paste)
+        file = self.app_uri.partition("#")[0]
+        origin = f"paste, {self.cfg.origins['paste']}"
+        if not os.path.exists(file):
+            raise ConfigError(f"{file!r} not found (from {origin}).")
+        take_over(self.cfg, file, origin)
 
 
 def run(prog: str | None = None) -> None:

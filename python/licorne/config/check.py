@@ -48,6 +48,9 @@ def _variables(cfg: Config) -> Iterator[str]:
     for entry in cfg.raw_env:
         if not entry.partition("=")[0] or "=" not in entry:
             yield f"{_given(cfg, 'raw_env', entry)}: give NAME=VALUE."
+    for entry in cfg.raw_paste_global_conf:
+        if "=" not in entry.replace("\\=", ""):
+            yield f"{_given(cfg, 'raw_paste_global_conf', entry)}: give NAME=VALUE."
 
 
 def _threads(cfg: Config) -> Iterator[str]:

@@ -126,6 +126,15 @@ class Config(Settings):
         pairs = (entry.partition("=") for entry in self.raw_env)
         return {name: value for name, _, value in pairs}
 
+    @property
+    def paste_global_conf(self) -> dict[str, str]:
+        """The variables of `raw_paste_global_conf`; in a name, `=` is written `\\=`."""
+        hidden = "\0"
+        pairs = (
+            entry.replace("\\=", hidden).partition("=") for entry in self.raw_paste_global_conf
+        )
+        return {name.replace(hidden, "="): value.replace(hidden, "=") for name, _, value in pairs}
+
 
 def converted(option: Option, value: object, origin: str) -> object:
     """The value in the declared type, or a ConfigError that says all there is to say."""

@@ -17,7 +17,6 @@ INSTEAD = {
     "ASGI": "serve the ASGI application with an ASGI server meanwhile",
     "HTTP/2": "let the proxy in front (nginx, HAProxy, Caddy) speak it",
     "PROXY protocol": "let the proxy send X-Forwarded-For, and see forwarded_allow_ips",
-    "PasteDeploy": "name the application as MODULE:NAME, with a module that calls loadapp()",
     "TLS": "let the proxy in front (nginx, HAProxy, Caddy) speak it",
     "dirty workers": "use a task queue meanwhile",
     "statsd": "read the access log meanwhile",

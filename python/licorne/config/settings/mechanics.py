@@ -149,14 +149,16 @@ class Mechanics(Section):
         "--paste",
         "--paster",
         default=None,
-        later="PasteDeploy",
-        doc="Serve the application of a PasteDeploy file, `FILE` or `FILE#SECTION`.",
+        doc="""Serve the application of a PasteDeploy file, `FILE` or `FILE#SECTION`.
+
+        A logging configuration in the file is used too. Needs the package PasteDeploy
+        (`licorne[paste]`).
+        """,
     )
     raw_paste_global_conf: list[str] = option(
         "--paste-global",
         default=[],
         metavar="CONF",
-        later="PasteDeploy",
         doc="A variable for the PasteDeploy file, `KEY=VALUE`; repeatable. `\\=` is a plain `=`.",
     )
 
