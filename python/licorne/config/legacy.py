@@ -102,11 +102,13 @@ def _declared(cls: type[Setting]) -> Option:
     # class, both are the function.
     validator = cls.validator
     option = Option(
-        tuple(cls.cli or ()),
-        default=cls.default, factory=None, convert=validator or _as_given, view=None, choices=(),
-        const=True if cls.action == "store_true" else None, env="", env_form="{}",
-        metavar=cls.meta, reload="workers", doc=f"{cls.short}\n\n{cls.desc}",
-    )  # fmt: skip
+        *(cls.cli or ()),
+        default=cls.default,
+        convert=validator or _as_given,
+        const=True if cls.action == "store_true" else None,
+        metavar=cls.meta,
+        doc=f"{cls.short}\n\n{cls.desc}",
+    )
     option.name = str(cls.name)
     option.section = cls.section
     option.type = "list[str]" if cls.action == "append" else "object"

@@ -31,28 +31,35 @@ class Option:
 
     def __init__(
         self,
-        flags: tuple[str, ...],
-        *,
-        default: object,
-        factory: Callable[[], object] | None,
-        convert: Callable[[object], object] | None,
-        view: Callable[[Section, object], object] | None,
-        choices: Sequence[str],
-        const: object,
-        env: str,
-        env_form: str,
-        metavar: str | None,
-        reload: str,
-        doc: str,
+        *flags: str,
+        default: object = None,
+        factory: Callable[[], object] | None = None,
+        convert: Callable[[object], object] | None = None,
+        view: Callable[[Section, object], object] | None = None,
+        choices: Sequence[str] = (),
+        const: object = None,
+        env: str = "",
+        env_form: str = "{}",
+        metavar: str | None = None,
+        reload: str = "workers",
         later: str = "",
+        doc: str,
     ) -> None:
+        """Declare a setting; `__set_name__` adds its name, section and type.
+
+        `env` names a variable of the environment that replaces the default (put into `env_form`);
+        `const` is what a flag without a value sets (a text makes the flag's value optional);
+        `reload` says what HUP does with a change: `workers` (a new generation), `rebind`, `logs`,
+        or `restart` (needs a new master); `later` names the feature without which only the default
+        can be used.
+        """
         self.name = self.section = self.type = ""
         self.flags = flags
         self.default = default
         self.factory = factory
         self.convert = convert
         self.view = view
-        self.choices = tuple(choices)
+        self.choices = choices
         self.const = const
         self.env = env
         self.env_form = env_form
@@ -90,64 +97,45 @@ class Option:
         return dict(self.default) if isinstance(self.default, dict) else self.default
 
 
-def option(
-    *flags: str,
-    default: T,
-    convert: Callable[[object], object] | None = None,
-    choices: Sequence[str] = (),
-    const: object = None,
-    env: str = "",
-    env_form: str = "{}",
-    metavar: str | None = None,
-    reload: str = "workers",
-    doc: str,
-    later: str = "",
-) -> T:
-    """Declare a setting whose value is used as it is.
-
-    `env` names a variable of the environment that replaces the default (put into `env_form`);
-    `const` is what a flag without a value sets (a text makes the flag's value optional); `reload`
-    says what HUP does with a change: `workers` (a new generation), `rebind`, `logs`, or `restart`
-    (needs a new master); `later` names the feature without which only the default can be used.
-    """
-    made: object = Option(
-        flags, default=default, factory=None, convert=convert, view=None, choices=choices,
-        const=const, env=env, env_form=env_form, metavar=metavar, reload=reload, doc=doc,
-        later=later,
-    )  # fmt: skip
+if TYPE_CHECKING:
     # As with `dataclasses.field`: the checker is told the value's type, the class gets the Option.
-    return made  # type: ignore[return-value]
 
+    def option(
+        *flags: str,
+        default: T,
+        convert: Callable[[object], object] | None = None,
+        choices: Sequence[str] = (),
+        const: object = None,
+        env: str = "",
+        env_form: str = "{}",
+        metavar: str | None = None,
+        reload: str = "workers",
+        later: str = "",
+        doc: str,
+    ) -> T:
+        """Declare a setting whose value is used as it is."""
 
-def derived(
-    *flags: str,
-    default: object,
-    view: Callable[[Section, object], T],
-    convert: Callable[[object], object] | None = None,
-    const: object = None,
-    metavar: str | None = None,
-    reload: str = "workers",
-    doc: str,
-) -> T:
-    """Declare a setting that is read through `view`: what is stored is not what is used."""
-    made: object = Option(
-        flags, default=default, factory=None, convert=convert, view=view, choices=(),
-        const=const, env="", env_form="{}", metavar=metavar, reload=reload, doc=doc,
-    )  # fmt: skip
-    return made  # type: ignore[return-value]
+    def derived(
+        *flags: str,
+        default: object,
+        view: Callable[[Section, object], T],
+        convert: Callable[[object], object] | None = None,
+        const: object = None,
+        metavar: str | None = None,
+        reload: str = "workers",
+        doc: str,
+    ) -> T:
+        """Declare a setting that is read through `view`: what is stored is not what is used."""
 
+    def computed(
+        *flags: str,
+        factory: Callable[[], T],
+        convert: Callable[[object], object] | None = None,
+        metavar: str | None = None,
+        reload: str = "workers",
+        doc: str,
+    ) -> T:
+        """Declare a setting whose default is a fact of the process at the time of loading."""
 
-def computed(
-    *flags: str,
-    factory: Callable[[], T],
-    convert: Callable[[object], object] | None = None,
-    metavar: str | None = None,
-    reload: str = "workers",
-    doc: str,
-) -> T:
-    """Declare a setting whose default is a fact of the process at the time of loading."""
-    made: object = Option(
-        flags, default=None, factory=factory, convert=convert, view=None, choices=(),
-        const=None, env="", env_form="{}", metavar=metavar, reload=reload, doc=doc,
-    )  # fmt: skip
-    return made  # type: ignore[return-value]
+else:
+    option = derived = computed = Option
