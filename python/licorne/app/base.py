@@ -191,14 +191,19 @@ class Application(BaseApplication):
         super().run()
 
     def _check_and_exit(self) -> None:
-        """Everything that a start would need: worker class, logger class, the application."""
+        """Everything that a start would need: the machine, classes, the application."""
+        from licorne.config import preflight
+
+        problems = list(preflight.complaints(self.cfg))
+        for problem in problems:
+            print(f"\nError: {problem}", file=sys.stderr)
         try:
             check = getattr(self.cfg.worker_class, "check_config", None)
             logger_class = self.cfg.logger_class
-            if check is not None:
+            if check is not None and not problems:
                 check(self.cfg, logger_class(self.cfg))
             self.load()
-        except ConfigError as error:
+        except (ConfigError, AppImportError) as error:
             print(f"\nError: {error}", file=sys.stderr)
             sys.exit(1)
         except Exception:
@@ -209,4 +214,4 @@ class Application(BaseApplication):
             traceback.print_exc()
             sys.stderr.flush()
             sys.exit(1)
-        sys.exit(0)
+        sys.exit(1 if problems else 0)

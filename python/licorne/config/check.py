@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from licorne.config.config import Config
 
 
+INT_MAX = 2**31 - 1
+
+
 def complaints(cfg: Config) -> Iterator[str]:
     """What is wrong with the settings, in words for the user."""
-    for rule in (_features, _addresses, _variables, _threads, _log_files):
+    for rule in (_features, _addresses, _variables, _threads, _numbers, _log_files):
         yield from rule(cfg)
 
 
@@ -39,29 +42,40 @@ def _addresses(cfg: Config) -> Iterator[str]:
         try:
             convert.address(each)
         except ValueError as error:
-            yield f"{_given(cfg, 'bind', each)}: {error} Give HOST:PORT, unix:PATH or fd://N."
+            yield f"{given(cfg, 'bind', each)}: {error} Give HOST:PORT, unix:PATH or fd://N."
     if not cfg.bind:
-        yield f"{_given(cfg, 'bind', cfg.bind)}: give at least one address."
+        yield f"{given(cfg, 'bind', cfg.bind)}: give at least one address."
 
 
 def _variables(cfg: Config) -> Iterator[str]:
     for entry in cfg.raw_env:
         if not entry.partition("=")[0] or "=" not in entry:
-            yield f"{_given(cfg, 'raw_env', entry)}: give NAME=VALUE."
+            yield f"{given(cfg, 'raw_env', entry)}: give NAME=VALUE."
     for entry in cfg.raw_paste_global_conf:
         if "=" not in entry.replace("\\=", ""):
-            yield f"{_given(cfg, 'raw_paste_global_conf', entry)}: give NAME=VALUE."
+            yield f"{given(cfg, 'raw_paste_global_conf', entry)}: give NAME=VALUE."
 
 
 def _threads(cfg: Config) -> Iterator[str]:
     if cfg.threads < 1:
-        yield f"{_given(cfg, 'threads', cfg.threads)}: give 1 or more."
+        yield f"{given(cfg, 'threads', cfg.threads)}: give 1 or more."
+
+
+def _numbers(cfg: Config) -> Iterator[str]:
+    # The kernel takes an int, and no clock runs for longer than some decades.
+    for name in ("backlog", "timeout", "graceful_timeout", "keepalive"):
+        value = cfg.values[name]
+        if isinstance(value, int) and value > INT_MAX:
+            yield f"{given(cfg, name, value)}: give {INT_MAX} or less."
+    if cfg.umask > 0o777:
+        yield f"{given(cfg, 'umask', cfg.umask)}: give permission bits, such as 022."
 
 
 def _log_files(cfg: Config) -> Iterator[str]:
     if cfg.logconfig is not None and not os.path.exists(cfg.logconfig):
-        yield f"{_given(cfg, 'logconfig', cfg.logconfig)}: there is no such file."
+        yield f"{given(cfg, 'logconfig', cfg.logconfig)}: there is no such file."
 
 
-def _given(cfg: Config, name: str, value: object) -> str:
+def given(cfg: Config, name: str, value: object) -> str:
+    """How a complaint begins: the setting, the value, and where it came from."""
     return f"Invalid value for {name}: {value!r} (from {cfg.origins[name]})"

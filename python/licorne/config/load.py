@@ -18,6 +18,7 @@ def apply(cfg: Config, source: Source) -> None:
 
 
 def check(cfg: Config) -> None:
-    """Raise for the first rule that the settings together break."""
-    for complaint in complaints(cfg):
-        raise ConfigError(complaint)
+    """Raise for the rules that the settings together break."""
+    broken = list(complaints(cfg))
+    if broken:
+        raise ConfigError("\nError: ".join(broken))

@@ -314,3 +314,24 @@ def test_the_call_chain(tmp_path: Path) -> None:
         "WSGIApplication.load_wsgiapp",
         "util.import_app",
     ]
+
+
+def test_check_config_tells_all_that_a_start_would_need(tmp_path: Path) -> None:
+    (tmp_path / "good.py").write_text("def application(e, s): pass\n")
+    words = ("-b", "unix:/not/there/s", "-p", "/not/there/pid", "-k", "nope", "good")
+    failed = licorne("--check-config", *words, cwd=tmp_path)
+    assert failed.returncode == 1
+    errors = [line for line in failed.stderr.splitlines() if line]
+    assert len(errors) == 3
+    assert errors[0].endswith("there is no directory /not/there; create it.")
+    assert errors[1].startswith("Error: Invalid value for pidfile: '/not/there/pid' (from command")
+    assert errors[2].startswith("Error: class uri 'nope' invalid or not found: known names are")
+    failed = licorne("--check-config", "good:missing", cwd=tmp_path)
+    assert failed.stderr == "\nError: Failed to find attribute 'missing' in 'good'.\n"
+
+
+def test_all_broken_rules_are_told(tmp_path: Path) -> None:
+    failed = licorne("--threads", "0", "--certfile", "x.pem", "-e", "A", "m", cwd=tmp_path)
+    assert failed.returncode == 1
+    assert failed.stderr.count("Error: ") == 3
+    assert "certfile is not available yet in licorne" in failed.stderr
