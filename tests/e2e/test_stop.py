@@ -7,15 +7,24 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.client import TIMEOUT, Client
+from e2e.server import open_gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from e2e.server import Serve, Server
 
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HUPS = 6
+#: More than a worker takes in at once, even one without siblings.
+CROWD = 100
 
 
 def test_hup_after_hup_under_load_loses_no_short_connection(
@@ -30,6 +39,208 @@ def test_hup_after_hup_under_load_loses_no_short_connection(
             server.log.wait_for(r"Worker exiting \(pid: \d+\)", 2 * number)
     assert askers.failures == []
     assert askers.answers > HUPS
+
+
+def test_whoever_waits_in_the_queue_is_answered(args: tuple[str, ...], serve: Serve) -> None:
+    """The kernel has taken the connections for a worker that learns of them with its TERM."""
+    server = serve("site_app", *args)
+    assert server.get("/") == (200, b"hello")
+    child = server.worker_pid()
+    os.kill(child, signal.SIGSTOP)
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(server.client()) for _ in range(CROWD)]
+        for client in crowd:
+            client.send(REQUEST)
+        server.send(signal.SIGTERM)
+        server.log.wait_for("Handling signal: term")
+        os.kill(child, signal.SIGCONT)
+        for client in crowd:
+            answer = client.response()
+            assert (answer.body, answer.get("Connection")) == (b"hello", "close")
+            assert ends_cleanly(client)
+    assert server.wait() == 0
+
+
+def test_a_fresh_connection_is_given_its_first_request(args: tuple[str, ...], serve: Serve) -> None:
+    server = serve("site_app", *args)
+    with idle_client(server) as idle, server.client() as fresh, server.client() as begun:
+        begun.send(REQUEST[:20])
+        server.send(signal.SIGTERM)
+        assert ends_cleanly(idle)
+        fresh.get("/")
+        begun.send(REQUEST[20:])
+        for client in (fresh, begun):
+            answer = client.response()
+            assert (answer.body, answer.get("Connection")) == (b"hello", "close")
+            assert ends_cleanly(client)
+    assert server.wait() == 0
+
+
+def test_the_end_is_announced_to_an_active_connection(args: tuple[str, ...], serve: Serve) -> None:
+    """It never meets a closed connection: an answer says `close` before."""
+    server = serve("site_app", *args)
+    with server.client() as client:
+        client.get("/")
+        assert client.response().keeps_alive
+        server.send(signal.SIGTERM)
+        announced = False
+        while not announced:
+            client.get("/")
+            answer = client.response()
+            assert answer.body == b"hello"
+            announced = answer.get("Connection") == "close"
+        assert ends_cleanly(client)
+    assert server.wait() == 0
+
+
+def test_an_idle_connection_ends_without_a_reset(args: tuple[str, ...], serve: Serve) -> None:
+    """Also for a client whose next request crosses with the end."""
+    server = serve("site_app", *args)
+    with idle_client(server) as client:
+        server.send(signal.SIGTERM)
+        assert ends_cleanly(client)
+        client.get("/never-called-after-the-end")
+        assert ends_cleanly(client)
+    assert server.wait() == 0
+    assert not server.log.matching("called /never-called-after-the-end")
+
+
+def test_pipelined_requests_that_were_read_are_answered(
+    args: tuple[str, ...], serve: Serve, fifo: str
+) -> None:
+    server = serve("site_app", *args)
+    with server.client() as client, idle_client(server) as idle:
+        client.send(REQUEST.replace(b"/", f"/wait?fifo={fifo}".encode(), 1) + REQUEST * 3)
+        server.log.wait_for("app: waits")
+        server.send(signal.SIGTERM)
+        assert ends_cleanly(idle)
+        open_gate(fifo)
+        answers = [client.response() for _ in range(4)]
+        assert [answer.body for answer in answers] == [b"waited", *[b"hello"] * 3]
+        assert [answer.keeps_alive for answer in answers] == [True, True, True, False]
+        assert ends_cleanly(client)
+    assert server.wait() == 0
+
+
+def test_a_slow_reader_gets_all_of_it(args: tuple[str, ...], serve: Serve) -> None:
+    server = serve("site_app", *args)
+    with server.client() as client, idle_client(server) as idle:
+        client.get("/big?mb=16")
+        server.log.wait_for("called /big")
+        server.send(signal.SIGTERM)
+        assert ends_cleanly(idle)
+        assert len(client.response().body) == 16 << 20
+    assert server.wait() == 0
+
+
+def test_what_was_not_begun_is_sent_back(serve: Serve, fifo: str) -> None:
+    """The worker has to give up: a request that no application has seen may be repeated."""
+    server = serve("site_app", "-k", "sync", "--graceful-timeout", "2")
+    with server.client() as begun, server.client() as waiting, server.client() as partial:
+        begun.get(f"/wait?fifo={fifo}")
+        server.log.wait_for("app: waits")
+        waiting.get("/never-called-because-of-the-other")
+        partial.send(REQUEST[:20])
+        server.send(signal.SIGTERM)
+        for client in (waiting, partial):
+            answer = client.response()
+            assert answer.status == 503
+            assert (answer.get("Retry-After"), answer.get("Connection")) == ("1", "close")
+            assert ends_cleanly(client)
+        begun.everything()
+    assert server.wait() == 0
+    assert not server.log.matching("called /never-called")
+
+
+def test_what_an_aborted_worker_had_not_begun_is_sent_back(serve: Serve, fifo: str) -> None:
+    server = serve("site_app", "-k", "sync", "--timeout", "2", tracebacks=True)
+    with server.client() as begun, server.client() as waiting:
+        begun.get(f"/hold?fifo={fifo}")
+        server.log.wait_for("app: holds the interpreter")
+        waiting.get("/never-called-because-of-the-other")
+        answer = waiting.response()
+        assert (answer.status, answer.get("Retry-After")) == (503, "1")
+        assert ends_cleanly(waiting)
+        begun.everything()
+    server.log.wait_for("WORKER TIMEOUT")
+    server.worker_pid(2)
+    assert server.get("/") == (200, b"hello")
+
+
+def test_term_is_obeyed_while_c_code_holds_the_interpreter(
+    args: tuple[str, ...], serve: Serve, fifo: str
+) -> None:
+    """The siblings serve at once, and the request is finished."""
+    server = serve("site_app", *args)
+    with server.client() as holding, idle_client(server) as idle:
+        holding.get(f"/hold?fifo={fifo}")
+        server.log.wait_for("app: holds the interpreter")
+        server.send(signal.SIGHUP)
+        assert ends_cleanly(idle)
+        for _ in range(10):
+            assert server.get("/pid")[1] == str(server.worker_pid(2)).encode()
+        Path(fifo).write_bytes(b"x")
+        answer = holding.response()
+        assert (answer.body, answer.get("Connection")) == (b"held", "close")
+        assert ends_cleanly(holding)
+
+
+@pytest.mark.parametrize(
+    "request_line", [b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n", b"G\x00T / HTTP/1.1\r\n\r\n"]
+)
+def test_a_refused_peer_reads_why(site: Server, request_line: bytes) -> None:
+    """Whatever it goes on sending: no reset takes the answer away."""
+    with site.client() as client:
+        client.send(request_line)
+        answer = client.response()
+        assert answer.status == 400
+        client.send(b"x" * 100_000)
+        assert ends_cleanly(client)
+
+
+def test_who_was_not_told_before_may_send_on(args: tuple[str, ...], serve: Serve) -> None:
+    server = serve("site_app", *args, "--keep-alive", "0")
+    with server.client() as client:
+        client.get("/")
+        assert client.response().get("Connection") == "close"
+        client.send(b"x" * 100_000)
+        assert ends_cleanly(client)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_an_idle_server_sleeps(args: tuple[str, ...], serve: Serve) -> None:
+    """At most two wake-ups a second in each process, all of its threads counted."""
+    server = serve("site_app", *args)
+    assert server.get("/") == (200, b"hello")
+    pids = [server.pid, server.worker_pid()]
+    threading.Event().wait(1)  # after a request, the stand-in looks a few times more
+    before = [wake_ups(pid) for pid in pids]
+    threading.Event().wait(5)
+    woken = [wake_ups(pid) - start for pid, start in zip(pids, before, strict=True)]
+    assert max(woken) <= 2 * 5, woken
+
+
+def wake_ups(pid: int) -> int:
+    """How often the threads of a process have waited, so far."""
+    count = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        for line in status.read_text(encoding="ascii").splitlines():
+            if line.startswith("voluntary_ctxt_switches"):
+                count += int(line.split()[1])
+    return count
+
+
+def idle_client(server: Server) -> Client:
+    """A kept connection. When it ends, its worker has begun to stop, about a second before."""
+    client = server.client()
+    client.get("/")
+    assert client.response().keeps_alive
+    return client
+
+
+def ends_cleanly(client: Client) -> bool:
+    """The connection ends next, and not with a reset."""
+    return client.socket.recv(65536) == b""
 
 
 class Askers:
@@ -67,7 +278,9 @@ class Askers:
 @contextmanager
 def busy_machine() -> Iterator[None]:
     """As many processes as there are processors that keep them busy; they end by themselves."""
-    code = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end: pass"
+    code = (
+        f"import time\nend = time.monotonic() + {3 * TIMEOUT}\nwhile time.monotonic() < end: pass"
+    )
     burners = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(os.cpu_count() or 1)]
     try:
         yield

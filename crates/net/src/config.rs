@@ -35,6 +35,8 @@ pub struct Config {
     pub parent: u32,
     /// A pipe that signal handlers write to; a driver that sees it looks after the signals.
     pub signal_fd: Option<RawFd>,
+    /// Where the numbers of signals go on to, for a main thread that does not turn the reactor.
+    pub signal_echo: Option<RawFd>,
     /// The master's wake-up pipe: a byte makes it look at the scoreboard.
     pub bell: Option<RawFd>,
     /// How long a stop by ourselves may take, in ms.

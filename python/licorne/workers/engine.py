@@ -80,8 +80,7 @@ class EngineConfig:
         self.access = AccessLog(log, cfg) if log.access_log_enabled else None
         self.max_requests = 0
         self.parent = 0
-        self.signal_fd = -1
-        self.bell = -1
+        self.signal_fd = self.signal_echo = self.bell = -1
 
 
 def _temporary_directory() -> str:
@@ -221,8 +220,9 @@ class EngineWorker(Worker):
         config.max_requests = self.max_requests if self.cfg.max_requests else 0
         config.parent = self.ppid
         config.bell = self.bell
-        if self.PIPE and not self.multithread:
-            # The loop runs on the main thread: signals must end its wait.
+        if self.PIPE:
+            # Signals must end the wait of a loop on the main thread; and the engine obeys them at
+            # once, when their handlers have to wait for the interpreter.
             config.signal_fd = self.PIPE[0]
         listeners = [each.fileno() for each in self.sockets]
         self.engine = _engine.Engine(config, listeners, self.scoreboard, self.slot, self.log)

@@ -8,6 +8,7 @@ waits for the line.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import io
 import json
@@ -217,6 +218,18 @@ def wait(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return [b"waited"]
 
 
+def hold(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Wait in C code that does not let the interpreter go, until somebody has written."""
+    pipe = os.open(
+        query(environ)["fifo"], os.O_RDWR
+    )  # with a writer of its own, open does not wait
+    tell("holds the interpreter")
+    ctypes.PyDLL(None).read(pipe, ctypes.create_string_buffer(1), 1)
+    os.close(pipe)
+    start_response("200 OK", TEXT)
+    return [b"held"]
+
+
 def writer(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """The callable that start_response returns, then an iterable."""
     write = start_response("200 OK", TEXT)
@@ -341,6 +354,7 @@ PATHS: dict[str, Callable[[Environ, StartResponse], Iterable[bytes]]] = {
     "/endless": endless,
     "/gate": gate,
     "/wait": wait,
+    "/hold": hold,
     "/writer": writer,
     "/replaced": replaced,
     "/replaced-after-empty-block": replaced_after_empty_block,

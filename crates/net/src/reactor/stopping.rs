@@ -52,7 +52,12 @@ impl Reactor {
         let Some(fd) = self.config.signal_fd else {
             return;
         };
-        for number in read_signals(fd) {
+        let numbers = read_signals(fd);
+        if let Some(echo) = self.config.signal_echo {
+            // SAFETY: readable for its length. The pipe does not block; a full one wakes as well.
+            unsafe { libc::write(echo, numbers.as_ptr().cast(), numbers.len()) };
+        }
+        for number in numbers {
             match i32::from(number) {
                 libc::SIGTERM => self.stop(self.now_ms() + self.config.grace_ms),
                 libc::SIGINT | libc::SIGQUIT | libc::SIGABRT => self.rest(),
