@@ -13,28 +13,41 @@ import signal
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 
-from licorne import SERVER_SOFTWARE, __version__, aliases, process, sock, systemd, upgrade, util
+from licorne import (
+    SERVER_SOFTWARE,
+    __version__,
+    aliases,
+    memory,
+    process,
+    sock,
+    systemd,
+    upgrade,
+    util,
+)
 from licorne.errors import HaltServer
 from licorne.pidfile import Pidfile
 from licorne.places import Places, choose
 from licorne.supervisor import actions, events
 from licorne.supervisor.converge import next_to_go, wake_after
 from licorne.supervisor.plan import plan
-from licorne.supervisor.roster import Phase, Policy, State, begin
+from licorne.supervisor.roster import Phase, Policy, Renewal, State, begin
 from licorne.supervisor.tables import BOOT_ERRORS
 from licorne.workers import life
 from licorne.workers.slots import RETIRE_CAUSES, Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import FrameType
+    from typing import NoReturn
 
     from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.config.convert import Address
     from licorne.glogging import Logger
+    from licorne.preload import Preload
     from licorne.sock import BaseSocket
     from licorne.workers.base import Worker
 
@@ -64,7 +77,11 @@ class Arbiter:
         self.systemd = False
         self.worker_age = 0
         self._slots: Slots | None = None
+        #: The end of the wake-up pipe that workers write to.
+        self.bell = -1
+        self.memory = memory.Watch(None)
         self._places: Places | None = None
+        self._preload: Preload | None = None
         self._watched: dict[int, Callable[[int], None]] = {}
         # poll, not select: the number of a descriptor may be high beside many inherited sockets.
         self._poller = select.poll()
@@ -75,8 +92,6 @@ class Arbiter:
         self.roster = begin(self._policy(), self.master_pid)
         self.setup(app)
         self.cfg.nworkers_changed(self, self.num_workers, None)
-        if self.cfg.preload_app:
-            self.app.wsgi()
 
     def setup(self, app: BaseApplication) -> None:
         """Take the settings of the application (at start and after each reload)."""
@@ -100,12 +115,20 @@ class Arbiter:
             boot_timeout=cfg.boot_timeout,
             drain_delay=cfg.drain_delay,
             worker_max_age=cfg.worker_max_age,
+            preload=cfg.preload_app,
         )
 
     @property
     def product(self) -> str:
         """The name that the server was started by."""
         return "gunicorn" if self.cfg.prog.startswith("gunicorn") else "licorne"
+
+    @property
+    def slots(self) -> Slots:
+        """The scoreboard's places; made once, before the first fork."""
+        if self._slots is None:
+            self._slots = Slots(self.cfg.workers, self.cfg.threads)
+        return self._slots
 
     @property
     def num_workers(self) -> int:
@@ -161,7 +184,22 @@ class Arbiter:
         check = getattr(self.worker_class, "check_config", None)
         if check is not None:
             check(self.cfg, self.log)
+        self.memory = memory.watch(self.cfg.max_worker_memory, self.log)
+        self._prepare_preload()
         self.cfg.when_ready(self)
+
+    def _prepare_preload(self) -> None:
+        if not self.cfg.preload_app or self._preload is not None:
+            return
+        if process.adopt_orphans():
+            from licorne.preload import Preload  # noqa: PLC0415 - for those who preload
+
+            self._preload = Preload(self, self._decide, time.monotonic)
+        else:
+            from licorne import forksafety  # noqa: PLC0415 - for those who preload
+
+            # No mold can give its children away on this system.
+            forksafety.preload(self.app, self.log)
 
     def _tell_hidden(self) -> None:
         at = aliases.hidden()
@@ -178,6 +216,7 @@ class Arbiter:
         self.PIPE = os.pipe()
         for fd in self.PIPE:
             util.set_non_blocking(fd)
+        self.bell = self.PIPE[1]
         self.watch(self.PIPE[0], self._woken)
         signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
         for each in self.SIGNALS:
@@ -204,7 +243,7 @@ class Arbiter:
     def _turn(self) -> None:
         """One round of the loop: wait, reap, obey, look after the workers."""
         now = time.monotonic()
-        due = (wake_after(self.roster, now), self.herald.patience(now))
+        due = (wake_after(self.roster, now), self.herald.patience(now), self._molds_due())
         self._wait(min((each for each in due if each is not None), default=None))
         self.herald.live(time.monotonic())
         self.maybe_promote_master()
@@ -220,6 +259,9 @@ class Arbiter:
         roster = self.roster
         serving = [each for each in roster.children if each.state is State.SERVING]
         newest = sum(each.generation == roster.generation for each in serving)
+        if roster.renewal is not Renewal.NONE:
+            # The next generation is still in its mold.
+            newest = 0
         booting = sum(each.state is State.BOOTING for each in roster.children)
         return systemd.Staff(
             wanted=roster.target,
@@ -285,6 +327,11 @@ class Arbiter:
                 self.reload()
             case actions.Reopen():
                 self.log.reopen_files()
+                if self._preload is not None:
+                    self._preload.nursery.reopen()
+            case actions.Renew():
+                if self._preload is not None:
+                    self._preload.renew()
             case actions.Upgrade():
                 self.reexec()
             case actions.CloseListeners(unlink):
@@ -296,13 +343,38 @@ class Arbiter:
 
     def manage_workers(self) -> None:
         """Look at the workers, and keep their number."""
+        self._look_at_memory()
         self._decide(events.Tick(self._sightings()))
 
+    def _look_at_memory(self) -> None:
+        for pid in self.memory.look(self.WORKERS, time.monotonic()):
+            self.log.warning(
+                "Worker (pid:%s) has %s of memory (max_worker_memory is %s); in flight: %s",
+                pid,
+                memory.shown(self.memory.last(pid)),
+                memory.shown(self.memory.limit),
+                self._in_hand(pid),
+            )
+            self._decide(events.Retire(pid, "memory"))
+
+    def _in_hand(self, pid: int) -> str:
+        worker = self.WORKERS.get(pid)
+        return "unknown" if worker is None else memory.in_hand(self.slots.in_flight(worker))
+
+    def _tell_oom(self, pid: int) -> None:
+        if not self.memory.oom_killed() or pid not in self.WORKERS:
+            return
+        self.log.error(
+            "Worker (pid:%s) was killed by the kernel's OOM killer: RSS was %s of limit %s; "
+            "in flight: %s",
+            pid,
+            memory.shown(self.memory.last(pid)),
+            memory.shown(self.memory.group_limit()),
+            self._in_hand(pid),
+        )
+
     def _sightings(self) -> tuple[events.Sighting, ...]:
-        slots = self._slots
-        if slots is None:
-            return ()
-        seen = ((pid, slots.read(worker)) for pid, worker in self.WORKERS.items())
+        seen = ((pid, self.slots.read(worker)) for pid, worker in self.WORKERS.items())
         return tuple(
             events.Sighting(pid, one.ready, one.beat_age, RETIRE_CAUSES.get(one.retire, ""))
             for pid, one in seen
@@ -313,53 +385,76 @@ class Arbiter:
         missing = self.num_workers - len(self.WORKERS)
         for _ in range(missing if count is None else count):
             try:
-                pid = self.spawn_worker()
+                self.spawn_worker()
             except OSError as error:
                 self._decide(events.SpawnFailed(str(error)))
-            else:
-                self._decide(events.Spawned(pid))
 
-    def spawn_worker(self) -> int:
-        """Fork one worker. In the child this does not return."""
+    def spawn_worker(self) -> None:
+        """Fork one worker, or have the mold fork it. In the child this does not return."""
         self.worker_age += 1
         place = self._choose_place()
-        worker = self.worker_class(
-            self.worker_age,
-            self.pid,
-            self.LISTENERS if self._places is None else self._places[place],
-            self.app,
-            self.timeout / 2.0,
-            self.cfg,
-            self.log,
-        )
-        if self._slots is None:
-            self._slots = Slots(self.cfg.workers, self.cfg.threads)
-        worker.bell = self.PIPE[1] if self.PIPE else -1
-        worker.place = place
-        self._slots.take(worker)
+        sockets = self.LISTENERS if self._places is None else self._places[place]
+        worker = self.make_worker(self.worker_age, place, sockets)
+        self.slots.take(worker)
         try:
+            if self._preload is not None and self.cfg.preload_app:
+                self._preload.ask(worker)
+                return
             self.cfg.pre_fork(self, worker)
             pid = process.fork(self.SIGNALS)
         except BaseException:
-            self._slots.give_back(worker)
+            self.slots.give_back(worker)
             raise
-        if pid:
-            worker.pid = pid
-            self.WORKERS[pid] = worker
-            return pid
+        if pid == 0:
+            self.live(worker)
+        self.born(worker, pid)
+
+    def make_worker(self, age: int, place: int, sockets: list[BaseSocket]) -> Worker:
+        """A worker that is not forked yet."""
+        half = self.timeout / 2.0
+        worker = self.worker_class(age, self.pid, sockets, self.app, half, self.cfg, self.log)
+        worker.bell = self.bell
+        worker.place = place
+        return worker
+
+    def live(self, worker: Worker) -> NoReturn:
+        """In the new process: be the worker."""
         life.live(worker, self, self._leave)
         sys.exit(0)
+
+    def born(self, worker: Worker, pid: int) -> None:
+        """A worker is there, as a child of this process."""
+        worker.pid = pid
+        self.WORKERS[pid] = worker
+        self._decide(events.Spawned(pid))
+
+    def abandon(self, worker: Worker) -> None:
+        """Forget a worker that was never forked."""
+        self.slots.give_back(worker)
+        worker.tmp.close()
+
+    def let_go(self, kept: Sequence[BaseSocket] = ()) -> None:
+        """In a process that is not the master: close the master's copies of what is its own.
+
+        A copy of a sibling's socket would keep it open after the sibling has gone.
+        """
+        if self.PIPE:
+            os.close(self.PIPE[0])
+            self.PIPE = ()
+        for each in self._sockets():
+            if each not in kept:
+                each.close()
+        self.LISTENERS, self._places = [*kept], None
+
+    def _molds_due(self) -> float | None:
+        nursery = None if self._preload is None else self._preload.nursery
+        return None if nursery is None else nursery.look(self.cfg.boot_timeout)
 
     def _leave(self, worker: Worker) -> None:
         """In the new worker: take its slot, and let go of what is the master's."""
         if worker.scoreboard is not None:
             worker.scoreboard.claim(worker.slot)
-        if self.PIPE:
-            os.close(self.PIPE[0])
-        for each in self._sockets():
-            # A copy of a sibling's socket would keep it open after the sibling has gone.
-            if each not in worker.sockets:
-                each.close()
+        self.let_go(worker.sockets)
         util.set_process_title(f"{self.product}: worker [{self.proc_name}]")
 
     def _choose_place(self) -> int:
@@ -386,14 +481,17 @@ class Arbiter:
     def reap_workers(self) -> None:
         """Take the exit status of every child that has ended."""
         for end in process.ended():
+            if self._preload is not None and self._preload.nursery.ended(end):
+                continue
+            if end.signal == "SIGKILL":
+                self._tell_oom(end.pid)
             self._decide(events.ChildExited(end.pid, end.code, end.signal))
 
     def _bury(self, action: actions.Bury) -> None:
         worker = self.WORKERS.pop(action.pid)
         if action.crashed:
             self._tell_lost_requests(worker)
-        if self._slots is not None:
-            self._slots.give_back(worker)
+        self.slots.give_back(worker)
         worker.tmp.close()
         if self._places is not None:
             self._places.shrink(self.num_workers, (each.place for each in self.WORKERS.values()))
@@ -401,7 +499,7 @@ class Arbiter:
             self.cfg.child_exit(self, worker)
 
     def _tell_lost_requests(self, worker: Worker) -> None:
-        for lost in self._slots.in_flight(worker) if self._slots is not None else ():
+        for lost in self.slots.in_flight(worker):
             self.log.error(
                 "Worker (pid:%s) lost a request: %s %s from %s, begun %.3f s before",
                 worker.pid,
@@ -434,7 +532,19 @@ class Arbiter:
         self.cfg.on_reload(self)
         self._rewrite_pidfile()
         util.set_process_title(f"{self.product}: master [{self.proc_name}]")
-        self._decide(events.Reconfigured(self._policy()))
+        self.memory = memory.watch(self.cfg.max_worker_memory, self.log)
+        self._prepare_preload()
+        if self._preload is None:
+            self._decide(self.reconfigured())
+        elif self.cfg.preload_app:
+            self._decide(events.Renewing())
+        else:
+            self._preload.nursery.dismiss()
+            self._decide(self.reconfigured())
+
+    def reconfigured(self) -> events.Reconfigured:
+        """What the planner is told when the next workers are to be of a new generation."""
+        return events.Reconfigured(self._policy())
 
     def _refuse_reload(self, error: BaseException) -> None:
         """A configuration that cannot be used must never end a server that serves."""
@@ -506,14 +616,13 @@ class Arbiter:
 
     def stop(self, graceful: bool = True) -> None:
         """Stop listening, and wait until the last worker is gone."""
-        if self.roster.phase is Phase.STOPPED:
-            return
-        try:
-            self._decide(events.StopAsked(graceful))
-            while True:
+        with suppress(HaltServer):
+            if self.roster.phase is not Phase.STOPPED:
+                self._decide(events.StopAsked(graceful))
+            while self.roster.phase is not Phase.STOPPED:
                 self._turn()
-        except HaltServer:
-            return
+        if self._preload is not None:
+            self._preload.nursery.close()
 
     def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
         """End the server: stop, say so, leave no file behind, exit."""

@@ -8,16 +8,33 @@ from __future__ import annotations
 
 import os
 
+from licorne.cgroup import memory_group, physical_memory
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from licorne._engine import InFlight
     from licorne.cgroup import MemoryGroup
+    from licorne.glogging import Logger
 
 #: Seconds between two samples of a worker.
 INTERVAL = 1.0
 #: Samples in a row above the limit: one alone may be a single large response.
 SAMPLES = 2
+
+
+def watch(setting: int | str, log: Logger) -> Watch:
+    """A watch for `max_worker_memory`, whose meaning is told when it is a share."""
+    group = memory_group()
+    allowed = None if group is None else group.limit()
+    whole = physical_memory() if allowed is None else allowed
+    limit = in_bytes(setting, whole)
+    if isinstance(setting, str):
+        of = "the machine's memory" if allowed is None else "what the memory cgroup allows"
+        told = "max_worker_memory: %s of %s (%s) is %s for each worker"
+        log.info(told, setting, of, shown(whole), shown(limit))
+    return Watch(limit, group)
 
 
 class Watch:
@@ -101,3 +118,8 @@ def shown(size: int | None) -> str:
     if size < 1 << 30:
         return f"{size / (1 << 20):.1f} MiB"
     return f"{size / (1 << 30):.2f} GiB"
+
+
+def in_hand(requests: Iterable[InFlight]) -> str:
+    """The requests of a worker for a line of the log: `GET /report (12.3 s)`."""
+    return ", ".join(f"{r.method} {r.target} ({r.age:.1f} s)" for r in requests) or "nothing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +57,40 @@ _HARMLESS = {signal.SIGUSR1, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU}
 
 def _ignored(_sig: int, _frame: FrameType | None) -> None:
     """A function and not SIG_IGN, which programs executed by the application would inherit."""
+
+
+def deafen(signals: Iterable[signal.Signals]) -> None:
+    """For a process that only its parent's word ends: signals of the terminal do nothing to it."""
+    for number in signals:
+        if number != signal.SIGCHLD:
+            signal.signal(number, _ignored)
+
+
+def adopt_orphans() -> bool:
+    """Become the parent of every orphan among the descendants; False where the system cannot.
+
+    PR_SET_CHILD_SUBREAPER of prctl(2), Linux 3.4.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    import ctypes  # noqa: PLC0415 - only a master that preloads needs it
+
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    failed: int = prctl(_SET_CHILD_SUBREAPER, *map(ctypes.c_ulong, (1, 0, 0, 0)))
+    return not failed
+
+
+#: linux/prctl.h
+_SET_CHILD_SUBREAPER = 36
+
+
+def is_child(pid: int) -> bool:
+    """Whether this is a child of ours, alive or not yet reaped."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def ignore(signals: Iterable[signal.Signals]) -> None:

@@ -242,7 +242,7 @@ def create_sockets(
     addresses = conf.address
     inherited = [*(fds or ()), *(each for each in addresses if isinstance(each, int))]
     if inherited:
-        return [_adopt(fd, conf, log, owned=owned) for fd in inherited]
+        return [adopt(fd, conf, log, owned=owned) for fd in inherited]
     made: list[BaseSocket] = []
     for address in addresses:
         try:
@@ -253,7 +253,8 @@ def create_sockets(
     return made
 
 
-def _adopt(fd: int, conf: Config, log: Logger, owned: bool) -> BaseSocket:
+def adopt(fd: int, conf: Config, log: Logger, owned: bool = False) -> BaseSocket:
+    """The listening socket behind an inherited descriptor, which is closed."""
     try:
         with socket.socket(fileno=os.dup(fd)) as seen:
             name, family = _name(seen), seen.family

@@ -19,6 +19,7 @@ CATCH_ALL = {
     "arbiter.py",
     "config/sources.py",
     "glogging/logger.py",
+    "mold.py",
     "workers/engine.py",
     "workers/life.py",
 }

@@ -199,13 +199,6 @@ def test_code_that_does_not_load_never_stops_what_serves(
     assert server.get("/") == (200, b"version 2")
 
 
-def test_preload_loads_once_in_the_master(args: tuple[str, ...], serve: Serve) -> None:
-    server = serve("loading_app", *args, "--preload", "-w", "2")
-    server.worker_pid(2)
-    assert server.get("/") == (200, str(server.pid).encode())
-    assert len(server.log.matching("app: loaded")) == 1
-
-
 def test_the_pidfile(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
     path = tmp_path / "server.pid"
     server = serve("site_app", *args, "--pid", str(path))

@@ -49,6 +49,10 @@ class Reload(Action):
     """Read the configuration again; on success the answer is `Reconfigured`."""
 
 
+class Renew(Action):
+    """Begin to load the application in a new mold; `Reconfigured` follows when it is loaded."""
+
+
 class Reopen(Action):
     """Open the log files anew."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from licorne.supervisor.actions import Action, Exit, Log, Signal, Spawn
 from licorne.supervisor.record import Record, replace
-from licorne.supervisor.roster import Child, Phase, Reloading, Roster, State
+from licorne.supervisor.roster import Child, Phase, Reloading, Renewal, Roster, State
 from licorne.supervisor.tables import QUICK_GRACE, SLACK
 
 
@@ -77,6 +77,8 @@ def wake_after(roster: Roster, now: float) -> float | None:
     ]
     if roster.keeps and _missing(roster) > 0:
         waits.append(roster.spawn_after - now)
+    if roster.keeps and roster.renew_at is not None:
+        waits.append(roster.renew_at - now)
     if roster.phase is Phase.LAME:
         waits.append(roster.stop_at - now)
     # The rhythm in which gunicorn looks for silent workers; slow boots, old age and the end of the
@@ -139,6 +141,8 @@ def _missing(roster: Roster) -> int:
 def _settled(roster: Roster) -> Outcome:
     """A reload is complete when the wanted number serves, all of the newest generation."""
     if roster.reload not in {Reloading.UNDER_WAY, Reloading.FAILING} or roster.starting:
+        return Outcome(roster)
+    if roster.renewal is not Renewal.NONE:
         return Outcome(roster)
     active = roster.active()
     ready = [child for child in active if child.state is State.SERVING]

@@ -68,6 +68,23 @@ class Reconfigured(Event):
     policy: Policy
 
 
+class Renewing(Event):
+    """The configuration was read again, and a new mold is to load the application with it."""
+
+
+class MoldEnded(Event):
+    """A mold that was needed is gone, or (with a reason) could not be forked."""
+
+    pid: int
+    #: It was to take the place of the present one.
+    coming: bool
+    #: Workers that it was asked for.
+    asked: int = 0
+    code: int = 0
+    signal: str = ""
+    reason: str = ""
+
+
 class ReloadRefused(Event):
     """The configuration could not be read again; the present one stays."""
 

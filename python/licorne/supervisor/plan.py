@@ -6,6 +6,7 @@ the roster towards what is wanted.
 
 from __future__ import annotations
 
+from licorne.supervisor import renewal
 from licorne.supervisor.actions import (
     Action,
     Log,
@@ -20,9 +21,11 @@ from licorne.supervisor.ends import braked, exited, stop
 from licorne.supervisor.events import (
     ChildExited,
     Event,
+    MoldEnded,
     Promoted,
     Reconfigured,
     ReloadRefused,
+    Renewing,
     Resized,
     Retire,
     Sighting,
@@ -35,7 +38,7 @@ from licorne.supervisor.events import (
 )
 from licorne.supervisor.look import look
 from licorne.supervisor.record import replace
-from licorne.supervisor.roster import Child, Phase, Policy, Reloading, Roster, State
+from licorne.supervisor.roster import Child, Phase, Policy, Reloading, Renewal, Roster, State
 from licorne.supervisor.tables import CHANGED_FILE, COMMANDS, QUICK_GRACE, Command
 
 
@@ -43,8 +46,10 @@ def plan(roster: Roster, event: Event, now: float) -> Outcome:
     """React to one event."""
     first = _react(roster, event, now)
     second = overdue(first.roster, now)
-    third = converge(second.roster, now)
-    return Outcome(third.roster, first.actions + second.actions + third.actions)
+    third = renewal.due(second.roster, now)
+    fourth = converge(third.roster, now)
+    actions = first.actions + second.actions + third.actions + fourth.actions
+    return Outcome(fourth.roster, actions)
 
 
 def _react(roster: Roster, event: Event, now: float) -> Outcome:
@@ -70,7 +75,14 @@ def _server_changed(roster: Roster, event: Event, now: float) -> Outcome:
     """Events that concern no single worker."""
     match event:
         case Reconfigured(policy):
-            outcome = _reconfigured(roster, policy, policy.workers, now)
+            # New code alone does not change what TTIN and TTOU have made of the number.
+            kept = roster.renewal is Renewal.CODE
+            target = roster.target if kept else policy.workers
+            outcome = _reconfigured(roster, policy, target, now)
+        case Renewing():
+            outcome = renewal.begin(roster, Renewal.SETTINGS, now)
+        case MoldEnded():
+            outcome = renewal.ended(roster, event, now)
         case ReloadRefused(reason):
             outcome = _refused(roster, reason, now)
         case Resized(target):
@@ -108,6 +120,9 @@ def _asked_to_go(roster: Roster, pid: int, cause: str, now: float) -> Outcome:
         return Outcome(roster)
     if cause == CHANGED_FILE:
         # What one worker noticed concerns all of them.
+        if roster.policy.preload:
+            wanted = roster.renewal is not Renewal.NONE
+            return Outcome(roster) if wanted else renewal.begin(roster, Renewal.CODE, now)
         return _reconfigured(roster, roster.policy, roster.target, now)
     marked = replace(child, leaving=cause)
     children = tuple(marked if each.pid == pid else each for each in roster.children)
@@ -234,6 +249,9 @@ def _reconfigured(roster: Roster, policy: Policy, target: int, now: float) -> Ou
         reload=Reloading.UNDER_WAY,
         reload_at=now,
         reload_reason="",
+        renewal=Renewal.NONE,
+        renew_at=None,
+        renew_failures=0,
     )
     return _resized(renewed, target)
 

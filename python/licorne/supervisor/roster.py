@@ -54,6 +54,8 @@ class Policy(Record):
     drain_delay: float = 0.0
     #: Seconds after which a worker is replaced; 0 for never.
     worker_max_age: float = 0.0
+    #: New code is loaded by a new mold.
+    preload: bool = False
 
 
 class Child(Record):
@@ -101,6 +103,17 @@ class Reloading(Enum):
     FAILING = "failing"
 
 
+class Renewal(Enum):
+    """Why a new mold is wanted, where the application is preloaded by one."""
+
+    #: The present one will do.
+    NONE = "none"
+    #: For new settings, the number of workers among them.
+    SETTINGS = "settings"
+    #: For new code.
+    CODE = "code"
+
+
 class Roster(Record):
     """All that the planner remembers from one event to the next."""
 
@@ -131,6 +144,11 @@ class Roster(Record):
     reload: Reloading = Reloading.NONE
     reload_at: float = 0.0
     reload_reason: str = ""
+    #: Why a new mold is wanted, when the next attempt begins (None while one is under way or none
+    #: is wanted), and how many in a row have failed.
+    renewal: Renewal = Renewal.NONE
+    renew_at: float | None = None
+    renew_failures: int = 0
     #: The last workers that have gone, newest last, and how many went for each cause.
     endings: tuple[Ending, ...] = ()
     restarts: tuple[tuple[str, int], ...] = ()

@@ -39,6 +39,11 @@ class Slots:
         worker.slot = self._free.pop()
         self.scoreboard.reset(worker.slot)
 
+    def seat(self, worker: Worker, slot: int) -> None:
+        """Put a worker into the slot that the master has taken for it (in a mold)."""
+        worker.scoreboard = self.scoreboard
+        worker.slot = slot
+
     def give_back(self, worker: Worker) -> None:
         """The worker is gone, and its slot is free."""
         self._free.append(worker.slot)

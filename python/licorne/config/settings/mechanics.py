@@ -67,8 +67,11 @@ class Mechanics(Section):
     preload_app: bool = option(
         "--preload",
         default=False,
-        reload="restart",
-        doc="Load the application in the master, before the workers are forked.",
+        doc="""Load the application once, in a process from which the workers are forked.
+
+        This process, the mold, is made anew at each reload; the hook pre_fork runs in it. On
+        systems other than Linux the application is loaded in the master.
+        """,
     )
     chdir: str = computed(
         "--chdir",
