@@ -113,7 +113,9 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_time(
     with server.client() as client:
         client.get("/")
         assert client.response().keeps_alive
-        assert client.is_closed()
+        assert client.socket.recv(1) == b""
+        client.get("/that-crosses-with-the-end")
+        assert client.socket.recv(1) == b"", "the end, and no reset"
 
 
 def test_idle_connections_cost_no_worker(site: Server) -> None:

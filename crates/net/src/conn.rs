@@ -126,6 +126,11 @@ impl Conn {
             && self.proto.idle()
     }
 
+    /// Nobody waits for anything on it: it is idle, or has had its last answer.
+    pub(crate) fn can_be_spared(&self) -> bool {
+        self.phase == Phase::Lingering || self.idle()
+    }
+
     /// What it is doing, as a stop sees it. An idle one has its deadline `keepalive_ms` after its
     /// last response.
     pub(crate) fn standing(&self, keepalive_ms: u64) -> Standing {

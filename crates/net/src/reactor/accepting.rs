@@ -103,17 +103,18 @@ impl Reactor {
         self.read(token);
     }
 
-    /// Closes the connection that has been idle for longest, for one that wants to come in: idle
-    /// clients must not keep others out. False: none is idle.
+    /// Closes the connection that can be spared best, for one that wants to come in: idle
+    /// clients must not keep others out. False: all are busy.
     fn make_room(&mut self) -> bool {
-        let idle = self.conns.iter().filter(|(_, conn)| conn.idle());
-        let oldest = idle
+        let spare = self.conns.iter().filter(|(_, conn)| conn.can_be_spared());
+        let oldest = spare
             .min_by_key(|(_, conn)| conn.deadline.at_ms())
             .map(|(token, _)| token);
         let Some(token) = oldest else { return false };
         // It may have become busy without our having looked.
         self.read(token);
-        if self.conns.get_mut(token).is_some_and(|conn| conn.idle()) {
+        let conn = self.conns.get_mut(token);
+        if conn.is_some_and(|conn| conn.can_be_spared()) {
             self.remove(token);
         }
         true

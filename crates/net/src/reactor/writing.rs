@@ -289,17 +289,22 @@ impl Reactor {
     /// Everything is with the kernel.
     #[inline]
     fn after_flush(&mut self, token: Token) {
-        let idle_deadline = self.idle_deadline();
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
         match conn.phase {
+            Phase::Reading | Phase::Busy if conn.deadline.cause != Cause::Write => {}
             Phase::Reading | Phase::Busy => {
-                if conn.deadline.cause == Cause::Write {
-                    let idle = conn.phase == Phase::Reading && conn.idle();
-                    conn.deadline = if idle { idle_deadline } else { Deadline::NONE };
-                    self.scan.note(conn.deadline);
+                let idle = conn.idle();
+                let deadline = if idle {
+                    self.idle_deadline()
+                } else {
+                    Deadline::NONE
+                };
+                if let Some(conn) = self.conns.get_mut(token) {
+                    conn.deadline = deadline;
                 }
+                self.scan.note(deadline);
             }
             Phase::Closing => self.close_gently(token),
             Phase::Lingering => {}
