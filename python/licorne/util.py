@@ -21,11 +21,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
     from licorne.config.convert import Address
 
 __all__ = [
     "AppImportError", "chown", "close_on_exec", "daemonize", "getcwd", "import_app", "is_ipv6",
-    "load_class", "parse_address", "seed", "set_non_blocking", "set_owner_process",
+    "load_class", "make_fail_app", "parse_address", "seed", "set_non_blocking", "set_owner_process",
     "set_process_title", "unlink",
 ]  # fmt: skip
 
@@ -46,6 +48,18 @@ def load_class(
     """The class that a name stands for."""
     aliases = WORKER_ALIASES if section == "gunicorn.workers" else LOGGER_ALIASES
     return _load_class(uri or default, aliases, section)
+
+
+def make_fail_app(msg: str | bytes) -> WSGIApplication:
+    """An application that answers every request with 500 and this text."""
+    body = msg.encode() if isinstance(msg, str) else msg
+    fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+
+    def application(_environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        start_response("500 Internal Server Error", fields)
+        return [body]
+
+    return application
 
 
 def is_ipv6(addr: str) -> bool:

@@ -22,6 +22,7 @@ CATCH_ALL = {
     "mold.py",
     "workers/engine.py",
     "workers/life.py",
+    "workers/reloading.py",
 }
 
 #: Who loads the native engine, and when: the master for its scoreboard, a worker after the fork.

@@ -22,7 +22,6 @@ pytest.importorskip("gunicorn.config", reason="the real gunicorn is not installe
 NAMES = sorted(known.gunicorn())
 #: Until their features are there.
 PENDING = {"control_socket", "control_socket_mode", "control_socket_disable"}
-PENDING |= {"reload", "reload_engine", "reload_extra_files"}
 
 
 def ours(name: str) -> known.Said:

@@ -23,7 +23,7 @@ INT_MAX = 2**31 - 1
 
 def complaints(cfg: Config) -> Iterator[str]:
     """What is wrong with the settings, in words for the user."""
-    for rule in (_features, _addresses, _variables, _threads, _numbers, _log_files):
+    for rule in (_features, _addresses, _variables, _threads, _numbers, _log_files, _extra_files):
         yield from rule(cfg)
 
 
@@ -74,6 +74,14 @@ def _numbers(cfg: Config) -> Iterator[str]:
 def _log_files(cfg: Config) -> Iterator[str]:
     if cfg.logconfig is not None and not os.path.exists(cfg.logconfig):
         yield f"{given(cfg, 'logconfig', cfg.logconfig)}: there is no such file."
+
+
+def _extra_files(cfg: Config) -> Iterator[str]:
+    for entry in cfg.reload_extra_files:
+        # A pattern may find its files later.
+        if not os.path.exists(entry) and not set("*?[") & set(entry):
+            said = "there is no such file; give a path, or a pattern such as templates/**/*.html."
+            yield f"{given(cfg, 'reload_extra_files', entry)}: {said}"
 
 
 def given(cfg: Config, name: str, value: object) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.http import Request
+    from licorne.reloader import Reloader
     from licorne.sock import BaseSocket
 
 
@@ -63,7 +64,7 @@ class Worker:
         self.cfg = cfg
         self.booted = False
         self.aborted = False
-        self.reloader: object = None
+        self.reloader: Reloader | None = None
         self.nr = 0
         self.max_requests = _with_jitter(cfg.max_requests, cfg.max_requests_jitter)
         self.alive = True
@@ -96,6 +97,16 @@ class Worker:
         """Tell the master that the application is loaded."""
         if self.scoreboard is not None:
             self.scoreboard.mark_ready(self.slot)
+        self.ring()
+
+    def ask_replacement(self, cause: int) -> None:
+        """Ask the master for a successor, with a key of `slots.RETIRE_CAUSES`; serve until told."""
+        if self.scoreboard is not None:
+            self.scoreboard.retire(self.slot, cause)
+        self.ring()
+
+    def ring(self) -> None:
+        """Make the master look at the scoreboard."""
         if self.bell >= 0:
             try:
                 os.write(self.bell, b"\0")
@@ -127,6 +138,10 @@ class Worker:
         self.log.close_on_exec()
         self.wait_fds = [*self.sockets, self.PIPE[0]]
         self.init_signals()
+        if self.cfg.reload:
+            from licorne.workers import reloading
+
+            self.reloader = reloading.begin(self)
         self.load_wsgi()
         self.cfg.post_worker_init(self)
         self.booted = True
@@ -134,8 +149,16 @@ class Worker:
         self.run()
 
     def load_wsgi(self) -> None:
-        """Load the application; what it raises ends the worker with a boot error."""
-        self.wsgi = self.app.wsgi()
+        """Load the application; what it raises ends the worker with a boot error.
+
+        With `reload`, it is shown to the browser until a changed file brings the application back.
+        """
+        if self.reloader is None:
+            self.wsgi = self.app.wsgi()
+        else:
+            from licorne.workers import reloading
+
+            self.wsgi = reloading.load(self, self.reloader)
 
     def init_signals(self) -> None:
         """Take the signals that the master sends; the others get their default action."""
@@ -163,6 +186,9 @@ class Worker:
     def handle_exit(self, _sig: int, _frame: FrameType | None) -> None:
         """Stop after the current work (TERM)."""
         self.alive = False
+        if self.reloader is not None and self.reloader.told:
+            # gunicorn calls it for a stop by the reloader, too.
+            self.cfg.worker_int(self)
 
     def handle_quit(self, _sig: int, _frame: FrameType | None) -> None:
         """Stop at once (INT, QUIT)."""

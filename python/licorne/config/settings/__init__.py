@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from licorne.config.option import Option, Section
+from licorne.config.settings.debug import Debugging
 from licorne.config.settings.dirty import Dirty, DirtyHooks
 from licorne.config.settings.hooks import Hooks
 from licorne.config.settings.http import Http
 from licorne.config.settings.logs import Logs
-from licorne.config.settings.mechanics import ConfigFile, Debugging, Mechanics, ProcessNaming
+from licorne.config.settings.mechanics import ConfigFile, Mechanics, ProcessNaming
 from licorne.config.settings.socket import Security, ServerSocket
 from licorne.config.settings.tls import Http2, Ssl
 from licorne.config.settings.workers import Workers

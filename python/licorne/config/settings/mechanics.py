@@ -40,27 +40,6 @@ class ConfigFile(Section):
     )
 
 
-class Debugging(Section):
-    """Debugging"""
-
-    spew: bool = option(
-        "--spew",
-        default=False,
-        reload="restart",
-        doc="Print every line of Python that is run to standard error. Slow beyond use.",
-    )
-    check_config: bool = option(
-        "--check-config",
-        default=False,
-        doc="Check the configuration and the application, and exit: 0 if both can be used.",
-    )
-    print_config: bool = option(
-        "--print-config",
-        default=False,
-        doc="Print every setting with its value and origin, then do as --check-config.",
-    )
-
-
 class Mechanics(Section):
     """Server mechanics"""
 

@@ -1,0 +1,156 @@
+"""`--reload`: a changed file brings new workers, and broken code a page instead of an end."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.server import PATIENCE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from e2e.server import Serve, Server
+
+#: A file that changes twice within a second looks the same to Python's bytecode cache.
+NO_CACHE = {"PYTHONDONTWRITEBYTECODE": "1"}
+ANSWER = """
+import helper
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"app {} helper {{helper.VERSION}}".encode()]
+"""
+ENGINES = ["poll", "auto"]
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """A folder with an application of two modules."""
+    (tmp_path / "changing.py").write_text(ANSWER.format(1), encoding="ascii")
+    (tmp_path / "helper.py").write_text("VERSION = 1\n", encoding="ascii")
+    return tmp_path
+
+
+def until(server: Server, status: int, text: bytes) -> bytes:
+    """Ask until the answer is this one: a new generation is there when it answers."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = server.get("/")
+        if found[0] == status and text in found[1]:
+            return found[1]
+        assert time.monotonic() < deadline, found
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_changed_module(args: tuple[str, ...], serve: Serve, code: Path, engine: str) -> None:
+    words = ("--reload", "--reload-engine", engine, "-w", "2")
+    server = serve("changing", *args, *words, cwd=code, environment=NO_CACHE)
+    assert server.get("/") == (200, b"app 1 helper 1")
+    server.worker_pid(2)
+    server.log.wait_for(r"\[WARNING\] Reloader is on. Use in development only!")
+    (code / "helper.py").write_text("VERSION = 22\n", encoding="ascii")
+    server.log.wait_for(rf"Worker reloading: {code}/helper\.py modified")
+    until(server, 200, b"app 1 helper 22")
+    server.log.wait_for("Worker exiting", 2)
+    (code / "changing.py").write_text(ANSWER.format(33), encoding="ascii")
+    until(server, 200, b"app 33 helper 22")
+
+
+BROKEN = {
+    "syntax": ("def application(:\n", b"SyntaxError"),
+    "name": ("nobody_knows_this\n", b"NameError: name 'nobody_knows_this' is not defined"),
+    "import": ("import a_module_not_there\n", b"No module named 'a_module_not_there'"),
+    "exit": ("raise SystemExit('I will not')\n", b"SystemExit: I will not"),
+    "no application": ("pass\n", b"Failed to find attribute 'application' in 'changing'"),
+}
+
+
+@pytest.mark.parametrize("kind", list(BROKEN))
+def test_broken_code_is_shown_and_a_fix_brings_it_back(serve: Serve, code: Path, kind: str) -> None:
+    text, said = BROKEN[kind]
+    server = serve("changing", "--reload", cwd=code, environment=NO_CACHE, tracebacks=True)
+    assert server.get("/") == (200, b"app 1 helper 1")
+    (code / "changing.py").write_text(text, encoding="ascii")
+    page = until(server, 500, said)
+    assert page.startswith(b"Traceback (most recent call last):")
+    assert b"changing" in page
+    (code / "changing.py").write_text(ANSWER.format(2), encoding="ascii")
+    until(server, 200, b"app 2 helper 1")
+
+
+def test_a_first_start_with_broken_code_stays_and_waits(
+    args: tuple[str, ...], serve: Serve, code: Path
+) -> None:
+    (code / "helper.py").unlink()
+    words = ("--reload", "--reload-engine", "poll")
+    server = serve("changing", *args, *words, cwd=code, environment=NO_CACHE, tracebacks=True)
+    until(server, 500, b"No module named 'helper'")
+    server.log.wait_for(r"\[ERROR\] The application cannot be loaded")
+    # The module was missing: its coming is the change.
+    (code / "helper.py").write_text("VERSION = 5\n", encoding="ascii")
+    until(server, 200, b"app 1 helper 5")
+    # A mistake deep in a module that was never imported whole.
+    (code / "helper.py").write_text("VERSION = 1 / 0\n", encoding="ascii")
+    until(server, 500, b"ZeroDivisionError")
+    (code / "helper.py").write_text("VERSION = 66\n", encoding="ascii")
+    until(server, 200, b"app 1 helper 66")
+
+
+def test_extra_files_by_path_and_by_pattern(serve: Serve, code: Path) -> None:
+    literal, folder = code / "settings.ini", code / "templates"
+    literal.touch()
+    folder.mkdir()
+    words = ("--reload-extra-file", str(literal), "--reload-extra-file", f"{folder}/**/*.html")
+    server = serve("changing", "--reload", *words, cwd=code, environment=NO_CACHE)
+    first = server.worker_pid(1)
+    server.get("/")
+    literal.write_text("more", encoding="ascii")
+    server.log.wait_for(f"Worker reloading: {literal} modified")
+    server.log.wait_for(rf"Worker exiting \(pid: {first}\)")
+    deep = folder / "a"
+    deep.mkdir()
+    page = deep / "x.html"
+    page.write_text("one", encoding="ascii")
+    # Found by one look, changed before another: when exactly it was found nobody can tell.
+    deadline = time.monotonic() + PATIENCE
+    while not server.log.matching(f"Worker reloading: {page} modified"):
+        page.write_text(f"{time.monotonic_ns()}", encoding="ascii")
+        server.get("/")
+        assert time.monotonic() < deadline
+
+
+def test_a_missing_extra_file_is_a_mistake(serve: Serve, code: Path) -> None:
+    missing = str(code / "not-there")
+    server = serve("changing", "--reload", "--reload-extra-file", missing, cwd=code)
+    assert server.wait() == 1
+    server.log.wait_for(f"Invalid value for reload_extra_files: '{missing}'.*there is no such file")
+
+
+def test_inotify_without_the_package(serve: Serve, code: Path) -> None:
+    """A warning, and the slower way."""
+    (code / "watchfiles").mkdir()
+    hidden = "import importlib.util as u\nfind = u.find_spec\n"
+    hidden += "u.find_spec = lambda n, *a: None if n == 'watchfiles' else find(n, *a)\n"
+    (code / "c.py").write_text(hidden, encoding="ascii")
+    words = ("--reload", "--reload-engine", "inotify", "-c", str(code / "c.py"))
+    server = serve("changing", *words, cwd=code, environment=NO_CACHE)
+    server.log.wait_for(r"\[WARNING\] reload_engine 'inotify' needs the package watchfiles")
+    server.get("/")
+    (code / "helper.py").write_text("VERSION = 22\n", encoding="ascii")
+    until(server, 200, b"app 1 helper 22")
+
+
+def test_worker_int_is_called_for_a_stop_by_the_reloader(serve: Serve, code: Path) -> None:
+    """As in gunicorn."""
+    text = "def worker_int(worker):\n    worker.log.info('hook worker_int %s', worker.pid)\n"
+    (code / "c.py").write_text(text, encoding="ascii")
+    server = serve("changing", "--reload", "-c", "c.py", cwd=code, environment=NO_CACHE)
+    first = server.worker_pid(1)
+    server.get("/")
+    os.utime(code / "helper.py", (1, 1))
+    server.log.wait_for(f"hook worker_int {first}")
+    assert server.stop() == 0
+    assert len(server.log.matching("hook worker_int")) == 1
