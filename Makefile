@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-versions check lint format bench system clean
+.PHONY: help demo test test-rust test-python test-versions check lint generate format bench system clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -30,6 +30,9 @@ check: lint test ## Everything CI runs: format, lint, types, floors, tests
 lint: $(VENV)/.dev ## Formatters, linters and type checkers, without changing anything
 	cargo fmt --all --check && cargo clippy --workspace --all-targets --quiet -- -D warnings
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+generate: $(VENV)/.dev ## Write the reference of the settings, their schema and the manual page
+	$(BIN)/python tools/generate.py
 
 format: $(VENV)/.dev ## Format everything
 	cargo fmt --all && $(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from argparse import SUPPRESS, ArgumentParser, HelpFormatter
+import sys
+from argparse import SUPPRESS, Action, ArgumentParser, HelpFormatter
 
 from licorne import __version__
 from licorne.config.convert import integer_text
@@ -36,9 +37,47 @@ def parser(
     )
     # A positional's dest; the application and what a framework's own command takes.
     made.add_argument("args", nargs="*", help=SUPPRESS)
-    for option in OPTIONS.values() if words is None or usage is None else _meant(words):
+    meant = None if words is None or usage is None else _meant(words)
+    for option in OPTIONS.values() if meant is None else meant:
         _add(made, option)
+    if meant is None and words is not None:
+        _add_printers(made)
     return made
+
+
+def _add_printers(made: ArgumentParser) -> None:
+    """What prints something about the settings and exits; not for the parsers of embedders."""
+    made.add_argument(
+        "--schema", action=PrintSchema, nargs=0, help="print the JSON schema of the settings"
+    )
+    made.add_argument(
+        "--completion",
+        action=PrintCompletion,
+        choices=("bash", "zsh", "fish"),
+        help="print a script that completes this command's flags in a shell",
+    )
+
+
+class PrintSchema(Action):
+    """`--schema`."""
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> None:
+        """Print and exit."""
+        from licorne.config import schema  # noqa: PLC0415 - only here
+
+        sys.stdout.write(schema.text())
+        parser.exit()
+
+
+class PrintCompletion(Action):
+    """`--completion SHELL`."""
+
+    def __call__(self, parser: ArgumentParser, _given: object, shell: object, *_: object) -> None:
+        """Print and exit."""
+        from licorne.config import completion  # noqa: PLC0415 - only here
+
+        sys.stdout.write(completion.script(str(shell)))
+        parser.exit()
 
 
 def _formatter(prog: str) -> HelpFormatter:
@@ -50,7 +89,7 @@ def _formatter(prog: str) -> HelpFormatter:
     return HelpFormatter(prog, width=max(width - 2, 20))
 
 
-def _meant(words: Sequence[str]) -> Iterable[Option]:
+def _meant(words: Sequence[str]) -> Iterable[Option] | None:
     by_flag = {flag: option for option in OPTIONS.values() for flag in option.flags}
     meant: dict[str, Option] = {}
     for word in words:
@@ -59,7 +98,7 @@ def _meant(words: Sequence[str]) -> Iterable[Option]:
         option = by_flag.get(word.partition("=")[0])
         if option is None:
             # An abbreviation, joined short flags, --help, or a mistake: all flags are needed.
-            return OPTIONS.values()
+            return None
         meant[option.name] = option
     return meant.values()
 

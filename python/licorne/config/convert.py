@@ -52,16 +52,21 @@ def integer(value: object) -> int:
     return number
 
 
-def within(least: int, most: int) -> Callable[[object], int]:
+class Within:
     """A conversion to a whole number in these bounds."""
 
-    def convert(value: object) -> int:
-        number = integer(value)
-        if not least <= number <= most:
-            raise ValueError(f"give a number from {least} to {most}")
-        return number
+    __slots__ = ("least", "most")
 
-    return convert
+    def __init__(self, least: int, most: int) -> None:
+        self.least = least
+        self.most = most
+
+    def __call__(self, value: object) -> int:
+        """The number, or a ValueError with the bounds."""
+        number = integer(value)
+        if not self.least <= number <= self.most:
+            raise ValueError(f"give a number from {self.least} to {self.most}")
+        return number
 
 
 def integer_text(text: str) -> int:

@@ -64,7 +64,7 @@ class Ssl(Section):
     cert_reqs: int = option(
         "--cert-reqs",
         default=0,
-        convert=convert.within(0, 2),
+        convert=convert.Within(0, 2),
         later="TLS",
         doc="Whether clients need a certificate: 0 no, 1 it is looked at if there is one, 2 yes.",
     )
@@ -115,7 +115,7 @@ class Http2(Section):
     http2_max_concurrent_streams: int = option(
         "--http2-max-concurrent-streams",
         default=100,
-        convert=convert.within(1, 2**31 - 1),
+        convert=convert.Within(1, 2**31 - 1),
         metavar="INT",
         later="HTTP/2",
         doc="Most requests of a connection at a time.",
@@ -124,7 +124,7 @@ class Http2(Section):
         "--http2-initial-window-size",
         default=65535,
         # RFC 9113, section 6.5.2.
-        convert=convert.within(0, 2**31 - 1),
+        convert=convert.Within(0, 2**31 - 1),
         metavar="INT",
         later="HTTP/2",
         doc="Bytes of a body that a client may send before it is told to go on.",
@@ -133,7 +133,7 @@ class Http2(Section):
         "--http2-max-frame-size",
         default=16384,
         # RFC 9113, section 6.5.2.
-        convert=convert.within(2**14, 2**24 - 1),
+        convert=convert.Within(2**14, 2**24 - 1),
         metavar="INT",
         later="HTTP/2",
         doc="Longest frame that a client may send.",

@@ -106,7 +106,7 @@ class Workers(Section):
     reload_surge: int = option(
         "--reload-surge",
         default=1,
-        convert=convert.within(1, 65535),
+        convert=convert.Within(1, 65535),
         doc="Processes above `workers` while workers are being replaced, for whatever reason.",
     )
     worker_max_age: float = option(

@@ -1,0 +1,148 @@
+"""`--completion SHELL`: what the Tab key offers in bash, zsh and fish."""
+
+from __future__ import annotations
+
+from licorne.config.classes import WORKER_ALIASES
+from licorne.config.settings import OPTIONS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from licorne.config.option import Option
+
+#: Words that are offered, though others may be given too.
+KNOWN_WORDS = {
+    "worker_class": tuple(WORKER_ALIASES),
+    "loglevel": ("debug", "info", "warning", "error", "critical"),
+}
+PATHS = {"FILE", "FILES", "DIR", "CONFIG", "PATH"}
+#: The flags of the command itself.
+OWN = (
+    ("--help", "Show the flags and exit."),
+    ("--version", "Show the version and exit."),
+    ("--schema", "Print the JSON schema of the settings and exit."),
+)
+SHELLS = ("bash", "zsh", "fish")
+
+BASH = """\
+# licorne completion for bash: source <(licorne --completion bash)
+_licorne() {{
+    local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}"
+    COMPREPLY=()
+    case "$before" in
+{cases}
+        --completion) COMPREPLY=($(compgen -W "{shells}" -- "$word")); return ;;
+    esac
+    if [[ "$word" == -* ]]; then
+        COMPREPLY=($(compgen -W "{flags} --completion" -- "$word"))
+    fi
+}}
+complete -o default -F _licorne licorne
+"""
+
+ZSH = """\
+#compdef licorne
+# source <(licorne --completion zsh), or a file _licorne in a directory of $fpath
+_licorne() {{
+    _arguments \\
+{lines}
+        '--completion[Print this script.]:shell:({shells})' \\
+        '*:application:'
+}}
+if [ "${{funcstack[1]}}" = "_licorne" ]; then
+    _licorne "$@"
+else
+    compdef _licorne licorne
+fi
+"""
+
+
+def script(shell: str) -> str:
+    """The script for a shell; it is read by the shell when it starts."""
+    return BY_SHELL[shell]()
+
+
+def takes_value(option: Option) -> bool:
+    """Whether a word follows the flag."""
+    return option.type != "bool" and not isinstance(option.const, bool)
+
+
+def words(option: Option) -> tuple[str, ...]:
+    """The values that are known."""
+    return tuple(option.choices) or KNOWN_WORDS.get(option.name, ())
+
+
+def _flagged() -> list[Option]:
+    return [option for option in OPTIONS.values() if option.flags]
+
+
+def _bash() -> str:
+    cases = [
+        f"        {'|'.join(option.flags)}) {_bash_values(option)} return ;;"
+        for option in _flagged()
+        if takes_value(option)
+    ]
+    flags = [flag for option in _flagged() for flag in option.flags]
+    flags += [flag for flag, _ in OWN]
+    return BASH.format(cases="\n".join(cases), flags=" ".join(flags), shells=" ".join(SHELLS))
+
+
+def _bash_values(option: Option) -> str:
+    if words(option):
+        return f'COMPREPLY=($(compgen -W "{" ".join(words(option))}" -- "$word"));'
+    # Nothing in the reply: `-o default` then offers files.
+    return "" if option.metavar in PATHS else 'COMPREPLY=("$word");'
+
+
+def _zsh() -> str:
+    lines = [
+        f"'{'*' if option.type == 'list[str]' else ''}{flag}[{_zsh_text(option.brief)}]"
+        f"{_zsh_value(option)}'"
+        for option in _flagged()
+        for flag in option.flags
+    ]
+    lines += [f"'{flag}[{said}]'" for flag, said in OWN]
+    return ZSH.format(lines="\n".join(f"        {x} \\" for x in lines), shells=" ".join(SHELLS))
+
+
+def _zsh_value(option: Option) -> str:
+    if not takes_value(option):
+        return ""
+    optional = ":" if isinstance(option.const, str) else ""
+    action = f"({' '.join(words(option))})" if words(option) else ""
+    if option.metavar in PATHS:
+        action = "_files"
+    return f"{optional}:{option.name}:{action}"
+
+
+def _zsh_text(said: str) -> str:
+    said = said.replace("\\", "\\\\").replace("'", "'\\''")
+    return said.replace("[", "\\[").replace("]", "\\]").replace(":", "\\:")
+
+
+def _fish() -> str:
+    lines = ["# licorne completion for fish: licorne --completion fish | source"]
+    for option in _flagged():
+        names = " ".join(
+            f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}" for flag in option.flags
+        )
+        lines.append(f"complete -c licorne {names}{_fish_value(option)} -d {_quoted(option.brief)}")
+    lines += [f"complete -c licorne -l {flag[2:]} -d {_quoted(said)}" for flag, said in OWN]
+    lines.append(f"complete -c licorne -l completion -x -a {_quoted(' '.join(SHELLS))}")
+    return "\n".join([*lines, ""])
+
+
+def _fish_value(option: Option) -> str:
+    if not takes_value(option):
+        return ""
+    if words(option):
+        return f" -x -a {_quoted(' '.join(words(option)))}"
+    return " -r -F" if option.metavar in PATHS else " -x"
+
+
+def _quoted(said: str) -> str:
+    return "'" + said.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+BY_SHELL: dict[str, Callable[[], str]] = {"bash": _bash, "zsh": _zsh, "fish": _fish}
