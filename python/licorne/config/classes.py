@@ -70,6 +70,8 @@ def _dotted(path: str) -> object:
     if path.startswith("gunicorn."):
         path = "licorne." + path.removeprefix("gunicorn.")
     module, _, name = path.rpartition(".")
+    if not all(part.isidentifier() for part in path.split(".")):
+        raise _unknown(path, "this is no dotted name, such as package.module.Class")
     try:
         return getattr(import_module(module), name)
     except ModuleNotFoundError as error:

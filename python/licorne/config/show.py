@@ -28,4 +28,5 @@ def shown(value: object) -> str:
     if callable(value):
         name = getattr(value, "__qualname__", repr(value))
         return name if isinstance(value, type) else f"<{name}()>"
-    return str(value)
+    # Names of files may have bytes that are no text, and a terminal takes only text.
+    return str(value).encode("utf-8", "backslashreplace").decode()
