@@ -192,7 +192,11 @@ def _environment() -> dict[str, str]:
     """Ours, without what would configure the server behind the test's back."""
     ours = {"PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "LICORNE_CMD_ARGS", "SENDFILE"}
     ours |= {"FORWARDED_ALLOW_IPS", "SCRIPT_NAME", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith("LICORNE_")
+    }
     return kept | {"PYTHONUNBUFFERED": "1"}
 
 
