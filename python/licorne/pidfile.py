@@ -14,18 +14,18 @@ class Pidfile:
 
     def create(self, pid: int) -> None:
         """Write the file; a RuntimeError says that another server holds it."""
-        holder = self.validate()
-        if holder == os.getpid():
-            return
-        if holder:
-            raise RuntimeError(
-                f"Already running on PID {holder} (or pid file '{self.fname}' is stale)"
-            )
-        self.pid = pid
         try:
-            self._write(self.fname)
+            holder = self.validate()
+            if holder == os.getpid():
+                return
+            if holder:
+                raise RuntimeError(
+                    f"Already running on PID {holder} (or pid file '{self.fname}' is stale)"
+                )
+            self._write(pid)
         except OSError as error:
-            raise RuntimeError(f"Cannot write the pid file '{self.fname}': {error}") from error
+            raise RuntimeError(f"Cannot use the pid file '{self.fname}': {error}") from error
+        self.pid = pid
 
     def rename(self, path: str) -> None:
         """Move to another name."""
@@ -35,8 +35,14 @@ class Pidfile:
 
     def unlink(self) -> None:
         """Remove the file if it still holds our process id."""
-        if self._read() == self.pid and self.pid is not None:
-            os.unlink(self.fname)
+        if self.pid is None:
+            return
+        try:
+            if self._read() == self.pid:
+                os.unlink(self.fname)
+        except OSError:
+            # Out of our reach by now. It names a dead process soon: the next server replaces it.
+            return
 
     def validate(self) -> int | None:
         """The id of the living process that the file names, if any."""
@@ -59,7 +65,8 @@ class Pidfile:
             return None
         return int(word) if word.isdigit() else None
 
-    def _write(self, fname: str) -> None:
+    def _write(self, pid: int) -> None:
+        fname = self.fname
         folder = os.path.dirname(fname)
         if folder and not os.path.isdir(folder):
             raise RuntimeError(f"{folder} doesn't exist. Can't create pidfile.")
@@ -68,7 +75,7 @@ class Pidfile:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(temporary, flags, 0o644)
         try:
-            os.write(fd, f"{self.pid}\n".encode())
+            os.write(fd, f"{pid}\n".encode())
             os.fchmod(fd, 0o644)
         finally:
             os.close(fd)

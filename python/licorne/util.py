@@ -129,14 +129,22 @@ def _title_setter() -> Callable[[str], object] | None:
 def set_owner_process(uid: int, gid: int, initgroups: bool = False) -> None:
     """Become this user and group, for good."""
     if gid:
-        if initgroups and uid:
-            import pwd
-
-            os.initgroups(pwd.getpwuid(uid).pw_name, gid)
+        name = _user_name(uid) if initgroups and uid else None
+        if name is not None:
+            os.initgroups(name, gid)
         if gid != os.getgid() or gid != os.getegid():
             os.setgid(gid)
     if uid and (uid != os.getuid() or uid != os.geteuid()):
         os.setuid(uid)
+
+
+def _user_name(uid: int) -> str | None:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a number without a name is in no groups
+        return None
 
 
 def daemonize(enable_stdio_inheritance: bool = False) -> None:
