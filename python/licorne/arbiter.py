@@ -30,12 +30,12 @@ from licorne.errors import HaltServer
 from licorne.pidfile import Pidfile
 from licorne.places import Places, choose
 from licorne.supervisor import actions, events
-from licorne.supervisor.converge import next_to_go, wake_after
+from licorne.supervisor.converge import outdated, wake_after
 from licorne.supervisor.plan import plan
 from licorne.supervisor.roster import Phase, Policy, Renewal, State, begin
 from licorne.supervisor.tables import BOOT_ERRORS
 from licorne.workers import life
-from licorne.workers.slots import RETIRE_CAUSES, Slots
+from licorne.workers.slots import BOOT_FAILURE, RETIRE_CAUSES, Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from licorne.glogging import Logger
     from licorne.preload import Preload
     from licorne.sock import BaseSocket
+    from licorne.supervisor.roster import Child
     from licorne.workers.base import Worker
 
 
@@ -64,8 +65,9 @@ class Arbiter:
     )  # fmt: skip
 
     def __init__(self, app: BaseApplication) -> None:
-        self.START_CTX = upgrade.Start(util.getcwd())
-        self.master_pid, self._inherited = upgrade.inherited()
+        self.START_CTX = app.start
+        self._inheritance = upgrade.inherit()
+        self.master_pid = self._inheritance.master
         os.environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
         self.LISTENERS: list[BaseSocket] = []
         self.WORKERS: dict[int, Worker] = {}
@@ -82,6 +84,8 @@ class Arbiter:
         self.memory = memory.Watch(None)
         self._places: Places | None = None
         self._preload: Preload | None = None
+        #: Fingerprint of what kept the last worker that did not boot from it.
+        self._last_failure = 0
         self._watched: dict[int, Callable[[int], None]] = {}
         # poll, not select: the number of a descriptor may be high beside many inherited sockets.
         self._poller = select.poll()
@@ -230,12 +234,15 @@ class Arbiter:
         count = systemd.listen_fds()
         first = systemd.SD_LISTEN_FDS_START
         self.systemd = count > 0
-        fds = [*range(first, first + count)] or self._inherited
-        made = sock.create_sockets(self.cfg, self.log, fds)
+        left = self._inheritance
+        fds = [*range(first, first + count)] or left.fds
+        made = sock.create_sockets(self.cfg, self.log, fds, owned=bool(left.fds))
+        for each, address in zip(made, left.addresses, strict=False):
+            each.cfg_addr = address
         if self.cfg.reuse_port and not self.systemd:
             self._places = Places(made, self.cfg, self.log)
             made = self._places[0]
-        elif self._inherited and not self.systemd:
+        elif left.addresses:
             # The configuration may name other addresses than the old master's did.
             made = sock.rebind(made, self.cfg, self.log)
         self.LISTENERS = made
@@ -395,6 +402,7 @@ class Arbiter:
         place = self._choose_place()
         sockets = self.LISTENERS if self._places is None else self._places[place]
         worker = self.make_worker(self.worker_age, place, sockets)
+        worker.last_failure = self._last_failure
         self.slots.take(worker)
         try:
             if self._preload is not None and self.cfg.preload_app:
@@ -458,9 +466,12 @@ class Arbiter:
         util.set_process_title(f"{self.product}: worker [{self.proc_name}]")
 
     def _choose_place(self) -> int:
-        active = {child.pid for child in self.roster.active()}
-        used = {pid: worker.place for pid, worker in self.WORKERS.items() if pid in active}
-        return choose(self.num_workers, used, next_to_go(self.roster))
+        def places(children: list[Child]) -> list[int]:
+            return [self.WORKERS[child.pid].place for child in children]
+
+        roster = self.roster
+        staying = [child for child in roster.active() if not roster.outdated(child)]
+        return choose(roster.target, places(staying), places(outdated(roster)))
 
     def _sockets(self) -> list[BaseSocket]:
         """Every socket that the master holds."""
@@ -491,6 +502,8 @@ class Arbiter:
         worker = self.WORKERS.pop(action.pid)
         if action.crashed:
             self._tell_lost_requests(worker)
+        told = self.slots.read(worker).retire
+        self._last_failure = told if told >= BOOT_FAILURE else 0
         self.slots.give_back(worker)
         worker.tmp.close()
         if self._places is not None:
@@ -519,6 +532,8 @@ class Arbiter:
             else:
                 os.environ.pop(name, None)
         try:
+            # The link that the server was started in may lead to another release by now.
+            os.chdir(self.START_CTX.directory)
             self.app.reload()
             # Both are resolved here, where a wrong name can still be refused.
             _ = (self.app.cfg.worker_class, self.app.cfg.logger_class)
@@ -549,12 +564,21 @@ class Arbiter:
     def _refuse_reload(self, error: BaseException) -> None:
         """A configuration that cannot be used must never end a server that serves."""
         self.app.cfg = self.cfg
+        self._return()
         os.environ.update(self.cfg.env)
         self.log.setup(self.cfg)
         refused = "Reload refused, the present configuration stays: %s"
         self.log.error(refused, error, exc_info=error.__cause__)
         self.herald.refused(str(error))
         self._decide(events.ReloadRefused(str(error)))
+
+    def _return(self) -> None:
+        """Back to the directory of the configuration that stays."""
+        try:
+            os.chdir(self.cfg.chdir)
+        except OSError as error:
+            # It was removed meanwhile; workers that are there are not concerned.
+            self.log.warning("Cannot go back to %s: %s", self.cfg.chdir, error.strerror)
 
     def _adopt_listeners(self) -> None:
         cfg = self.app.cfg
@@ -588,7 +612,7 @@ class Arbiter:
             return
         try:
             fds = [each.fileno() for each in self._sockets()]
-            env = upgrade.environment(self.cfg.env_orig, self.pid, fds, self.systemd)
+            env = upgrade.environment(self.cfg.env_orig, self.pid, self._sockets(), self.systemd)
             self.cfg.pre_exec(self)
             upgrade.execute(self.START_CTX, env, fds, self.systemd)
         except BaseException:
@@ -604,13 +628,13 @@ class Arbiter:
         self._decide(events.Promoted())
         self.master_pid = 0
         self.master_name = "Master"
-        self.log.info("Master has been promoted.")
         if self.pidfile is not None and self.cfg.pidfile is not None:
             try:
                 self.pidfile.rename(self.cfg.pidfile)
             except RuntimeError as error:
                 # A server that serves does not end for a file.
                 self.log.error("%s", error)  # noqa: TRY400 - the message says all
+        self.log.info("Master has been promoted.")
         self.herald.main_pid(self.pid)
         util.set_process_title(f"{self.product}: master [{self.proc_name}]")
 

@@ -11,7 +11,7 @@ from licorne import sock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from licorne.config import Config
     from licorne.glogging import Logger
@@ -47,16 +47,14 @@ class Places:
             sock.close_sockets(self._sets.pop(), unlink=False)
 
 
-def choose(wanted: int, used: Mapping[int, int], leaving: int | None) -> int:
+def choose(wanted: int, staying: Sequence[int], leaving: Sequence[int]) -> int:
     """The place of the next worker: an empty one, else that of the worker it will replace.
 
-    `used` gives the place of each worker that stays or serves on; `leaving` is the process id of
-    the one that goes next.
+    `staying` are the places of workers that are not to be replaced, `leaving` those of the others,
+    in the order in which they go.
     """
-    taken: Sequence[int] = list(used.values())
-    for place in range(wanted):
-        if place not in taken:
+    free = [place for place in range(wanted) if place not in staying]
+    for place in (*(each for each in free if each not in leaving), *leaving, *free):
+        if place in free:
             return place
-    if leaving is not None and leaving in used:
-        return used[leaving]
-    return min(range(max(1, wanted)), key=taken.count)
+    return min(range(max(1, wanted)), key=staying.count)

@@ -2,7 +2,8 @@
 
 What goes over is told in the environment with gunicorn's names, so that either server can be
 exchanged for the other: GUNICORN_PID is the old master, GUNICORN_FD lists the listening sockets.
-Sockets that came from systemd go on as such (LISTEN_PID, LISTEN_FDS; sd_listen_fds(3)).
+GUNICORN_FD_ADDRESSES adds what the configuration called them (JSON), to be compared with a new one.
+Sockets from systemd go on as such (LISTEN_PID, LISTEN_FDS; sd_listen_fds(3)).
 """
 
 from __future__ import annotations
@@ -16,13 +17,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PID, FDS = "GUNICORN_PID", "GUNICORN_FD"
+    from licorne.config.convert import Address
+    from licorne.sock import BaseSocket
+
+PID, FDS, ADDRESSES = "GUNICORN_PID", "GUNICORN_FD", "GUNICORN_FD_ADDRESSES"
+
+
+class Inheritance:
+    """What another master has left to this one; nothing when its process id is 0."""
+
+    def __init__(self, master: int, fds: Sequence[int], addresses: Sequence[Address]) -> None:
+        self.master = master
+        self.fds = fds
+        #: As configured; empty when the old master was no licorne.
+        self.addresses = addresses
 
 
 class Start:
     """How this program was started, so that it can be started the same way again."""
 
     def __init__(self, directory: str) -> None:
+        #: As the shell called it: a link to the present release stays a link.
         self.directory = directory
         # As typed: also `python -m`, flags of the interpreter, and scripts of any installer.
         self.words = [sys.executable, *sys.orig_argv[1:]]
@@ -35,30 +50,46 @@ def executed() -> bool:
     return old.isdigit() and int(old) == os.getppid()
 
 
-def inherited() -> tuple[int, list[int]]:
-    """The old master's process id and the sockets it left to this one; 0 when there is none.
+def inherit() -> Inheritance:
+    """Take what the old master left, if there is one.
 
-    The variables are taken out of the environment: they are true once, and only for this process.
+    The variables go out of the environment: they are true once, and only for this process.
     """
     ours = executed()
-    old, fds = os.environ.pop(PID, ""), os.environ.pop(FDS, "")
+    old, fds, names = (os.environ.pop(name, "") for name in (PID, FDS, ADDRESSES))
     if not ours:
-        return 0, []
-    return int(old), [int(each) for each in fds.split(",") if each.isdigit()]
+        return Inheritance(0, (), ())
+    numbers = [int(each) for each in fds.split(",") if each.isdigit()]
+    return Inheritance(int(old), numbers, _addresses(names, len(numbers)))
+
+
+def _addresses(text: str, count: int) -> list[Address]:
+    if not text:
+        return []
+    import json  # noqa: PLC0415 - not in the life of most servers
+
+    told: list[str | list[str | int]] = json.loads(text)
+    made: list[Address] = [
+        each if isinstance(each, str) else (str(each[0]), int(each[1])) for each in told
+    ]
+    return made if len(made) == count else []
 
 
 def environment(
-    base: Mapping[str, str], master: int, fds: Sequence[int], systemd: bool
+    base: Mapping[str, str], master: int, listeners: Sequence[BaseSocket], systemd: bool
 ) -> dict[str, str]:
     """The environment of the new master, which is this process from now on."""
-    stale = {PID, FDS, "LISTEN_PID", "LISTEN_FDS"}
+    import json  # noqa: PLC0415 - as above
+
+    stale = {PID, FDS, ADDRESSES, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
     made = {name: value for name, value in base.items() if name not in stale}
     made[PID] = str(master)
     if systemd:
         made["LISTEN_PID"] = str(os.getpid())
-        made["LISTEN_FDS"] = str(len(fds))
+        made["LISTEN_FDS"] = str(len(listeners))
     else:
-        made[FDS] = ",".join(map(str, fds))
+        made[FDS] = ",".join(str(each.fileno()) for each in listeners)
+        made[ADDRESSES] = json.dumps([each.cfg_addr for each in listeners])
     return made
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import sys
 
-from licorne import aliases
+from licorne import aliases, upgrade
 from licorne.config import Config, load, sources
+from licorne.config.settings.mechanics import working_directory
 from licorne.errors import AppImportError, ConfigError
 
 TYPE_CHECKING = False
@@ -29,6 +30,8 @@ class BaseApplication:
     """A configured application; subclasses write `load`, and `load_config` or `init`."""
 
     def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
+        #: Before any setting leads elsewhere.
+        self.start = upgrade.Start(working_directory())
         self.usage = usage
         self.cfg: Config
         self.callable: WSGIApp | None = None

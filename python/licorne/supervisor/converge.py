@@ -94,13 +94,7 @@ def _looks(roster: Roster) -> bool:
     return bool(policy.timeout or policy.worker_max_age or booting)
 
 
-def next_to_go(roster: Roster) -> int | None:
-    """The worker whose place the next new one will take; None when it comes beside the others."""
-    outdated = _outdated(roster)
-    return outdated[0].pid if outdated else None
-
-
-def _outdated(roster: Roster) -> list[Child]:
+def outdated(roster: Roster) -> list[Child]:
     """Children to be replaced, in the order in which they go."""
     old = [child for child in roster.active() if roster.outdated(child)]
     return sorted(old, key=lambda child: (child.generation, child.age))
@@ -109,7 +103,7 @@ def _outdated(roster: Roster) -> list[Child]:
 def _surplus(roster: Roster) -> tuple[int, ...]:
     """Who is not needed any more, oldest first."""
     active = roster.active()
-    old = _outdated(roster)
+    old = outdated(roster)
     current = [child for child in active if not roster.outdated(child)]
     # What does not serve yet is missed least; then the oldest go, as in gunicorn.
     current.sort(key=lambda child: (child.state is State.SERVING, child.age))

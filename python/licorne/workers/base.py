@@ -76,6 +76,8 @@ class Worker:
         self.slot = 0
         #: The arbiter's wake-up pipe: one byte makes it look at the scoreboard.
         self.bell = -1
+        #: Fingerprint of what kept the last worker from booting; 0 for nothing.
+        self.last_failure = 0
         #: With reuse_port, which of the master's sets of sockets this worker serves.
         self.place = 0
         self.tmp = WorkerTmp(self)

@@ -9,6 +9,7 @@ import sys
 from licorne import process
 from licorne.errors import AppImportError, HaltServer
 from licorne.supervisor.tables import BOOT_ERRORS
+from licorne.workers.slots import BOOT_FAILURE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,9 +42,10 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
         print(error, file=sys.stderr)
         sys.stderr.flush()
         sys.exit(APP_LOAD_ERROR)
-    except (Exception, KeyboardInterrupt, HaltServer):
+    except (Exception, KeyboardInterrupt, HaltServer) as error:
         # The rim of a worker: user code of any kind ran in it.
-        log.exception("Exception in worker process")
+        if worker.booted or not _known(worker, error):
+            log.exception("Exception in worker process")
         sys.exit(-1 if worker.booted else WORKER_BOOT_ERROR)
     finally:
         log.info("Worker exiting (pid: %s)", worker.pid)
@@ -53,3 +55,22 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
             # A hook: its failure is told, the exit status stays what it was.
             log.warning("Exception during worker exit", exc_info=True)
         process.ignore(LATE)
+
+
+def _known(worker: Worker, error: BaseException) -> bool:
+    """Whether the worker before this one failed in the same way: then one line is enough.
+
+    Broken code is tried again and again; its traceback is news only once.
+    """
+    import traceback  # noqa: PLC0415 - a boot that succeeds needs neither
+    from zlib import crc32  # noqa: PLC0415
+
+    text = "".join(traceback.format_exception(error))
+    failure = BOOT_FAILURE + crc32(text.encode(errors="replace"))
+    if worker.scoreboard is not None:
+        worker.scoreboard.retire(worker.slot, failure)
+    if failure != worker.last_failure:
+        return False
+    said = "The application fails to load as before: %s"
+    worker.log.error(said, "".join(traceback.format_exception_only(error)).strip())
+    return True

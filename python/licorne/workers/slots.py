@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 #: Room for requests in flight of one worker; what is above cannot be named after a crash.
 MOST_ENTRIES = 64
 
+#: A code from here up is the fingerprint of what kept a worker from booting.
+BOOT_FAILURE = 1 << 32
 #: Why a worker asks to be replaced: the code in its record, and the word for it.
 RETIRE_CAUSES = {
     1: "max_requests",
