@@ -28,10 +28,11 @@ HUPS = 6
 CROWD = 100
 
 
+@pytest.mark.parametrize("sockets", [(), ("--reuse-port",)], ids=["shared", "reuse-port"])
 def test_hup_after_hup_under_load_loses_no_short_connection(
-    args: tuple[str, ...], serve: Serve
+    args: tuple[str, ...], serve: Serve, sockets: tuple[str, ...]
 ) -> None:
-    server = serve("site_app", *args, "-w", "2")
+    server = serve("site_app", *args, "-w", "2", *sockets)
     server.worker_pid(2)
     assert server.get("/") == (200, b"hello")
     with busy_machine(), Askers(server, 6) as askers:
@@ -198,6 +199,21 @@ def test_term_is_obeyed_while_c_code_holds_the_interpreter(
         answer = holding.response()
         assert (answer.body, answer.get("Connection")) == (b"held", "close")
         assert ends_cleanly(holding)
+
+
+def test_a_worker_that_stands_still_keeps_nobody_waiting(
+    args: tuple[str, ...], serve: Serve
+) -> None:
+    """The sibling takes in whoever comes."""
+    server = serve("site_app", *args, "-w", "2")
+    for child in (server.worker_pid(1), server.worker_pid(2)):
+        assert server.get("/") == (200, b"hello")
+        os.kill(child, signal.SIGSTOP)
+        try:
+            for _ in range(3):
+                assert server.get("/") == (200, b"hello")
+        finally:
+            os.kill(child, signal.SIGCONT)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,11 @@ impl Conn {
         self.start < self.input.len()
     }
 
+    /// Its client has sent more than what was consumed, read or not.
+    pub(crate) fn has_more(&self) -> bool {
+        self.has_input() || self.readable
+    }
+
     /// Between requests, with nothing of the next one seen.
     pub(crate) fn idle(&self) -> bool {
         self.phase == Phase::Reading
@@ -145,7 +150,7 @@ impl Conn {
 
     /// The client has said that its last request is the last one, and everything it sent was read.
     pub(crate) fn sends_no_more(&self) -> bool {
-        self.asked_last && !self.readable && !self.has_input() && !self.in_body()
+        self.asked_last && !self.has_more() && !self.in_body()
     }
 
     /// A request's head is complete and its body awaited.

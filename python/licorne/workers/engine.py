@@ -156,6 +156,9 @@ class EngineWorker(Worker):
             return
         engine = self.start_engine()
         try:
+            if not self.alive:
+                # TERM came while the engine was being made.
+                engine.stop(self.cfg.graceful_timeout)
             self.serve(engine)
         finally:
             engine.close()

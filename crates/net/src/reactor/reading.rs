@@ -128,7 +128,7 @@ impl Reactor {
                 conn.asked_last = !exchange.head.keep_alive();
                 exchange.keep_alive = !conn.asked_last
                     && self.config.keepalive_ms != 0
-                    && (self.drain.serving() || conn.has_input());
+                    && (self.drain.serving() || conn.has_more());
                 self.inbox.push_back(exchange);
             }
             Fed::Wait => self.progressed(token, progress),

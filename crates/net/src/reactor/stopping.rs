@@ -79,9 +79,9 @@ impl Reactor {
     }
 
     /// Whether the answer to this connection's request must be its last one: while draining, unless
-    /// more of its client's requests have been read.
+    /// its client has sent more.
     pub(crate) fn last_answer(&mut self, token: Token) -> bool {
-        let more = self.conns.get_mut(token).is_some_and(|c| c.has_input());
+        let more = self.conns.get_mut(token).is_some_and(|c| c.has_more());
         !self.drain.serving() && !more
     }
 
