@@ -19,8 +19,10 @@ __all__ = ["KNOWN_SETTINGS", "Config", "Setting", "get_default_config_file", "ma
 
 def __getattr__(name: str) -> object:
     """Load gunicorn's rarely used names when they are asked for."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - on demand
 
-    return getattr(import_module("licorne.config.legacy"), name)
+    if name in __all__:
+        return getattr(import_module("licorne.config.legacy"), name)
+    if name.startswith("validate_"):
+        return getattr(import_module("licorne.config.validators"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

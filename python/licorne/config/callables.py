@@ -20,22 +20,22 @@ def hook(arity: int) -> Callable[[object], object]:
     """A conversion that accepts what can be called with this number of arguments."""
 
     def convert(value: object) -> object:
-        function = _function(value)
-        if not accepts(function, arity):
+        found = function(value)
+        if not accepts(found, arity):
             raise TypeError(f"give a function that can be called with {arity} argument(s)")
-        return function
+        return found
 
     return convert
 
 
 def post_request(value: object) -> object:
     """A hook of four arguments; one of three or two is called with the first of them."""
-    function = _function(value)
-    if accepts(function, 4):
-        return function
+    found = function(value)
+    if accepts(found, 4):
+        return found
     for count in (3, 2):
-        if accepts(function, count):
-            return _shortened(function, count)
+        if accepts(found, count):
+            return _shortened(found, count)
     raise TypeError("give a function that can be called with 4, 3 or 2 arguments")
 
 
@@ -49,7 +49,8 @@ def _shortened(function: Callable[[object, object, object, object], object], cou
     return call
 
 
-def _function(value: object) -> Callable[[object, object, object, object], object]:
+def function(value: object) -> Callable[[object, object, object, object], object]:
+    """What can be called, or what a dotted name stands for."""
     if isinstance(value, str):
         value = _imported(value.strip())
     if not callable(value):

@@ -113,12 +113,12 @@ class Config(Settings):
     @property
     def is_ssl(self) -> bool:
         """Whether the listeners speak TLS."""
-        return False
+        return bool(self.certfile or self.keyfile)
 
     @property
     def ssl_options(self) -> dict[str, object]:
         """The settings of the SSL section."""
-        return {}
+        return {name: self.values[name] for name, o in OPTIONS.items() if o.section == "SSL"}
 
     @property
     def env(self) -> dict[str, str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from textwrap import dedent
+from types import new_class
 
 from licorne.config.config import Config, converted
 from licorne.config.option import Option
@@ -62,8 +64,7 @@ class SettingsView(Mapping[str, SettingView]):
 class Setting:
     """A setting declared in gunicorn's way: a subclass with a `name` becomes known by being made.
 
-    `validator` takes the value and returns the one to keep; `action`, `type` and `nargs` of
-    gunicorn's form need not be given: a `store_true` action makes a switch.
+    `validator` takes the value and returns the one to keep; the first line of `desc` is the help.
     """
 
     name: str | None = None
@@ -71,17 +72,26 @@ class Setting:
     cli: list[str] | None = None
     meta: str | None = None
     action: str | None = None
+    nargs: str | int | None = None
+    const: object = None
     default: object = None
     short: str = ""
     desc: str = ""
+    order: int = 0
     validator: Callable[[object], object] | None = None
+    #: What turns the text of the command line into a value.
+    type: Callable[[str], object] | None = None
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, *, known: bool = False) -> None:
         super().__init_subclass__()
         if not cls.name:
             return
-        OPTIONS[cls.name] = _declared(cls)
+        cls.order = len(KNOWN_SETTINGS)
         KNOWN_SETTINGS.append(cls)
+        if not known:
+            cls.desc = dedent(cls.desc).strip()
+            cls.short = cls.short or cls.desc.partition("\n")[0]
+            OPTIONS[cls.name] = _declared(cls)
 
     def __init__(self) -> None:
         self.value: object = None
@@ -97,17 +107,34 @@ class Setting:
         self.value = converted(OPTIONS[str(self.name)], value, "Setting.set()")
 
 
+#: Every setting as a class: the server's own, then those of third parties as they are defined.
+KNOWN_SETTINGS: list[type[Setting]] = []
+
+
+def _as_class(option: Option) -> type[Setting]:
+    attributes = {
+        "name": option.name,
+        "section": option.section,
+        "cli": list(option.flags) or None,
+        "meta": option.metavar,
+        "const": option.const,
+        "default": option.initial(),
+        "short": option.brief,
+        "desc": option.doc,
+    }
+    title = option.name.title().replace("_", "")
+    return new_class(title, (Setting,), {"known": True}, lambda body: body.update(attributes))
+
+
 def _declared(cls: type[Setting]) -> Option:
-    # In the class's dict the validator may be a plain function or a staticmethod; through the
-    # class, both are the function.
-    validator = cls.validator
+    const = {"store_true": True, "store_false": False}.get(cls.action or "", cls.const)
     option = Option(
         *(cls.cli or ()),
         default=cls.default,
-        convert=validator or _as_given,
-        const=True if cls.action == "store_true" else None,
+        convert=_conversion(cls),
+        const=str(const) if cls.nargs == "?" and const is not None else const,
         metavar=cls.meta,
-        doc=f"{cls.short}\n\n{cls.desc}",
+        doc=cls.desc or cls.short,
     )
     option.name = str(cls.name)
     option.section = cls.section
@@ -115,12 +142,19 @@ def _declared(cls: type[Setting]) -> Option:
     return option
 
 
+def _conversion(cls: type[Setting]) -> Callable[[object], object]:
+    # In the class's dict the validator may be a plain function or a staticmethod; through the
+    # class, both are the function.
+    validator, parse = cls.validator or _as_given, cls.type
+
+    def convert(value: object) -> object:
+        return validator(parse(value) if parse is not None and isinstance(value, str) else value)
+
+    return convert
+
+
 def _as_given(value: object) -> object:
     return value
-
-
-#: The classes of third parties, in the order of their definition.
-KNOWN_SETTINGS: list[type[Setting]] = []
 
 
 def make_settings(ignore: list[str] | None = None) -> dict[str, SettingView]:
@@ -136,3 +170,7 @@ def get_default_config_file() -> str | None:
         if os.path.exists(path):
             return path
     return None
+
+
+for _option in tuple(OPTIONS.values()):
+    _as_class(_option)

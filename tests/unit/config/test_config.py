@@ -75,7 +75,8 @@ def test_what_hooks_and_foreign_workers_ask() -> None:
     assert cfg.proc_name == "m:app"
     assert (cfg.uid, cfg.gid) == (cfg.user, cfg.group)
     assert cfg.is_ssl is False
-    assert cfg.ssl_options == {}
+    assert cfg.ssl_options["certfile"] is None
+    assert cfg.ssl_options["cert_reqs"] == 0
     assert cfg.settings["backlog"].value == 2048
     assert cfg.settings["bind"].get() == ["127.0.0.1:1", "unix:/x"]
     assert "bind" in cfg.settings

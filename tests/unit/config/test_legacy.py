@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import licorne.config as gunicorn_config
-from licorne.config import Config
+from licorne.config import Config, validators
 from licorne.config.settings import OPTIONS
 
 if TYPE_CHECKING:
@@ -43,6 +43,103 @@ def test_a_setting_of_a_third_party(colour: type) -> None:
     assert cfg.settings["colour"].get() == "blue"
     with pytest.raises(Exception, match="give red or blue"):
         cfg.set("colour", "green")
+
+
+FORM = """
+class Shelf(config.Setting):
+    name = "shelf"
+    section = "Looks"
+    cli = ["--shelf"]
+    validator = config.validate_pos_int
+    type = int
+    default = 3
+    desc = \"\"\"\\
+        How high.
+
+        From the floor.
+        \"\"\"
+
+class Lamp(config.Setting):
+    name = "lamp"
+    cli = ["--lamp"]
+    action = "store_true"
+    validator = config.validate_bool
+    desc = "Whether it shines."
+
+class Door(config.Setting):
+    name = "door"
+    cli = ["--door"]
+    nargs = "?"
+    const = "open"
+    validator = config.validate_string
+    desc = "What the door is."
+"""
+
+
+@pytest.fixture
+def furniture() -> Iterator[dict[str, object]]:
+    """Settings as extensions of gunicorn write them: no `short`, a validator by gunicorn's name."""
+    made: dict[str, object] = {"config": gunicorn_config, "__name__": "furniture"}
+    exec(FORM, made)  # the form is gunicorn's, not one that a type checker likes
+    yield made
+    for name in ("shelf", "lamp", "door"):
+        del OPTIONS[name]
+    gunicorn_config.KNOWN_SETTINGS[:] = [
+        each for each in gunicorn_config.KNOWN_SETTINGS if each.name in OPTIONS
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        ([], (3, None, None)),
+        (["--shelf", "4"], (4, None, None)),
+        (["--lamp", "--door"], (3, True, "open")),
+        (["--door", "shut"], (3, None, "shut")),
+    ],
+)
+@pytest.mark.usefixtures("furniture")
+def test_the_forms_of_a_declaration(words: list[str], values: tuple[object, ...]) -> None:
+    cfg = Config("%(prog)s", "x")
+    for name, value in vars(cfg.parser().parse_args(words)).items():
+        if value is not None and name in OPTIONS:
+            cfg.set(name, value)
+    assert (cfg.shelf, cfg.lamp, cfg.door) == values
+    assert cfg.settings["shelf"].short == "How high."
+    assert OPTIONS["shelf"].doc == "How high.\n\nFrom the floor."
+
+
+def test_all_settings_are_known_as_classes() -> None:
+    known = {each.name: each for each in gunicorn_config.KNOWN_SETTINGS}
+    assert set(OPTIONS) <= set(known)
+    assert known["workers"].cli == ["-w", "--workers"]
+    assert known["workers"]().get() == 1
+    assert [each.order for each in gunicorn_config.KNOWN_SETTINGS][:3] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("validate_bool", "true", True),
+        ("validate_pos_int", "0x10", 16),
+        ("validate_string", " a ", "a"),
+        ("validate_string", None, None),
+        ("validate_list_string", "a", ["a"]),
+        ("validate_string_to_list", "a,b", ["a", "b"]),
+        ("validate_file_exists", "/etc", "/etc"),
+        ("validate_file_exists", None, None),
+    ],
+)
+def test_gunicorns_validators(name: str, given: object, value: object) -> None:
+    assert getattr(gunicorn_config, name)(given) == value
+
+
+def test_validators_refuse() -> None:
+    with pytest.raises(ValueError, match="there is no file '/not/there'"):
+        validators.validate_file_exists("/not/there")
+    with pytest.raises(TypeError, match="with 2 argument"):
+        validators.validate_callable(2)(lambda: None)
+    assert validators.validate_callable(-1)(print) is print
 
 
 def test_make_settings() -> None:
