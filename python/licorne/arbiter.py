@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.config.convert import Address
+    from licorne.ctl.server import ControlServer
     from licorne.glogging import Logger
     from licorne.preload import Preload
     from licorne.sock import BaseSocket
@@ -72,6 +73,8 @@ class Arbiter:
         self.LISTENERS: list[BaseSocket] = []
         self.WORKERS: dict[int, Worker] = {}
         self.SIG_QUEUE: deque[int] = deque()
+        #: Events that somebody else than the loop brought up; see `ask`.
+        self.asked: deque[events.Event] = deque()
         self.PIPE: tuple[int, int] | tuple[()] = ()
         self.pid = os.getpid()
         self.master_name = "Master.2" if self.master_pid else "Master"
@@ -86,6 +89,7 @@ class Arbiter:
         self._preload: Preload | None = None
         #: Fingerprint of what kept the last worker that did not boot from it.
         self._last_failure = 0
+        self._control: ControlServer | None = None
         self._watched: dict[int, Callable[[int], None]] = {}
         # poll, not select: the number of a descriptor may be high beside many inherited sockets.
         self._poller = select.poll()
@@ -158,6 +162,7 @@ class Arbiter:
         util.set_process_title(f"{self.product}: master [{self.proc_name}]")
         try:
             self.manage_workers()
+            self._follow_control()
             while True:
                 self._turn()
         except HaltServer as halt:
@@ -169,6 +174,7 @@ class Arbiter:
             self.log.exception("Unhandled exception in main loop")
             self.stop(graceful=False)
             self._remove_pidfile()
+            self._close_control()
             sys.exit(-1)
 
     def start(self) -> None:
@@ -250,7 +256,9 @@ class Arbiter:
     def _turn(self) -> None:
         """One round of the loop: wait, reap, obey, look after the workers."""
         now = time.monotonic()
-        due = (wake_after(self.roster, now), self.herald.patience(now), self._molds_due())
+        due = [wake_after(self.roster, now), self.herald.patience(now), self._molds_due()]
+        if self._control is not None:
+            due.append(self._control.wake_after(now))
         self._wait(min((each for each in due if each is not None), default=None))
         self.herald.live(time.monotonic())
         self.maybe_promote_master()
@@ -258,6 +266,10 @@ class Arbiter:
         while self.SIG_QUEUE:
             name = process.signal_name(self.SIG_QUEUE.popleft()).removeprefix("SIG")
             self._decide(events.Signalled(name))
+        while self.asked:
+            self._decide(self.asked.popleft())
+        if self._control is not None:
+            self._control.look_after(time.monotonic())
         self.manage_workers()
         self.herald.look(self._staff())
 
@@ -278,6 +290,10 @@ class Arbiter:
             leaving=len(roster.children) - len(serving) - booting,
             stopping=roster.phase is not Phase.RUNNING,
         )
+
+    def ask(self, event: events.Event) -> None:
+        """Have the loop decide about an event, outside of what is being done now."""
+        self.asked.append(event)
 
     def watch(self, fd: int, react: Callable[[int], None], mask: int = select.POLLIN) -> None:
         """Have the loop call `react` with the poll events of a descriptor; again to change them."""
@@ -302,6 +318,21 @@ class Arbiter:
         # What was written says nothing: signals are in the queue, readiness on the scoreboard.
         for fd in self.PIPE[:1]:
             os.read(fd, 65536)
+
+    def _follow_control(self) -> None:
+        """Have the control socket that the configuration asks for."""
+        if self._control is None:
+            if self.cfg.control_socket_disable:
+                return
+            # Late: a server without a control socket needs none of it.
+            from licorne.ctl.server import ControlServer  # noqa: PLC0415
+
+            self._control = ControlServer(self)
+        self._control.follow(self.cfg)
+
+    def _close_control(self) -> None:
+        if self._control is not None:
+            self._control.close()
 
     def _decide(self, event: events.Event) -> None:
         outcome = plan(self.roster, event, time.monotonic())
@@ -453,6 +484,8 @@ class Arbiter:
             if each not in kept:
                 each.close()
         self.LISTENERS, self._places = [*kept], None
+        if self._control is not None:
+            self._control.leave()
 
     def _molds_due(self) -> float | None:
         nursery = None if self._preload is None else self._preload.nursery
@@ -546,6 +579,7 @@ class Arbiter:
         self.setup(self.app)
         self.cfg.on_reload(self)
         self._rewrite_pidfile()
+        self._follow_control()
         util.set_process_title(f"{self.product}: master [{self.proc_name}]")
         self.memory = memory.watch(self.cfg.max_worker_memory, self.log)
         self._prepare_preload()
@@ -636,6 +670,8 @@ class Arbiter:
                 self.log.error("%s", error)  # noqa: TRY400 - the message says all
         self.log.info("Master has been promoted.")
         self.herald.main_pid(self.pid)
+        # The old master had the control socket's path.
+        self._follow_control()
         util.set_process_title(f"{self.product}: master [{self.proc_name}]")
 
     def stop(self, graceful: bool = True) -> None:
@@ -657,6 +693,7 @@ class Arbiter:
         if reason is not None:
             tell("Reason: %s", reason)
         self._remove_pidfile()
+        self._close_control()
         self.cfg.on_exit(self)
         process.ignore(self.SIGNALS)
         sys.exit(exit_status)

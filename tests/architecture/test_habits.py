@@ -18,6 +18,7 @@ CATCH_ALL = {
     "app/base.py",
     "arbiter.py",
     "config/sources.py",
+    "ctl/server.py",
     "glogging/logger.py",
     "mold.py",
     "workers/engine.py",

@@ -32,6 +32,8 @@ class Slots:
         count = max(256, 4 * workers)
         self.scoreboard: Scoreboard = Scoreboard(count, min(max(threads, 1), MOST_ENTRIES))
         self._free = list(range(count))[::-1]
+        #: Requests finished by workers that have ended.
+        self.finished = 0
 
     def take(self, worker: Worker) -> None:
         """Give the worker an empty slot; an OSError says that there is none."""
@@ -48,6 +50,7 @@ class Slots:
 
     def give_back(self, worker: Worker) -> None:
         """The worker is gone, and its slot is free."""
+        self.finished += self.read(worker).requests
         self._free.append(worker.slot)
 
     def read(self, worker: Worker) -> WorkerRecord:

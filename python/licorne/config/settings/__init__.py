@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from licorne.config.option import Option, Section
+from licorne.config.settings.control import Control
 from licorne.config.settings.debug import Debugging
 from licorne.config.settings.dirty import Dirty, DirtyHooks
 from licorne.config.settings.hooks import Hooks
@@ -26,6 +27,7 @@ class Settings(
     ProcessNaming,
     Ssl,
     Http2,
+    Control,
     Hooks,
     Dirty,
     DirtyHooks,

@@ -1,0 +1,196 @@
+"""Answers of a server as text for people. Programs use --json.
+
+What clients of the server sent (paths, say) is shown with its control characters made visible: a
+terminal must not obey them.
+"""
+
+from __future__ import annotations
+
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from licorne.ctl.protocol import Json
+
+    Data = dict[str, Json]
+
+_WORKER = (
+    "PID", "AGE", "GEN", "STATE", "UPTIME", "REQUESTS", "CONNS", "RSS", "PSS", "CPU", "BEAT",
+)  # fmt: skip
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def shown(command: str, data: Json) -> str:
+    """The answer to a command."""
+    if not isinstance(data, dict):
+        return json.dumps(data, indent=2)
+    words = " ".join(command.lower().split()[:2])
+    show = _SHAPES.get(words) or _SHAPES.get(words.split(" ")[0]) or pairs
+    return show(data)
+
+
+def clean(value: Json) -> str:
+    """A value as text that a terminal can be given."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns as wide as they need to be; the last is not filled up."""
+    lines = [list(head), *map(list, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    padded = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return [line.rstrip() for line in padded]
+
+
+def size(value: Json) -> str:
+    """Bytes in a unit that fits."""
+    if not isinstance(value, int | float):
+        return "-"
+    number = float(value)
+    for unit in _UNITS:
+        if number < 1024 or unit == _UNITS[-1]:
+            break
+        number /= 1024
+    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+
+
+def duration(value: Json) -> str:
+    """Seconds as one looks at them: 0.25 s, 12 s, 5m 3s, 2h 10m, 3d 4h."""
+    if not isinstance(value, int | float):
+        return "-"
+    seconds = int(value)
+    if value < 10:
+        return f"{value:.2f} s"
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60}m {seconds % 60}s"
+    if seconds < 86400:
+        return f"{seconds // 3600}h {seconds % 3600 // 60}m"
+    return f"{seconds // 86400}d {seconds % 86400 // 3600}h"
+
+
+def records(value: Json) -> list[Data]:
+    """The objects of a list; anything else is none."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def pairs(data: Data) -> str:
+    """A name and its value on each line."""
+    if not data:
+        return "ok"
+    width = max(map(len, data)) + 1
+    return "\n".join(f"{name + ':':<{width}} {clean(value)}" for name, value in data.items())
+
+
+def _status(data: Data) -> str:
+    workers = data.get("workers")
+    counts = workers if isinstance(workers, dict) else {}
+    others = [f"{clean(n)} {name}" for name, n in counts.items() if n and name != "wanted"]
+    rows: Data = {
+        "server": f"{data.get('product')} {data.get('version')} ({clean(data.get('name'))})",
+        "pid": data.get("pid"),
+        "phase": f"{data.get('phase')}, generation {data.get('generation')}",
+        "uptime": duration(data.get("uptime")),
+        "workers": f"{clean(counts.get('wanted'))} wanted: {', '.join(others) or 'none there'}",
+        "boot failures": data.get("boot_failures"),
+        "requests": f"{clean(data.get('requests'))}, {clean(data.get('in_flight'))} in flight",
+        "connections": data.get("connections"),
+    }
+    return pairs(rows)
+
+
+def _workers(data: Data) -> str:
+    return "\n".join(worker_lines(data))
+
+
+def worker_lines(data: Data) -> list[str]:
+    """The workers, then the requests they have in hand, oldest first."""
+    rows = records(data.get("workers"))
+    lines = table(_WORKER, [_worker(row) for row in rows]) if rows else ["no workers"]
+    busy = [(clean(row.get("pid")), each) for row in rows for each in records(row.get("in_flight"))]
+    if busy:
+        busy.sort(key=lambda item: -_number(item[1].get("age")))
+        lines += ["", *table(("WORKER", "AGE", "METHOD", "PATH", "PEER"), [_busy(b) for b in busy])]
+    return lines
+
+
+def _number(value: Json) -> float:
+    return value if isinstance(value, int | float) else 0.0
+
+
+def _worker(row: Data) -> tuple[str, ...]:
+    plain = [clean(row.get(name)) for name in ("pid", "age", "generation", "state")]
+    counts = [clean(row.get(name)) for name in ("requests", "connections")]
+    times = [duration(row.get(name)) for name in ("uptime", "cpu", "last_heartbeat")]
+    sizes = [size(row.get(name)) for name in ("rss", "pss")]
+    return (*plain, times[0], *counts, *sizes, times[1], times[2])
+
+
+def _busy(item: tuple[str, Data]) -> tuple[str, ...]:
+    pid, one = item
+    names = ("method", "path", "peer")
+    return (pid, duration(one.get("age")), *(clean(one.get(name)) for name in names))
+
+
+def _listeners(data: Data) -> str:
+    rows = [
+        (clean(row.get("address")), clean(row.get("type")), clean(row.get("fd")))
+        for row in records(data.get("listeners"))
+    ]
+    return "\n".join(table(("ADDRESS", "TYPE", "FD"), rows)) if rows else "no listeners"
+
+
+def _config(data: Data) -> str:
+    width = max(map(len, data), default=0)
+    lines = []
+    for name, setting in data.items():
+        entry = setting if isinstance(setting, dict) else {"value": setting}
+        origin = entry.get("origin") or "default"
+        told = "" if origin == "default" else f"  # {clean(origin)}"
+        value = entry.get("value")
+        # Not a dash: that is a value of its own for log files.
+        text = "None" if value is None else clean(value)
+        lines.append(f"{name:<{width}} = {text}{told}")
+    return "\n".join(lines)
+
+
+def _everything(data: Data) -> str:
+    master = data.get("arbiter")
+    rows = [
+        (clean(row.get("pid")), clean(row.get("age")), clean(row.get("booted")),
+         duration(row.get("last_heartbeat")))
+        for row in records(data.get("web_workers"))
+    ]  # fmt: skip
+    lines = [f"master {clean(master.get('pid') if isinstance(master, dict) else None)}", ""]
+    return "\n".join(lines + table(("PID", "AGE", "BOOTED", "BEAT"), rows))
+
+
+def _help(data: Data) -> str:
+    commands = data.get("commands")
+    rows = commands if isinstance(commands, dict) else {}
+    width = max(map(len, rows), default=0)
+    return "\n".join(f"  {name:<{width}}  {clean(text)}" for name, text in rows.items())
+
+
+_SHAPES: dict[str, Callable[[Data], str]] = {
+    "status": _status,
+    "workers": _workers,
+    "show workers": _workers,
+    "listeners": _listeners,
+    "show listeners": _listeners,
+    "config": _config,
+    "show config": _config,
+    "show all": _everything,
+    "help": _help,
+}

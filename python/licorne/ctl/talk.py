@@ -1,0 +1,152 @@
+"""One client of the control socket: bytes in, one request after the other, replies out.
+
+Never waits, and answers one request in each turn of the master's loop, so that no client can keep
+the master from its workers.
+"""
+
+from __future__ import annotations
+
+import select
+from enum import Enum
+
+from licorne.ctl import protocol
+from licorne.ctl.answer import Later, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from licorne.ctl.answer import Answer
+    from licorne.ctl.protocol import Json
+
+    #: Carries out a command; `Refused` comes out of it when that cannot be done.
+    Serve = Callable[[protocol.Request], Answer]
+
+_GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+
+
+class Mood(Enum):
+    """What the conversation waits for."""
+
+    #: More bytes of a request.
+    LISTENING = "listening"
+    #: Somebody else's answer (`Later`).
+    THINKING = "thinking"
+    #: Room for the reply; or the next turn, when another request is there already.
+    SPEAKING = "speaking"
+    #: Nothing: it is over.
+    OVER = "over"
+
+
+class Talk:
+    """The conversation with one client."""
+
+    def __init__(self, sock: socket.socket, serve: Serve, changed: Callable[[Talk], None]) -> None:
+        self.sock = sock
+        self.mood = Mood.LISTENING
+        #: When something was last received, sent or answered; set by whoever watches.
+        self.since = 0.0
+        self._serve = serve
+        self._changed = changed
+        self._decoder = protocol.Decoder()
+        self._output = memoryview(b"")
+        self._last = False
+        self._asked: Json = None
+
+    @property
+    def wants(self) -> int:
+        """The poll events to wait for."""
+        moods = {Mood.LISTENING: select.POLLIN, Mood.SPEAKING: select.POLLOUT}
+        return moods.get(self.mood, 0)
+
+    def react(self, mask: int) -> None:
+        """Go on after poll events."""
+        if self.mood is Mood.LISTENING and mask & select.POLLIN:
+            self._receive()
+        elif self.mood is Mood.SPEAKING and mask & select.POLLOUT:
+            if self._output:
+                self._send()
+            else:
+                self.mood = Mood.LISTENING
+                self._answer_next()
+        elif mask & _GONE:
+            self.mood = Mood.OVER
+
+    def give_up(self, why: str) -> None:
+        """End the conversation; an answer that is waited for is replaced by the reason."""
+        if self.mood is Mood.THINKING:
+            self._last = True
+            self._say(protocol.failure(self._asked, why))
+        else:
+            self.mood = Mood.OVER
+
+    def _receive(self) -> None:
+        try:
+            data = self.sock.recv(protocol.LONGEST_REQUEST)
+        except BlockingIOError:
+            return
+        except OSError:
+            # The client has gone; there is nobody to tell.
+            self.mood = Mood.OVER
+            return
+        if not data:
+            self.mood = Mood.OVER
+            return
+        self._decoder.feed(data)
+        self._answer_next()
+
+    def _answer_next(self) -> None:
+        id_: Json = None
+        try:
+            request = self._decoder.next()
+            if request is None:
+                return
+            id_ = request.id
+            answer = self._serve(request)
+        except protocol.GarbledError as error:
+            self._last = True
+            self._say(protocol.failure(None, str(error)))
+        except (protocol.BadRequestError, Refused) as error:
+            self._say(protocol.failure(id_, str(error)))
+        else:
+            self._answered(id_, answer)
+
+    def _answered(self, id_: Json, answer: Answer) -> None:
+        if not isinstance(answer, Later):
+            self._say(protocol.success(id_, answer))
+            return
+        self.mood, self._asked = Mood.THINKING, id_
+        answer.begin(self._thought)
+
+    def _thought(self, answer: Json | Refused) -> None:
+        """The answer to a `Later` is there; perhaps the client is not any more."""
+        if self.mood is not Mood.THINKING:
+            return
+        if isinstance(answer, Refused):
+            self._say(protocol.failure(self._asked, str(answer)))
+        else:
+            self._say(protocol.success(self._asked, answer))
+        self._changed(self)
+
+    def _say(self, reply: dict[str, Json]) -> None:
+        self._output = memoryview(protocol.encode(reply, self._decoder.framing))
+        self.mood = Mood.SPEAKING
+        self._send()
+
+    def _send(self) -> None:
+        try:
+            sent = self.sock.send(self._output)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.mood = Mood.OVER
+            return
+        self._output = self._output[sent:]
+        if self._output:
+            return
+        if self._last:
+            self.mood = Mood.OVER
+        elif not self._decoder.waiting:
+            # With bytes left it is ready to speak again: they are looked at in the next turn.
+            self.mood = Mood.LISTENING

@@ -1,0 +1,163 @@
+"""What a server shows of itself: each function reads the master and gives plain data.
+
+Keys that gunicorn 27 has mean here what they mean there.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from licorne import __version__
+from licorne.config.show import shown
+from licorne.ctl import procfs
+from licorne.supervisor.roster import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from licorne._engine import InFlight, WorkerRecord
+    from licorne.arbiter import Arbiter
+    from licorne.ctl.protocol import Json
+    from licorne.supervisor.roster import Child
+    from licorne.workers.base import Worker
+
+    Data = dict[str, Json]
+
+_FAMILIES = {socket.AF_UNIX: "unix", socket.AF_INET: "tcp", socket.AF_INET6: "tcp6"}
+
+
+def status(arbiter: Arbiter) -> Data:
+    """The server in one look."""
+    roster = arbiter.roster
+    states = [child.state for child in roster.children]
+    counts: Data = {state.value: states.count(state) for state in State}
+    records = [record for _, _, record in _records(arbiter)]
+    return {
+        "version": __version__,
+        "product": arbiter.product,
+        "name": arbiter.proc_name,
+        "pid": arbiter.pid,
+        "uptime": procfs.usage(arbiter.pid, proportional=False).age,
+        "phase": roster.phase.value,
+        "generation": roster.generation,
+        "workers": {"wanted": roster.target, **counts},
+        "boot_failures": roster.failures,
+        "requests": _requests(arbiter),
+        "connections": sum(record.connections for record in records),
+        "in_flight": sum(len(record.in_flight) for record in records),
+    }
+
+
+def workers(arbiter: Arbiter, brief: bool) -> Data:
+    """Every worker with what it is doing; `brief` leaves out what is costly to find out."""
+    rows: list[Json] = [
+        _worker(pid, worker, arbiter.roster.child(pid), record, brief)
+        for pid, worker, record in _records(arbiter)
+    ]
+    return {"workers": rows, "count": len(rows)}
+
+
+def _records(arbiter: Arbiter) -> list[tuple[int, Worker, WorkerRecord]]:
+    found = sorted(arbiter.WORKERS.items(), key=lambda item: item[1].age)
+    return [(pid, worker, arbiter.slots.read(worker)) for pid, worker in found]
+
+
+def _worker(
+    pid: int, worker: Worker, child: Child | None, record: WorkerRecord, brief: bool
+) -> Data:
+    used = procfs.usage(pid, proportional=not brief)
+    return {
+        "pid": pid,
+        "age": worker.age,
+        "generation": None if child is None else child.generation,
+        "state": "ended" if child is None else child.state.value,
+        "uptime": used.age,
+        "aborted": worker.aborted,
+        "rss": used.rss,
+        "pss": used.pss,
+        "cpu": used.cpu,
+        "booted": record.ready,
+        "last_heartbeat": round(record.beat_age, 2),
+        "requests": record.requests,
+        "connections": record.connections,
+        "in_flight": [_request(each) for each in record.in_flight],
+    }
+
+
+def _request(one: InFlight) -> Data:
+    path = one.target
+    return {"method": one.method, "path": path, "peer": one.peer, "age": round(one.age, 3)}
+
+
+def _requests(arbiter: Arbiter) -> int:
+    """Requests finished since the start, by workers that have ended too."""
+    living = sum(record.requests for _, _, record in _records(arbiter))
+    return living + arbiter.slots.finished
+
+
+def listeners(arbiter: Arbiter) -> Data:
+    """Where the server listens."""
+    rows: list[Json] = [
+        {
+            "address": str(each),
+            "type": _FAMILIES.get(each.sock.family, "unknown"),
+            "fd": each.fileno(),
+        }
+        for each in arbiter.LISTENERS
+    ]
+    return {"listeners": rows, "count": len(rows)}
+
+
+def config(arbiter: Arbiter) -> Data:
+    """Every setting with its value and where it came from."""
+    cfg = arbiter.cfg
+    return {
+        name: {"value": plain(value), "origin": cfg.origins[name]}
+        for name, value in sorted(cfg.values.items())
+    }
+
+
+def config_values(arbiter: Arbiter) -> Data:
+    """Every setting with its value."""
+    return {name: plain(value) for name, value in sorted(arbiter.cfg.values.items())}
+
+
+def plain(value: object) -> Json:
+    """A value as JSON can say it; functions and the like as text."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    return shown(value)
+
+
+def stats(arbiter: Arbiter) -> Data:
+    """gunicorn's statistics."""
+    return {
+        "uptime": procfs.usage(arbiter.pid, proportional=False).age,
+        "pid": arbiter.pid,
+        "workers_current": len(arbiter.WORKERS),
+        "workers_target": arbiter.num_workers,
+        "workers_spawned": arbiter.worker_age,
+        "workers_killed": arbiter.worker_age - len(arbiter.WORKERS),
+        "reloads": arbiter.roster.generation - 1,
+        "dirty_arbiter_pid": None,
+    }
+
+
+def everything(arbiter: Arbiter) -> Data:
+    """gunicorn's overview of all processes."""
+    rows: list[Json] = []
+    for pid, worker, record in _records(arbiter):
+        row: Data = {"pid": pid, "type": "web", "age": worker.age}
+        beat = round(record.beat_age, 2)
+        rows.append({**row, "booted": record.ready, "last_heartbeat": beat})
+    return {
+        "arbiter": {"pid": arbiter.pid, "type": "arbiter", "role": "master"},
+        "web_workers": rows,
+        "web_worker_count": len(rows),
+        "dirty_arbiter": None,
+        "dirty_workers": [],
+        "dirty_worker_count": 0,
+    }

@@ -1,0 +1,1 @@
+"""The control socket without a server."""

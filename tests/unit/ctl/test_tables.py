@@ -1,0 +1,66 @@
+"""Answers for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from licorne.ctl import tables
+
+ROW: tables.Data = {
+    "pid": 10, "age": 1, "generation": 2, "state": "serving", "uptime": 70, "requests": 5,
+    "connections": 1, "rss": 13 * 1024 * 1024, "pss": None, "cpu": 0.5, "last_heartbeat": 0.1,
+    "in_flight": [
+        {"method": "GET", "path": "/young", "peer": "127.0.0.1:1", "age": 0.25},
+        {"method": "GET", "path": "/old\x1b[2J", "peer": "127.0.0.1:2", "age": 61.0},
+    ],
+}  # fmt: skip
+
+
+def test_workers_and_their_requests_the_oldest_first() -> None:
+    lines = tables.shown("workers brief", {"workers": [ROW], "count": 1}).splitlines()
+    assert lines[1].split() == [
+        "10", "1", "2", "serving", "1m", "10s", "5", "1", "13.0", "MiB", "-", "0.50", "s", "0.10",
+        "s",
+    ]  # fmt: skip
+    assert lines[4].split() == ["10", "1m", "1s", "GET", "/old\\x1b[2J", "127.0.0.1:2"]
+    assert lines[5].split() == ["10", "0.25", "s", "GET", "/young", "127.0.0.1:1"]
+
+
+def test_what_a_client_sent_does_not_reach_the_terminal() -> None:
+    shown = tables.shown("workers", {"workers": [ROW], "count": 1})
+    assert "\x1b" not in shown
+    assert tables.clean("a\r\nb\x9b") == "a\\r\\nb\\x9b"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "-"), (0.25, "0.25 s"), (12, "12 s"), (303, "5m 3s"), (7800, "2h 10m"),
+     (273600, "3d 4h")],
+)  # fmt: skip
+def test_durations(value: float | None, shown: str) -> None:
+    assert tables.duration(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "-"), (512, "512 B"), (2048, "2.0 KiB"), (3 << 40, "3.0 TiB")]
+)
+def test_sizes(value: int | None, shown: str) -> None:
+    assert tables.size(value) == shown
+
+
+def test_a_setting_without_a_value_is_no_dash() -> None:
+    data: tables.Data = {
+        "accesslog": {"value": None, "origin": "default"},
+        "errorlog": {"value": "-", "origin": "command line"},
+    }
+    assert tables.shown("config", data).splitlines() == [
+        "accesslog = None",
+        "errorlog  = -  # command line",
+    ]
+    assert tables.shown("show config", {"workers": 2}) == "workers = 2"
+
+
+def test_anything_else_is_a_list_of_pairs() -> None:
+    assert tables.shown("reload", {"status": "reloading"}) == "status: reloading"
+    assert tables.shown("reload", {}) == "ok"
+    assert tables.shown("reload", [1]) == "[\n  1\n]"
