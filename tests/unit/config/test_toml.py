@@ -115,3 +115,26 @@ def test_a_python_without_a_parser(here: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "tomli", None)
     with pytest.raises(ConfigError, match=r"Install the package tomli, or move"):
         sources.from_file("licorne.toml")
+
+
+def test_a_variable_names_the_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "gunicorn.conf.py").write_text("workers = 1\nthreads = 9\n")
+    (here / "other.toml").write_text("workers = 4\n")
+    monkeypatch.setenv("LICORNE_CONFIG", "other.toml")
+    cfg = command(monkeypatch).cfg
+    assert (cfg.workers, cfg.threads) == (4, 1)
+    # What the command line names wins over what the variable names.
+    assert command(monkeypatch, "-c", "gunicorn.conf.py").cfg.threads == 9
+
+
+def test_where_each_value_came_from(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "pyproject.toml").write_text("[tool.licorne]\nworkers = 4\n")
+    monkeypatch.setenv("LICORNE_THREADS", "3")
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--backlog 5")
+    shown = str(command(monkeypatch, "--timeout", "7").cfg).splitlines()
+    told = {line.split(" = ")[0].strip(): line.split(" = ", 1)[1] for line in shown}
+    assert told["workers"] == f"4  # {here / 'pyproject.toml'}"
+    assert told["threads"] == "3  # $LICORNE_THREADS"
+    assert told["backlog"] == "5  # GUNICORN_CMD_ARGS"
+    assert told["timeout"] == "7  # command line"
+    assert told["keepalive"] == "75"
