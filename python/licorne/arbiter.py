@@ -533,8 +533,7 @@ class Arbiter:
 
     def _bury(self, action: actions.Bury) -> None:
         worker = self.WORKERS.pop(action.pid)
-        if action.crashed:
-            self._tell_lost_requests(worker)
+        self._tell_lost_requests(worker)
         told = self.slots.read(worker).retire
         self._last_failure = told if told >= BOOT_FAILURE else 0
         self.slots.give_back(worker)

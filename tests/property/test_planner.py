@@ -67,6 +67,7 @@ class World(RuleBasedStateMachine):
         match action:
             case Spawn(count):
                 assert count > 0
+                self.no_more_than_the_surge(count)
                 for _ in range(count):
                     self.fork()
             case Signal(pid, name):
@@ -84,6 +85,15 @@ class World(RuleBasedStateMachine):
             case Upgrade():
                 self.upgrade, self.next_pid = self.next_pid, self.next_pid + 1
                 self.feed(Upgraded(self.upgrade))
+
+    def no_more_than_the_surge(self, count: int) -> None:
+        """A new one comes because one is missing, or as one of the few above the number."""
+        roster = self.roster
+        active = roster.active()
+        leaving = sum(child.state is State.RETIRING for child in roster.children)
+        above = roster.surge - leaving if any(roster.outdated(c) for c in active) else 0
+        still_old = sum(roster.outdated(c) and c.state is State.BOOTING for c in active)
+        assert len(active) + count <= roster.target + max(0, above) + still_old
 
     def enough_stay(self, pid: int) -> None:
         """Nobody who has served is asked to go before the wanted number serves without him: not for
@@ -244,6 +254,8 @@ def test_the_number_that_serves_never_falls_during_a_reload() -> None:
                 for _ in range(action.count):
                     pid += 1
                     feed(Spawned(pid), now)
+            elif isinstance(action, Signal):
+                feed(ChildExited(action.pid), now)
 
     feed(Tick(), 0.0)
     feed(Tick(tuple(Sighting(p, True, 0.0) for p in range(1, 5))), 1.0)

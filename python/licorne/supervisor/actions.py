@@ -31,10 +31,9 @@ class Log(Action):
 
 
 class Bury(Action):
-    """Forget a worker that has ended: tell what it lost if it crashed, run the hooks."""
+    """Forget a worker that has ended: tell what it lost, run the hooks."""
 
     pid: int
-    crashed: bool
     hooks: bool = True
 
 

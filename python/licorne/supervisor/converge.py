@@ -124,7 +124,9 @@ def _missing(roster: Roster) -> int:
     current = [child for child in active if not roster.outdated(child)]
     serving = sum(child.state is State.SERVING for child in active)
     under_way = sum(child.state is State.BOOTING for child in active) + roster.starting
-    surge = roster.surge if len(active) > len(current) else 0
+    # Those that leave still take memory: the next one above the number waits until they are gone.
+    leaving = sum(child.state is State.RETIRING for child in roster.children)
+    surge = max(0, roster.surge - leaving) if len(active) > len(current) else 0
     allowed = roster.target - serving + surge - under_way
     if roster.failures:
         # One at a time tells as much about broken code as all of them.

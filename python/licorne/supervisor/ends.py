@@ -30,12 +30,14 @@ def exited(roster: Roster, event: ChildExited, now: float) -> Outcome:
         return Outcome(roster)
     after = _without(roster, child, event, now)
     line = obituary(event.pid, event.code, event.signal, child.killed)
+    if line is None and child.state is State.BOOTING:
+        line = Log("error", "Worker (pid:%s) ended before it was ready.", (event.pid,))
     told: tuple[Action, ...] = () if line is None else (line,)
     reason = BOOT_ERRORS.get(event.code, "") if not event.signal else ""
     first = roster.generation == 1 and not roster.proven
     halts = bool(reason) and first and roster.keeps
     # gunicorn does not call child_exit for the worker whose exit ends the server.
-    bury = Bury(event.pid, crashed=bool(event.signal or event.code), hooks=not halts)
+    bury = Bury(event.pid, hooks=not halts)
     told = (*told, bury)
     if halts:
         after = replace(after, status=event.code, reason=reason)

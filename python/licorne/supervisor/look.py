@@ -6,7 +6,7 @@ from licorne.supervisor.actions import Action, Log, Signal
 from licorne.supervisor.converge import Outcome
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Child, Roster, State
-from licorne.supervisor.tables import ABORT_GRACE, MAX_AGE, MORE_PATIENCE
+from licorne.supervisor.tables import ABORT_GRACE, MAX_AGE, MORE_PATIENCE, MOST_BETWEEN_LOOKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,14 +18,17 @@ def look(roster: Roster, seen: dict[int, Sighting], now: float) -> Outcome:
     """Each child as it is after this sighting, and what is to be done about it."""
     children: list[Child] = []
     actions: list[Action] = []
+    # Who did not look may not judge: everybody stood still (a container that was frozen, a machine
+    # that slept), and the workers shall have a moment to say that they live.
+    fair = now - roster.looked_at <= MOST_BETWEEN_LOOKS
     for child in roster.children:
         sighting = seen.get(child.pid)
         after = child
         if sighting is not None:
-            after, wanted = _seen(roster.policy, child, sighting, now)
+            after, wanted = _seen(roster.policy, child, sighting, now, fair)
             actions += wanted
         children.append(after)
-    after_all = replace(roster, children=tuple(children))
+    after_all = replace(roster, children=tuple(children), looked_at=now)
     if any(
         new.state is State.SERVING and old.state is State.BOOTING
         for old, new in zip(roster.children, children, strict=True)
@@ -35,15 +38,15 @@ def look(roster: Roster, seen: dict[int, Sighting], now: float) -> Outcome:
 
 
 def _seen(
-    policy: Policy, child: Child, sighting: Sighting, now: float
+    policy: Policy, child: Child, sighting: Sighting, now: float, fair: bool
 ) -> tuple[Child, tuple[Action, ...]]:
     if child.state is State.BOOTING:
         if sighting.ready:
             return replace(child, state=State.SERVING, since=now, served=True), ()
-        return _booting(policy, child, now)
+        return _booting(policy, child, now, fair)
     if child.state is State.STUCK:
         return child, ()
-    if policy.timeout and sighting.silent_for > policy.timeout:
+    if fair and policy.timeout and sighting.silent_for > policy.timeout:
         told = Log("critical", "WORKER TIMEOUT (pid:%s)", (child.pid,))
         return _aborted(child, now), (told, Signal(child.pid, "ABRT"))
     old = policy.worker_max_age and now - child.since >= policy.worker_max_age
@@ -53,10 +56,12 @@ def _seen(
     return child, ()
 
 
-def _booting(policy: Policy, child: Child, now: float) -> tuple[Child, tuple[Action, ...]]:
+def _booting(
+    policy: Policy, child: Child, now: float, fair: bool
+) -> tuple[Child, tuple[Action, ...]]:
     """Silence means nothing while an application is loaded; only `boot_timeout` bounds it."""
     age = now - child.since
-    if policy.boot_timeout and age > policy.boot_timeout:
+    if fair and policy.boot_timeout and age > policy.boot_timeout:
         told = Log(
             "error",
             "Worker (pid:%s) has not loaded the application within %g s (boot_timeout)",

@@ -5,6 +5,7 @@ Values only. A state's line says what it means; `plan` holds every transition.
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 from licorne.supervisor.record import Record
@@ -132,6 +133,8 @@ class Roster(Record):
     failures: int = 0
     #: No fork before this time.
     spawn_after: float = 0.0
+    #: When the master last looked at the workers.
+    looked_at: float = -math.inf
     #: How the server will end, once it stops.
     status: int = 0
     reason: str = ""

@@ -55,6 +55,8 @@ SLACK = 0.5
 #: Seconds of booting until the first line that says so, and how much longer until each next one.
 FIRST_PATIENCE = 10.0
 MORE_PATIENCE = 3.0
+#: Seconds between two looks at the workers, at the most; the master wants one each second.
+MOST_BETWEEN_LOOKS = 2.5
 #: Ended workers that are remembered.
 MEMORY = 32
 

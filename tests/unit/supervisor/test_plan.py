@@ -15,23 +15,28 @@ from licorne.supervisor.actions import (
     Reopen,
     Signal,
     Spawn,
+    Upgrade,
 )
 from licorne.supervisor.converge import wake_after
 from licorne.supervisor.events import (
     ChildExited,
     Event,
+    Promoted,
     Reconfigured,
+    ReloadRefused,
     Resized,
+    Retire,
     Sighting,
     Signalled,
     Spawned,
     SpawnFailed,
     StopAsked,
     Tick,
+    Upgraded,
 )
 from licorne.supervisor.plan import plan
 from licorne.supervisor.record import replace
-from licorne.supervisor.roster import Phase, Policy, Roster, State, begin
+from licorne.supervisor.roster import Phase, Policy, Reloading, Roster, State, begin
 from licorne.supervisor.tables import COMMANDS
 
 POLICY = Policy(workers=2, timeout=30.0, graceful_timeout=10.0)
@@ -90,7 +95,7 @@ def test_a_dead_worker_is_replaced_at_once() -> None:
     # Young and crashed: the brake's first step is a tenth of a second.
     assert actions[:2] == [
         Log("warning", "Worker (pid:%s) was sent %s!", (1, "SIGSEGV")),
-        Bury(1, crashed=True),
+        Bury(1),
     ]
     assert Spawn(1) in master.tick(after=0.11)
 
@@ -103,7 +108,7 @@ def test_a_worker_that_served_for_long_is_replaced_without_the_brake() -> None:
 
 def test_an_ordinary_end_is_not_told() -> None:
     master = started()
-    assert master.feed(ChildExited(1)) == [Bury(1, crashed=False), Spawn(1)]
+    assert master.feed(ChildExited(1)) == [Bury(1), Spawn(1)]
 
 
 def test_a_stranger_is_reaped_without_a_word() -> None:
@@ -118,7 +123,7 @@ def test_a_first_generation_that_cannot_boot_halts_the_server(code: int, reason:
     master = Master()
     master.tick()
     actions = master.feed(ChildExited(1, code=code))
-    assert Bury(1, crashed=True, hooks=False) in actions
+    assert Bury(1, hooks=False) in actions
     assert CloseListeners() in actions
     assert (2, "TERM") in signals(actions)
     assert master.feed(ChildExited(2, code=code))[-1] == Exit(code, reason)
@@ -143,9 +148,14 @@ def test_reload_proves_each_new_worker_before_an_old_one_goes() -> None:
     master = started()
     assert Spawn(1) in master.feed(Reconfigured(POLICY))
     assert signals(master.tick()) == []
-    assert signals(master.tick(ready=(3,))) == [(1, "TERM")]
-    assert signals(master.tick(ready=(4,))) == [(2, "TERM")]
+    assert master.tick(ready=(3,)) == [Signal(1, "TERM")]
+    # One above the number, and not two: the next one comes when the first has left.
+    assert master.feed(ChildExited(1)) == [Bury(1), Spawn(1)]
+    actions = master.tick(ready=(4,))
+    assert signals(actions) == [(2, "TERM")]
+    assert Log("info", "Reload complete: %s workers serve, generation %s", (2, 2)) in actions
     assert master.serving() == {3, 4}
+    assert master.roster.reload is Reloading.COMPLETE
 
 
 def test_reload_to_fewer_workers_lets_the_spare_ones_go_first() -> None:
@@ -160,7 +170,133 @@ def test_a_second_reload_drops_workers_that_still_boot_old_code() -> None:
     master.feed(Reconfigured(POLICY))
     actions = master.feed(Reconfigured(POLICY))
     assert signals(actions) == [(3, "TERM")]
-    assert Spawn(1) in actions
+    assert Spawn(1) in master.feed(ChildExited(3, signal="SIGTERM"))
+
+
+def test_a_worker_that_asks_is_replaced_first() -> None:
+    master = started()
+    actions = master.feed(Retire(1, "memory"))
+    assert actions == [
+        Log("info", "Worker (pid:%s) is to be replaced: %s", (1, "memory")),
+        Spawn(1),
+    ]
+    # Both want to go: one after the other, and each once.
+    assert master.feed(Retire(2, "max_requests"))[1:] == []
+    assert master.feed(Retire(1, "memory")) == []
+    assert master.tick(ready=(3,)) == [Signal(1, "TERM")]
+    assert master.feed(ChildExited(1)) == [Bury(1), Spawn(1)]
+    assert master.tick(ready=(4,)) == [Signal(2, "TERM")]
+    master.feed(ChildExited(2))
+    assert dict(master.roster.restarts) == {"memory": 1, "max_requests": 1}
+    assert master.serving() == {3, 4}
+
+
+def test_a_changed_file_concerns_the_whole_generation() -> None:
+    master = started()
+    assert Spawn(1) in master.feed(Retire(1, "changed file"))
+    assert master.roster.generation == 2
+    assert master.feed(Retire(2, "changed file")) == []
+    assert master.roster.generation == 2
+
+
+def test_old_age_is_noticed() -> None:
+    master = started(replace(POLICY, worker_max_age=60.0))
+    actions = master.tick(after=61)
+    assert [a.args for a in actions if isinstance(a, Log)] == [
+        (1, "time to live"),
+        (2, "time to live"),
+    ]
+    assert actions[-1] == Spawn(1)
+
+
+def test_a_reload_that_fails_is_remembered_and_mended() -> None:
+    master = started()
+    master.feed(Reconfigured(POLICY))
+    master.feed(ChildExited(3, code=3))
+    assert master.roster.reload is Reloading.FAILING
+    assert "exit code 3" in master.roster.reload_reason
+    master.tick(after=1)
+    master.tick(ready=(4,))
+    master.feed(ChildExited(1))
+    master.tick(ready=(5,))
+    assert master.roster.reload is Reloading.COMPLETE
+    master.feed(ReloadRefused("no such class"))
+    assert master.roster.reload is Reloading.REFUSED
+
+
+def test_a_whole_generation_at_once() -> None:
+    master = started(replace(POLICY, surge=None))
+    assert Spawn(2) in master.feed(Reconfigured(replace(POLICY, surge=None)))
+    assert signals(master.tick(ready=(3, 4))) == [(1, "TERM"), (2, "TERM")]
+
+
+def test_loading_is_bounded_and_told() -> None:
+    master = Master(replace(POLICY, workers=1, boot_timeout=60.0))
+    master.tick()
+    master.tick()
+    told = Log("warning", "Worker (pid:%s) has been loading the application for %.0f s", (1, 10.0))
+    for _ in range(4):
+        assert master.tick(after=2) == []
+    assert master.tick(after=2) == [told]
+    for _ in range(25):
+        master.tick(after=2)
+    actions = master.tick(after=2)
+    assert signals(actions) == [(1, "ABRT")]
+    master.feed(ChildExited(1, signal="SIGABRT"))
+    assert dict(master.roster.restarts) == {"boot_timeout": 1}
+    assert master.roster.failures == 1
+
+
+def test_drain_delay_serves_until_its_end() -> None:
+    master = started(replace(POLICY, drain_delay=5.0))
+    actions = master.feed(Signalled("TERM"))
+    assert signals(actions) == []
+    assert master.roster.phase is Phase.LAME
+    master.now += 2
+    assert master.feed(ChildExited(1, signal="SIGKILL"))[-1] == Spawn(1)
+    assert CloseListeners() in master.tick(after=5)
+    assert master.roster.phase is Phase.STOPPING
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT"])
+def test_drain_delay_is_cut_short_by_a_second_signal(name: str) -> None:
+    master = started(replace(POLICY, drain_delay=5.0))
+    master.feed(Signalled("TERM"))
+    assert CloseListeners() in master.feed(Signalled(name))
+
+
+def test_a_new_master_is_made_once() -> None:
+    master = started()
+    assert master.feed(Signalled("USR2"))[-1] == Upgrade()
+    master.feed(Upgraded(99))
+    assert Upgrade() not in master.feed(Signalled("USR2"))
+    # The files of unix sockets are the other's now.
+    assert CloseListeners(unlink=False) in Master.feed(master, Signalled("TERM"))
+
+
+def test_a_new_master_that_ends_may_be_followed_by_another() -> None:
+    master = started()
+    master.feed(Upgraded(99))
+    told = Log(
+        "error", "The new master (pid:%s) has ended (%s); this one goes on.", (99, "exit code 1")
+    )
+    assert master.feed(ChildExited(99, code=1)) == [told]
+    assert master.feed(Signalled("USR2"))[-1] == Upgrade()
+
+
+def test_a_new_master_waits_for_the_end_of_the_old_one() -> None:
+    master = Master()
+    master.roster = begin(POLICY, parent=7)
+    assert Upgrade() not in master.feed(Signalled("USR2"))
+    master.feed(Promoted())
+    assert master.feed(Signalled("USR2"))[-1] == Upgrade()
+
+
+def test_who_did_not_look_judges_nobody() -> None:
+    master = started()
+    master.silent = {1: 100.0, 2: 100.0}
+    assert master.tick(after=100) == []
+    assert signals(master.tick(after=1)) == [(1, "ABRT"), (2, "ABRT")]
 
 
 def test_a_reload_before_anybody_serves_keeps_what_boots() -> None:
@@ -193,8 +329,9 @@ def test_ttou_leaves_one_worker() -> None:
 
 def test_a_silent_worker_is_aborted_then_killed() -> None:
     master = started()
+    master.tick(after=31)
     master.silent[2] = 30.5
-    actions = master.tick(after=31)
+    actions = master.tick(after=1)
     assert Log("critical", "WORKER TIMEOUT (pid:%s)", (2,)) in actions
     assert signals(actions) == [(2, "ABRT")]
     assert Spawn(1) in actions
@@ -218,7 +355,7 @@ def test_term_waits_and_then_kills() -> None:
     assert actions[0] == Log("info", "Handling signal: %s", ("term",))
     assert CloseListeners() in actions
     assert signals(actions) == [(1, "TERM"), (2, "TERM")]
-    assert master.feed(ChildExited(1)) == [Bury(1, crashed=False)]
+    assert master.feed(ChildExited(1)) == [Bury(1)]
     assert signals(master.tick(after=10.6)) == [(2, "KILL")]
     assert master.feed(ChildExited(2, signal="SIGKILL"))[-1] == Exit(0, "")
     assert master.roster.phase is Phase.STOPPED
