@@ -16,6 +16,7 @@ MODULES = {
     "broken": "import a_module_that_is_not_there\n",
     "syntax": "def application(:\n",
     "raises": "raise RuntimeError('while loading')\n",
+    "leaves": "raise SystemExit(0)\n",
     "nothing": "application = None\n",
     "factory": "def create(name):\n    raise SystemExit('never called')\n",
 }
@@ -71,6 +72,12 @@ def test_an_application_that_cannot_be_loaded(
     assert code == 4, log
     assert said in log
     assert "Reason: App failed to load." in log
+
+
+def test_a_module_that_leaves_is_told_of_and_tried_again(serve: Serve, modules: Path) -> None:
+    server = serve("leaves", cwd=modules, tracebacks=True)
+    server.log.wait_for(r"\[ERROR\] The application left while it was loaded: status 0", 2)
+    assert server.log.matching(r'leaves.py", line 1, in <module>')
 
 
 def test_two_workers_that_fail_halt_the_server_once(serve: Serve, modules: Path) -> None:

@@ -1,9 +1,15 @@
-"""The handlers that the server installs on its loggers, and those of files anywhere."""
+"""The handlers that the server installs on its loggers, and those of files anywhere.
+
+A log that cannot be written (a full disk, a lost directory) never harms the server, and is told of
+once.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,12 +48,15 @@ def of_files() -> Iterator[logging.FileHandler]:
 
 
 def reopen(handler: logging.FileHandler) -> None:
-    """Close the handler's file and open its path anew."""
+    """Open the handler's path anew; when that fails (OSError), the file that was open stays."""
     handler.acquire()
     try:
-        if handler.stream is not None:
-            handler.close()
+        old = handler.stream
+        if old is not None:
             handler.stream = handler._open()
+            with suppress(OSError):
+                # A full disk: what is buffered cannot be written. That was told when it was logged.
+                old.close()
     finally:
         handler.release()
 
@@ -69,11 +78,13 @@ def install(
     if previous is not None:
         log.removeHandler(previous)
         if isinstance(previous, logging.FileHandler):
-            previous.close()
+            with suppress(OSError):
+                # As in `reopen`.
+                previous.close()
     if output is None:
         return
     handler: logging.Handler
-    handler = logging.StreamHandler(stream) if output == "-" else _file(output, owner)
+    handler = _Stream(stream) if output == "-" else _file(output, owner)
     handler.setFormatter(fmt)
     setattr(handler, MARK, True)
     log.addHandler(handler)
@@ -81,10 +92,53 @@ def install(
 
 def _file(path: str, owner: tuple[int, int]) -> logging.FileHandler:
     try:
-        handler = logging.FileHandler(path)
+        handler = _File(path)
         # The workers, under their own user, reopen the file after a rotation.
         if owner != (os.geteuid(), os.getegid()):
             os.chown(path, *owner)
     except OSError as error:
         raise RuntimeError(f"Error: '{path}' isn't writable [{error!r}]") from error
     return handler
+
+
+class _Patient(logging.Handler):
+    """Tells once that it cannot write, instead of a traceback for every line that is lost."""
+
+    #: Of the line at hand, and of the one before.
+    _failed = False
+    _told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, or remember that it was lost."""
+        self._failed = False
+        try:
+            super().emit(record)
+        except OSError:
+            # A file that `logging` opens anew by itself, outside of its own care.
+            self.handleError(record)
+        self._told = self._failed
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Tell of a line that could not be written, if the one before could."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            # A mistake in the call, which its author wants to see.
+            super().handleError(record)
+            return
+        self._failed = True
+        if not self._told and sys.stderr is not None:
+            name = getattr(self, "baseFilename", "on a stream")
+            with suppress(OSError):
+                print(
+                    f"Cannot write the log {name}: {error}. Lines are lost until that ends.",
+                    file=sys.stderr,
+                    flush=True,
+                )
+
+
+class _Stream(_Patient, logging.StreamHandler):  # type: ignore[type-arg] # at run time: 3.11
+    """A log on a stream."""
+
+
+class _File(_Patient, logging.FileHandler):
+    """A log in a file."""

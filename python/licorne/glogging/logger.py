@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 
 from licorne.glogging import atoms as access_atoms
 from licorne.glogging import handlers
@@ -177,11 +178,20 @@ class Logger:
         return time.strftime("[%d/%b/%Y:%H:%M:%S %z]")
 
     def reopen_files(self) -> None:
-        """Open the log files anew, after they were moved away."""
+        """Open the log files anew, after they were moved away; what cannot be opened stays."""
+        failures: list[OSError] = []
         if self.cfg.capture_output and self.cfg.errorlog != "-":
-            self._capture(self.cfg.errorlog)
+            try:
+                self._capture(self.cfg.errorlog)
+            except OSError as error:
+                failures.append(error)
         for handler in handlers.of_files():
-            handlers.reopen(handler)
+            try:
+                handlers.reopen(handler)
+            except OSError as error:
+                failures.append(error)
+        for failure in failures:
+            self.error("Cannot reopen a log file, the old one stays in use: %s", failure)
 
     def close_on_exec(self) -> None:
         """Let executed programs not inherit the log files."""
@@ -191,11 +201,13 @@ class Logger:
 
     def _capture(self, path: str) -> None:
         """Send standard output and error to the error log's file."""
-        if self.logfile is not None:
-            self.logfile.close()
-        self.logfile = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - open for good
+        old, self.logfile = self.logfile, open(path, "a+", encoding="utf-8")  # noqa: SIM115
+        if old is not None:
+            old.close()
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            with suppress(OSError):
+                # What is buffered goes to a full disk: nobody can be told.
+                stream.flush()
             os.dup2(self.logfile.fileno(), stream.fileno())
 
     def _get_gunicorn_handler(self, log: logging.Logger) -> logging.Handler | None:

@@ -155,12 +155,21 @@ class Worker:
 
         With `reload`, it is shown to the browser until a changed file brings the application back.
         """
-        if self.reloader is None:
-            self.wsgi = self.app.wsgi()
-        else:
-            from licorne.workers import reloading
+        try:
+            if self.reloader is None:
+                self.wsgi = self.app.wsgi()
+            else:
+                from licorne.workers import reloading
 
-            self.wsgi = reloading.load(self, self.reloader)
+                self.wsgi = reloading.load(self, self.reloader)
+        except SystemExit as leaving:
+            # INT and QUIT that come meanwhile leave the same way. The application's own must not
+            # end worker after worker without a word, with status 0 perhaps.
+            if self.alive:
+                self.log.exception(
+                    "The application left while it was loaded: status %r", leaving.code
+                )
+            raise
 
     def init_signals(self) -> None:
         """Take the signals that the master sends; the others get their default action."""

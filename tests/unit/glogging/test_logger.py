@@ -96,12 +96,13 @@ def test_the_access_log_is_off_until_asked_for(make: Make, tmp_path: Path) -> No
     assert log._get_gunicorn_handler(log.access_log) is None
     log = make(accesslog=str(tmp_path / "a.log"))
     assert log.access_log_enabled
-    assert type(log.access_handler) is logging.FileHandler
+    assert isinstance(log.access_handler, logging.FileHandler)
     assert log.access_handler.formatter is log.access_formatter
     assert log.access_formatter is not None
     assert log.access_formatter._fmt == "%(message)s"
     log = make(accesslog="-")
-    assert type(log.access_handler) is logging.StreamHandler
+    assert isinstance(log.access_handler, logging.StreamHandler)
+    assert not isinstance(log.access_handler, logging.FileHandler)
 
 
 class Response:

@@ -1,0 +1,1 @@
+"""What goes wrong in production, done to real servers while somebody counts what clients notice."""

@@ -1,0 +1,129 @@
+"""An application that can be made to misbehave, one path for each way.
+
+`/load` answers `n` and the length of the body: a client knows its own answer by them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Environ = dict[str, object]
+
+#: What an import of a large application costs.
+time.sleep(float(os.environ.get("FAULT_IMPORT_SECONDS", "0")))
+
+
+def application(environ: Environ, start_response: Callable[..., object]) -> list[bytes]:
+    """Find the fault by path."""
+    query = dict(parse_qsl(str(environ["QUERY_STRING"])))
+    body = PATHS[str(environ["PATH_INFO"])](query, environ)
+    fields = [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
+    start_response("200 OK", fields)
+    return [body]
+
+
+def tell(line: str) -> None:
+    """Write a line for the test to wait for."""
+    os.write(2, f"app: {line}\n".encode())
+
+
+def load(query: dict[str, str], environ: Environ) -> bytes:
+    """What the load asks for."""
+    stream: IO[bytes] = environ["wsgi.input"]  # type: ignore[assignment]
+    time.sleep(float(query.get("seconds", "0")))
+    return f"{query.get('n')} {len(stream.read())}".encode()
+
+
+def pid(_query: dict[str, str], _environ: Environ) -> bytes:
+    return str(os.getpid()).encode()
+
+
+def wait(query: dict[str, str], _environ: Environ) -> bytes:
+    """Answer when somebody has written to the pipe."""
+    tell(f"{os.getpid()} waits")
+    with Path(query["fifo"]).open("rb") as pipe:
+        pipe.read()
+    return b"waited"
+
+
+def sleep(_query: dict[str, str], _environ: Environ) -> bytes:
+    tell("sleeps")
+    time.sleep(600)
+    return b"slept"
+
+
+def busy(_query: dict[str, str], _environ: Environ) -> bytes:
+    """A loop of bytecode, bounded in case nobody ends it."""
+    tell("is busy")
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        pass
+    return b"done"
+
+
+def native(_query: dict[str, str], _environ: Environ) -> bytes:
+    """C code that keeps the interpreter lock."""
+    tell("keeps the lock")
+    ctypes.PyDLL(None).sleep(600)
+    return b"done"
+
+
+def leave(query: dict[str, str], _environ: Environ) -> bytes:
+    """End the process without a word."""
+    os._exit(int(query["code"]))
+
+
+def run(query: dict[str, str], _environ: Environ) -> bytes:
+    """A child of the application: its exit status is the application's to read."""
+    code = f"raise SystemExit({int(query['code'])})"
+    return str(subprocess.run([sys.executable, "-Sc", code], check=False).returncode).encode()
+
+
+def spawn(query: dict[str, str], _environ: Environ) -> bytes:
+    """A child that stays, until somebody writes to the pipe: its process id."""
+    child = subprocess.Popen(["cat", query["fifo"]], stdout=subprocess.DEVNULL)
+    return str(child.pid).encode()
+
+
+def fork(query: dict[str, str], _environ: Environ) -> bytes:
+    """A bare fork, as libraries do it, that stays until somebody writes to the pipe."""
+    child = os.fork()
+    if child == 0:
+        with Path(query["fifo"]).open("rb") as pipe:
+            pipe.read()
+        os._exit(0)
+    return str(child).encode()
+
+
+def orphan(_query: dict[str, str], _environ: Environ) -> bytes:
+    """A grandchild whose parent is gone: it ends, and process 1 has to reap it."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if os.fork() else 7)
+    os.waitpid(child, 0)
+    return b"orphaned"
+
+
+PATHS: dict[str, Callable[[dict[str, str], Environ], bytes]] = {
+    "/busy": busy,
+    "/fork": fork,
+    "/leave": leave,
+    "/load": load,
+    "/native": native,
+    "/orphan": orphan,
+    "/pid": pid,
+    "/run": run,
+    "/sleep": sleep,
+    "/spawn": spawn,
+    "/wait": wait,
+}

@@ -1,0 +1,34 @@
+"""The two sides of a crash: what clients lost, and what the server's log says was lost."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from e2e.server import Server
+    from faults.load import Tally
+
+LOST = re.compile(r"\[ERROR\] Worker \(pid:\d+\) lost a request: \w+ (\S+) from (\S+), begun")
+
+
+def named(server: Server) -> list[tuple[str, str]]:
+    """Target and peer of each request that the log calls lost."""
+    found = (LOST.search(line) for line in server.log.all())
+    return sorted((match[1], match[2]) for match in found if match)
+
+
+def check_named(server: Server, tally: Tally, dead: int) -> None:
+    """The log names what so many dead workers have lost, and nothing else.
+
+    A worker can die between an answer and its note of it: one request may be named for nothing.
+    When a process dies, the kernel ends a connection of which everything was read with a FIN, and
+    one with unread bytes with a reset. Nobody has ever seen what is in the latter.
+    """
+    lost = {(loss["target"], loss["peer"]): loss["kind"] for loss in tally.losses}
+    told = named(server)
+    assert len(told) == len(set(told)), f"named twice: {told}"
+    invented = [each for each in told if each not in lost]
+    assert len(invented) <= dead, f"named, but answered: {invented}"
+    silent = [each for each, kind in lost.items() if kind != "reset" and each not in told]
+    assert not silent, f"read by the worker, lost and not named: {silent}"

@@ -1,0 +1,132 @@
+"""Load on a server while something happens to it: `users.py`, in a process of its own.
+
+`with Load(server.port) as load: …` begins when every user has had an answer, and ends when every
+user has had its last one; `load.tally` then says what they saw.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, cast
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+USERS = Path(__file__).with_name("users.py")
+PATIENCE = 60.0
+
+
+class Loss(TypedDict):
+    """A request that got no answer."""
+
+    #: refused, reset, closed (before the answer), cut short, timeout, wrong.
+    kind: str
+    target: str
+    #: The client's own address, as the server's log names it.
+    peer: str
+    #: The connection had carried an answer before.
+    reused: bool
+    #: Seconds from its beginning to its loss.
+    after: float
+
+
+class _Told(TypedDict):
+    statuses: dict[str, int]
+    losses: list[Loss]
+    slowest: float
+    renewed: int
+    renewed_after_reset: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What all users together have seen."""
+
+    statuses: Counter[int]
+    losses: list[Loss]
+    slowest: float
+    renewed: int
+    renewed_after_reset: int
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """How often each kind of loss was met."""
+        return Counter(loss["kind"] for loss in self.losses)
+
+    def __str__(self) -> str:
+        return (
+            f"{dict(self.statuses)}, losses {dict(self.kinds)}, slowest {self.slowest:.3f} s, "
+            f"idle connections ended {self.renewed} by FIN, {self.renewed_after_reset} by reset"
+        )
+
+    def check_nothing_lost(self) -> None:
+        """Every request was answered with 200."""
+        print(self)
+        assert not self.losses, f"{self}: {self.losses[:10]}"
+        assert set(self.statuses) == {200}, str(self)
+
+
+class Load:
+    """Users that ask without a break. Bounded in time and number, whatever the test does."""
+
+    def __init__(
+        self,
+        port: int,
+        keeping: int = 4,
+        fresh: int = 2,
+        query: str = "",
+        bodies: bool = True,
+    ) -> None:
+        """So many users that keep their connection, so many that come with a new one each time.
+
+        `query` is added to each target, as in `&seconds=0.01`; with `bodies`, every other request
+        has one, in a packet of its own.
+        """
+        with_bodies = "bodies" if bodies else "none"
+        self._arguments = [str(port), str(keeping), str(fresh), with_bodies, query]
+        self._process: subprocess.Popen[str] | None = None
+        self._tally: Tally | None = None
+
+    @property
+    def tally(self) -> Tally:
+        """What was seen, after the end."""
+        assert self._tally is not None, "the load still runs"
+        return self._tally
+
+    def __enter__(self) -> Load:  # noqa: PYI034 - Self is newer than Python 3.10
+        self._process = subprocess.Popen(
+            [sys.executable, "-S", str(USERS), *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="ascii",
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "under way\n"
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process is not None
+        if kind is not None:
+            self._process.kill()
+        out, _ = self._process.communicate(timeout=PATIENCE)
+        if kind is None:
+            assert self._process.returncode == 0, "the load itself failed"
+            told = cast("_Told", json.loads(out))
+            statuses = Counter({int(status): n for status, n in told["statuses"].items()})
+            self._tally = Tally(
+                statuses,
+                told["losses"],
+                told["slowest"],
+                told["renewed"],
+                told["renewed_after_reset"],
+            )

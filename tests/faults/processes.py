@@ -1,0 +1,94 @@
+"""What the kernel says about processes: who is there, who is whose child, what they hold.
+
+`ended` waits for the event. Where there is none (`eventually`), the question is asked again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from e2e.server import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROC = Path("/proc")
+
+
+class Status:
+    """One line of /proc/PID/stat (proc_pid_stat(5))."""
+
+    def __init__(self, line: str) -> None:
+        # The name is in parentheses and may contain anything, parentheses too.
+        fields = line.rpartition(")")[2].split()
+        self.pid = int(line.split(" ", 1)[0])
+        self.state = fields[0]
+        self.parent = int(fields[1])
+        self.session = int(fields[3])
+
+
+def everybody() -> list[Status]:
+    """All processes of the machine."""
+    found = []
+    for folder in PROC.iterdir():
+        if folder.name.isdecimal():
+            # It may end while we look.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found.append(Status((folder / "stat").read_text(errors="replace")))
+    return found
+
+
+def session(leader: int) -> list[int]:
+    """The living processes of a session: all that came from a server under test."""
+    return [e.pid for e in everybody() if e.session == leader and e.state != "Z"]
+
+
+def children(parent: int) -> list[int]:
+    """The living children of a process, by age."""
+    return sorted(e.pid for e in everybody() if e.parent == parent and e.state != "Z")
+
+
+def zombies(parent: int) -> list[int]:
+    """Children that have ended and were not reaped."""
+    return [e.pid for e in everybody() if e.parent == parent and e.state == "Z"]
+
+
+def state(pid: int) -> str:
+    """The state of a process by its letter: R, S, T (stands still), Z (ended, not reaped)."""
+    return Status((PROC / str(pid) / "stat").read_text(errors="replace")).state
+
+
+def descriptors(pid: int) -> list[str]:
+    """What a process has open."""
+    found = []
+    for link in (PROC / str(pid) / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(str(link.readlink()))
+    return sorted(found)
+
+
+def ended(pid: int) -> None:
+    """Wait for the end of a process, whose child it may ever be."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        poller = select.poll()
+        poller.register(handle, select.POLLIN)
+        assert poller.poll(PATIENCE * 1000), f"process {pid} is still there after {PATIENCE} s"
+    finally:
+        os.close(handle)
+
+
+def eventually(holds: Callable[[], object], what: str) -> None:
+    """Ask until it holds, for what has no event to wait for."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, f"not after {PATIENCE} s: {what}"
+        time.sleep(0.02)

@@ -1,0 +1,59 @@
+"""TTIN and TTOU, one by one and in storms: the number is right, nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from faults.load import Load
+from faults.processes import children, descriptors, eventually, zombies
+
+if TYPE_CHECKING:
+    from e2e.server import Server
+    from faults.conftest import Start
+
+
+def test_up_and_down(start: Start) -> None:
+    server = start(workers=1)
+    before = descriptors(server.pid)
+    with Load(server.port) as load:
+        for _ in range(3):
+            for number in (2, 3, 4):
+                server.send(signal.SIGTTIN)
+                # A signal that comes before the last one was taken is one signal (signal(7)).
+                reaches(server, number)
+            for number in (3, 2, 1):
+                server.send(signal.SIGTTOU)
+                reaches(server, number)
+    load.tally.check_nothing_lost()
+    assert zombies(server.pid) == []
+    assert descriptors(server.pid) == before
+
+
+def test_two_hundred_signals_at_once(start: Start) -> None:
+    server = start(workers=1)
+    with Load(server.port) as load:
+        for _ in range(100):
+            server.send(signal.SIGTTIN)
+            server.send(signal.SIGTTOU)
+        # One after the other, until the number is known: TTOU stops at one.
+        while wanted(server) > 1:
+            count = len(server.log.matching("Handling signal: ttou"))
+            server.send(signal.SIGTTOU)
+            server.log.wait_for("Handling signal: ttou", count + 1)
+        reaches(server, 1)
+    load.tally.check_nothing_lost()
+    assert zombies(server.pid) == []
+
+
+def reaches(server: Server, number: int) -> None:
+    """Wait until there are so many workers."""
+    eventually(lambda: len(children(server.pid)) == number, f"{number} workers")
+
+
+def wanted(server: Server) -> int:
+    """The number of workers that the signals which were taken ask for."""
+    number = 1
+    for line in server.log.matching("Handling signal: tt"):
+        number = number + 1 if line.endswith("ttin") else max(1, number - 1)
+    return number
