@@ -7,6 +7,7 @@ import os
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from licorne.config.convert import mode
 from licorne.config.settings import OPTIONS
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ COMPUTED = {
     "chdir": "the working directory",
     "user": "the user that starts the server",
     "group": "the group that starts the server",
+    "control_socket": "`$XDG_RUNTIME_DIR/licorne.ctl`, or `~/.licorne/licorne.ctl`",
 }
 
 HEAD = """\
@@ -74,6 +76,8 @@ def default(option: Option) -> str:
         return "does nothing"
     if option.default in (None, "", [], {}):
         return "none"
+    if option.convert is mode:
+        return f"`0{option.default:o}`"
     # What depends on the machine that generates must not be in the page.
     return f"`{option.default}`".replace(os.path.expanduser("~"), "~")
 

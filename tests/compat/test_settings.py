@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 pytest.importorskip("gunicorn.config", reason="the real gunicorn is not installed")
 
 NAMES = sorted(known.gunicorn())
-#: Until their features are there.
-PENDING = {"control_socket", "control_socket_mode", "control_socket_disable"}
-
-
-def ours(name: str) -> known.Said:
-    if name in PENDING and name not in OPTIONS:
-        pytest.skip("not declared yet")
-    return known.licorne()[name]
 
 
 def test_all_of_them() -> None:
@@ -37,12 +29,12 @@ def test_all_of_them() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_flags(name: str) -> None:
-    assert ours(name)["flags"] == known.gunicorn()[name]["flags"]
+    assert known.licorne()[name]["flags"] == known.gunicorn()[name]["flags"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_default(name: str) -> None:
-    said, expected = ours(name)["default"], known.gunicorn()[name]["default"]
+    said, expected = known.licorne()[name]["default"], known.gunicorn()[name]["default"]
     if name in known.deliberate():
         return
     # Members of ssl's enumerations are numbers to us: nothing imports ssl for a default.
@@ -54,7 +46,7 @@ def test_values_that_gunicorn_takes(name: str) -> None:
     """What gunicorn accepts, licorne accepts, and it becomes the same value."""
     if name in known.deliberate():
         return
-    pairs = zip(known.gunicorn()[name]["taken"], ours(name)["taken"], strict=True)
+    pairs = zip(known.gunicorn()[name]["taken"], known.licorne()[name]["taken"], strict=True)
     values = known.POOL.split(", ")
     assert values
     differ = [
@@ -84,13 +76,13 @@ def printed(package: str, cwd: Path) -> dict[str, str]:
 
 def test_print_config(tmp_path: Path) -> None:
     expected, said = printed("gunicorn", tmp_path), printed("licorne", tmp_path)
-    assert set(expected) - set(said) <= PENDING
+    assert set(expected) <= set(said)
     differ = {
         name
         for name, value in expected.items()
-        if not value.startswith("<") and said.get(name, value).partition("  # ")[0] != value
+        if not value.startswith("<") and said[name].partition("  # ")[0] != value
     }
-    assert differ - PENDING <= known.deliberate()
+    assert differ <= known.deliberate()
 
 
 def test_help_has_every_flag_of_gunicorn(tmp_path: Path) -> None:
@@ -99,7 +91,7 @@ def test_help_has_every_flag_of_gunicorn(tmp_path: Path) -> None:
         check=True, capture_output=True, text=True, cwd=tmp_path, env=known.bare_environment(),
     ).stdout  # fmt: skip
     flags = {
-        flag for name in set(NAMES) - PENDING for flag in known.gunicorn()[name]["flags"]
+        flag for name in NAMES for flag in known.gunicorn()[name]["flags"]
     } | {"--version", "-v", "--help", "-h"}  # fmt: skip
     assert sorted(flag for flag in flags if flag not in told) == []
 
