@@ -13,6 +13,8 @@ from licorne.ctl import views
 from licorne.ctl.answer import Refused
 from licorne.supervisor import events
 from licorne.supervisor.record import Record
+from licorne.supervisor.roster import State
+from licorne.workers.slots import RETIRE_CAUSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     Run = Callable[[Arbiter, list[str]], Answer]
 
+#: The code in `RETIRE_CAUSES` of a worker that somebody wants replaced.
+ASKED = 5
 #: A number of workers above this is a slip of the hand.
 MOST_WORKERS = 1000
 
@@ -125,6 +129,16 @@ def _kill(arbiter: Arbiter, arguments: list[str]) -> Answer:
     return {"success": True, "killed": pid}
 
 
+def _retire(arbiter: Arbiter, arguments: list[str]) -> Answer:
+    pid = _worker_pid(arbiter, arguments)
+    child = arbiter.roster.child(pid)
+    if child is None or child.state is not State.SERVING:
+        state = "has ended" if child is None else f"is {child.state.value}"
+        raise Refused(f"worker {pid} {state}: only one that serves can be replaced")
+    arbiter.ask(events.Retire(pid, RETIRE_CAUSES[ASKED]))
+    return {"success": True, "retired": pid}
+
+
 def _signal(number: signal.Signals, reply: dict[str, Json]) -> Run:
     """A command that does what a signal to the master does."""
 
@@ -181,6 +195,7 @@ COMMANDS = (
     Command("worker add", "[N]", "More workers (default 1)", _add),
     Command("worker remove", "[N]", "Fewer workers (default 1)", _remove),
     Command("worker kill", "PID", "End a worker gracefully; another takes its place", _kill),
+    Command("worker retire", "PID", "Replace a worker: its successor is ready first", _retire),
     Command("shutdown", "[graceful|quick]", "End the server (TERM or INT)", _shutdown),
     Command("show all", "", "All processes, in gunicorn's form", _view(views.everything)),
     Command("show workers", "", "The same as workers", _workers),

@@ -103,11 +103,33 @@ def _status(data: Data) -> str:
         "phase": f"{data.get('phase')}, generation {data.get('generation')}",
         "uptime": duration(data.get("uptime")),
         "workers": f"{clean(counts.get('wanted'))} wanted: {', '.join(others) or 'none there'}",
+        "last reload": _reload(data.get("last_reload")),
         "boot failures": data.get("boot_failures"),
+        "restarts": _restarts(data),
         "requests": f"{clean(data.get('requests'))}, {clean(data.get('in_flight'))} in flight",
         "connections": data.get("connections"),
     }
     return pairs(rows)
+
+
+def _reload(value: Json) -> str:
+    """What became of the last reload, and how long ago it began."""
+    reload = value if isinstance(value, dict) else {}
+    if reload.get("ago") is None:
+        return clean(reload.get("state"))
+    told = f"{clean(reload.get('state'))}, begun {duration(reload.get('ago'))} ago"
+    return f"{told}: {clean(reload['reason'])}" if reload.get("reason") else told
+
+
+def _restarts(data: Data) -> str:
+    """How many workers have gone for each cause, and the last of them."""
+    counts, ends = data.get("restarts"), records(data.get("endings"))
+    if not isinstance(counts, dict) or not counts or not ends:
+        return "none"
+    told = ", ".join(f"{clean(count)} {clean(cause)}" for cause, count in counts.items())
+    last = ends[-1]
+    when = duration(last.get("ago"))
+    return f"{told} (last: {clean(last.get('pid'))}, {clean(last.get('cause'))}, {when} ago)"
 
 
 def _workers(data: Data) -> str:
@@ -131,6 +153,8 @@ def _number(value: Json) -> float:
 
 def _worker(row: Data) -> tuple[str, ...]:
     plain = [clean(row.get(name)) for name in ("pid", "age", "generation", "state")]
+    if row.get("leaving") and row.get("state") == "serving":
+        plain[3] += f" ({clean(row['leaving'])})"
     counts = [clean(row.get(name)) for name in ("requests", "connections")]
     times = [duration(row.get(name)) for name in ("uptime", "cpu", "last_heartbeat")]
     sizes = [size(row.get(name)) for name in ("rss", "pss")]

@@ -6,18 +6,19 @@ Keys that gunicorn 27 has mean here what they mean there.
 from __future__ import annotations
 
 import socket
+import time
 
 from licorne import __version__
 from licorne.config.show import shown
 from licorne.ctl import procfs
-from licorne.supervisor.roster import State
+from licorne.supervisor.roster import Reloading, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from licorne._engine import InFlight, WorkerRecord
     from licorne.arbiter import Arbiter
     from licorne.ctl.protocol import Json
-    from licorne.supervisor.roster import Child
+    from licorne.supervisor.roster import Child, Roster
     from licorne.workers.base import Worker
 
     Data = dict[str, Json]
@@ -40,11 +41,27 @@ def status(arbiter: Arbiter) -> Data:
         "phase": roster.phase.value,
         "generation": roster.generation,
         "workers": {"wanted": roster.target, **counts},
-        "boot_failures": roster.failures,
+        "last_reload": _last_reload(roster),
+        "boot_failures": roster.failures + roster.renew_failures,
+        "restarts": dict(roster.restarts),
+        "endings": [
+            {"pid": each.pid, "cause": each.cause, "ago": _ago(each.at)} for each in roster.endings
+        ],
         "requests": _requests(arbiter),
         "connections": sum(record.connections for record in records),
         "in_flight": sum(len(record.in_flight) for record in records),
     }
+
+
+def _last_reload(roster: Roster) -> Data:
+    if roster.reload is Reloading.NONE:
+        return {"state": roster.reload.value, "ago": None, "reason": ""}
+    state, reason = roster.reload.value, roster.reload_reason
+    return {"state": state, "ago": _ago(roster.reload_at), "reason": reason}
+
+
+def _ago(at: float) -> float:
+    return round(time.monotonic() - at, 2)
 
 
 def workers(arbiter: Arbiter, brief: bool) -> Data:
@@ -70,6 +87,7 @@ def _worker(
         "age": worker.age,
         "generation": None if child is None else child.generation,
         "state": "ended" if child is None else child.state.value,
+        "leaving": "" if child is None else child.leaving,
         "uptime": used.age,
         "aborted": worker.aborted,
         "rss": used.rss,

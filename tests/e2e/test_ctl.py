@@ -1,0 +1,521 @@
+"""The control socket of real servers, and the command that talks to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.server import PATIENCE, open_gate
+from licorne.ctl.client import ControlClient, ControlError
+from licorne.ctl.server import MOST_CLIENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from e2e.server import Serve, Server
+    from licorne.ctl import protocol
+
+AT = re.compile(r"Control socket listening at (\S+)")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux's")
+
+
+@pytest.fixture
+def path(short_tmp: str) -> str:
+    """Where the server of a test has its control socket."""
+    return str(Path(short_tmp) / "x.ctl")
+
+
+@pytest.fixture
+def raw() -> Iterator[list[socket.socket]]:
+    """Clients that say what they like; closed when the test ends."""
+    opened: list[socket.socket] = []
+    yield opened
+    for each in opened:
+        each.close()
+
+
+def control(server: Server, command: str, *args: str) -> dict[str, protocol.Json]:
+    """The answer to a command, from where the server says that it listens."""
+    with ControlClient(server.log.wait_for(AT).group(1)) as client:
+        data = client.ask(command, *args)
+    assert isinstance(data, dict)
+    return data
+
+
+def ask_for_ever(client: ControlClient) -> None:
+    """Until there is no answer any more."""
+    while True:
+        client.ask("status")
+
+
+def flood(client: socket.socket, data: bytes) -> None:
+    """Send until that fails."""
+    while True:
+        client.send(data)
+
+
+def served(server: Server, number: int = 1) -> int:
+    """The process id of the `number`-th worker, once the master knows that it serves."""
+    pid = server.worker_pid(number)
+    while pid not in {row["pid"] for row in workers(server) if row["state"] == "serving"}:
+        continue
+    return pid
+
+
+def workers(server: Server) -> list[dict[str, protocol.Json]]:
+    rows = control(server, "workers")["workers"]
+    assert isinstance(rows, list)
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def licornectl(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user would."""
+    return subprocess.run(
+        [sys.executable, "-m", "licorne.ctl.cli", *words],
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def connected(server: Server, raw: list[socket.socket]) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(PATIENCE)
+    client.connect(server.log.wait_for(AT).group(1))
+    raw.append(client)
+    return client
+
+
+def test_a_request_in_hand_is_shown(
+    serve: Serve, args: tuple[str, ...], path: str, fifo: str
+) -> None:
+    server = serve("site_app", *args, "-w", "2", "--control-socket", path)
+    with server.client() as busy:
+        busy.get(f"/wait?fifo={fifo}")
+        server.log.wait_for("app: waits")
+        rows = workers(server)
+        (one,) = [each for row in rows for each in row["in_flight"]]  # type: ignore[union-attr]
+        assert isinstance(one, dict)
+        assert (one["method"], one["path"]) == ("GET", f"/wait?fifo={fifo}")
+        assert one["peer"] == f"127.0.0.1:{busy.socket.getsockname()[1]}"
+        status = control(server, "status")
+        assert status["in_flight"] == 1
+        open_gate(fifo)
+        assert busy.response().body == b"waited"
+    assert {row["pid"] for row in rows} == {server.worker_pid(1), server.worker_pid(2)}
+    assert {row["state"] for row in rows} == {"serving"}
+    assert all(isinstance(row["rss"], int) and row["rss"] > 1 << 20 for row in rows)
+    assert all(isinstance(row["pss"], int) and isinstance(row["cpu"], float) for row in rows)
+
+
+def test_requests_of_workers_that_have_gone_are_counted(serve: Serve, path: str) -> None:
+    server = serve("site_app", "--control-socket", path)
+    for _ in range(3):
+        assert server.get("/hello")[0] == 200
+    first = server.worker_pid()
+    assert control(server, "worker kill", str(first)) == {"success": True, "killed": first}
+    server.worker_pid(2)
+    assert server.get("/hello")[0] == 200
+    # The request is counted when its answer has been handed over, which a client may overtake.
+    status = control(server, "status")
+    while status["requests"] != 4:
+        status = control(server, "status")
+    assert status["restarts"] == {"ended by itself": 1}
+
+
+def test_more_and_fewer_workers(serve: Serve, path: str) -> None:
+    server = serve("site_app", "--control-socket", path)
+    server.worker_pid(1)
+    added = control(server, "worker add", "2")
+    assert added == {"added": 2, "previous": 1, "total": 3}
+    server.worker_pid(3)
+    removed = control(server, "worker remove 5")
+    assert removed == {"removed": 2, "previous": 3, "total": 1}
+    server.log.wait_for("Worker exiting", 2)
+    with pytest.raises(ControlError, match="more than 1000"):
+        control(server, "worker add 1000")
+    with pytest.raises(ControlError, match="is no worker of this server"):
+        control(server, "worker kill 1")
+    assert control(server, "show stats")["workers_target"] == 1
+
+
+def test_a_worker_is_replaced(serve: Serve, path: str) -> None:
+    server = serve("site_app", "--control-socket", path)
+    first = served(server)
+    assert control(server, "worker retire", str(first)) == {"success": True, "retired": first}
+    second = server.worker_pid(2)
+    server.log.wait_for(rf"\[{first}\] \[INFO\] Worker exiting")
+    while [row["pid"] for row in workers(server)] != [second]:
+        # Until the master has taken note of the end.
+        continue
+    assert control(server, "status")["restarts"] == {"asked": 1}
+
+
+def test_reload_reopen_and_a_reload_that_fails(serve: Serve, path: str, tmp_path: Path) -> None:
+    module = tmp_path / "changing_app.py"
+    good = "def application(e, s):\n    s('200 OK', [])\n    return [b'x']\n"
+    module.write_text(good)
+    server = serve(
+        "changing_app", "--control-socket", path, cwd=tmp_path, tracebacks=True,
+        environment={"PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    first = server.worker_pid(1)
+    assert control(server, "status")["last_reload"] == {"state": "none", "ago": None, "reason": ""}
+    assert control(server, "reopen") == {"status": "reopening"}
+    server.log.wait_for("Handling signal: usr1")
+    module.write_text("import a_module_that_is_not_there")
+    assert control(server, "reload") == {"status": "reloading"}
+    server.log.wait_for(r"Worker \(pid:\d+\) exited with code 3")
+    status = control(server, "status")
+    reload = status["last_reload"]
+    assert isinstance(reload, dict)
+    assert reload["state"] == "failing"
+    assert "has ended before it was ready: exit code 3" in str(reload["reason"])
+    assert status["boot_failures"] != 0
+    assert [row["pid"] for row in workers(server) if row["state"] == "serving"] == [first]
+    module.write_text(good)
+    control(server, "reload")
+    server.log.wait_for(rf"\[{first}\] \[INFO\] Worker exiting")
+    assert server.get("/")[1] == b"x"
+
+
+@pytest.mark.parametrize("mode", ["graceful", "quick"])
+def test_shutdown(serve: Serve, path: str, mode: str) -> None:
+    server = serve("site_app", "--control-socket", path)
+    served(server)
+    assert control(server, "shutdown", mode) == {"status": "shutting_down", "mode": mode}
+    assert server.wait() == 0
+    server.log.wait_for("Shutting down: Master")
+    assert not Path(path).exists()
+
+
+def test_a_server_that_stops_is_still_asked(serve: Serve, path: str, fifo: str) -> None:
+    server = serve("site_app", "--control-socket", path)
+    with server.client() as busy:
+        busy.get(f"/wait?fifo={fifo}")
+        server.log.wait_for("app: waits")
+        with ControlClient(path) as client:
+            client.ask("shutdown")
+            status = client.ask("status")
+            while isinstance(status, dict) and status["phase"] == "running":
+                status = client.ask("status")
+            assert isinstance(status, dict)
+            assert (status["phase"], status["in_flight"]) == ("stopping", 1)
+        open_gate(fifo)
+        assert busy.response().body == b"waited"
+    assert server.wait() == 0
+
+
+def test_what_is_configured_and_where_it_listens(serve: Serve, path: str) -> None:
+    server = serve("site_app", "--control-socket", path)
+    listeners = control(server, "listeners")["listeners"]
+    assert isinstance(listeners, list)
+    assert [each["address"] for each in listeners if isinstance(each, dict)] == [server.url]
+    config = control(server, "config")
+    assert config["control_socket"] == {"value": path, "origin": "command line"}
+    assert config["on_exit"] == {"value": "<nothing()>", "origin": "default"}
+    assert control(server, "show config")["control_socket"] == path
+
+
+def test_the_socket_is_its_owners(serve: Serve, path: str) -> None:
+    server = serve("site_app", "--control-socket", path, "--control-socket-mode", "0640")
+    server.log.wait_for(AT)
+    assert stat.S_IMODE(Path(path).lstat().st_mode) == 0o640
+    server.stop()
+    assert not Path(path).exists()
+
+
+def test_without_a_control_socket(serve: Serve, short_tmp: str) -> None:
+    server = serve("site_app", "--no-control-socket", environment={"XDG_RUNTIME_DIR": short_tmp})
+    assert server.get("/hello")[0] == 200
+    server.stop()
+    assert server.log.matching("Control socket") == []
+    assert list(Path(short_tmp).iterdir()) == []
+
+
+@linux
+@pytest.mark.parametrize("home", ["/nonexistent", "a file", "too long", "/proc"])
+def test_an_unusable_path_is_one_line_and_another_place(
+    serve: Serve, short_tmp: str, home: str
+) -> None:
+    """/proc is what a read-only home is, for root too."""
+    if home == "a file":
+        home = str(Path(short_tmp) / "file")
+        Path(home).write_text("")
+    elif home == "too long":
+        home = str(Path(short_tmp) / ("x" * 120))
+        Path(home).mkdir()
+    environment = {"HOME": home, "XDG_RUNTIME_DIR": ""}
+    server = serve("site_app", environment=environment)
+    server.worker_pid()
+    name = server.log.wait_for(AT).group(1)
+    assert name == f"@licorne-ctl-{server.pid}"
+    told = server.log.matching("ontrol socket")
+    assert len(told) == 1
+    assert f"[INFO] Control socket listening at {name} (not at {home}/.licorne/" in told[0]
+    assert control(server, "status")["pid"] == server.pid
+    shown = licornectl("-s", name, "status", "-j")
+    assert json.loads(shown.stdout)["pid"] == server.pid
+    listed = licornectl("servers", **environment)
+    assert name in listed.stdout.splitlines()
+
+
+@linux
+def test_a_second_server_does_not_take_the_path(serve: Serve, path: str) -> None:
+    first = serve("site_app", "--control-socket", path)
+    assert first.log.wait_for(AT).group(1) == path
+    second = serve("site_app", "--control-socket", path)
+    assert second.log.wait_for(AT).group(1) == f"@licorne-ctl-{second.pid}"
+    second.log.wait_for("another server listens there")
+    assert control(first, "status")["pid"] == first.pid
+    second.send(signal.SIGHUP)
+    second.worker_pid(2)
+    assert control(second, "status")["pid"] == second.pid
+    # The path is free, and a reload tries it again.
+    first.stop()
+    assert not Path(path).exists()
+    second.send(signal.SIGHUP)
+    second.log.wait_for(rf"Control socket listening at {re.escape(path)}$")
+    with ControlClient(path) as client:
+        status = client.ask("status")
+    assert isinstance(status, dict)
+    assert status["pid"] == second.pid
+
+
+def test_what_a_crashed_server_left_is_replaced(serve: Serve, path: str) -> None:
+    first = serve("site_app", "--control-socket", path)
+    first.log.wait_for(AT)
+    first.kill()
+    assert Path(path).exists()
+    second = serve("site_app", "--control-socket", path)
+    assert second.log.wait_for(AT).group(1) == path
+
+
+def test_a_reload_moves_it(serve: Serve, short_tmp: str, tmp_path: Path) -> None:
+    config = tmp_path / "conf.py"
+    old, new = (str(Path(short_tmp) / name) for name in ("old.ctl", "new.ctl"))
+    config.write_text(f"control_socket = {old!r}\n")
+    server = serve("site_app", "-c", str(config))
+    server.log.wait_for(AT)
+    with ControlClient(old) as client:
+        config.write_text(f"control_socket = {new!r}\ncontrol_socket_mode = 0o660\n")
+        client.ask("reload")
+        server.log.wait_for(rf"Control socket listening at {re.escape(new)}$")
+        assert not Path(old).exists()
+        assert stat.S_IMODE(Path(new).lstat().st_mode) == 0o660
+        # Who was connected stays so.
+        assert isinstance(client.ask("status"), dict)
+    config.write_text("control_socket_disable = True\n")
+    with ControlClient(new) as client:
+        client.ask("reload")
+        with pytest.raises(ControlError):
+            ask_for_ever(client)
+    assert not Path(new).exists()
+
+
+def test_a_new_master_has_its_own(serve: Serve, path: str, tmp_path: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("the second place is an abstract socket")
+    server = serve("site_app", "--control-socket", path, "-p", str(tmp_path / "pid"))
+    served(server)
+    with ControlClient(path) as client:
+        server.send(signal.SIGUSR2)
+        new = int(server.log.wait_for(r"New master with pid: (\d+)").group(1))
+        server.log.wait_for(rf"Control socket listening at @licorne-ctl-{new} ")
+        assert (
+            json.loads(licornectl("-s", f"@licorne-ctl-{new}", "-j", "status").stdout)["pid"] == new
+        )
+        client.ask("shutdown")
+    server.log.wait_for("Master has been promoted")
+    server.log.wait_for(rf"\[{new}\] \[INFO\] Control socket listening at {re.escape(path)}$")
+    with ControlClient(path) as client:
+        client.ask("shutdown")
+    server.log.wait_for(rf"\[{new}\] \[INFO\] Shutting down: Master")
+
+
+def test_clients_that_misbehave_disturb_nobody(
+    serve: Serve, path: str, raw: list[socket.socket]
+) -> None:
+    server = serve("site_app", "--control-socket", path)
+    pid = server.worker_pid(1)
+    slow = connected(server, raw)
+    slow.sendall(b'{"command": "sta')
+    garbage = connected(server, raw)
+    garbage.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    assert b"a request is one JSON object" in garbage.recv(4096)
+    long = connected(server, raw)
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        flood(long, b"x" * 65536)
+    framed = connected(server, raw)
+    framed.sendall(b"\0\xff\xff\xff" + b"x" * 100)
+    length = int.from_bytes(framed.recv(4, socket.MSG_WAITALL), "big")
+    answer = json.loads(framed.recv(length, socket.MSG_WAITALL))
+    assert "at most 65536 bytes" in answer["error"]
+    assert framed.recv(1) == b""
+    # Many requests, and nobody who reads the answers.
+    deaf = connected(server, raw)
+    deaf.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        flood(deaf, b'{"command": "help"}\n' * 100)
+    # The master goes on with what it is for.
+    os.kill(pid, signal.SIGKILL)
+    server.worker_pid(2)
+    assert server.get("/hello")[0] == 200
+    slow.sendall(b'tus"}\n')
+    assert json.loads(slow.makefile().readline())["data"]["pid"] == server.pid
+    server.tolerates_tracebacks = False
+    assert server.stop() == 0
+
+
+def test_requests_that_come_together_are_answered_in_order(
+    serve: Serve, path: str, raw: list[socket.socket]
+) -> None:
+    server = serve("site_app", "--control-socket", path)
+    client = connected(server, raw)
+    client.sendall(b"".join(b'{"id": %d, "command": "help"}\n' % n for n in range(50)))
+    client.shutdown(socket.SHUT_WR)
+    answers = [json.loads(line) for line in client.makefile()]
+    assert [each["id"] for each in answers] == list(range(50))
+
+
+def test_a_client_too_many_takes_the_place_of_the_most_silent(
+    serve: Serve, path: str, raw: list[socket.socket]
+) -> None:
+    server = serve("site_app", "--control-socket", path)
+    clients = [connected(server, raw) for _ in range(MOST_CLIENTS)]
+    for each in clients:
+        each.sendall(b'{"command": "help"}\n')
+        each.makefile().readline()
+    last = connected(server, raw)
+    last.sendall(b'{"command": "status"}\n')
+    assert json.loads(last.makefile().readline())["status"] == "ok"
+    assert clients[0].recv(1) == b""
+    clients[1].sendall(b'{"command": "status"}\n')
+    assert json.loads(clients[1].makefile().readline())["status"] == "ok"
+
+
+def test_workers_keep_no_copy_of_it(serve: Serve, path: str, raw: list[socket.socket]) -> None:
+    """A worker that outlives its master must not look like a server that can be asked."""
+    server = serve("site_app", "--control-socket", path)
+    server.worker_pid(1)
+    client = connected(server, raw)
+    client.sendall(b'{"command": "worker add"}\n')
+    client.makefile().readline()
+    second = server.worker_pid(2)
+    with server.client() as kept:
+        # A worker that answers has closed what is not its own.
+        kept.get("/hello")
+        assert kept.response().status == 200
+        links = [os.readlink(each) for each in Path(f"/proc/{second}/fd").iterdir()]
+    held = {link[8:-1] for link in links if link.startswith("socket:[")}
+    unix = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    assert [words[7] for words in unix if words[-1] == path and words[6] in held] == []
+
+
+def test_the_command(serve: Serve, path: str) -> None:
+    server = serve("site_app", "-w", "2", "--control-socket", path)
+    server.worker_pid(2)
+    shown = licornectl("-s", path, "status")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert re.search(rf"^pid: +{server.pid}$", shown.stdout, re.MULTILINE)
+    table = licornectl("-s", path, "workers").stdout.splitlines()
+    assert table[0].split()[:4] == ["PID", "AGE", "GEN", "STATE"]
+    assert len(table) == 3
+    assert table[1].split()[0] == str(server.worker_pid(1))
+    assert json.loads(licornectl("-s", path, "-j", "-c", "show workers").stdout)["count"] == 2
+    top = licornectl("-s", path, "top").stdout
+    assert "PID" in top
+    assert "\x1b" not in top
+    refused = licornectl("-s", path, "frob")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "Error: there is no command 'frob' (help lists them)\n"
+    help_ = licornectl("-s", path, "help").stdout
+    assert "worker add [N]" in help_
+
+
+def test_the_prompt(serve: Serve, path: str, short_tmp: str) -> None:
+    server = serve("site_app", "--control-socket", path)
+    server.worker_pid()
+    typed = "status\nfrob\n\nlisteners\nquit\n"
+    prompt = subprocess.run(
+        [sys.executable, "-m", "licorne.ctl.cli", "-s", path],
+        env=os.environ | {"HOME": short_tmp},
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert prompt.returncode == 0
+    assert prompt.stdout.count("licorne> ") == 5
+    assert "Error: there is no command 'frob'" in prompt.stdout
+    assert server.url in prompt.stdout
+
+
+def test_nobody_there(short_tmp: str) -> None:
+    named = licornectl("-s", f"{short_tmp}/none.ctl", "status")
+    assert named.returncode == 1
+    assert named.stderr == f"Error: {short_tmp}/none.ctl: No such file or directory\n"
+    assert licornectl("--version").stdout.startswith("licornectl (licorne ")
+
+
+GUNICORNC = os.environ.get("GUNICORNC", "")
+
+
+@pytest.mark.skipif(not GUNICORNC, reason="GUNICORNC does not name gunicorn's control command")
+@pytest.mark.parametrize(
+    ("command", "shows"),
+    [
+        ("show all", "WEB WORKERS (1)"),
+        ("show workers", "Total: 1 workers"),
+        ("show dirty", "Dirty arbiter not running"),
+        ("show config", "workers: 1"),
+        ("show stats", "Workers target:   1"),
+        ("show listeners", "Total: 1 listeners"),
+        ("worker add", '"added": 1'),
+        ("worker remove 1", '"removed": 0'),
+        ("reload", '"status": "reloading"'),
+        ("reopen", '"status": "reopening"'),
+        ("shutdown quick", '"mode": "quick"'),
+        ("help", "show stats"),
+    ],
+)
+def test_gunicornc(serve: Serve, path: str, command: str, shows: str) -> None:
+    server = serve("site_app", "--control-socket", path)
+    server.worker_pid()
+    server.log.wait_for(AT)
+    words = [GUNICORNC, "-s", path, "-c", command]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shows in done.stdout
+
+
+def test_gunicorncs_framing(serve: Serve, path: str, raw: list[socket.socket]) -> None:
+    """As gunicornc 27 speaks it: two messages on one connection, the length first."""
+    server = serve("site_app", "--control-socket", path)
+    client = connected(server, raw)
+    for number, command in enumerate(("show workers", "dirty add 1")):
+        message = json.dumps({"id": number, "command": command, "args": []}).encode()
+        client.sendall(len(message).to_bytes(4, "big") + message)
+        length = int.from_bytes(client.recv(4, socket.MSG_WAITALL), "big")
+        answer = json.loads(client.recv(length, socket.MSG_WAITALL))
+        assert answer["id"] == number
+        if number == 0:
+            (row,) = answer["data"]["workers"]
+            assert {"pid", "age", "booted", "aborted", "last_heartbeat"} <= set(row)
+        else:
+            assert answer["status"] == "error"
+            assert "not available yet" in answer["error"]
