@@ -64,13 +64,7 @@ def test_each_request_in_hand_is_named_once(
     assert named(server) == sorted((f"/wait?fifo={fifo}&n={n}", p) for n, p in enumerate(peers))
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        pytest.param(0, marks=pytest.mark.xfail(reason="code 0 is not called a crash")),
-        *(1, 3, 4),
-    ],
-)
+@pytest.mark.parametrize("code", [0, 1, 3, 4])
 def test_a_worker_that_leaves_by_itself(start: Start, code: int) -> None:
     """Not even gunicorn's codes for broken code end a server that has served."""
     server = start(workers=1)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-import pytest
-
 from e2e.server import open_gate
 from faults.conftest import APPS
 from faults.load import Load
@@ -57,7 +55,6 @@ def test_ten_reloads_at_once(start: Start) -> None:
     eventually(lambda: len(children(server.pid)) == 2, "two workers")
 
 
-@pytest.mark.xfail(reason="a worker that leaves is not counted", strict=True)
 def test_never_more_than_one_above_the_number(start: Start) -> None:
     """`reload_surge` is 1: a host that has memory for three workers can reload two."""
     server = start(
