@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
 
+    from licorne.glogging import Logger
+
 #: The release of gunicorn whose settings, hooks, classes and messages are offered.
 CONTRACT = (27, 0, 1)
 NAME = "gunicorn"
@@ -94,7 +96,9 @@ def install() -> None:
 
 
 def hidden() -> str | None:
-    """The folder of a real gunicorn that is installed beside licorne and not used."""
+    """The folder of a real gunicorn beside licorne, once somebody has imported it in vain."""
+    if NAME not in sys.modules:
+        return None
     import os
     from importlib.machinery import PathFinder
 
@@ -102,3 +106,11 @@ def hidden() -> str | None:
     folders = [] if spec is None else spec.submodule_search_locations or []
     # The distribution `compat/` has nothing but names: no arbiter.
     return next((at for at in folders if os.path.exists(os.path.join(at, "arbiter.py"))), None)
+
+
+def tell_hidden(log: Logger) -> None:
+    """Say once, in the log, that imports of gunicorn do not mean the one that is installed."""
+    at = None if getattr(sys.modules.get(NAME), "_told", False) else hidden()
+    if at is not None:
+        setattr(sys.modules[NAME], "_told", True)  # noqa: B010 - a module has no such attribute
+        log.info("`import gunicorn` means licorne in this server, not the gunicorn in %s", at)

@@ -190,7 +190,7 @@ class Arbiter:
         told = ",".join(map(str, self.LISTENERS))
         self.log.info("Listening at: %s (%s)", told, self.pid)
         self.log.info("Using worker: %s", self.cfg.worker_class_str)
-        self._tell_hidden()
+        aliases.tell_hidden(self.log)
         check = getattr(self.worker_class, "check_config", None)
         if check is not None:
             check(self.cfg, self.log)
@@ -210,12 +210,6 @@ class Arbiter:
 
             # No mold can give its children away on this system.
             forksafety.preload(self.app, self.log)
-
-    def _tell_hidden(self) -> None:
-        at = aliases.hidden()
-        if at is not None:
-            said = "`import gunicorn` means licorne in this server, not the gunicorn in %s"
-            self.log.info(said, at)
 
     def init_signals(self) -> None:
         """Make signals wake the loop."""

@@ -81,6 +81,12 @@ class BaseSocket:
     def unlink(self) -> None:
         """Remove what the socket has left in the file system, if it is this process's."""
 
+    def __getattr__(self, name: str) -> object:
+        """Whatever else a socket has: event loops of foreign workers take this one for a socket."""
+        if name == "sock":  # not made yet, or the making failed
+            raise AttributeError(name)
+        return getattr(self.sock, name)
+
     def setblocking(self, flag: bool) -> None:
         """Whether accept() waits."""
         self.sock.setblocking(flag)

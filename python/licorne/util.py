@@ -173,3 +173,18 @@ def daemonize(enable_stdio_inheritance: bool = False) -> None:
             os.dup2(null, fd)
     if null > 2:
         os.close(null)
+
+
+#: gunicorn's name.
+_setproctitle = set_process_title
+
+
+def __getattr__(name: str) -> object:
+    """Load gunicorn's helpers of network code when they are asked for."""
+    if not name.startswith("__"):
+        from importlib import import_module
+
+        legacy = import_module("licorne.legacyutil")
+        if name in vars(legacy):
+            return getattr(legacy, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

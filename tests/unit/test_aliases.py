@@ -99,7 +99,11 @@ def test_nothing_is_hidden_where_nothing_is(tmp_path: Path) -> None:
     package = tmp_path / "gunicorn"
     package.mkdir()
     (package / "__init__.py").touch()
-    assert python("print(aliases.hidden())", path=tmp_path) == ["None"]
+    assert python("import gunicorn; print(aliases.hidden())", path=tmp_path) == ["None"]
+
+
+def test_nothing_is_said_before_somebody_imports_it(real: Path) -> None:
+    assert python("print(aliases.hidden())", path=real) == ["None"]
 
 
 def test_other_names_are_not_touched(tmp_path: Path) -> None:

@@ -25,4 +25,6 @@ def __getattr__(name: str) -> object:
         return getattr(import_module("licorne.config.legacy"), name)
     if name.startswith("validate_"):
         return getattr(import_module("licorne.config.validators"), name)
+    if name[0].isupper():
+        return import_module("licorne.config.legacy").setting_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -84,7 +84,8 @@ class Setting:
 
     def __init_subclass__(cls, *, known: bool = False) -> None:
         super().__init_subclass__()
-        if not cls.name:
+        if not cls.name or "name" not in vars(cls):
+            # Nothing new: a common base, or the class of a setting that exists.
             return
         cls.order = len(KNOWN_SETTINGS)
         KNOWN_SETTINGS.append(cls)
@@ -111,6 +112,16 @@ class Setting:
 KNOWN_SETTINGS: list[type[Setting]] = []
 
 
+#: gunicorn's classes that are not called after their setting.
+_TITLES = {
+    "check_config": "ConfigCheck", "config": "ConfigFile", "enable_backlog_metric": "BacklogMetric",
+    "nworkers_changed": "NumWorkersChanged", "proxy_allow_ips": "ProxyAllowFrom",
+    "raw_env": "Env", "raw_paste_global_conf": "PasteGlobalConf",
+    "secure_scheme_headers": "SecureSchemeHeader", "ssl_context": "NewSSLContext",
+    "syslog_addr": "SyslogTo", "threads": "WorkerThreads", "uwsgi_allow_ips": "UWSGIAllowFrom",
+}  # fmt: skip
+
+
 def _as_class(option: Option) -> type[Setting]:
     attributes = {
         "name": option.name,
@@ -122,7 +133,7 @@ def _as_class(option: Option) -> type[Setting]:
         "short": option.brief,
         "desc": option.doc,
     }
-    title = option.name.title().replace("_", "")
+    title = _TITLES.get(option.name) or option.name.title().replace("_", "")
     return new_class(title, (Setting,), {"known": True}, lambda body: body.update(attributes))
 
 
@@ -155,6 +166,14 @@ def _conversion(cls: type[Setting]) -> Callable[[object], object]:
 
 def _as_given(value: object) -> object:
     return value
+
+
+def setting_class(title: str) -> type[Setting]:
+    """gunicorn's class of a setting, `AccessLogFormat`; of its capitals only the first count."""
+    for each in KNOWN_SETTINGS:
+        if each.__name__.lower() == title.lower():
+            return each
+    raise AttributeError(f"module 'licorne.config' has no attribute {title!r}")
 
 
 def make_settings(ignore: list[str] | None = None) -> dict[str, SettingView]:

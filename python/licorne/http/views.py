@@ -19,6 +19,11 @@ class Request:
         self._exchange = exchange
 
     @property
+    def exchange(self) -> Exchange:
+        """The engine's request and response in one."""
+        return self._exchange
+
+    @property
     def method(self) -> str:
         """The method as received."""
         return self._exchange.method

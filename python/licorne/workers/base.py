@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from licorne import util
+from licorne import aliases, util
 from licorne.workers.workertmp import WorkerTmp
 
 TYPE_CHECKING = False
@@ -41,6 +41,9 @@ class Worker:
         signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGCHLD,
     )  # fmt: skip
 
+    #: Whether a worker serves as soon as the application is loaded, or from its first `notify`.
+    ready_before_run = False
+
     #: A pipe of this process that signals write to, so that a waiting loop wakes.
     PIPE: Sequence[int] = ()
 
@@ -63,6 +66,7 @@ class Worker:
         self.timeout = timeout
         self.cfg = cfg
         self.booted = False
+        self._told_ready = False
         self.aborted = False
         self.reloader: Reloader | None = None
         self.nr = 0
@@ -90,13 +94,14 @@ class Worker:
         if self.scoreboard is None:
             return
         self.scoreboard.beat(self.slot)
-        if not self.booted:
-            # A subclass with its own `init_process` that never called ours: its loop runs.
+        if not self._told_ready:
+            # Its loop runs: also that of a subclass whose `init_process` never called ours.
             self.booted = True
             self.mark_ready()
 
     def mark_ready(self) -> None:
-        """Tell the master that the application is loaded."""
+        """Tell the master that the application is loaded and the worker serves."""
+        self._told_ready = True
         if self.scoreboard is not None:
             self.scoreboard.mark_ready(self.slot)
         self.ring()
@@ -145,9 +150,14 @@ class Worker:
 
             self.reloader = reloading.begin(self)
         self.load_wsgi()
+        if self.age == 1:
+            aliases.tell_hidden(self.log)
         self.cfg.post_worker_init(self)
         self.booted = True
-        self.mark_ready()
+        # A loop of another project may still have to start the application (the lifespan of ASGI)
+        # and fail at it: its first sign of life says that it serves. Without `timeout` none is due.
+        if self.ready_before_run or not self.cfg.timeout:
+            self.mark_ready()
         self.run()
 
     def load_wsgi(self) -> None:
@@ -223,7 +233,7 @@ class Worker:
         self, req: Request | None, client: socket.socket, addr: object, exc: BaseException
     ) -> None:
         """Answer a failed request with an error page; for workers with their own network code."""
-        from licorne.workers.errorpage import answer
+        from licorne.http.errorpage import answer
 
         answer(self.log, req, client, addr, exc)
 

@@ -13,6 +13,7 @@ import os
 from licorne.config.settings.hooks import nothing
 from licorne.http.views import Request, Response
 from licorne.http.wsgi import ClientSocket, FileWrapper, base_environ, server_name
+from licorne.workers import overrides
 from licorne.workers.base import Worker
 
 TYPE_CHECKING = False
@@ -144,10 +145,17 @@ class AccessLog:
 class EngineWorker(Worker):
     """A worker whose requests come from the native engine."""
 
+    ready_before_run = True
+
     #: The application runs on threads of its own, beside the main thread.
     multithread = False
 
     engine: Engine | None = None
+
+    @classmethod
+    def check_config(cls, _cfg: Config, log: Logger) -> None:
+        """Called at the start, in the master: what a subclass overrides in vain is told."""
+        overrides.tell_ignored(cls, log)
 
     def run(self) -> None:
         """Serve until the engine is drained."""
@@ -157,8 +165,8 @@ class EngineWorker(Worker):
         engine = self.start_engine()
         try:
             if not self.alive:
-                # TERM came while the engine was being made.
-                engine.stop(self.cfg.graceful_timeout)
+                # TERM came while the engine was being made: its handler, not this code, set it.
+                engine.stop(self.cfg.graceful_timeout)  # type: ignore[unreachable]
             self.serve(engine)
         finally:
             engine.close()
@@ -167,15 +175,60 @@ class EngineWorker(Worker):
         """Take requests and run the application, until there are no more."""
         if self.wsgi is None:
             raise RuntimeError("the application is not loaded")
-        if self.watched:
-            for exchange in engine:
-                self.handle(exchange)
-        else:
+        if not self.watched:
             engine.serve(self.wsgi)
+            return
+        # On a thread beside the main one, signs of life are not this loop's duty.
+        beat = nothing if self.multithread else self.beat
+        beat()
+        for exchange in engine:
+            self.take(Request(exchange))
+            beat()
 
-    def handle(self, exchange: Exchange) -> None:
-        """Run one request between its hooks. Overridden, it is called for every request."""
-        request = Request(exchange)
+    def take(self, request: Request) -> None:
+        """Handle one request, by the `handle_request` of a subclass if it has one."""
+        if not self.handles():
+            self.run_exchange(request)
+            return
+        try:
+            self.hand_over(request)
+        except Exception as error:
+            # A method of the user, around the application or in its place.
+            self._failed(request, error)
+
+    def handles(self) -> bool:
+        """Whether a subclass has its own `handle_request`."""
+        return False
+
+    def notifies(self) -> bool:
+        """Whether a subclass has its own `notify`."""
+        return overrides.replaced(type(self), Worker, "notify")
+
+    def hand_over(self, request: Request) -> None:
+        """Call `handle_request` with the arguments that this kind of worker has in gunicorn."""
+        self.run_exchange(request)
+
+    def _failed(self, request: Request, error: Exception) -> None:
+        if request.exchange.environ is not None:
+            # The application has run, or raised what the engine has told and answered.
+            self.log.exception("Exception in handle_request of %s %s", request.method, request.uri)
+            return
+
+        def app(_environ: WSGIEnvironment, _start_response: StartResponse) -> Iterable[bytes]:
+            raise error
+
+        request.exchange.run_wsgi(app)
+
+    def beat(self) -> None:
+        """Call the `notify` of a subclass, if it has one; it may have ended the worker."""
+        if self.notifies():
+            self.notify()
+            if not self.alive and self.engine is not None and not self.engine.stopping:
+                self.engine.stop(self.cfg.graceful_timeout)
+
+    def run_exchange(self, request: Request) -> None:
+        """Run the application for one request, between its hooks."""
+        exchange = request.exchange
         wsgi = self.wsgi
         if wsgi is None:
             raise RuntimeError("the application is not loaded")
@@ -205,9 +258,10 @@ class EngineWorker(Worker):
 
     @property
     def watched(self) -> bool:
-        """Somebody wants to see each request: a hook, or an overridden `handle`."""
+        """Somebody wants to see each request: a hook, or a method of a subclass."""
         return (
-            type(self).handle is not EngineWorker.handle
+            self.handles()
+            or (self.notifies() and not self.multithread)
             or self.cfg.pre_request is not nothing
             or self.cfg.post_request is not nothing
             or self.cfg.loglevel.lower() == "debug"

@@ -13,13 +13,16 @@ import time
 
 from licorne import util
 from licorne.workers.engine import EngineConfig, EngineWorker
+from licorne.workers.overrides import Connection, replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import ThreadPoolExecutor
     from types import FrameType
 
     from licorne._engine import Engine
+    from licorne.http import Request
 
 
 class ThreadWorker(EngineWorker):
@@ -47,22 +50,33 @@ class ThreadWorker(EngineWorker):
         config.signal_echo = self.news[1]
         return config
 
+    def handles(self) -> bool:
+        """Whether a subclass has its own `handle_request`."""
+        return replaced(type(self), ThreadWorker, "handle_request")
+
+    def hand_over(self, request: Request) -> None:
+        """Call the `handle_request` of a subclass."""
+        self.handle_request(request, Connection(request, self.sockets))
+
+    def handle_request(self, req: Request, _conn: Connection) -> bool:
+        """Run the application for one request; for subclasses to extend. True: kept alive."""
+        self.run_exchange(req)
+        return bool(self.alive and self.cfg.keepalive)
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """The pool of a subclass that wants one; otherwise there are plain threads."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - few have a pool
+
+        return ThreadPoolExecutor(max_workers=self.cfg.threads)
+
     def serve(self, engine: Engine) -> None:
         """Start the threads and wait for their end; signals come to this thread."""
-        threads = [
-            # Daemons: one that hangs in the application must not keep the process alive.
-            threading.Thread(
-                target=self._serve, args=(engine,), name=f"licorne-app-{number}", daemon=True
-            )
-            for number in range(max(1, self.cfg.threads))
-        ]
-        for thread in threads:
-            thread.start()
-        running = len(threads)
+        running = self._start_threads(engine)
         while running:
             if self.deadline is not None and time.monotonic() > self.deadline:
                 self.log.warning("Threads still busy after graceful_timeout are given up")
                 return
+            self.beat()
             ready, _, _ = select.select([self.news[0]], [], [], self._patience())
             if ready:
                 # The signals have their handlers: only the ends count.
@@ -72,6 +86,22 @@ class ThreadWorker(EngineWorker):
         """Stop after the current work (TERM)."""
         self.deadline = time.monotonic() + self.cfg.graceful_timeout
         super().handle_exit(sig, frame)
+
+    def _start_threads(self, engine: Engine) -> int:
+        if replaced(type(self), ThreadWorker, "get_thread_pool"):
+            pool = self.tpool = self.get_thread_pool()
+            # Each thread of the pool is one that takes requests: more would never begin.
+            count = pool._max_workers
+            for _ in range(count):
+                pool.submit(self._serve, engine)
+            return count
+        count = max(1, self.cfg.threads)
+        for number in range(count):
+            # Daemons: one that hangs in the application must not keep the process alive.
+            threading.Thread(
+                target=self._serve, args=(engine,), name=f"licorne-app-{number}", daemon=True
+            ).start()
+        return count
 
     def _serve(self, engine: Engine) -> None:
         try:
@@ -86,5 +116,6 @@ class ThreadWorker(EngineWorker):
 
     def _patience(self) -> float | None:
         if self.deadline is None:
-            return None
+            # A subclass's signs of life are due about once a second.
+            return 1.0 if self.notifies() else None
         return max(0.0, self.deadline - time.monotonic()) + 0.05

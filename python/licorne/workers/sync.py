@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from licorne.http.wsgi import ClientSocket
 from licorne.workers.engine import EngineWorker
+from licorne.workers.overrides import replaced
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from licorne.http import Request
+    from licorne.sock import BaseSocket
 
 
 class SyncWorker(EngineWorker):
     """One request at a time. Slow clients cost it nothing: bodies are read and responses written
     by the engine; only the application keeps it busy, and then `timeout` bounds the request."""
+
+    def handles(self) -> bool:
+        """Whether a subclass has its own `handle_request`."""
+        return replaced(type(self), SyncWorker, "handle_request")
+
+    def hand_over(self, request: Request) -> None:
+        """Call the `handle_request` of a subclass."""
+        client = ClientSocket.of(request.exchange)
+        self.handle_request(self.sockets[0], request, client, request.remote_addr)
+
+    def handle_request(
+        self, _listener: BaseSocket, req: Request, _client: socket.socket, _addr: object
+    ) -> None:
+        """Run the application for one request; for subclasses to extend."""
+        self.run_exchange(req)

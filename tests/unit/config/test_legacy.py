@@ -152,3 +152,26 @@ def test_make_settings() -> None:
 def test_names_that_do_not_exist() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nope'"):
         _ = gunicorn_config.nope
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("AccessLogFormat", "access_log_format"),
+        ("SecureSchemeHeader", "secure_scheme_headers"),
+        ("WorkerThreads", "threads"),
+        ("WSGIApp", "wsgi_app"),
+        ("LimitRequestFieldSize", "limit_request_field_size"),
+    ],
+)
+def test_the_class_of_a_setting(name: str, setting: str) -> None:
+    cls = getattr(gunicorn_config, name)
+    assert cls in gunicorn_config.KNOWN_SETTINGS
+    assert cls.name == setting
+    assert cls.default == OPTIONS[setting].initial()
+
+
+def test_to_extend_the_class_of_a_setting_declares_nothing() -> None:
+    before = OPTIONS["workers"]
+    type("Mine", (gunicorn_config.Workers,), {})  # type: ignore[arg-type]
+    assert OPTIONS["workers"] is before

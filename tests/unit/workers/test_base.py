@@ -13,9 +13,9 @@ import pytest
 from licorne.app.base import BaseApplication
 from licorne.config import Config
 from licorne.glogging import Logger
+from licorne.http.errorpage import page
 from licorne.workers import SUPPORTED_WORKERS
 from licorne.workers.base import Worker
-from licorne.workers.errorpage import page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +102,7 @@ def in_a_child(check: Callable[[], bool]) -> bool:
 class Noting(Worker):
     def run(self) -> None:
         notes.append("run")
+        self.notify()
 
 
 def test_becoming_a_worker() -> None:
@@ -116,7 +117,8 @@ def test_becoming_a_worker() -> None:
             notes == ["init", "run"]
             and worker.booted
             and worker.wsgi is wsgi
-            and board.said == [("ready", 7)]
+            # Its loop runs: only now it is known to serve.
+            and board.said == [("beat", 7), ("ready", 7)]
             and os.read(reader, 9) == b"\0"
             and os.environ["LICORNE_TEST"] == "1"
             and len(worker.PIPE) == 2

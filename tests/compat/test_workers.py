@@ -1,0 +1,175 @@
+"""Worker classes written for gunicorn, unmodified: other projects' and a test's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.client import CutShortError
+
+if TYPE_CHECKING:
+    from e2e.server import Serve, Server
+
+APPS = Path(__file__).with_name("apps")
+
+#: Worker class, application, application that fails to start, and what each of them needs.
+FOREIGN = {
+    "uvicorn-worker": ("uvicorn_worker.UvicornWorker", "foreign_asgi:app", "foreign_asgi:failing"),
+    "uvicorn": ("uvicorn.workers.UvicornWorker", "foreign_asgi:app", "foreign_asgi:failing"),
+    "uvicorn-h11": ("uvicorn_worker.UvicornH11Worker", "foreign_asgi:app", "foreign_asgi:failing"),
+    "aiohttp": ("aiohttp.GunicornWebWorker", "foreign_aiohttp:app", "foreign_aiohttp:failing"),
+    "own": ("foreign_wsgi.OwnWorker", "foreign_wsgi:app", ""),
+}
+
+
+@pytest.fixture(params=list(FOREIGN))
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each worker class that can be imported."""
+    name = FOREIGN[str(request.param)][0].partition(".")[0]
+    if name != "foreign_wsgi" and importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    if request.param == "uvicorn" and importlib.util.find_spec("uvicorn.workers") is None:
+        pytest.skip("this uvicorn has no worker class")
+    return str(request.param)
+
+
+def start(serve: Serve, kind: str, *args: str, failing: bool = False) -> Server:
+    worker, app, broken = FOREIGN[kind]
+    return serve(broken if failing else app, "-k", worker, *args, cwd=APPS, tracebacks=failing)
+
+
+def who(server: Server) -> int:
+    """The process that answers."""
+    status, body = server.get("/")
+    assert status == 200
+    return int(body)
+
+
+def test_it_serves_and_stops(kind: str, serve: Serve) -> None:
+    server = start(serve, kind, "-w", "2")
+    pids = {server.worker_pid(1), server.worker_pid(2)}
+    assert who(server) in pids
+    assert server.stop() == 0
+    lines = server.log.rest()
+    assert not [line for line in lines if "Traceback" in line]
+    assert any(f"Using worker: {FOREIGN[kind][0]}" in line for line in lines)
+
+
+def test_a_quick_stop(kind: str, serve: Serve) -> None:
+    server = start(serve, kind)
+    assert who(server) == server.worker_pid()
+    assert server.stop(signal.SIGINT) == 0
+
+
+def test_hup_replaces_the_workers(kind: str, serve: Serve) -> None:
+    server = start(serve, kind)
+    first = who(server)
+    server.send(signal.SIGHUP)
+    second = server.worker_pid(2)
+    # uvicorn ends itself by the signal that it was sent.
+    server.log.wait_for(rf"Worker exiting \(pid: {first}\)|Worker \(pid:{first}\) was sent SIGTERM")
+    assert who(server) == second
+
+
+def test_a_killed_worker_is_replaced(kind: str, serve: Serve) -> None:
+    server = start(serve, kind)
+    first = who(server)
+    os.kill(first, signal.SIGKILL)
+    second = server.worker_pid(2)
+    server.log.wait_for(rf"Worker \(pid:{first}\) was sent SIGKILL")
+    assert who(server) == second
+
+
+def test_a_stuck_loop_is_replaced(kind: str, serve: Serve, fifo: str) -> None:
+    server = start(serve, kind, "--timeout", "2")
+    first = who(server)
+    with server.client() as client:
+        client.get(f"/wait?{fifo}")
+        server.log.wait_for(rf"WORKER TIMEOUT \(pid:{first}\)")
+        second = server.worker_pid(2)
+        assert who(server) == second
+
+
+def test_a_worker_that_ends_after_its_requests_is_replaced(kind: str, serve: Serve) -> None:
+    """It leaves by itself with status 0: that is no failure, and nothing waits for it."""
+    server = start(serve, kind, "--max-requests", "2", "--graceful-timeout", "1")
+    # aiohttp looks at its counter once a second, and uvicorn ten times.
+    seen: set[int] = set()
+    while len(seen) < 4:
+        # These loops let go of whom they have just accepted.
+        with suppress(CutShortError, ConnectionError, TimeoutError):
+            seen.add(who(server))
+    assert not server.log.matching(r"exited with code|failed|again in")
+
+
+def test_an_application_that_fails_to_start_ends_the_server(kind: str, serve: Serve) -> None:
+    if not FOREIGN[kind][2]:
+        pytest.skip("loads in the way of all WSGI applications")
+    server = start(serve, kind, failing=True)
+    assert server.wait() == 3
+    assert server.log.rest()[-1].endswith("Reason: Worker failed to boot.")
+
+
+def test_a_subclass_of_the_thread_worker(serve: Serve) -> None:
+    """`get_thread_pool`, `handle_request`, `notify`, `handle_exit`, `run`, `init_process`."""
+    server = serve(
+        "foreign_wsgi:app", "-k", "foreign_wsgi.WildThreadWorker", "--threads", "3", cwd=APPS
+    )
+    body = server.get("/thread")[1].decode()
+    assert body.startswith("wild_")
+    server.log.wait_for("WILD after /thread keep=")
+    server.stop()
+    told = [line.partition("WILD ")[2] for line in server.log.rest() if "WILD " in line]
+    assert told[0] == "init_process"
+    assert {"thread wild_0", "thread wild_1", "thread wild_2", "notify"} <= set(told)
+    assert "handle_exit False" in told
+    assert "before GET /thread from 127.0.0.1" in told
+    assert told[-1] == "run ended"
+
+
+def test_a_subclass_of_the_sync_worker(serve: Serve) -> None:
+    server = serve("foreign_wsgi:app", "-k", "foreign_wsgi.WildSyncWorker", cwd=APPS)
+    assert who(server) == server.worker_pid()
+    server.log.wait_for("WILD / from 127.0.0.1 at 127.0.0.1")
+    server.log.wait_for("WILD notify 2")
+
+
+def test_what_is_overridden_in_vain_is_told(tmp_path: Path, serve: Serve) -> None:
+    (tmp_path / "polling.py").write_text(
+        "from gunicorn.workers.gthread import ThreadWorker\n"
+        "class Polling(ThreadWorker):\n"
+        "    def accept(self, server, listener): pass\n"
+        "    def handle(self, conn): pass\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'one']\n"
+    )
+    server = serve("polling:app", "-k", "polling.Polling", cwd=tmp_path)
+    server.log.wait_for(r"WARNING\] polling.Polling overrides accept, handle: never called")
+    assert server.get("/") == (200, b"one")
+
+
+def test_a_failing_handle_request_answers_500(tmp_path: Path, serve: Serve) -> None:
+    (tmp_path / "failing.py").write_text(
+        "from gunicorn.workers.sync import SyncWorker\n"
+        "class Failing(SyncWorker):\n"
+        "    def handle_request(self, listener, req, client, addr):\n"
+        "        if req.path == '/before': raise ValueError('before')\n"
+        "        super().handle_request(listener, req, client, addr)\n"
+        "        raise ValueError('after')\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'one']\n"
+    )
+    server = serve("failing:app", "-k", "failing.Failing", cwd=tmp_path, tracebacks=True)
+    assert server.get("/before")[0] == 500
+    assert server.get("/after") == (200, b"one")
+    server.log.wait_for("ValueError: before")
+    server.log.wait_for("Exception in handle_request of GET /after")
+    assert not server.log.matching("exited with code")

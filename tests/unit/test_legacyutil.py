@@ -1,0 +1,102 @@
+"""gunicorn's helpers of network code, by the name `util`."""
+
+from __future__ import annotations
+
+import io
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+import licorne.legacyutil as util
+from licorne import util as by_its_name
+from licorne.http import errors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def received(sock: socket.socket) -> bytes:
+    parts = []
+    while data := sock.recv(65536):
+        parts.append(data)
+    return b"".join(parts)
+
+
+def test_writing() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        util.write(ours, b"plain")
+        util.write(ours, b"chunk", chunked=True)
+        util.write_nonblock(ours, b"")
+        util.write_error(ours, 400, "Bad Request", "<x>")
+        util.close_graceful(ours)
+        data = received(theirs)
+    assert data.startswith(b"plain5\r\nchunk\r\nHTTP/1.1 400 Bad Request\r\n")
+    assert b"&lt;x&gt;" in data
+
+
+def test_a_graceful_close_throws_unread_input_away() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, socket.create_connection(listener.getsockname()) as client:
+        accepted, _ = listener.accept()
+        client.sendall(b"x" * 1000)
+        client.shutdown(socket.SHUT_WR)
+        accepted.sendall(b"answer")
+        util.close_graceful(accepted)
+        assert received(client) == b"answer"
+
+
+@pytest.mark.parametrize(
+    ("uri", "path", "query"),
+    [("/a?b=1", "/a", "b=1"), ("//a//b?c", "//a//b", "c"), ("http://h/p", "/p", "")],
+)
+def test_request_targets(uri: str, path: str, query: str) -> None:
+    parts = util.split_request_uri(uri)
+    assert (parts.path, parts.query) == (path, query)
+
+
+def test_texts() -> None:
+    assert util.http_date(0) == "Thu, 01 Jan 1970 00:00:00 GMT"
+    assert util.to_bytestring("ä") == b"\xc3\xa4"
+    assert util.bytes_to_str(b"\xe4") == "ä"
+    assert util.unquote_to_wsgi_str("/%C3%A4") == "/\xc3\xa4"
+    assert util.is_hoppish("Transfer-Encoding")
+    assert not util.is_hoppish("Content-Type")
+    with pytest.raises(TypeError, match="7 is not a string"):
+        util.to_bytestring(7)  # type: ignore[arg-type]
+
+
+def test_files(tmp_path: Path) -> None:
+    assert not util.has_fileno(io.BytesIO())
+    assert not util.has_fileno(object())
+    with (tmp_path / "x").open("w") as file:
+        assert util.has_fileno(file)
+    util.check_is_writable(str(tmp_path / "x"))
+    with pytest.raises(RuntimeError, match="isn't writable"):
+        util.check_is_writable(str(tmp_path))
+
+
+def test_an_application_that_fails() -> None:
+    said: list[object] = []
+    app = util.make_fail_app("closed")
+
+    def start_response(status, headers):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        said.append((status, headers))
+
+    assert list(app({}, start_response)) == [b"closed"]  # type: ignore[arg-type]
+    assert said == [
+        ("500 Internal Server Error", [("Content-Type", "text/plain"), ("Content-Length", "6")])
+    ]
+
+
+def test_names_that_do_not_exist() -> None:
+    assert by_its_name.close_graceful is util.close_graceful
+    with pytest.raises(AttributeError, match="no attribute 'nope'"):
+        _ = by_its_name.nope
+
+
+def test_what_the_parser_of_gunicorn_raises() -> None:
+    assert issubclass(errors.InvalidHeader, errors.ParseException)
+    assert errors.LimitRequestHeaders.code == 431  # type: ignore[attr-defined]
+    assert str(errors.NoMoreData(b"GE")) == "No more data after: b'GE'"
