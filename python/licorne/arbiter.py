@@ -250,7 +250,12 @@ class Arbiter:
     def _turn(self) -> None:
         """One round of the loop: wait, reap, obey, look after the workers."""
         now = time.monotonic()
-        due = [wake_after(self.roster, now), self.herald.patience(now), self._molds_due()]
+        due = [
+            wake_after(self.roster, now),
+            self.herald.patience(now),
+            self.memory.patience(),
+            self._molds_due(),
+        ]
         if self._control is not None:
             due.append(self._control.wake_after(now))
         self._wait(min((each for each in due if each is not None), default=None))
@@ -391,14 +396,16 @@ class Arbiter:
 
     def _in_hand(self, pid: int) -> str:
         worker = self.WORKERS.get(pid)
-        return "unknown" if worker is None else memory.in_hand(self.slots.in_flight(worker))
+        return "nothing" if worker is None else memory.in_hand(self.slots.in_flight(worker))
 
     def _tell_oom(self, pid: int) -> None:
-        if not self.memory.oom_killed() or pid not in self.WORKERS:
+        molds = () if self._preload is None else self._preload.nursery.pids()
+        if not self.memory.oom_killed() or pid not in {*self.WORKERS, *molds}:
             return
         self.log.error(
-            "Worker (pid:%s) was killed by the kernel's OOM killer: RSS was %s of limit %s; "
+            "%s (pid:%s) was killed by the kernel's OOM killer: RSS was %s of limit %s; "
             "in flight: %s",
+            "Mold" if pid in molds else "Worker",
             pid,
             memory.shown(self.memory.last(pid)),
             memory.shown(self.memory.group_limit()),
@@ -519,10 +526,10 @@ class Arbiter:
     def reap_workers(self) -> None:
         """Take the exit status of every child that has ended."""
         for end in process.ended():
-            if self._preload is not None and self._preload.nursery.ended(end):
-                continue
             if end.signal == "SIGKILL":
                 self._tell_oom(end.pid)
+            if self._preload is not None and self._preload.nursery.ended(end):
+                continue
             self._decide(events.ChildExited(end.pid, end.code, end.signal))
 
     def _bury(self, action: actions.Bury) -> None:

@@ -63,6 +63,10 @@ class Watch:
         self._above = judge(self._above, taken, self.limit)
         return [pid for pid, times in self._above.items() if times == SAMPLES]
 
+    def patience(self) -> float | None:
+        """Seconds until the next look, at the most; None when only an obituary would need it."""
+        return None if self.limit is None else INTERVAL
+
     def last(self, pid: int) -> int | None:
         """The last known RSS of a worker, also of one that has just died."""
         return self._last.get(pid) or None

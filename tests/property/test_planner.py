@@ -6,13 +6,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from licorne.supervisor.actions import Action, Bury, Exit, Reload, Signal, Spawn, Upgrade
+from licorne.supervisor.actions import Action, Bury, Exit, Reload, Renew, Signal, Spawn, Upgrade
 from licorne.supervisor.converge import wake_after
 from licorne.supervisor.events import (
     ChildExited,
     Event,
+    MoldEnded,
     Reconfigured,
     ReloadRefused,
+    Renewing,
     Resized,
     Retire,
     Sighting,
@@ -38,6 +40,7 @@ class World(RuleBasedStateMachine):
         boot_timeout=st.sampled_from([0.0, 20.0]),
         drain_delay=st.sampled_from([0.0, 5.0]),
         worker_max_age=st.sampled_from([0.0, 60.0]),
+        preload=st.booleans(),
     )
     def begin(self, workers: int, timeout: float, fork_fails: bool, **policy: float) -> None:
         self.roster = begin(
@@ -48,6 +51,10 @@ class World(RuleBasedStateMachine):
         self.fork_fails = fork_fails
         self.answer_to_reload: ReloadRefused | None = None
         self.upgrade = 0
+        #: A mold is loading what a reload or a changed file has brought.
+        self.molding = False
+        #: Workers asked of a mold, which has not answered yet.
+        self.ordered = 0
         #: Living processes: what the scoreboard shows of them.
         self.alive: dict[int, bool] = {}
         #: Processes that ignore everything but KILL.
@@ -68,8 +75,7 @@ class World(RuleBasedStateMachine):
             case Spawn(count):
                 assert count > 0
                 self.no_more_than_the_surge(count)
-                for _ in range(count):
-                    self.fork()
+                self.spawn(count)
             case Signal(pid, name):
                 assert pid in self.alive or any(end.pid == pid for end in self.dead)
                 if name == "TERM":
@@ -81,7 +87,11 @@ class World(RuleBasedStateMachine):
             case Exit():
                 self.ends.append(action)
             case Reload():
-                self.feed(self.answer_to_reload or Reconfigured(self.roster.policy))
+                preload = self.roster.policy.preload
+                answer = Renewing() if preload else Reconfigured(self.roster.policy)
+                self.feed(self.answer_to_reload or answer)
+            case Renew():
+                self.molding = True
             case Upgrade():
                 self.upgrade, self.next_pid = self.next_pid, self.next_pid + 1
                 self.feed(Upgraded(self.upgrade))
@@ -94,6 +104,14 @@ class World(RuleBasedStateMachine):
         above = roster.surge - leaving if any(roster.outdated(c) for c in active) else 0
         still_old = sum(roster.outdated(c) and c.state is State.BOOTING for c in active)
         assert len(active) + count <= roster.target + max(0, above) + still_old
+
+    def spawn(self, count: int) -> None:
+        """At once, or when the mold gets to it."""
+        if self.roster.policy.preload:
+            self.ordered += count
+            return
+        for _ in range(count):
+            self.fork()
 
     def enough_stay(self, pid: int) -> None:
         """Nobody who has served is asked to go before the wanted number serves without him: not for
@@ -164,6 +182,27 @@ class World(RuleBasedStateMachine):
         self.answer_to_reload = ReloadRefused("no such class") if refused else None
 
     @rule()
+    @precondition(lambda self: self.ordered)
+    def a_mold_answers(self) -> None:
+        self.ordered -= 1
+        # The last of them is ended by the arbiter, when the server has no other worker left.
+        if self.roster.phase is not Phase.STOPPED:
+            self.fork()
+
+    @rule(code=st.sampled_from([0, 1, 3, 4]), signal=st.sampled_from(["", "SIGKILL"]))
+    @precondition(lambda self: self.roster.policy.preload)
+    def the_present_mold_ends(self, code: int, signal: str) -> None:
+        asked, self.ordered = self.ordered, 0
+        self.feed(MoldEnded(0, coming=False, asked=asked, code=code, signal=signal))
+
+    @rule(loads=st.booleans())
+    @precondition(lambda self: self.molding)
+    def a_mold_loads_the_application_or_does_not(self, loads: bool) -> None:
+        self.molding = False
+        policy = self.roster.policy
+        self.feed(Reconfigured(policy) if loads else MoldEnded(0, coming=True, code=3))
+
+    @rule()
     @precondition(lambda self: self.upgrade)
     def the_new_master_ends(self) -> None:
         self.feed(ChildExited(self.upgrade, code=1))
@@ -194,7 +233,7 @@ class World(RuleBasedStateMachine):
     def knows_all_processes(self) -> None:
         known = {child.pid for child in self.roster.children}
         assert known == set(self.alive) | {end.pid for end in self.dead}
-        assert self.roster.starting == 0
+        assert self.roster.starting == (self.ordered if self.roster.keeps else 0)
 
     @invariant()
     def never_more_than_wanted_and_the_surge(self) -> None:
@@ -215,6 +254,10 @@ class World(RuleBasedStateMachine):
                 self.alive[pid] = True
             while self.dead:
                 self.feed(self.dead.pop(0))
+            while self.ordered:
+                self.a_mold_answers()
+            if self.molding:
+                self.a_mold_loads_the_application_or_does_not(loads=True)
             self.tick(min(40.0, wake_after(self.roster, self.now) or 0.0))
         if self.roster.phase is Phase.LAME:
             self.tick(self.roster.policy.drain_delay)

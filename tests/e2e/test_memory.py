@@ -1,0 +1,132 @@
+"""Workers that grow are replaced, and those that the kernel kills for it are told of."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from e2e.server import Serve
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+
+#: Answers its process id; grows by ?MiB when asked to, and keeps it.
+GROWING = """
+import os
+KEPT = []
+def application(environ, start_response):
+    if environ["QUERY_STRING"]:
+        KEPT.append(b"x" * (int(environ["QUERY_STRING"]) << 20))
+    if environ["PATH_INFO"] == "/wait":
+        os.write(2, b"app: waits\\n")
+        open(environ["HTTP_FIFO"], "rb").read()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+"""
+#: Starts a server that sees another folder as the kernel's, in a mount namespace of its own.
+BEHIND_A_MOUNT = """
+import os, subprocess, sys
+subprocess.run(["mount", "--bind", sys.argv[1], "/sys/fs/cgroup"], check=True)
+os.execv(sys.executable, [sys.executable, "-m", "licorne", *sys.argv[2:]])
+"""
+
+
+@pytest.fixture
+def growing(tmp_path: Path) -> Path:
+    (tmp_path / "growing.py").write_text(GROWING, encoding="ascii")
+    return tmp_path
+
+
+def test_a_worker_above_the_limit_is_replaced(
+    args: tuple[str, ...], serve: Serve, growing: Path
+) -> None:
+    server = serve("growing", *args, "--max-worker-memory", "300M", cwd=growing)
+    first = server.worker_pid()
+    assert server.get("/") == (200, str(first).encode())
+    assert server.get("/?400")[0] == 200
+    server.log.wait_for(
+        rf"\[WARNING\] Worker \(pid:{first}\) has \d+\.\d MiB of memory "
+        r"\(max_worker_memory is 300\.0 MiB\); in flight: nothing"
+    )
+    second = server.worker_pid(2)
+    server.log.wait_for(rf"Worker exiting \(pid: {first}\)")
+    assert server.get("/") == (200, str(second).encode())
+    assert len(server.log.matching("of memory")) == 1
+
+
+def test_without_a_timeout_memory_is_watched_all_the_same(serve: Serve, growing: Path) -> None:
+    server = serve("growing", "--timeout", "0", "--max-worker-memory", "300M", cwd=growing)
+    first = server.worker_pid()
+    assert server.get("/?400")[0] == 200
+    server.log.wait_for(rf"Worker exiting \(pid: {first}\)")
+
+
+def test_a_share_is_told_in_bytes(serve: Serve, growing: Path) -> None:
+    server = serve("growing", "--max-worker-memory", "50%", cwd=growing)
+    server.log.wait_for(
+        r"max_worker_memory: 50% of .* \(\d+\.\d+ [GM]iB\) is \d+\.\d+ [GM]iB for each worker"
+    )
+    server.worker_pid()
+    assert server.get("/")[0] == 200
+
+
+def _can_mount() -> bool:
+    tools = shutil.which("unshare") is not None and shutil.which("mount") is not None
+    if not tools or os.geteuid() != 0:
+        return False
+    return subprocess.run(["unshare", "--mount", "true"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not _can_mount(), reason="needs root and mount namespaces")
+def test_a_kill_for_want_of_memory_is_told(
+    serve: Serve, growing: Path, fifo: str, tmp_path: Path
+) -> None:
+    # What the kernel would write is written here: no real memory has to run out.
+    groups = tmp_path / "cgroup"
+    (groups / "memory").mkdir(parents=True)
+    counters = [groups / "memory" / "memory.oom_control", groups / "memory.events"]
+    limits = [groups / "memory" / "memory.limit_in_bytes", groups / "memory.max"]
+    for path in counters:
+        path.write_text("oom_kill 7\n", encoding="ascii")
+    for path in limits:
+        path.write_text(f"{512 << 20}\n", encoding="ascii")
+    launcher = tmp_path / "launcher.py"
+    launcher.write_text(BEHIND_A_MOUNT, encoding="ascii")
+    server = serve(
+        "growing",
+        cwd=growing,
+        program=("-c", UNSHARE, str(launcher), str(groups)),
+    )
+    worker = server.worker_pid()
+    with server.client() as client:
+        client.get("/wait", f"Fifo: {fifo}")
+        server.log.wait_for("app: waits")
+        for path in counters:
+            path.write_text("oom_kill 8\n", encoding="ascii")
+        os.kill(worker, signal.SIGKILL)
+        found = server.log.wait_for(rf"\[ERROR\] Worker \(pid:{worker}\) was killed by .*")
+    assert re.fullmatch(
+        rf"\[ERROR\] Worker \(pid:{worker}\) was killed by the kernel's OOM killer: "
+        r"RSS was (\d+\.\d MiB|unknown) of limit 512\.0 MiB; "
+        r"in flight: GET /wait \(\d+\.\d s\)",
+        found.group(),
+    )
+    server.log.wait_for(rf"Worker \(pid:{worker}\) was sent SIGKILL! Perhaps out of memory\?")
+    os.kill(server.worker_pid(2), signal.SIGKILL)
+    server.worker_pid(3)
+    assert len(server.log.matching("OOM killer")) == 1
+
+
+UNSHARE = """
+import os, sys
+os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv[1:]])
+"""
