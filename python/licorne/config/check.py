@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from licorne.config.config import Config
 
 
-INT_MAX = 2**31 - 1
-
-
 def complaints(cfg: Config) -> Iterator[str]:
     """What is wrong with the settings, in words for the user."""
     for rule in (_features, _addresses, _variables, _threads, _numbers, _log_files, _extra_files):
@@ -63,10 +60,11 @@ def _threads(cfg: Config) -> Iterator[str]:
 
 def _numbers(cfg: Config) -> Iterator[str]:
     # The kernel takes an int, and no clock runs for longer than some decades.
+    most = convert.LONGEST
     for name in ("backlog", "timeout", "graceful_timeout", "keepalive"):
         value = cfg.values[name]
-        if isinstance(value, int) and value > INT_MAX:
-            yield f"{given(cfg, name, value)}: give {INT_MAX} or less."
+        if isinstance(value, int) and value > most:
+            yield f"{given(cfg, name, value)}: give {most} or less."
     if cfg.umask > 0o777:
         yield f"{given(cfg, 'umask', cfg.umask)}: give permission bits, such as 022."
 

@@ -149,7 +149,7 @@ def converted(option: Option, value: object, origin: str) -> object:
     try:
         result = convert_value(value)
         convert.one_of(result, option.choices)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         where = f" (from {origin})"
         raise ConfigError(f"Invalid value for {option.name}: {value!r}{where}: {error}") from None
     return result

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     Address = tuple[str, int] | str | int
 
 
+#: What 64 bits hold, as the engine counts; and the seconds of 68 years, as kernels do.
+MOST = 2**63 - 1
+LONGEST = 2**31 - 1
+
+
 def boolean(value: object) -> bool:
     """True or false, as a bool or as text."""
     if isinstance(value, bool):
@@ -47,8 +52,8 @@ def integer(value: object) -> int:
         number = int(value)
     else:
         raise TypeError("give a whole number")
-    if number < 0:
-        raise ValueError("give a whole number, 0 or more")
+    if not 0 <= number <= MOST:
+        raise ValueError("give a whole number, 0 or more" if number < 0 else "give a lower number")
     return number
 
 
@@ -88,9 +93,9 @@ def seconds(value: object) -> float:
             number = float(value)
         except ValueError:
             raise ValueError("give a number of seconds, such as 2.5") from None
-        if 0 <= number < float("inf"):
+        if 0 <= number <= LONGEST:
             return number
-        raise ValueError("give a number of seconds, 0 or more")
+        raise ValueError(f"give a number of seconds, from 0 to {LONGEST}")
     raise TypeError("give a number of seconds")
 
 

@@ -16,6 +16,9 @@ from licorne.errors import ConfigError
         ("raw_env", "X", "raw_env: 'X' (from f): give NAME=VALUE."),
         ("raw_env", "=X", "raw_env: '=X' (from f): give NAME=VALUE."),
         ("threads", 0, "threads: 0 (from f): give 1 or more."),
+        ("backlog", 2**31, "backlog: 2147483648 (from f): give 2147483647 or less."),
+        ("timeout", 10**10, "timeout: 10000000000 (from f): give 2147483647 or less."),
+        ("umask", 0o1000, "umask: 512 (from f): give permission bits, such as 022."),
         ("logconfig", "/no/file", "logconfig: '/no/file' (from f): there is no such file."),
     ],
 )

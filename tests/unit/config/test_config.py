@@ -97,3 +97,39 @@ def test_printed_sorted_with_origins() -> None:
     found = next(line for line in lines if line.startswith("workers "))
     assert found.split(" = ")[1] == "4  # gunicorn.conf.py"
     assert any(line.endswith("= <nothing()>") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("loglevel", "info"),
+        ("workers", 1),
+        ("preload_app", False),
+        ("suppress_ragged_eofs", True),
+        ("on_exit", Config().values["on_exit"]),
+        # Lists and what may be None take it as it is: nobody is trusted, no file is written.
+        ("forwarded_allow_ips", []),
+        ("accesslog", None),
+    ],
+)
+def test_none_says_nothing(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
+    monkeypatch.delenv("WEB_CONCURRENCY", raising=False)
+    cfg = Config()
+    cfg.set(name, None)
+    assert cfg.values[name] == value
+
+
+@pytest.mark.parametrize("value", [10**400, float("inf"), 2**70])
+@pytest.mark.parametrize("name", ["header_timeout", "limit_request_body", "workers"])
+def test_numbers_without_measure(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"Invalid value for {name}: "):
+        Config().set(name, value)
+
+
+def test_a_function_may_give_the_class() -> None:
+    class Kind:
+        pass
+
+    cfg = Config()
+    cfg.set("worker_class", lambda: Kind)
+    assert cfg.worker_class is Kind

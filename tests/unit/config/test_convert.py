@@ -17,7 +17,7 @@ def test_integer(given: object, value: int) -> None:
     assert convert.integer(given) == value
 
 
-@pytest.mark.parametrize("given", ["x", "", "1.5", -1, "-1", None, 1.5, []])
+@pytest.mark.parametrize("given", ["x", "", "1.5", -1, "-1", None, 1.5, [], 2**63])
 def test_not_an_integer(given: object) -> None:
     with pytest.raises((TypeError, ValueError), match="give"):
         convert.integer(given)
@@ -41,7 +41,7 @@ def test_seconds(given: object, value: float) -> None:
     assert convert.seconds(given) == value
 
 
-@pytest.mark.parametrize("given", ["x", -1, "nan", "inf", None])
+@pytest.mark.parametrize("given", ["x", -1, "nan", "inf", None, 1e10])
 def test_not_seconds(given: object) -> None:
     with pytest.raises((TypeError, ValueError), match="give"):
         convert.seconds(given)
