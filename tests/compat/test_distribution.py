@@ -1,0 +1,177 @@
+"""The distribution `compat/`: built, installed beside licorne in a fresh environment, and used."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from e2e.server import LISTENING, PATIENCE, Lines
+
+ROOT = Path(__file__).resolve().parents[2]
+
+APP = """
+import gunicorn.app.base, licorne.app.base
+assert gunicorn.app.base is licorne.app.base
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"one"]
+"""
+
+SETTINGS = """
+SECRET_KEY = "x"
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "shop.urls"
+"""
+
+URLS = """
+from django.http import HttpResponse
+from django.urls import path
+urlpatterns = [path("", lambda request: HttpResponse("django"))]
+"""
+
+INI = """
+[app:main]
+use = call:plain:make
+"""
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the commands of a fresh environment with licorne and the distribution."""
+    if not (ROOT / "compat").exists():
+        pytest.skip("not in the source tree")
+    place = tmp_path_factory.mktemp("environment")
+    run(sys.executable, "-m", "venv", str(place))
+    python = place / "bin" / "python"
+    found = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    # licorne, with what was built for it, and the frameworks are those of this environment.
+    here = sysconfig.get_path("purelib")
+    line = f"import site; site.addsitedir({here!r})\n"
+    Path(found.stdout.strip(), "these.pth").write_text(line)
+    done = run(str(python), "-m", "pip", "install", "--no-deps", "-q", str(ROOT / "compat"))
+    assert done.returncode == 0
+    return place / "bin"
+
+
+def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        words, cwd=cwd, capture_output=True, text=True, check=False, timeout=10 * PATIENCE
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done
+
+
+class Started:
+    """A command that serves."""
+
+    def __init__(self, *words: str, cwd: Path) -> None:
+        self.process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        )
+        assert self.process.stderr is not None
+        self.log = Lines(self.process.stderr)
+
+    def get(self) -> str:
+        from urllib.request import urlopen  # noqa: PLC0415 - only here
+
+        port = self.log.wait_for(LISTENING)[1]
+        with urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE) as answer:
+            return str(answer.read().decode())
+
+    def end(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self.log.rest()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A WSGI application, a Django project and a PasteDeploy file."""
+    (tmp_path / "plain.py").write_text(APP + "\ndef make(_global, **_settings):\n    return app\n")
+    (tmp_path / "site.ini").write_text(INI)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "settings.py").write_text(SETTINGS)
+    (tmp_path / "shop" / "urls.py").write_text(URLS)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "body", "hint"),
+    [
+        (("gunicorn", "plain:app"), "one", ""),
+        (("python", "-m", "gunicorn", "plain:app"), "one", ""),
+        (("gunicorn_django",), "django", "gunicorn_django is now: gunicorn PROJECT.wsgi"),
+        (("gunicorn_django", "shop/settings.py"), "django", "gunicorn_django is now"),
+        (("gunicorn_django", "shop.settings"), "django", "gunicorn_django is now"),
+        (("gunicorn_paster", "site.ini"), "one", "gunicorn_paster FILE.ini is now: gunicorn"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_command_serves(
+    commands: Path, folder: Path, words: tuple[str, ...], body: str, hint: str
+) -> None:
+    command = Started(str(commands / words[0]), *words[1:], "-b", "127.0.0.1:0", cwd=folder)
+    try:
+        assert command.get() == body
+    finally:
+        code = command.end()
+    lines = command.log.rest()
+    assert code == 0, lines
+    assert hint in lines[0]
+    assert [line for line in lines if re.search(r"\] Starting gunicorn \d", line)]
+    assert not [line for line in lines if "means licorne" in line]
+
+
+def test_gunicornc_asks_a_server(commands: Path, folder: Path, short_tmp: str) -> None:
+    socket = f"{short_tmp}/c"
+    words = ("-b", "127.0.0.1:0", "--control-socket", socket, "plain:app")
+    server = Started(str(commands / "gunicorn"), *words, cwd=folder)
+    try:
+        assert server.get() == "one"
+        told = run(str(commands / "gunicornc"), "-s", socket, "-c", "show workers", cwd=folder)
+    finally:
+        code = server.end()
+    assert code == 0
+    worker = server.log.wait_for(r"Booting worker with pid: (\d+)")[1]
+    assert worker in told.stdout
+
+
+def test_the_entry_point_and_the_version(commands: Path) -> None:
+    body = (
+        "from importlib.metadata import entry_points, version\n"
+        "points = entry_points(group='paste.server_runner', name='main')\n"
+        "print(sorted(p.value for p in points), version('gunicorn').partition('+')[0])\n"
+        "import gunicorn, gunicorn.glogging, licorne.glogging\n"
+        "assert gunicorn.glogging is licorne.glogging\n"
+        "print(gunicorn.__version__)\n"
+    )
+    lines = run(str(commands / "python"), "-c", body).stdout.splitlines()
+    assert "gunicorn.app.pasterapp:serve" in lines[0]
+    assert lines[0].endswith(lines[1])
+
+
+def test_setup_py_names_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "setup.py", "install"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "python -m pip install ." in done.stderr
