@@ -99,7 +99,7 @@ def resident(pid: int) -> int | None:
     try:
         with open(f"/proc/{pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (FileNotFoundError, ProcessLookupError):  # no /proc, or the process is gone
+    except OSError:  # no /proc, the process is gone, or no descriptor is free for a look
         return None
 
 
@@ -110,7 +110,7 @@ def proportional(pid: int) -> int | None:
             for line in file:
                 if line.startswith("Pss:"):
                     return int(line.split()[1]) * 1024
-    except (FileNotFoundError, PermissionError, ProcessLookupError):
+    except OSError:  # also where the process is another user's, or the kernel is too old
         return None
     return None
 

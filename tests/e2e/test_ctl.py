@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import stat
@@ -78,6 +79,15 @@ def workers(server: Server) -> list[dict[str, protocol.Json]]:
     return [row for row in rows if isinstance(row, dict)]
 
 
+def in_flight(rows: list[dict[str, protocol.Json]]) -> list[dict[str, protocol.Json]]:
+    found = []
+    for row in rows:
+        busy = row["in_flight"]
+        assert isinstance(busy, list)
+        found += [each for each in busy if isinstance(each, dict)]
+    return found
+
+
 def licornectl(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a user would."""
     return subprocess.run(
@@ -107,8 +117,7 @@ def test_a_request_in_hand_is_shown(
         busy.get(f"/wait?fifo={fifo}")
         server.log.wait_for("app: waits")
         rows = workers(server)
-        (one,) = [each for row in rows for each in row["in_flight"]]  # type: ignore[union-attr]
-        assert isinstance(one, dict)
+        (one,) = in_flight(rows)
         assert (one["method"], one["path"]) == ("GET", f"/wait?fifo={fifo}")
         assert one["peer"] == f"127.0.0.1:{busy.socket.getsockname()[1]}"
         status = control(server, "status")
@@ -119,6 +128,20 @@ def test_a_request_in_hand_is_shown(
     assert {row["state"] for row in rows} == {"serving"}
     assert all(isinstance(row["rss"], int) and row["rss"] > 1 << 20 for row in rows)
     assert all(isinstance(row["pss"], int) and isinstance(row["cpu"], float) for row in rows)
+
+
+def test_a_worker_that_holds_the_interpreter_is_shown(
+    serve: Serve, args: tuple[str, ...], path: str, fifo: str
+) -> None:
+    server = serve("site_app", *args, "--control-socket", path)
+    with server.client() as busy:
+        busy.get(f"/hold?fifo={fifo}")
+        server.log.wait_for("app: holds the interpreter")
+        (row,) = workers(server)
+        (one,) = in_flight([row])
+        assert one["path"] == f"/hold?fifo={fifo}"
+        Path(fifo).write_bytes(b"x")
+        assert busy.response().status == 200
 
 
 def test_requests_of_workers_that_have_gone_are_counted(serve: Serve, path: str) -> None:
@@ -378,6 +401,23 @@ def test_clients_that_misbehave_disturb_nobody(
     assert json.loads(slow.makefile().readline())["data"]["pid"] == server.pid
     server.tolerates_tracebacks = False
     assert server.stop() == 0
+
+
+@linux
+def test_without_a_free_descriptor(serve: Serve, path: str, raw: list[socket.socket]) -> None:
+    """Accepting rests, without a busy loop and without an end of the server."""
+    server = serve("site_app", "--control-socket", path)
+    served(server)
+    held = len(os.listdir(f"/proc/{server.pid}/fd"))
+    limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (held, limits[1]))
+    client = connected(server, raw)
+    client.sendall(b'{"command": "status"}\n')
+    server.log.wait_for("a client cannot be served: .*Too many open files")
+    assert len(server.log.matching("cannot be served")) == 1
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+    assert json.loads(client.makefile().readline())["status"] == "ok"
+    assert server.get("/hello")[0] == 200
 
 
 def test_requests_that_come_together_are_answered_in_order(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from licorne import memory
 from licorne.supervisor.record import Record
 
 
@@ -31,17 +32,7 @@ def usage(pid: int, proportional: bool) -> Usage:
     ticks = os.sysconf("SC_CLK_TCK")
     return Usage(
         rss=int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
-        pss=_pss(pid) if proportional else None,
+        pss=memory.proportional(pid) if proportional else None,
         cpu=(int(fields[11]) + int(fields[12])) / ticks,
         age=round(max(0.0, now - int(fields[19]) / ticks), 2),
     )
-
-
-def _pss(pid: int) -> int | None:
-    try:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as rollup:
-            lines = [line.split() for line in rollup]
-    except OSError:
-        # The process has ended, belongs to somebody else, or the kernel is too old.
-        return None
-    return next((int(words[1]) * 1024 for words in lines if words[0] == "Pss:"), None)

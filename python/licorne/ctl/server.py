@@ -40,7 +40,9 @@ class ControlServer:
         self._place: place.Place | None = None
         self._wished: tuple[str, int] | None = None
         self._talks: dict[int, Talk] = {}
+        #: When accepting goes on after a rest, and whether the log was told why it rests.
         self._resume: float | None = None
+        self._told = False
 
     def follow(self, cfg: Config) -> None:
         """Be where the configuration says: at the start, and after each reload."""
@@ -143,10 +145,14 @@ class ControlServer:
             # The first client makes the master load modules, for which a descriptor must be free.
             sock.close()
             self._rest(error)
+        else:
+            self._told = False
 
     def _rest(self, error: Exception) -> None:
         """Not to try again at once: what is missing will not be there yet."""
-        self._arbiter.log.warning("Control socket: a client cannot be served: %s", error)
+        if not self._told:
+            self._told = True
+            self._arbiter.log.warning("Control socket: a client cannot be served: %s", error)
         if self._place is not None:
             self._arbiter.unwatch(self._place.sock.fileno())
             self._resume = time.monotonic() + REST
