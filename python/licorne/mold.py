@@ -137,6 +137,10 @@ def _load(master: Master, *, again: bool) -> None:
         print(error, file=sys.stderr)
         sys.stderr.flush()
         sys.exit(APP_LOAD_ERROR)
+    except SystemExit as leaving:
+        # The application's own: it must not end mold after mold without a word.
+        master.log.exception("The application left while it was loaded: status %r", leaving.code)
+        raise
     except Exception as error:
         # The rim of the mold: the user's code is loaded here.
         if again:

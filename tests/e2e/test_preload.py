@@ -178,6 +178,15 @@ def test_an_application_that_never_loaded_ends_the_server(
     server.log.wait_for(f"Reason: {reason}")
 
 
+def test_an_application_that_leaves_while_it_is_loaded(preloaded: Site) -> None:
+    preloaded.module.write_text("raise SystemExit(0)", encoding="ascii")
+    server = preloaded.start(tracebacks=True)
+    server.log.wait_for(r"\[ERROR\] The application left while it was loaded: status 0")
+    server.log.wait_for(rf"Mold \(pid:{mold_pid(server)}\) exited with code 0\.")
+    preloaded.write(1)
+    assert ask(server)[0] == 1
+
+
 def test_a_mold_that_dies_is_told_and_replaced_when_needed(
     args: tuple[str, ...], preloaded: Site
 ) -> None:
