@@ -34,6 +34,7 @@ def test_an_exception_gives_the_error_page_and_a_traceback(faulty: Server) -> No
         assert answer.get("Content-Type") == "text/html"
         assert client.is_closed()
     faulty.log.wait_for(r"\[ERROR\] Error handling request GET /raises$")
+    faulty.log.wait_for(r"faulty_app\.py\", line \d+, in ")
     faulty.log.wait_for("RuntimeError: the view is broken")
     assert lives(faulty)
 

@@ -156,7 +156,9 @@ impl Core {
         error: &PyErr,
     ) -> PyResult<()> {
         let keywords = PyDict::new(py);
-        keywords.set_item(intern!(py, "exc_info"), error.value(py))?;
+        // Not `value`: before Python 3.12 the traceback is kept beside it.
+        let raised = error.clone_ref(py).into_value(py);
+        keywords.set_item(intern!(py, "exc_info"), raised)?;
         let arguments = PyTuple::new(py, [format, arguments.0, arguments.1])?;
         let log = self.log.bind(py).getattr(intern!(py, "error"))?;
         log.call(arguments, Some(&keywords)).map(drop)

@@ -49,10 +49,11 @@ class Dirty(Section):
 class DirtyHooks(Section):
     """Dirty arbiter hooks"""
 
+    # Not refused meanwhile: without dirty_apps, which is, gunicorn calls none of them either.
+
     on_dirty_starting: Hook1 = option(
         default=nothing,
         convert=callables.hook(1),
-        later="dirty workers",
         doc="""Called in the dirty arbiter before it does anything.
 
         Arguments: arbiter.
@@ -61,7 +62,6 @@ class DirtyHooks(Section):
     dirty_post_fork: Hook2 = option(
         default=nothing,
         convert=callables.hook(2),
-        later="dirty workers",
         doc="""Called in a dirty worker right after it was forked.
 
         Arguments: arbiter, worker.
@@ -70,7 +70,6 @@ class DirtyHooks(Section):
     dirty_worker_init: Hook1 = option(
         default=nothing,
         convert=callables.hook(1),
-        later="dirty workers",
         doc="""Called in a dirty worker when its applications are loaded.
 
         Arguments: worker.
@@ -79,7 +78,6 @@ class DirtyHooks(Section):
     dirty_worker_exit: Hook2 = option(
         default=nothing,
         convert=callables.hook(2),
-        later="dirty workers",
         doc="""Called in the dirty arbiter when a dirty worker has ended.
 
         Arguments: arbiter, worker.

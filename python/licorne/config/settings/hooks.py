@@ -151,7 +151,6 @@ class Hooks(Section):
     ssl_context: Hook2 = option(
         default=nothing,
         convert=callables.hook(2),
-        later="TLS",
         doc="""Called for the TLS context of the listeners; returns the one to use.
 
         Arguments: config, default_ssl_context_factory.

@@ -1,0 +1,238 @@
+"""Every hook: in which process, in which order, with which objects, and what its failure does."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from e2e.server import Serve, Server
+
+#: Every hook with its arguments; those of features still to come are taken, and not called.
+ARGUMENTS = {
+    "on_starting": "server", "on_reload": "server", "when_ready": "server",
+    "pre_fork": "server, worker", "post_fork": "server, worker", "post_worker_init": "worker",
+    "worker_int": "worker", "worker_abort": "worker", "pre_exec": "server",
+    "pre_request": "worker, req", "post_request": "worker, req, environ, resp",
+    "child_exit": "server, worker", "worker_exit": "server, worker",
+    "nworkers_changed": "server, new, old", "on_exit": "server",
+    "ssl_context": "config, factory", "on_dirty_starting": "arbiter",
+    "dirty_post_fork": "arbiter, worker", "dirty_worker_init": "worker",
+    "dirty_worker_exit": "arbiter, worker",
+}  # fmt: skip
+
+#: Each hook says its name and process, and looks at what others' hooks use.
+TELLING = """
+import os
+SERVER = "log cfg pid address LISTENERS WORKERS num_workers proc_name".split()
+WORKER = ("pid ppid age nr alive booted aborted cfg log tmp app wsgi sockets max_requests").split()
+REQUEST = "method uri path query headers version body scheme remote_addr peer_addr".split()
+RESPONSE = "status headers sent response_length".split()
+WANTED = dict(server=SERVER, worker=WORKER, req=REQUEST, resp=RESPONSE)
+
+def tell(name, **given):
+    for kind, thing in given.items():
+        for attribute in WANTED.get(kind, ()):
+            getattr(thing, attribute)
+    pid = getattr(given.get("worker"), "pid", "-")
+    os.write(2, f"hook {name} in {os.getpid()} worker {pid}\\n".encode())
+"""
+
+
+def telling() -> str:
+    """A configuration with every hook."""
+    parts = [TELLING]
+    for name, arguments in ARGUMENTS.items():
+        given = ", ".join(f"{each}={each}" for each in arguments.split(", "))
+        parts.append(f"def {name}({arguments}): tell({name!r}, {given})\n")
+    return "\n".join(parts)
+
+
+def told(server: Server) -> list[tuple[str, int, str]]:
+    """The hooks that were called: name, process, worker."""
+    lines = (line.split() for line in server.log.matching("^hook "))
+    return [(name, int(pid), worker) for _, name, _, pid, _, worker in lines]
+
+
+@pytest.fixture
+def everything(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> Server:
+    """A server with every hook, that has answered."""
+    (tmp_path / "c.py").write_text(telling(), encoding="ascii")
+    server = serve("site_app", *args, "-c", str(tmp_path / "c.py"))
+    assert server.get("/") == (200, b"hello")
+    return server
+
+
+def test_a_life(everything: Server) -> None:
+    server = everything
+    first = server.worker_pid()
+    server.log.wait_for("hook post_request")
+    server.send(signal.SIGHUP)
+    server.log.wait_for(f"hook child_exit in {server.pid} worker {first}")
+    second = server.worker_pid(2)
+    assert server.stop() == 0
+    names = told(server)
+    master = server.pid
+    assert [each for each in names if each[1] == master] == [
+        ("nworkers_changed", master, "-"),
+        ("on_starting", master, "-"),
+        ("when_ready", master, "-"),
+        ("pre_fork", master, "[booting]"),
+        ("on_reload", master, "-"),
+        ("pre_fork", master, "[booting]"),
+        ("child_exit", master, str(first)),
+        ("child_exit", master, str(second)),
+        ("on_exit", master, "-"),
+    ]
+    assert [each for each in names if each[1] == first] == [
+        (name, first, str(first))
+        for name in ("post_fork", "post_worker_init", "pre_request", "post_request", "worker_exit")
+    ]
+    assert {each[1] for each in names} == {master, first, second}
+
+
+@pytest.mark.parametrize(
+    ("number", "hook"), [(signal.SIGINT, "worker_int"), (signal.SIGABRT, "worker_abort")]
+)
+def test_signals_to_a_worker(everything: Server, number: signal.Signals, hook: str) -> None:
+    first = everything.worker_pid()
+    # The response is there before the hook that follows it.
+    everything.log.wait_for("hook post_request")
+    os.kill(first, number)
+    everything.log.wait_for(f"hook child_exit in {everything.pid} worker {first}")
+    names = [name for name, pid, _ in told(everything) if pid == first]
+    assert names[-2:] == [hook, "worker_exit"]
+    everything.worker_pid(2)
+
+
+def test_the_number_of_workers(everything: Server) -> None:
+    everything.send(signal.SIGTTIN)
+    everything.log.wait_for(f"hook nworkers_changed in {everything.pid}", 2)
+    everything.worker_pid(2)
+
+
+FAILING = "def {0}({1}): raise RuntimeError('hook {0} fails')\n"
+
+
+def failing(serve: Serve, tmp_path: Path, name: str) -> Server:
+    """A server with one hook, that fails."""
+    text = FAILING.format(name, ARGUMENTS[name])
+    (tmp_path / "c.py").write_text(text, encoding="ascii")
+    return serve("site_app", "-c", str(tmp_path / "c.py"), tracebacks=True)
+
+
+#: What gunicorn 27.0.1 does, seen by running it: its exit code and words.
+ENDS = {
+    "on_starting": (1, "Error: hook on_starting fails"),
+    "when_ready": (1, "Error: hook when_ready fails"),
+    "nworkers_changed": (1, "Error: hook nworkers_changed fails"),
+    "pre_fork": (255, "Unhandled exception in main loop"),
+    "post_fork": (3, "Exception in worker process"),
+    "post_worker_init": (3, "Exception in worker process"),
+}
+
+
+@pytest.mark.parametrize("name", list(ENDS))
+def test_a_failure_that_prevents_the_start(serve: Serve, tmp_path: Path, name: str) -> None:
+    code, said = ENDS[name]
+    server = failing(serve, tmp_path, name)
+    assert server.wait() == code
+    server.log.wait_for(said)
+    server.log.wait_for(f"hook {name} fails")
+    if code == 3:
+        server.log.wait_for(r"Worker \(pid:\d+\) exited with code 3\.")
+        server.log.wait_for("Reason: Worker failed to boot.")
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGINT, "worker_int"), (signal.SIGABRT, "worker_abort")]
+)
+def test_a_failure_that_ends_the_worker(
+    serve: Serve, tmp_path: Path, number: signal.Signals, name: str
+) -> None:
+    server = failing(serve, tmp_path, name)
+    server.get("/")
+    first = server.worker_pid()
+    os.kill(first, number)
+    server.log.wait_for("Exception in worker process")
+    server.log.wait_for(rf"Worker \(pid:{first}\) exited with code 255\.")
+    server.worker_pid(2)
+    assert server.get("/") == (200, b"hello")
+
+
+@pytest.mark.parametrize(
+    ("number", "to_worker", "name"),
+    [(signal.SIGTERM, True, "child_exit"), (signal.SIGHUP, False, "on_reload")],
+)
+def test_a_failure_that_ends_the_server(
+    serve: Serve, tmp_path: Path, number: signal.Signals, to_worker: bool, name: str
+) -> None:
+    server = failing(serve, tmp_path, name)
+    server.get("/")
+    os.kill(server.worker_pid() if to_worker else server.pid, number)
+    assert server.wait() == 255
+    server.log.wait_for("Unhandled exception in main loop")
+    server.log.wait_for(f"RuntimeError: hook {name} fails")
+
+
+def test_a_failure_at_the_very_end(serve: Serve, tmp_path: Path) -> None:
+    server = failing(serve, tmp_path, "on_exit")
+    server.get("/")
+    assert server.stop() == 1
+    server.log.wait_for("Shutting down: Master")
+    server.log.wait_for("Error: hook on_exit fails")
+
+
+def test_a_failure_before_a_request_is_its_failure(serve: Serve, tmp_path: Path) -> None:
+    server = failing(serve, tmp_path, "pre_request")
+    assert server.get("/")[0] == 500
+    server.log.wait_for("Error handling request GET /")
+    server.log.wait_for("RuntimeError: hook pre_request fails")
+
+
+def test_a_failure_after_a_request_is_only_told(serve: Serve, tmp_path: Path) -> None:
+    server = failing(serve, tmp_path, "post_request")
+    assert server.get("/") == (200, b"hello")
+    server.log.wait_for("Exception in post_request hook")
+    assert server.get("/") == (200, b"hello")
+
+
+def test_a_failure_of_a_leaving_worker_is_only_told(serve: Serve, tmp_path: Path) -> None:
+    server = failing(serve, tmp_path, "worker_exit")
+    server.get("/")
+    first = server.worker_pid()
+    os.kill(first, signal.SIGTERM)
+    server.log.wait_for(r"\[WARNING\] Exception during worker exit")
+    server.worker_pid(2)
+    assert server.get("/") == (200, b"hello")
+    assert not server.log.matching("exited with code")
+
+
+def test_a_failure_before_an_upgrade_leaves_the_server_alone(serve: Serve, tmp_path: Path) -> None:
+    server = failing(serve, tmp_path, "pre_exec")
+    server.get("/")
+    server.send(signal.SIGUSR2)
+    server.log.wait_for("RuntimeError: hook pre_exec fails")
+    assert server.get("/") == (200, b"hello")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def pre_fork(server): pass", "Invalid value for pre_fork: .*2 argument"),
+        ("def post_request(worker): pass", "Invalid value for post_request: .*4, 3 or 2 arguments"),
+        ("def ssl_context(config): pass", "Invalid value for ssl_context: .*2 argument"),
+        ("def dirty_post_fork(arbiter): pass", "Invalid value for dirty_post_fork: .*2 argument"),
+        ("when_ready = 'no_such_module.f'", "Invalid value for when_ready: .*no_such_module"),
+    ],
+)
+def test_a_hook_that_cannot_be_called(serve: Serve, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "c.py").write_text(f"{text}\n", encoding="ascii")
+    server = serve("site_app", "-c", str(tmp_path / "c.py"))
+    assert server.wait() == 1
+    server.log.wait_for(said)
