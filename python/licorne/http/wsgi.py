@@ -11,6 +11,7 @@ import sys
 
 import licorne
 from licorne import SERVER, SERVER_SOFTWARE, aliases
+from licorne.http.views import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
         """What a file wrapper needs of a file."""
 
         def read(self, size: int, /) -> bytes: ...
+
+
+__all__ = [
+    "SERVER", "SERVER_SOFTWARE", "ClientSocket", "FileWrapper", "Response", "WSGIErrorsWrapper",
+    "base_environ", "server_name",
+]  # fmt: skip
 
 
 class FileWrapper:
