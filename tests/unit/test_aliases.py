@@ -24,8 +24,8 @@ aliases.install()
 #: What a program for gunicorn imports, module by module.
 MODULES = (
     "app.base", "app.wsgiapp", "app", "arbiter", "config", "errors", "glogging", "http",
-    "http.errors", "http.message", "http.wsgi", "pidfile", "sock", "systemd", "util", "workers", "workers.base", "workers.sync",
-    "workers.gthread", "workers.workertmp",
+    "http.errors", "http.message", "http.wsgi", "pidfile", "sock", "systemd",
+    "util", "workers", "workers.base", "workers.sync", "workers.gthread", "workers.workertmp",
 )  # fmt: skip
 
 
