@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.server import open_gate
-from faults.ledger import check_named, named
+from faults.ledger import WAITING, check_named, named
 from faults.load import Load
 from faults.processes import children, descriptors, ended, eventually, zombies
 
 if TYPE_CHECKING:
     from faults.conftest import Start
-
-
-#: To be mended.
-WAITING = "requests that were read, and wait for a thread, are not on the scoreboard"
 
 
 @pytest.mark.xfail(reason=WAITING, strict=False)

@@ -19,8 +19,11 @@ def look(roster: Roster, seen: dict[int, Sighting], now: float) -> Outcome:
     children: list[Child] = []
     actions: list[Action] = []
     # Who did not look may not judge: everybody stood still (a container that was frozen, a machine
-    # that slept), and the workers shall have a moment to say that they live.
-    fair = now - roster.looked_at <= MOST_BETWEEN_LOOKS
+    # that slept), and the workers shall have time for a sign of life: the next look may follow at
+    # once, because of a signal that had to wait.
+    missed = now - roster.looked_at > MOST_BETWEEN_LOOKS
+    fair_from = now + MOST_BETWEEN_LOOKS if missed else roster.fair_from
+    fair = now >= fair_from
     for child in roster.children:
         sighting = seen.get(child.pid)
         after = child
@@ -28,7 +31,7 @@ def look(roster: Roster, seen: dict[int, Sighting], now: float) -> Outcome:
             after, wanted = _seen(roster.policy, child, sighting, now, fair)
             actions += wanted
         children.append(after)
-    after_all = replace(roster, children=tuple(children), looked_at=now)
+    after_all = replace(roster, children=tuple(children), looked_at=now, fair_from=fair_from)
     if any(
         new.state is State.SERVING and old.state is State.BOOTING
         for old, new in zip(roster.children, children, strict=True)

@@ -135,6 +135,8 @@ class Roster(Record):
     spawn_after: float = 0.0
     #: When the master last looked at the workers.
     looked_at: float = -math.inf
+    #: Nobody is called silent before; later than now after the master itself stood still.
+    fair_from: float = -math.inf
     #: How the server will end, once it stops.
     status: int = 0
     reason: str = ""
