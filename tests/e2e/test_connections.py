@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.client import Client
+from e2e.server import open_gate
 
 if TYPE_CHECKING:
     from e2e.server import Serve, Server
@@ -169,6 +170,21 @@ def test_several_addresses(args: tuple[str, ...], serve: Serve, short_tmp: str) 
     with Client.unix(path) as client:
         client.get("/")
         assert client.response().body == b"hello"
+
+
+@pytest.mark.parametrize("kind", [("-k", "sync"), ("-k", "gthread", "--threads", "1")])
+def test_a_busy_worker_leaves_new_clients_to_its_sibling(
+    kind: tuple[str, ...], serve: Serve, fifo: str
+) -> None:
+    server = serve("site_app", *kind, "-w", "2")
+    server.worker_pid(2)
+    with server.client() as client:
+        client.get(f"/wait?fifo={fifo}")
+        server.log.wait_for("app: waits")
+        for _ in range(30):
+            assert server.get("/") == (200, b"hello")
+        open_gate(fifo)
+        assert client.response().body == b"waited"
 
 
 def test_the_application_can_take_the_connection_over(site: Server) -> None:

@@ -239,6 +239,8 @@ impl Loop {
         all: bool,
     ) -> (MutexGuard<'a, State>, bool) {
         let mut events = state.buffers.pop().unwrap_or_else(Events::new);
+        let free = !all || state.idle > 0;
+        state.reactor.mind_the_door(free);
         let wait_ms = state.reactor.wait_ms();
         state.polling = true;
         drop(state);

@@ -46,8 +46,11 @@ pub(crate) struct Reactor {
     pub(crate) config: Config,
     poller: Arc<Poller>,
     listeners: Vec<Listener>,
-    /// Listeners are watched. They are not while draining, at the limit, or without descriptors.
+    /// Listeners are watched. They are not while draining, at the limit, without descriptors, or
+    /// with the door closed.
     accepting: bool,
+    /// Clients may come in: somebody has time for them, or there is nobody else.
+    door_open: bool,
     /// When to try again after the descriptors ran out.
     accept_again_ms: u64,
     conns: Slab<Conn>,
@@ -108,6 +111,7 @@ impl Reactor {
             poller: Arc::new(Poller::new()?),
             listeners: copies?,
             accepting: false,
+            door_open: true,
             accept_again_ms: u64::MAX,
             conns: Slab::new(),
             events: Events::new(),

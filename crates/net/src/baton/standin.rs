@@ -86,6 +86,8 @@ fn lend_a_hand(looped: &Loop, turn: u64) -> bool {
         return false;
     }
     let mut events = state.buffers.pop().unwrap_or_else(Events::new);
+    let free = state.idle > 0;
+    state.reactor.mind_the_door(free);
     if looped.poller.wait(&mut events, Some(0)).is_err() {
         events.clear();
     }
@@ -128,6 +130,8 @@ fn cover(looped: &Loop, turn: u64) {
         if state.driver != Driver::StandIn || looped.closing.load(Ordering::SeqCst) {
             return;
         }
+        let free = state.idle > 0;
+        state.reactor.mind_the_door(free);
         let wait_ms = state.reactor.wait_ms();
         drop(state);
         looped.bell.wait_beside(looped.poller.fd(), wait_ms);

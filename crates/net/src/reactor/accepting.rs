@@ -29,10 +29,10 @@ impl Reactor {
             return;
         }
 
-        let rounds = if self.config.siblings {
-            ACCEPT_SHARED
-        } else {
-            ACCEPT_ALONE
+        let rounds = match (self.config.siblings, self.one_by_one()) {
+            (false, _) => ACCEPT_ALONE,
+            (true, false) => ACCEPT_SHARED,
+            (true, true) => 1,
         };
         for _ in 0..rounds {
             let full = self.config.max_connections;
@@ -46,12 +46,34 @@ impl Reactor {
         }
     }
 
+    /// One application thread, which takes its time: who is taken in together waits for each other.
+    fn one_by_one(&self) -> bool {
+        !self.config.standin_beats && !self.pace.fast()
+    }
+
+    /// Beside siblings nobody is taken in while no application thread is free to serve him: a
+    /// sibling may have one, and otherwise he is served first by whoever is free first.
+    pub(crate) fn mind_the_door(&mut self, free: bool) {
+        let open = free || !self.config.siblings;
+        if open == self.door_open {
+            return;
+        }
+        self.door_open = open;
+        if !open {
+            self.pause_accepting();
+        } else if self.accept_again_ms == u64::MAX {
+            self.resume_accepting();
+        }
+    }
+
     /// For the last time: whom the kernel has announced to this process it does not announce to the
-    /// siblings, so they are taken in whatever the limit.
-    pub(super) fn accept_last(&mut self) {
+    /// siblings, so they are taken in whatever the limit; but not more than can be served.
+    pub(super) fn accept_last(&mut self, time_ms: u64) {
         self.pause_accepting();
+        let most = self.pace.requests_in(time_ms / 2);
+        let most = most.clamp(ACCEPT_ALONE, ACCEPT_LAST);
         for index in 0..self.listeners.len() {
-            for _ in 0..ACCEPT_LAST {
+            for _ in 0..most {
                 if !self.accept_one(index) {
                     break;
                 }
@@ -133,7 +155,7 @@ impl Reactor {
 
     pub(super) fn resume_accepting(&mut self) {
         self.accept_again_ms = u64::MAX;
-        if self.accepting || !self.drain.serving() {
+        if self.accepting || !self.door_open || !self.drain.serving() {
             return;
         }
         self.accepting = true;

@@ -28,8 +28,8 @@ impl Reactor {
         }
         self.draining.store(true, Ordering::Relaxed);
         self.now_ns = clock::monotonic_ns();
-        self.accept_last();
         let now_ms = self.now_ms();
+        self.accept_last(deadline_ms.saturating_sub(now_ms));
         for conn in self.conns.iter_mut() {
             let standing = conn.standing(self.config.keepalive_ms);
             if let Farewell::At(at_ms) = farewell(standing, now_ms) {

@@ -48,8 +48,14 @@ impl Pace {
         self.ns = (self.ns * 7 + ns) / 8;
     }
 
-    fn fast(&self) -> bool {
+    pub(super) fn fast(&self) -> bool {
         self.ns < Self::FAST_NS
+    }
+
+    /// How many requests one thread can answer in this time.
+    pub(super) fn requests_in(&self, time_ms: u64) -> usize {
+        let count = time_ms.saturating_mul(1_000_000) / self.ns.max(1);
+        usize::try_from(count).unwrap_or(usize::MAX)
     }
 }
 
