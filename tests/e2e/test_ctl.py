@@ -486,6 +486,28 @@ def test_the_command(serve: Serve, path: str) -> None:
     assert "worker add [N]" in help_
 
 
+def test_top_on_a_terminal(serve: Serve, path: str) -> None:
+    server = serve("site_app", "--control-socket", path)
+    pid = served(server)
+    screen, terminal = os.openpty()
+    top = subprocess.Popen(
+        [sys.executable, "-m", "licorne.ctl.cli", "-s", path, "top"],
+        stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+    )  # fmt: skip
+    os.close(terminal)
+    try:
+        shown = b""
+        # Drawn twice: from the top left each time, and nothing scrolls.
+        while shown.count(b"\x1b[H") < 2 or not re.search(rb"\n%d " % pid, shown):
+            shown += os.read(screen, 65536)
+        os.write(screen, b"q")
+        assert top.wait(PATIENCE) == 0
+    finally:
+        top.kill()
+        top.wait()
+        os.close(screen)
+
+
 def test_the_prompt(serve: Serve, path: str, short_tmp: str) -> None:
     server = serve("site_app", "--control-socket", path)
     server.worker_pid()
@@ -508,8 +530,16 @@ def test_the_prompt(serve: Serve, path: str, short_tmp: str) -> None:
 def test_nobody_there(short_tmp: str) -> None:
     named = licornectl("-s", f"{short_tmp}/none.ctl", "status")
     assert named.returncode == 1
-    assert named.stderr == f"Error: {short_tmp}/none.ctl: No such file or directory\n"
+    said = f"Error: {short_tmp}/none.ctl: No such file or directory. No server listens there: "
+    assert named.stderr.startswith(said)
     assert licornectl("--version").stdout.startswith("licornectl (licorne ")
+
+
+@linux
+def test_nobody_there_by_an_abstract_name() -> None:
+    found = licornectl("-s", "@licorne-ctl-none", "status")
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr.startswith("Error: @licorne-ctl-none: Connection refused. ")
 
 
 GUNICORNC = os.environ.get("GUNICORNC", "")

@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         session = Session(find.choose(given.socket), as_json=given.json)
         return session.single(command) if command else session.interactive()
     except ControlError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        told = f"{error}. {error.remedy}" if error.remedy else str(error)
+        print(f"Error: {told}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 
@@ -20,8 +21,18 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 
 
+#: What to do when nobody can be talked to, by the reason.
+REMEDIES = {
+    errno.ENOENT: "No server listens there: licornectl servers lists those that run.",
+    errno.ECONNREFUSED: "No server listens there: licornectl servers lists those that run.",
+    errno.EACCES: "Run licornectl as the user of the server, or see its control_socket_mode.",
+}
+
+
 class ControlError(Exception):
     """No answer, or a refusal; the message names the socket or is the server's."""
+
+    remedy = ""
 
 
 class NotThereError(ControlError):
@@ -59,7 +70,9 @@ class ControlClient:
             objection = peer.stranger(sock) if self.name.startswith("@") else ""
         except OSError as error:
             sock.close()
-            raise NotThereError(f"{self.name}: {error.strerror or error}") from None
+            there = NotThereError(f"{self.name}: {error.strerror or error}")
+            there.remedy = REMEDIES.get(error.errno or 0, "")
+            raise there from None
         if objection:
             sock.close()
             raise NotThereError(f"{self.name} is not trusted: {objection}")
