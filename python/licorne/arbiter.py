@@ -385,6 +385,10 @@ class Arbiter:
 
     def _look_at_memory(self) -> None:
         for pid in self.memory.look(self.WORKERS, time.monotonic()):
+            child = self.roster.child(pid)
+            # One that still boots is judged when it serves, one that is to go anyway not at all.
+            if child is None or child.state is not State.SERVING or self.roster.outdated(child):
+                continue
             self.log.warning(
                 "Worker (pid:%s) has %s of memory (max_worker_memory is %s); in flight: %s",
                 pid,

@@ -51,7 +51,7 @@ class Watch:
     def look(
         self, pids: Iterable[int], now: float, read: Callable[[int], int | None] | None = None
     ) -> list[int]:
-        """Sample the workers if it is time; those that have just been above it often enough."""
+        """Sample the workers if it is time; those that have been above it often enough."""
         if now < self._due:
             return []
         self._due = now + INTERVAL
@@ -61,7 +61,7 @@ class Watch:
         if self.limit is None:
             return []
         self._above = judge(self._above, taken, self.limit)
-        return [pid for pid, times in self._above.items() if times == SAMPLES]
+        return [pid for pid, times in self._above.items() if times >= SAMPLES]
 
     def patience(self) -> float | None:
         """Seconds until the next look, at the most; None when only an obituary would need it."""

@@ -55,12 +55,27 @@ def test_a_worker_above_the_limit_is_replaced(
     assert server.get("/?400")[0] == 200
     server.log.wait_for(
         rf"\[WARNING\] Worker \(pid:{first}\) has \d+\.\d MiB of memory "
-        r"\(max_worker_memory is 300\.0 MiB\); in flight: nothing"
+        r"\(max_worker_memory is 300\.0 MiB\); in flight: (nothing|GET /\?400 \(\d+\.\d s\))"
     )
     second = server.worker_pid(2)
     server.log.wait_for(rf"Worker exiting \(pid: {first}\)")
     assert server.get("/") == (200, str(second).encode())
     assert len(server.log.matching("of memory")) == 1
+
+
+def test_who_is_above_the_limit_before_it_serves_is_replaced_when_it_does(
+    serve: Serve, growing: Path
+) -> None:
+    # Two samples are taken while it loads; nothing tells of them, so it takes its time.
+    (growing / "big.py").write_text(
+        "from growing import KEPT, application\nKEPT.append(b'x' * (400 << 20))\n"
+        "import time\ntime.sleep(2.5)\n",
+        encoding="ascii",
+    )
+    server = serve("big", "--max-worker-memory", "300M", cwd=growing)
+    first = server.worker_pid()
+    server.log.wait_for(rf"Worker exiting \(pid: {first}\)")
+    assert server.get("/")[0] == 200
 
 
 def test_without_a_timeout_memory_is_watched_all_the_same(serve: Serve, growing: Path) -> None:
