@@ -41,11 +41,11 @@ def application(environ, start_response):
 def test_one_thread(serve: Serve, tmp_path: Path, name: str) -> None:
     (tmp_path / "threaded.py").write_text(THREADED, encoding="ascii")
     server = serve("threaded", *CONFIGURATIONS[name], cwd=tmp_path)
+    assert server.get("/") == (200, b"hello")
     counts = []
     for number in (None, signal.SIGTTIN, signal.SIGHUP, signal.SIGUSR1):
         if number is not None:
             server.send(number)
             server.log.wait_for(f"Handling signal: {number.name[3:].lower()}")
-        assert server.get("/") == (200, b"hello")
         counts.append(len(list(Path(f"/proc/{server.pid}/task").iterdir())))
     assert counts == [1, 1, 1, 1]
