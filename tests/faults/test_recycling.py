@@ -11,16 +11,18 @@ from faults.processes import children, descriptors, eventually, zombies
 if TYPE_CHECKING:
     from faults.conftest import Start
 
-#: How many replacements are watched.
-RECYCLES = 20
+#: How many replacements are watched for each worker type.
+RECYCLES = 60
 
 
 def test_recycled_workers_lose_nothing(start: Start) -> None:
-    server = start("--max-requests", "5")
+    # Several at a time, for the sake of whoever waits for this test.
+    server = start("--max-requests", "5", "--reload-surge", "4", workers=4)
     before = descriptors(server.pid)
     with Load(server.port) as load:
-        server.log.wait_for(BOOTING, 2 + RECYCLES)
+        for number in range(5, 5 + RECYCLES):
+            server.log.wait_for(BOOTING, number)
     load.tally.check_nothing_lost()
-    eventually(lambda: len(children(server.pid)) == 2, "two workers")
+    eventually(lambda: len(children(server.pid)) == 4, "four workers")
     assert zombies(server.pid) == []
     assert descriptors(server.pid) == before

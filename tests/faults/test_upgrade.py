@@ -1,0 +1,47 @@
+"""USR2 under load: another master takes the sockets over, and no client notices."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from faults.load import Load
+from faults.processes import children, ended, eventually
+
+if TYPE_CHECKING:
+    from faults.conftest import Start
+
+
+def test_a_new_master_takes_over(start: Start) -> None:
+    server = start()
+    old = children(server.pid)
+    with Load(server.port) as load:
+        server.send(signal.SIGUSR2)
+        server.output.wait_for("worker ready", 4)
+        (successor,) = [pid for pid in children(server.pid) if pid not in old]
+        server.send(signal.SIGTERM)
+        assert server.wait() == 0
+        server.log.wait_for(rf"\[{successor}\] \[INFO\] Master has been promoted\.")
+        workers = children(successor)
+        os.kill(successor, signal.SIGHUP)
+        for pid in workers:
+            ended(pid)
+    load.tally.check_nothing_lost()
+    eventually(lambda: len(children(successor)) == 2, "two workers")
+    os.kill(successor, signal.SIGTERM)
+    ended(successor)
+
+
+def test_a_new_master_that_is_given_up(start: Start) -> None:
+    """The way back: the old one has served all the time."""
+    server = start()
+    old = children(server.pid)
+    with Load(server.port) as load:
+        server.send(signal.SIGUSR2)
+        server.output.wait_for("worker ready", 4)
+        (successor,) = [pid for pid in children(server.pid) if pid not in old]
+        os.kill(successor, signal.SIGTERM)
+        ended(successor)
+    load.tally.check_nothing_lost()
+    eventually(lambda: children(server.pid) == old, "the old workers alone")
