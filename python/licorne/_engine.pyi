@@ -24,6 +24,10 @@ class InFlight:
     """A request that a worker has begun and not finished."""
 
     @property
+    def id(self) -> int:
+        """Its number in its worker, from 1."""
+
+    @property
     def method(self) -> str: ...
     @property
     def target(self) -> str:
@@ -32,8 +36,44 @@ class InFlight:
     @property
     def peer(self) -> str: ...
     @property
+    def thread(self) -> int:
+        """The system's id of the thread that runs it; 0 where threads have none."""
+
+    @property
+    def body(self) -> int:
+        """Bytes of the request body."""
+
+    @property
+    def sent(self) -> int:
+        """Bytes of the response body given to the connection so far."""
+
+    @property
     def age(self) -> float:
         """Seconds since the application was called."""
+
+    @property
+    def overdue(self) -> bool:
+        """It is over its time, and has been answered."""
+
+@final
+class Overdue:
+    """A request that was over its time."""
+
+    @property
+    def number(self) -> int:
+        """Counts the overdue requests of the worker, from 0."""
+
+    @property
+    def request(self) -> InFlight:
+        """The request as it was found."""
+
+    @property
+    def setting(self) -> str:
+        """The setting that it has broken: `request_timeout` or `timeout`."""
+
+    @property
+    def limit(self) -> float:
+        """The limit, in seconds."""
 
 @final
 class WorkerRecord:
@@ -92,6 +132,11 @@ class Scoreboard:
         """Ask to be replaced, with a key of `workers.slots.RETIRE_CAUSES`; the first one stays."""
 
     def read(self, slot: int) -> WorkerRecord: ...
+    def overdue(self, slot: int, told: int) -> list[Overdue]:
+        """The requests over their time from number `told` on; the oldest may be forgotten."""
+
+    def ask_stack(self, slot: int, thread: int | None, number: int) -> bool:
+        """Send signal `number` to a thread of the worker, or to its main thread; False: gone."""
 
 @final
 class Exchange:
@@ -210,6 +255,9 @@ class Engine:
     def stop(self, grace: float) -> None:
         """Stop accepting, answer what was begun, give up after `grace` seconds. May be called
         from a signal handler and more than once (the shorter time wins)."""
+
+    def abort(self) -> None:
+        """Answer 504 for what is with the application: the process is about to end."""
 
     @property
     def stopping(self) -> bool: ...

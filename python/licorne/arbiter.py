@@ -27,8 +27,10 @@ from licorne import (
     util,
 )
 from licorne.errors import HaltServer
+from licorne.overdue import Teller
 from licorne.pidfile import Pidfile
 from licorne.places import Places, choose
+from licorne.stacks import Stacks
 from licorne.supervisor import actions, events
 from licorne.supervisor.converge import outdated, wake_after
 from licorne.supervisor.plan import plan
@@ -93,10 +95,12 @@ class Arbiter:
         self._watched: dict[int, Callable[[int], None]] = {}
         # poll, not select: the number of a descriptor may be high beside many inherited sockets.
         self._poller = select.poll()
+        self._stacks = Stacks(self.watch, self.unwatch)
         self.app = app
         self.cfg: Config = app.cfg
         self.log: Logger = self.cfg.logger_class(self.cfg)
         self.herald = systemd.Herald(self.log)
+        self._overdue = Teller(self.log, self._stacks)
         self.roster = begin(self._policy(), self.master_pid)
         self.setup(app)
         self.cfg.nworkers_changed(self, self.num_workers, None)
@@ -255,12 +259,14 @@ class Arbiter:
             self.herald.patience(now),
             self.memory.patience(),
             self._molds_due(),
+            self._stacks.wait(now),
         ]
         if self._control is not None:
             due.append(self._control.wake_after(now))
         self._wait(min((each for each in due if each is not None), default=None))
         self.herald.live(time.monotonic())
         self.maybe_promote_master()
+        self._stacks.look(time.monotonic())
         self.reap_workers()
         while self.SIG_QUEUE:
             name = process.signal_name(self.SIG_QUEUE.popleft()).removeprefix("SIG")
@@ -270,6 +276,7 @@ class Arbiter:
         if self._control is not None:
             self._control.look_after(time.monotonic())
         self.manage_workers()
+        self._overdue.look(self.WORKERS.values())
         self.herald.look(self._staff())
 
     def _staff(self) -> systemd.Staff:
@@ -345,8 +352,9 @@ class Arbiter:
                 self.spawn_workers(count)
             case actions.Signal(pid, name):
                 if name == "ABRT" and pid in self.WORKERS:
-                    self.WORKERS[pid].aborted = True
-                self.kill_worker(pid, getattr(signal, f"SIG{name}"))
+                    self._abort(self.WORKERS[pid])
+                else:
+                    self.kill_worker(pid, getattr(signal, f"SIG{name}"))
             case actions.Log(level, message, args):
                 self.log.log(level, message, *args)
             case actions.Bury():
@@ -441,12 +449,14 @@ class Arbiter:
         worker.last_failure = self._last_failure
         self.slots.take(worker)
         try:
+            self._stacks.open(worker)
             if self._preload is not None and self.cfg.preload_app:
                 self._preload.ask(worker)
                 return
             self.cfg.pre_fork(self, worker)
             pid = process.fork(self.SIGNALS)
         except BaseException:
+            self._stacks.close(worker)
             self.slots.give_back(worker)
             raise
         if pid == 0:
@@ -469,11 +479,13 @@ class Arbiter:
     def born(self, worker: Worker, pid: int) -> None:
         """A worker is there, as a child of this process."""
         worker.pid = pid
+        self._stacks.forked(worker)
         self.WORKERS[pid] = worker
         self._decide(events.Spawned(pid))
 
     def abandon(self, worker: Worker) -> None:
         """Forget a worker that was never forked."""
+        self._stacks.close(worker)
         self.slots.give_back(worker)
         worker.tmp.close()
 
@@ -491,6 +503,7 @@ class Arbiter:
         self.LISTENERS, self._places = [*kept], None
         if self._control is not None:
             self._control.leave()
+        self._stacks.leave()
 
     def _molds_due(self) -> float | None:
         nursery = None if self._preload is None else self._preload.nursery
@@ -500,6 +513,7 @@ class Arbiter:
         """In the new worker: take its slot, and let go of what is the master's."""
         if worker.scoreboard is not None:
             worker.scoreboard.claim(worker.slot)
+        self._stacks.leave(worker.stack_pipe)
         self.let_go(worker.sockets)
         util.set_process_title(f"{self.product}: worker [{self.proc_name}]")
 
@@ -514,6 +528,17 @@ class Arbiter:
     def _sockets(self) -> list[BaseSocket]:
         """Every socket that the master holds."""
         return self.LISTENERS if self._places is None else self._places.all()
+
+    def _abort(self, worker: Worker) -> None:
+        """ABRT a silent worker, as soon as the log says what it was doing."""
+        worker.aborted = True
+
+        def abort() -> None:
+            if self.WORKERS.get(pid) is worker:
+                self.kill_worker(pid, signal.SIGABRT)
+
+        pid = int(worker.pid)
+        self._overdue.before_abort(worker, abort)
 
     def kill_worker(self, pid: int, sig: int) -> None:
         """Send a signal to a worker."""
@@ -538,6 +563,8 @@ class Arbiter:
 
     def _bury(self, action: actions.Bury) -> None:
         worker = self.WORKERS.pop(action.pid)
+        self._stacks.close(worker)
+        self._overdue.bury(worker)
         self._tell_lost_requests(worker)
         told = self.slots.read(worker).retire
         self._last_failure = told if told >= BOOT_FAILURE else 0
@@ -550,6 +577,9 @@ class Arbiter:
 
     def _tell_lost_requests(self, worker: Worker) -> None:
         for lost in self.slots.in_flight(worker):
+            if lost.overdue:
+                # Answered, and told of.
+                continue
             self.log.error(
                 "Worker (pid:%s) lost a request: %s %s from %s, begun %.3f s before",
                 worker.pid,

@@ -74,9 +74,10 @@ class Mold:
         self.watched = True
 
     def order(self, worker: Worker) -> None:
-        """Send the order for a worker, with its sockets."""
+        """Send the order for a worker, with its sockets and the pipe for its stacks."""
         message = mold.Order(worker.age, worker.slot, worker.place).encode()
-        socket.send_fds(self.channel, [message], [each.fileno() for each in worker.sockets])
+        fds = [*(each.fileno() for each in worker.sockets), worker.stack_pipe]
+        socket.send_fds(self.channel, [message], fds)
 
     def end(self) -> None:
         """Have it end: after what was ordered, or at once while it is still loading."""

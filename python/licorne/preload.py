@@ -90,12 +90,15 @@ class Preload:
         forksafety.preload(self._arbiter.app, self.log)
 
     def prepare(self, order: mold.Order, fds: Sequence[int]) -> Worker:
-        """In a mold: the worker of an order, with the sockets that came with it."""
+        """In a mold: the worker of an order, with the sockets and the pipe that came with it."""
         arbiter = self._arbiter
-        sockets = [sock.adopt(fd, arbiter.cfg, self.log) for fd in fds]
+        *listeners, pipe = fds
+        sockets = [sock.adopt(fd, arbiter.cfg, self.log) for fd in listeners]
         arbiter.LISTENERS = sockets
         worker = arbiter.make_worker(order.age, order.place, sockets)
         arbiter.slots.seat(worker, order.slot)
+        worker.stack_pipe = pipe
+        util.close_on_exec(pipe)
         return worker
 
     def before_fork(self, worker: Worker) -> None:

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import FrameType
 
+#: What makes a thread of a worker show its stack: the signal that applications use least.
+if sys.platform == "darwin":
+    STACK_SIGNAL = signal.SIGINFO
+else:
+    STACK_SIGNAL = signal.SIGRTMAX
+
 
 class Ended:
     """A child that was reaped: with a code, or by a signal (named with SIG)."""
@@ -37,7 +43,7 @@ def fork(handled: Iterable[signal.Signals]) -> int:
     Signals wait while it happens: one that is meant for the child must not run a handler of the
     master in it, nor be written to the master's wake-up pipe.
     """
-    handled = set(handled)
+    handled = {*handled, STACK_SIGNAL}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
     pid = -1
     try:
@@ -52,7 +58,9 @@ def fork(handled: Iterable[signal.Signals]) -> int:
 
 
 #: What must not end or stop a worker that has not set its own handlers yet.
-_HARMLESS = {signal.SIGUSR1, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU}
+_HARMLESS = {
+    signal.SIGUSR1, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU, STACK_SIGNAL,
+}  # fmt: skip
 
 
 def _ignored(_sig: int, _frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use net::overdue::Cause;
 use net::scoreboard::{self as board, Snapshot};
 use pyo3::exceptions::{PyIndexError, PyOSError};
 use pyo3::prelude::*;
@@ -9,11 +10,41 @@ use pyo3::prelude::*;
 /// A request that a worker has begun and not finished.
 #[pyclass(frozen, get_all, module = "licorne._engine")]
 pub(crate) struct InFlight {
+    id: u64,
     method: String,
     target: String,
     peer: String,
+    thread: u32,
+    body: u64,
+    sent: u64,
     /// Seconds since the application was called.
     age: f64,
+    overdue: bool,
+}
+
+impl InFlight {
+    fn new(request: board::InFlight) -> Self {
+        Self {
+            id: request.id,
+            method: request.method,
+            target: request.target,
+            peer: request.peer.to_string(),
+            thread: request.thread,
+            body: request.body,
+            sent: request.sent,
+            age: seconds(request.age_ns),
+            overdue: request.overdue,
+        }
+    }
+}
+
+/// A request that was over its time.
+#[pyclass(frozen, get_all, module = "licorne._engine")]
+pub(crate) struct Overdue {
+    number: u64,
+    request: Py<InFlight>,
+    setting: &'static str,
+    limit: f64,
 }
 
 /// One worker as the scoreboard sees it, at the moment of reading.
@@ -77,6 +108,30 @@ impl Scoreboard {
         Ok(())
     }
 
+    /// The requests over their time after the first `told` ones.
+    fn overdue(&self, py: Python<'_>, slot: usize, told: u64) -> PyResult<Vec<Overdue>> {
+        let all = self.inner.overdue(self.checked(slot)?, told);
+        all.into_iter()
+            .map(|overdue| {
+                Ok(Overdue {
+                    number: overdue.number,
+                    request: Py::new(py, InFlight::new(overdue.request))?,
+                    setting: match overdue.cause {
+                        Cause::Request => "request_timeout",
+                        Cause::Silence => "timeout",
+                    },
+                    limit: seconds(overdue.limit_ms.saturating_mul(1_000_000)),
+                })
+            })
+            .collect()
+    }
+
+    /// Sends a signal to one thread of the worker, or to its main thread; false if it is gone.
+    #[pyo3(signature = (slot, thread, number))]
+    fn ask_stack(&self, slot: usize, thread: Option<u32>, number: i32) -> PyResult<bool> {
+        Ok(self.inner.signal(self.checked(slot)?, thread, number))
+    }
+
     fn read(&self, py: Python<'_>, slot: usize) -> PyResult<WorkerRecord> {
         let Snapshot {
             pid,
@@ -89,19 +144,7 @@ impl Scoreboard {
         } = self.inner.read(self.checked(slot)?);
         let entries: PyResult<Vec<_>> = in_flight
             .into_iter()
-            .map(|entry| {
-                let peer = entry.peer.to_string();
-                let age = seconds(entry.age_ns);
-                Py::new(
-                    py,
-                    InFlight {
-                        method: entry.method,
-                        target: entry.target,
-                        peer,
-                        age,
-                    },
-                )
-            })
+            .map(|request| Py::new(py, InFlight::new(request)))
             .collect();
         Ok(WorkerRecord {
             pid,

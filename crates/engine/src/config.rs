@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use net::body::BodyStore;
 use net::config::Config;
+use net::overdue::TimeLimits;
 use net::peer::Trusted;
 use proto::{Forwarding, HeaderMap, Limits, Permissions, Policy};
 use pyo3::exceptions::PyValueError;
@@ -28,6 +29,8 @@ pub(crate) struct Face {
     pub(crate) addresses: Vec<Option<(String, String)>>,
     /// The application has threads of its own: one that ends does not end the process.
     pub(crate) threads: bool,
+    /// How long requests may run.
+    pub(crate) limits: TimeLimits,
     /// Ask to be replaced after so many requests; 0 for never.
     pub(crate) max_requests: u64,
     /// Seconds that a stop by ourselves may take, in ms.
@@ -70,6 +73,8 @@ fields!(
     "permit_obsolete_folding",
     "permit_unconventional_http_method",
     "permit_unconventional_http_version",
+    "request_timeout",
+    "request_timeout_paths",
     "script_name",
     "secure_scheme_headers",
     "sendfile",
@@ -77,9 +82,11 @@ fields!(
     "siblings",
     "signal_echo",
     "signal_fd",
+    "silence",
     "socket_class",
     "standin_beats",
     "strip_header_spaces",
+    "threads",
     "tmp_upload_dir",
     "write_timeout",
 );
@@ -91,6 +98,7 @@ fields!(
 /// cannot work, naming the setting.
 pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
     let get = |name: &str| config.getattr(name);
+    let limits = limits(config)?;
     let reactor = Config {
         policy: policy(config)?,
         trusted: trusted(config)?,
@@ -103,6 +111,8 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         header_timeout_ms: milliseconds(config, "header_timeout")?,
         body_timeout_ms: milliseconds(config, "body_timeout")?,
         write_timeout_ms: milliseconds(config, "write_timeout")?,
+        limits: limits.clone(),
+        threads: get("threads")?.extract()?,
         max_connections: get("max_connections")?.extract()?,
         siblings: get("siblings")?.extract()?,
         parent: get("parent")?.extract()?,
@@ -122,6 +132,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         server: get("server")?.extract()?,
         addresses: get("addresses")?.extract()?,
         threads: get("standin_beats")?.extract()?,
+        limits,
         max_requests: get("max_requests")?.extract()?,
         grace_ms: milliseconds(config, "graceful_timeout")?,
         access: get("access")?.extract::<Option<Py<PyAny>>>()?,
@@ -171,6 +182,24 @@ fn policy(config: &Bound<'_, PyAny>) -> PyResult<Policy> {
     })
 }
 
+fn limits(config: &Bound<'_, PyAny>) -> PyResult<TimeLimits> {
+    let paths: Vec<(String, f64)> = config.getattr("request_timeout_paths")?.extract()?;
+    let paths: PyResult<Vec<_>> = paths
+        .into_iter()
+        .map(|(prefix, limit)| {
+            Ok((
+                prefix.into_bytes(),
+                in_milliseconds("request_timeout_paths", limit)?,
+            ))
+        })
+        .collect();
+    Ok(TimeLimits::new(
+        milliseconds(config, "request_timeout")?,
+        paths?,
+        milliseconds(config, "silence")?,
+    ))
+}
+
 fn trusted(config: &Bound<'_, PyAny>) -> PyResult<Trusted> {
     let entries: Vec<String> = config.getattr("forwarded_allow_ips")?.extract()?;
     Trusted::parse(entries.iter().map(String::as_str)).map_err(|entry| {
@@ -180,13 +209,16 @@ fn trusted(config: &Bound<'_, PyAny>) -> PyResult<Trusted> {
     })
 }
 
+fn milliseconds(config: &Bound<'_, PyAny>, name: &str) -> PyResult<u64> {
+    in_milliseconds(name, config.getattr(name)?.extract()?)
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "checked before"
 )]
-fn milliseconds(config: &Bound<'_, PyAny>, name: &str) -> PyResult<u64> {
-    let seconds: f64 = config.getattr(name)?.extract()?;
+fn in_milliseconds(name: &str, seconds: f64) -> PyResult<u64> {
     if (0.0..1e12).contains(&seconds) {
         // Anything but 0 stays different from 0, which means "never".
         Ok((seconds * 1000.0).ceil() as u64)

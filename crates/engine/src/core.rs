@@ -72,6 +72,12 @@ impl Core {
         use_fields(&server)
     }
 
+    /// Whether the request of this thread is over its time, and has been answered.
+    #[inline]
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.board.is_overdue(self.slot, thread_number() as usize)
+    }
+
     /// Counts a request; with the last one that this worker should serve it asks to be replaced,
     /// and goes on until it is. Without a master it stops.
     #[inline]
@@ -188,6 +194,27 @@ pub(crate) fn thread_number() -> u32 {
     })
 }
 
+/// The system's id of this thread, for the signal that makes it show its stack.
+#[cfg(target_os = "linux")]
+pub(crate) fn thread_id() -> u32 {
+    thread_local! {
+        static MINE: Cell<u32> = const { Cell::new(0) };
+    }
+    MINE.with(|mine| {
+        if mine.get() == 0 {
+            // SAFETY: gettid has no preconditions and cannot fail.
+            mine.set(unsafe { libc::gettid() }.unsigned_abs());
+        }
+        mine.get()
+    })
+}
+
+/// 0: no other process can name a thread on this system.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn thread_id() -> u32 {
+    0
+}
+
 /// Strings that are the same for every request, made once.
 pub(crate) struct Names {
     pub(crate) request_method: Py<PyString>,
@@ -207,6 +234,7 @@ pub(crate) struct Names {
     pub(crate) https: Py<PyString>,
     pub(crate) http_1_0: Py<PyString>,
     pub(crate) empty: Py<PyString>,
+    pub(crate) gateway_timeout: Py<PyString>,
     /// Environ keys of known header fields.
     pub(crate) fields: Vec<Py<PyString>>,
     pub(crate) methods: Vec<Py<PyString>>,
@@ -242,6 +270,7 @@ impl Names {
             https: new("https"),
             http_1_0: new("HTTP/1.0"),
             empty: new(""),
+            gateway_timeout: new("504 Gateway Timeout"),
             fields: fields?,
             methods: KnownMethod::ALL
                 .iter()

@@ -125,6 +125,11 @@ impl Engine {
             .stop((grace.clamp(0.0, 1e9) * 1000.0) as u64);
     }
 
+    /// Answers 504 for what is with the application: the process is about to end.
+    fn abort(&self) {
+        self.core.looped.abort();
+    }
+
     #[getter]
     fn stopping(&self) -> bool {
         self.core.looped.stopping()

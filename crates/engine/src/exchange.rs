@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use pyo3::{ffi, intern};
 
-use crate::core::Core;
+use crate::core::{Core, thread_number};
 use crate::text;
 use crate::wsgi;
 use crate::wsgi::environ::Caches;
@@ -348,6 +348,8 @@ impl Exchange {
                 "the client has gone",
             ));
         };
+        // The application talks with its client now, and that may take as long as they like.
+        core.board.unlimited(core.slot, thread_number() as usize);
         net.keep_alive = false;
         set_blocking(fd.as_raw_fd())?;
         let copy = fd.try_clone()?;

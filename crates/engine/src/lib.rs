@@ -17,7 +17,7 @@ mod wsgi;
 #[pyo3::pymodule]
 mod _engine {
     #[pymodule_export]
-    use crate::board::{InFlight, Scoreboard, WorkerRecord};
+    use crate::board::{InFlight, Overdue, Scoreboard, WorkerRecord};
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]

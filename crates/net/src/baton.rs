@@ -143,6 +143,7 @@ impl Loop {
         if std::mem::take(&mut state.reactor.interrupted) {
             return Some(Taken::Interrupted);
         }
+        state.reactor.thread_is_back();
         state.reactor.flush_overdue();
         if let Some(exchange) = self.pop(state, me) {
             return Some(Taken::Exchange(exchange));
@@ -301,6 +302,13 @@ impl Loop {
         state.reactor.stream(token, bytes, shared, after)
     }
 
+    /// An interim response, ahead of the response itself.
+    pub fn interim(&self, me: u32, token: Token, bytes: &[u8]) {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        state.reactor.interim(token, bytes);
+    }
+
     /// A part of a file as a part of a response.
     pub fn stream_file(&self, me: u32, token: Token, part: FilePart) {
         let mut state = self.lock();
@@ -335,6 +343,12 @@ impl Loop {
     /// Tells the master why this worker should be replaced; false: there is no master.
     pub fn ask_to_retire(&self, cause: RetireCause) -> bool {
         self.lock().reactor.ask_to_retire(cause)
+    }
+
+    /// Answers 504 for every request that is with the application, because the process is about to
+    /// end in the middle of them.
+    pub fn abort(&self) {
+        self.lock().reactor.abort();
     }
 
     /// Accepts nobody any more, because the process is about to end.

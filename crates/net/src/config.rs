@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proto::Policy;
 
 use crate::body::BodyStore;
+use crate::overdue::TimeLimits;
 use crate::peer::Trusted;
 
 /// Configuration of one reactor.
@@ -27,6 +28,10 @@ pub struct Config {
     pub body_timeout_ms: u64,
     /// How long a client may read nothing of a response, in ms; 0 for ever.
     pub write_timeout_ms: u64,
+    /// How long requests may run.
+    pub limits: TimeLimits,
+    /// Threads that run the application.
+    pub threads: usize,
     /// Connections at most; accepting rests at the limit. 0 is unlimited.
     pub max_connections: usize,
     /// There are other workers on the same listeners: leave connections to them.

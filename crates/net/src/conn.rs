@@ -47,6 +47,10 @@ pub(crate) struct Conn {
     pub(crate) output: Output,
     pub(crate) deadline: Deadline,
     pub(crate) phase: Phase,
+    /// The number of the request that is with the application.
+    pub(crate) serving: u64,
+    /// A part of its response was given to this connection.
+    pub(crate) begun: bool,
     /// The poller watches the socket.
     pub(crate) registered: bool,
     /// ... for room to write too.
@@ -102,6 +106,8 @@ impl Conn {
             output: Output::default(),
             deadline: Deadline::NONE,
             phase: Phase::Reading,
+            serving: 0,
+            begun: false,
             registered: false,
             watched_for_room: false,
             readable: true,

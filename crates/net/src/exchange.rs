@@ -13,6 +13,8 @@ pub use crate::slab::Token;
 pub struct Exchange {
     /// The connection it came from; `None` only while the box waits for its next use.
     pub token: Option<Token>,
+    /// Its number in this worker, from 1.
+    pub id: u64,
     /// The request head.
     pub head: RequestHead,
     /// The whole request body.

@@ -19,6 +19,7 @@ pub mod exchange;
 mod listener;
 pub mod notice;
 pub mod output;
+pub mod overdue;
 pub mod peer;
 mod poll;
 mod reactor;

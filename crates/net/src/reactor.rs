@@ -3,12 +3,13 @@
 //! waiting is the baton's business.
 
 mod accepting;
+mod ages;
 mod reading;
 mod stopping;
 mod writing;
 
 pub(crate) use writing::BATCH;
-use writing::{Held, Pace};
+use writing::{Held, Pace, busy};
 pub use writing::{Room, Tail};
 
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ use crate::drain::Drain;
 use crate::exchange::{Exchange, Token};
 use crate::listener::Listener;
 use crate::notice::{Level, Notices};
+use crate::overdue::Watch;
 use crate::poll::{Events, LISTENER, Poller, Ready, SIGNAL, WAKE};
 use crate::scoreboard::{RetireCause, Scoreboard};
 use crate::slab::Slab;
@@ -78,6 +80,12 @@ pub(crate) struct Reactor {
     #[expect(clippy::vec_box, reason = "a box travels to the application and back")]
     pool: Vec<Box<Exchange>>,
     scan: Scan,
+    /// When to look at the ages of the requests with the application.
+    watch: Watch,
+    /// All threads of the application are with requests over their time: nobody would serve.
+    abandoned: bool,
+    /// The number of the last request.
+    last_id: u64,
     pub(crate) drain: Drain,
     draining: Arc<AtomicBool>,
     pub(crate) notices: Notices,
@@ -107,6 +115,7 @@ impl Reactor {
             .map(|&fd| duplicate(fd).map(Listener::new))
             .collect();
         let mut reactor = Self {
+            watch: Watch::new(&config.limits),
             config,
             poller: Arc::new(Poller::new()?),
             listeners: copies?,
@@ -129,6 +138,8 @@ impl Reactor {
             inbox: VecDeque::new(),
             pool: vec![Box::default()],
             scan: Scan::new(),
+            abandoned: false,
+            last_id: 0,
             drain: Drain::Serving,
             draining: Arc::default(),
             notices: Notices::default(),
@@ -218,6 +229,7 @@ impl Reactor {
         if self.scan.due(now_ms) {
             self.expire(now_ms);
         }
+        self.look_at_ages();
         if now_ms >= self.look_ms {
             self.look_ms = now_ms + LOOK_MS;
             self.look_at_parent();
@@ -243,6 +255,9 @@ impl Reactor {
             .wait_ms(now_ms)
             .unwrap_or(u64::MAX)
             .min(self.config.beat_ms);
+        if let Some(look) = self.watch.wait_ms(now_ms) {
+            wait = wait.min(look);
+        }
         if self.accept_again_ms != u64::MAX {
             wait = wait.min(self.accept_again_ms.saturating_sub(now_ms));
         }
@@ -365,6 +380,7 @@ impl Reactor {
 
     /// Gives the socket away, with the bytes that were read and not consumed.
     pub(crate) fn detach(&mut self, token: Token) -> Option<(OwnedFd, Vec<u8>)> {
+        busy(&mut self.conns, token)?;
         let mut conn = self.conns.remove(token)?;
         if conn.registered
             && let Err(error) = self.poller.remove(conn.stream.fd())

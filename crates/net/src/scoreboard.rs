@@ -1,19 +1,19 @@
 //! The scoreboard: anonymous memory shared by the master and its workers, made before the fork.
 //!
 //! Each worker writes its own record and nobody else's, without a lock; the master reads all of
-//! them. Every field is an atomic, so a torn read is impossible for one field; a request entry is
-//! read between two looks at its start time, which changes whenever the entry does.
+//! them. Every field is an atomic, so a torn read is impossible for one field.
+
+mod entry;
 
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::clock;
-use crate::peer::Peer;
-
-/// Bytes of method and target kept for a request in flight.
-const TEXT: usize = 160;
-const WORDS: usize = TEXT / 8;
+use crate::overdue::{Broken, Cause};
+use entry::Entry;
+pub(crate) use entry::Running;
+pub use entry::{Begun, InFlight};
 
 /// One worker (everything relaxed: the numbers stand for themselves).
 #[repr(C)]
@@ -25,6 +25,8 @@ struct Record {
     connections: AtomicU64,
     /// Why the worker asks to be replaced: a [`RetireCause`], 0 while it does not.
     retire: AtomicU64,
+    /// Requests found over their time so far.
+    overdue: AtomicU64,
 }
 
 /// Why a worker asks to be replaced; `workers/slots.py` has the words.
@@ -36,16 +38,19 @@ pub enum RetireCause {
     RequestTimeout = 2,
 }
 
-/// One request in flight.
+/// A request that was over its time, for the master to tell of. It stays when the request ends.
 #[repr(C)]
-struct Entry {
-    /// Monotonic ns at which the application was called; 0 when free.
-    started_ns: AtomicU64,
-    /// Bytes of text, and above them the bytes of the method.
-    lengths: AtomicU64,
-    peer: [AtomicU64; 3],
-    text: [AtomicU64; WORDS],
+struct Late {
+    request: Entry,
+    cause: AtomicU64,
+    limit_ms: AtomicU64,
+    age_ns: AtomicU64,
 }
+
+/// Requests over their time that are kept for the master; it looks long before there are so many.
+const LATE: usize = 32;
+/// The number of no request.
+const NONE: u64 = u64::MAX;
 
 /// The shared map. Cloning a handle is not needed: it lives as long as the process.
 pub struct Scoreboard {
@@ -60,17 +65,17 @@ unsafe impl Send for Scoreboard {}
 // SAFETY: as above.
 unsafe impl Sync for Scoreboard {}
 
-/// A request in flight, copied out.
+/// A request that was over its time, copied out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InFlight {
-    /// The method.
-    pub method: String,
-    /// The request target, cut to what the entry holds.
-    pub target: String,
-    /// The client.
-    pub peer: Peer,
-    /// How long the application has had it, in ns.
-    pub age_ns: u64,
+pub struct Overdue {
+    /// Counts the overdue requests of the worker, from 0.
+    pub number: u64,
+    /// The request; its age is that at which it was found.
+    pub request: InFlight,
+    /// Which limit it has broken.
+    pub cause: Cause,
+    /// The limit, in ms.
+    pub limit_ms: u64,
 }
 
 /// A worker's record, copied out.
@@ -99,7 +104,8 @@ pub struct Snapshot {
 impl Scoreboard {
     /// Maps room for `slots` workers with `entries` requests each. Untouched pages cost nothing.
     pub fn new(slots: usize, entries: usize) -> io::Result<Self> {
-        let size = slots * (size_of::<Record>() + entries * size_of::<Entry>());
+        let each = size_of::<Record>() + LATE * size_of::<Late>() + entries * size_of::<Entry>();
+        let size = slots * each;
         // SAFETY: a fresh anonymous mapping, zeroed by the kernel.
         let base = unsafe {
             libc::mmap(
@@ -136,10 +142,11 @@ impl Scoreboard {
         record.requests.store(0, Ordering::Relaxed);
         record.connections.store(0, Ordering::Relaxed);
         record.retire.store(0, Ordering::Relaxed);
+        record.overdue.store(0, Ordering::Relaxed);
         for entry in 0..self.entries {
-            self.entry(slot, entry)
-                .started_ns
-                .store(0, Ordering::Relaxed);
+            let place = self.entry(slot, entry);
+            place.started_ns.store(0, Ordering::Relaxed);
+            place.overdue.store(NONE, Ordering::Relaxed);
         }
         self.beat(slot, clock::monotonic_ms());
     }
@@ -175,35 +182,40 @@ impl Scoreboard {
             .store(count as u64, Ordering::Relaxed);
     }
 
-    /// A request begins in `entry` (the index of its thread).
-    pub fn begin(&self, slot: usize, entry: usize, now_ns: u64, request: &Named<'_>) {
-        if self.entries == 0 {
-            return;
+    /// A request begins in `entry` (the index of its thread): a sign of life too.
+    #[inline]
+    pub fn begin(&self, slot: usize, entry: usize, now_ns: u64, request: &Begun<'_>) {
+        self.beat(slot, now_ns / 1_000_000);
+        if self.entries > 0 {
+            self.entry(slot, entry % self.entries)
+                .begin(now_ns, request);
         }
-        let place = self.entry(slot, entry % self.entries);
-        let mut text = [0u8; TEXT];
-        let method = request.method.len().min(32);
-        let target = request.target.len().min(TEXT - method);
-        text[..method].copy_from_slice(&request.method[..method]);
-        text[method..method + target].copy_from_slice(&request.target[..target]);
-        for (word, bytes) in place
-            .text
-            .iter()
-            .zip(text.chunks_exact(8))
-            .take((method + target).div_ceil(8))
-        {
-            word.store(word_of(bytes), Ordering::Relaxed);
+    }
+
+    /// So many bytes of the response body of `entry` were given to the connection.
+    #[inline]
+    pub fn sent(&self, slot: usize, entry: usize, bytes: u64) {
+        if self.entries > 0 {
+            let place = self.entry(slot, entry % self.entries);
+            place.sent.store(bytes, Ordering::Relaxed);
         }
-        let mut peer = [0u8; 24];
-        peer[..19].copy_from_slice(&request.peer.to_bytes());
-        for (word, bytes) in place.peer.iter().zip(peer.chunks_exact(8)) {
-            word.store(word_of(bytes), Ordering::Relaxed);
+    }
+
+    /// The request of `entry` may run for ever: it is none any more, but a conversation.
+    pub fn unlimited(&self, slot: usize, entry: usize) {
+        if self.entries > 0 {
+            let place = self.entry(slot, entry % self.entries);
+            place.limit_ms.store(0, Ordering::Relaxed);
         }
-        place.lengths.store(
-            (method as u64) << 32 | (method + target) as u64,
-            Ordering::Relaxed,
-        );
-        place.started_ns.store(now_ns.max(1), Ordering::Release);
+    }
+
+    /// Whether the request of `entry` was found over its time.
+    #[inline]
+    pub fn is_overdue(&self, slot: usize, entry: usize) -> bool {
+        self.entries > 0 && {
+            let place = self.entry(slot, entry % self.entries);
+            place.overdue.load(Ordering::Relaxed) == place.id.load(Ordering::Relaxed)
+        }
     }
 
     /// The request of `entry` is finished.
@@ -215,6 +227,76 @@ impl Scoreboard {
             let place = self.entry(slot, entry % self.entries);
             place.started_ns.store(0, Ordering::Release);
         }
+    }
+
+    /// Number of requests in flight that a slot has room for.
+    pub(crate) fn entries(&self) -> usize {
+        self.entries
+    }
+
+    /// The request that runs in `entry`.
+    pub(crate) fn running(&self, slot: usize, entry: usize) -> Option<Running> {
+        self.entry(slot, entry).running()
+    }
+
+    /// Monotonic ms of the last sign of life.
+    pub(crate) fn last_beat(&self, slot: usize) -> u64 {
+        self.record(slot).beat_ms.load(Ordering::Relaxed)
+    }
+
+    /// Marks the request of `entry` as overdue, and keeps a copy for the master; false if it has
+    /// ended meanwhile. One thread at a time does this: the one that holds the reactor.
+    pub(crate) fn tell_overdue(
+        &self,
+        slot: usize,
+        entry: usize,
+        request: Running,
+        broken: Broken,
+    ) -> bool {
+        let place = self.entry(slot, entry);
+        let count = &self.record(slot).overdue;
+        let told = count.load(Ordering::Relaxed);
+        let late = self.late(slot, told);
+        late.request.copy(place);
+        if place.started_ns.load(Ordering::Acquire) != request.started_ns {
+            return false;
+        }
+        place.overdue.store(request.id, Ordering::Relaxed);
+        let cause = match broken.cause {
+            Cause::Request => 0,
+            Cause::Silence => 1,
+        };
+        late.cause.store(cause, Ordering::Relaxed);
+        late.limit_ms.store(broken.limit_ms, Ordering::Relaxed);
+        let age_ns = clock::monotonic_ns().saturating_sub(request.started_ns);
+        late.age_ns.store(age_ns, Ordering::Relaxed);
+        count.store(told + 1, Ordering::Release);
+        true
+    }
+
+    /// The requests over their time after the first `told` ones; older ones may be forgotten.
+    pub fn overdue(&self, slot: usize, told: u64) -> Vec<Overdue> {
+        let count = self.record(slot).overdue.load(Ordering::Acquire);
+        let kept = told.max(count.saturating_sub(LATE as u64));
+        (kept..count)
+            .filter_map(|number| {
+                let late = self.late(slot, number);
+                let age_ns = late.age_ns.load(Ordering::Relaxed);
+                let mut request = late.request.read(0)?;
+                request.age_ns = age_ns;
+                let cause = match late.cause.load(Ordering::Relaxed) {
+                    0 => Cause::Request,
+                    _ => Cause::Silence,
+                };
+                let limit_ms = late.limit_ms.load(Ordering::Relaxed);
+                Some(Overdue {
+                    number,
+                    request,
+                    cause,
+                    limit_ms,
+                })
+            })
+            .collect()
     }
 
     /// What the slot says now.
@@ -230,9 +312,31 @@ impl Scoreboard {
             connections: record.connections.load(Ordering::Relaxed),
             retire: record.retire.load(Ordering::Relaxed),
             in_flight: (0..self.entries)
-                .filter_map(|entry| read_entry(self.entry(slot, entry), now_ns))
+                .filter_map(|entry| self.entry(slot, entry).read(now_ns))
                 .collect(),
         }
+    }
+
+    /// Sends a signal to a thread of the worker in `slot`, or to its main thread; false if there is
+    /// none.
+    #[cfg(target_os = "linux")]
+    pub fn signal(&self, slot: usize, thread: Option<u32>, number: i32) -> bool {
+        let Ok(pid) = i32::try_from(self.record(slot).pid.load(Ordering::Relaxed)) else {
+            return false;
+        };
+        // The main thread has the id of its process.
+        let thread = thread.map_or(Some(pid), |thread| i32::try_from(thread).ok());
+        let Some(thread) = thread.filter(|&thread| pid > 0 && thread > 0) else {
+            return false;
+        };
+        // SAFETY: tgkill touches no memory; the system checks that the thread is of that process.
+        unsafe { libc::syscall(libc::SYS_tgkill, pid, thread, number) == 0 }
+    }
+
+    /// This system has no call that names a thread of another process.
+    #[cfg(not(target_os = "linux"))]
+    pub fn signal(&self, _slot: usize, _thread: Option<u32>, _number: i32) -> bool {
+        false
     }
 
     fn record(&self, slot: usize) -> &Record {
@@ -251,11 +355,24 @@ impl Scoreboard {
             slot < self.slots && entry < self.entries,
             "scoreboard entry {slot}/{entry}"
         );
-        let offset = self.slots * size_of::<Record>();
-        // SAFETY: the entries follow the records within the mapping; alignment as in `record`.
+        let offset = self.slots * (size_of::<Record>() + LATE * size_of::<Late>());
+        // SAFETY: the entries follow the records and the late requests within the mapping; alignment as in `record`.
         unsafe {
             let first = self.base.as_ptr().add(offset).cast::<Entry>();
             &*first.add(slot * self.entries + entry)
+        }
+    }
+
+    /// Where the `number`-th overdue request of a slot is kept.
+    fn late(&self, slot: usize, number: u64) -> &Late {
+        assert!(slot < self.slots, "late requests of slot {slot}");
+        #[expect(clippy::cast_possible_truncation, reason = "below LATE")]
+        let place = (number % LATE as u64) as usize;
+        let offset = self.slots * size_of::<Record>();
+        // SAFETY: LATE of them for each slot follow the records; alignment as in `record`.
+        unsafe {
+            let first = self.base.as_ptr().add(offset).cast::<Late>();
+            &*first.add(slot * LATE + place)
         }
     }
 }
@@ -267,58 +384,23 @@ impl Drop for Scoreboard {
     }
 }
 
-/// What a request is called by.
-pub struct Named<'a> {
-    /// The method.
-    pub method: &'a [u8],
-    /// The request target.
-    pub target: &'a [u8],
-    /// The client.
-    pub peer: Peer,
-}
-
-fn word_of(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(bytes);
-    u64::from_ne_bytes(word)
-}
-
-fn read_entry(entry: &Entry, now_ns: u64) -> Option<InFlight> {
-    let started = entry.started_ns.load(Ordering::Acquire);
-    if started == 0 {
-        return None;
-    }
-    let lengths = entry.lengths.load(Ordering::Relaxed);
-    let mut text = Vec::with_capacity(TEXT);
-    for word in &entry.text {
-        text.extend_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
-    }
-    let mut peer = [0u8; 24];
-    for (bytes, word) in peer.chunks_exact_mut(8).zip(&entry.peer) {
-        bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
-    }
-    if entry.started_ns.load(Ordering::Acquire) != started {
-        return None;
-    }
-    let method = ((lengths >> 32) as usize).min(TEXT);
-    let end = ((lengths & 0xffff_ffff) as usize).clamp(method, TEXT);
-    let mut bytes = [0; 19];
-    bytes.copy_from_slice(&peer[..19]);
-    Some(InFlight {
-        method: latin1(&text[..method]),
-        target: latin1(&text[method..end]),
-        peer: Peer::from_bytes(bytes),
-        age_ns: now_ns.saturating_sub(started),
-    })
-}
-
-fn latin1(bytes: &[u8]) -> String {
-    bytes.iter().map(|&byte| char::from(byte)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer::Peer;
+
+    fn begun<'a>(id: u64, method: &'a [u8], target: &'a [u8], peer: Peer) -> Begun<'a> {
+        Begun {
+            id,
+            token: 7,
+            thread: 99,
+            limit_ms: 50,
+            body: 3,
+            method,
+            target,
+            peer,
+        }
+    }
 
     #[test]
     fn names_what_is_in_flight() {
@@ -328,33 +410,19 @@ mod tests {
         let long = vec![b'x'; 500];
         let peer = Peer::Tcp("127.0.0.1".parse().unwrap(), 4000);
         let start = clock::monotonic_ns();
-        board.begin(
-            1,
-            0,
-            start,
-            &Named {
-                method: b"GET",
-                target: b"/a?b",
-                peer,
-            },
-        );
-        board.begin(
-            1,
-            3,
-            start,
-            &Named {
-                method: b"POST",
-                target: &long,
-                peer: Peer::Unix,
-            },
-        );
+        board.begin(1, 0, start, &begun(1, b"GET", b"/a?b", peer));
+        board.begin(1, 3, start, &begun(2, b"POST", &long, Peer::Unix));
+        board.sent(1, 3, 12);
         let seen = board.read(1);
         assert_eq!(seen.pid, std::process::id());
         assert_eq!(seen.in_flight.len(), 2);
         assert_eq!(seen.in_flight[0].method, "GET");
         assert_eq!(seen.in_flight[0].target, "/a?b");
         assert_eq!(seen.in_flight[0].peer, peer);
-        assert_eq!(seen.in_flight[1].target.len(), TEXT - 4);
+        assert_eq!(seen.in_flight[0].thread, 99);
+        assert!(!seen.in_flight[0].overdue);
+        assert_eq!(seen.in_flight[1].target.len(), entry::TEXT - 4);
+        assert_eq!((seen.in_flight[1].body, seen.in_flight[1].sent), (3, 12));
         board.end(1, 3);
         let seen = board.read(1);
         assert_eq!((seen.requests, seen.in_flight.len()), (1, 1));
@@ -370,6 +438,58 @@ mod tests {
         assert_eq!((board.read(0).retire, board.read(1).retire), (0, 2));
         board.reset(1);
         assert_eq!(board.read(1).retire, 0);
+    }
+
+    #[test]
+    fn an_overdue_request_is_told_even_when_it_has_ended() {
+        const BROKEN: Broken = Broken {
+            cause: Cause::Request,
+            limit_ms: 50,
+        };
+        let board = Scoreboard::new(1, 1).unwrap();
+        board.reset(0);
+        let begin = |id| {
+            let now_ns = clock::monotonic_ns();
+            board.begin(0, 0, now_ns, &begun(id, b"GET", b"/slow", Peer::Unix));
+            board.running(0, 0).unwrap()
+        };
+        let first = begin(1);
+        assert_eq!((first.token, first.limit_ms), (7, 50));
+        assert!(board.tell_overdue(0, 0, first, BROKEN));
+        assert!(board.is_overdue(0, 0));
+        assert!(board.running(0, 0).unwrap().overdue);
+        assert!(board.read(0).in_flight[0].overdue);
+        board.end(0, 0);
+        let second = begin(2);
+        assert!(!board.is_overdue(0, 0));
+        // The first has ended: it is too late to mark it.
+        assert!(!board.tell_overdue(0, 0, first, BROKEN));
+        assert!(!second.overdue);
+        let told = board.overdue(0, 0);
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].number, told[0].request.id), (0, 1));
+        assert_eq!(told[0].limit_ms, 50);
+        assert_eq!(told[0].request.target, "/slow");
+        assert!(board.overdue(0, 1).is_empty());
+        board.reset(0);
+        assert!(board.overdue(0, 0).is_empty());
+    }
+
+    #[test]
+    fn what_the_master_does_not_fetch_is_forgotten_in_order() {
+        let board = Scoreboard::new(1, 1).unwrap();
+        board.reset(0);
+        let broken = Broken {
+            cause: Cause::Silence,
+            limit_ms: 9,
+        };
+        for id in 1..=40 {
+            board.begin(0, 0, id, &begun(id, b"GET", b"/", Peer::Unix));
+            let running = board.running(0, 0).unwrap();
+            assert!(board.tell_overdue(0, 0, running, broken));
+        }
+        let ids: Vec<_> = board.overdue(0, 2).iter().map(|o| o.request.id).collect();
+        assert_eq!(ids, (9..=40).collect::<Vec<_>>());
     }
 
     #[test]

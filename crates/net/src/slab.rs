@@ -7,7 +7,7 @@ pub struct Token(u64);
 
 impl Token {
     /// The token as poller user data.
-    pub(crate) fn to_bits(self) -> u64 {
+    pub fn to_bits(self) -> u64 {
         self.0
     }
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: What a value is called in the help, unless the setting says it.
 METAVARS = {"int": "INT", "float": "SECONDS"}
 
+#: Types of settings whose flag may be given several times.
+REPEATED = {"list[str]", "dict[str, float]"}
+
 
 def parser(
     usage: str | None, prog: str | None, words: Sequence[str] | None = None
@@ -121,7 +124,7 @@ def _add(made: ArgumentParser, option: Option) -> None:
         made.add_argument(
             *option.flags, dest=option.name, help=said, action="store_const", const=const
         )
-    elif option.type == "list[str]" and option.convert is None:
+    elif option.type in REPEATED and option.convert is None:
         made.add_argument(
             *option.flags,
             dest=option.name,

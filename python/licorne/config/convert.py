@@ -178,6 +178,19 @@ def mapping(value: object) -> dict[str, object]:
     return {text(key): each for key, each in value.items()}
 
 
+def path_seconds(value: object) -> dict[str, float]:
+    """Durations by path prefix: a dict, or `PREFIX=SECONDS`, or a list of those."""
+    if isinstance(value, dict):
+        pairs = [(text(prefix), each) for prefix, each in value.items()]
+    else:
+        split = [each.rpartition("=") for each in texts(value)]
+        pairs = [(prefix.strip(), each) for prefix, _, each in split]
+    for prefix, _ in pairs:
+        if not prefix.startswith("/"):
+            raise ValueError("give PREFIX=SECONDS with a path, such as /reports/=120")
+    return {prefix: seconds(each) for prefix, each in pairs}
+
+
 def scheme_headers(value: object) -> dict[str, str]:
     """Header names in upper case with the value that means https."""
     return {name.upper(): text(each) for name, each in mapping(value).items()}
@@ -326,4 +339,5 @@ BY_TYPE: dict[str, Callable[[object], object]] = {
     "str | None": optional_text,
     "list[str]": texts,
     "dict[str, object]": mapping,
+    "dict[str, float]": path_seconds,
 }

@@ -22,6 +22,12 @@ TYPES: dict[str, dict[str, object]] = {
     "list[str]": {"type": ["array", "string"], "items": {"type": "string"}},
     "dict[str, object]": {"type": "object"},
     "dict[str, str]": {"type": "object", "additionalProperties": {"type": "string"}},
+    # Seconds by path prefix.
+    "dict[str, float]": {
+        "type": "object",
+        "propertyNames": {"pattern": "^/"},
+        "additionalProperties": {"type": "number", "minimum": 0},
+    },
 }
 
 

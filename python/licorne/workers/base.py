@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from licorne import aliases, util
+from licorne import aliases, stacks, util
 from licorne.workers.workertmp import WorkerTmp
 
 TYPE_CHECKING = False
@@ -84,6 +84,8 @@ class Worker:
         self.last_failure = 0
         #: With reuse_port, which of the master's sets of sockets this worker serves.
         self.place = 0
+        #: Where threads of this worker show their stacks (`licorne.stacks`); -1: nowhere.
+        self.stack_pipe = -1
         self.tmp = WorkerTmp(self)
 
     def __str__(self) -> str:
@@ -145,6 +147,8 @@ class Worker:
         self.log.close_on_exec()
         self.wait_fds = [*self.sockets, self.PIPE[0]]
         self.init_signals()
+        if self.stack_pipe >= 0:
+            stacks.offer(self.stack_pipe)
         if self.cfg.reload:
             from licorne.workers import reloading
 

@@ -57,18 +57,12 @@ class EngineConfig:
         self.forwarder_headers = list(cfg.forwarder_headers)
         self.secure_scheme_headers = list(cfg.secure_scheme_headers.items())
         self.forwarded_allow_ips = list(cfg.forwarded_allow_ips)
-        self.keepalive = float(cfg.keepalive)
-        self.header_timeout = float(cfg.header_timeout)
-        self.body_timeout = float(cfg.body_timeout)
-        self.write_timeout = float(cfg.write_timeout)
-        self.graceful_timeout = float(cfg.graceful_timeout)
+        self._times(cfg, multithread)
         self.body_buffer_size = cfg.body_buffer_size
         self.tmp_upload_dir = cfg.tmp_upload_dir or _temporary_directory()
         self.max_connections = max_connections
         self.siblings = cfg.workers > 1
         self.standin_beats = multithread
-        # An idle loop looks up once a second, or as often as a short timeout needs.
-        self.beat = min(1.0, cfg.timeout / 2) if cfg.timeout else 1.0
         self.server = server_name()
         self.sendfile = cfg.sendfile
         self.script_name = os.environ.get("SCRIPT_NAME", "")
@@ -82,6 +76,20 @@ class EngineConfig:
         self.max_requests = 0
         self.parent = 0
         self.signal_fd = self.signal_echo = self.bell = -1
+
+    def _times(self, cfg: Config, multithread: bool) -> None:
+        self.keepalive = float(cfg.keepalive)
+        self.header_timeout = float(cfg.header_timeout)
+        self.body_timeout = float(cfg.body_timeout)
+        self.write_timeout = float(cfg.write_timeout)
+        self.request_timeout = float(cfg.request_timeout)
+        self.request_timeout_paths = list(cfg.request_timeout_paths.items())
+        # The master would take a thread that runs the application and the loop for silent.
+        self.silence = 0.0 if multithread else float(cfg.timeout)
+        self.threads = max(1, cfg.threads) if multithread else 1
+        self.graceful_timeout = float(cfg.graceful_timeout)
+        # An idle loop looks up once a second, or as often as a short timeout needs.
+        self.beat = min(1.0, cfg.timeout / 2) if cfg.timeout else 1.0
 
 
 def _temporary_directory() -> str:
@@ -294,6 +302,12 @@ class EngineWorker(Worker):
         super().handle_exit(sig, frame)
         if self.engine is not None:
             self.engine.stop(self.cfg.graceful_timeout)
+
+    def handle_abort(self, sig: int, frame: FrameType | None) -> None:
+        """Stop in the middle of a request (ABRT), whose client gets 504."""
+        if self.engine is not None:
+            self.engine.abort()
+        super().handle_abort(sig, frame)
 
     def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
         """Reopen the log files, those that the engine writes included."""

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 WORKER_BOOT_ERROR, APP_LOAD_ERROR = BOOT_ERRORS
 #: What the master may still send to a worker that has done its work. ABRT stays: exit handlers of
 #: the application may hang.
-LATE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGWINCH)
+LATE = (
+    signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGWINCH,
+    process.STACK_SIGNAL,
+)  # fmt: skip
 
 
 def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> None:

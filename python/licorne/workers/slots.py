@@ -7,8 +7,18 @@ if TYPE_CHECKING:
     from licorne._engine import InFlight, Scoreboard, WorkerRecord
     from licorne.workers.base import Worker
 
-#: Room for requests in flight of one worker; what is above cannot be named after a crash.
-MOST_ENTRIES = 64
+#: Room for requests in flight of one worker; more threads than this share places, and what they do
+#: can neither be named after a crash nor be bounded by request_timeout.
+MOST_ENTRIES = 1024
+
+#: Why a worker asks to be replaced: the code in its record, and the word for it.
+RETIRE_CAUSES = {
+    1: "max_requests",
+    2: "request_timeout",
+    3: "changed file",
+    4: "memory",
+    5: "asked",
+}
 
 #: A code from here up is the fingerprint of what kept a worker from booting.
 BOOT_FAILURE = 1 << 32

@@ -101,7 +101,12 @@ fn close(answer: &Bound<'_, PyAny>) -> PyResult<()> {
 }
 
 /// Completes the head for a body of this size, into `net.out`.
-pub(super) fn finish_head(core: &Core, run: &mut Run, size: BodySize) -> PyResult<BodyFraming> {
+pub(super) fn finish_head(
+    core: &Core,
+    py: Python<'_>,
+    run: &mut Run,
+    size: BodySize,
+) -> PyResult<BodyFraming> {
     run.sending = run
         .sending
         .on(Sent::Head)
@@ -118,6 +123,10 @@ pub(super) fn finish_head(core: &Core, run: &mut Run, size: BodySize) -> PyResul
     let framing = core.with_server(|server| net.draft.finish(facts, size, server, &mut net.out));
     net.keep_alive = framing.keep_alive;
     net.framing = Some(framing.body);
+    if core.is_overdue() {
+        // What the client got, whatever the application says so late.
+        run.status = Some(core.names.gateway_timeout.clone_ref(py));
+    }
     run.remaining = match framing.body {
         BodyFraming::None => Some(0),
         BodyFraming::Length(length) => Some(length),
@@ -181,7 +190,7 @@ fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
     let bytes = block.as_bytes();
-    let framing = finish_head(&core, run, BodySize::Known(bytes.len() as u64))?;
+    let framing = finish_head(&core, py, run, BodySize::Known(bytes.len() as u64))?;
     let count = allowed(&core, py, run, bytes.len())?;
     run.sent = count as u64;
     let net = run.open()?;
@@ -269,7 +278,7 @@ pub(super) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>)
         }
         let run = &mut this.run;
         if run.sending == Sending::Head {
-            finish_head(&core, run, BodySize::Unknown)?;
+            finish_head(&core, exchange.py(), run, BodySize::Unknown)?;
         }
         let (room, token) = encode_block(&core, run, block)?;
         (room, token, core)
@@ -289,6 +298,8 @@ fn encode_block(
     let bytes = block.as_bytes();
     let count = allowed(core, block.py(), run, bytes.len())?;
     run.sent += count as u64;
+    core.board
+        .sent(core.slot, thread_number() as usize, run.sent);
     let net = run.open()?;
     let Some(token) = net.token else {
         return Ok((Room::Gone, None));
@@ -336,7 +347,7 @@ fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     }
     let run = &mut this.run;
     if run.sending == Sending::Head {
-        finish_head(&core, run, BodySize::Known(0))?;
+        finish_head(&core, py, run, BodySize::Known(0))?;
     }
     let net = run.open()?;
     if net.framing == Some(BodyFraming::Chunked) {
@@ -351,7 +362,7 @@ fn finish_with_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> PyRes
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
     if run.sending == Sending::Head {
-        finish_head(&core, run, BodySize::Known(part.remaining))?;
+        finish_head(&core, py, run, BodySize::Known(part.remaining))?;
     }
     let length = usize::try_from(part.remaining).unwrap_or(usize::MAX);
     let count = allowed(&core, py, run, length)?;
@@ -408,6 +419,7 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     if asks_to_end(&error, py) && !core.face.threads {
         core.looped.rest();
     }
+    let overdue = core.is_overdue();
     let run = &mut this.run;
     let taken = run.socket.take().is_some();
     let Some(net) = &mut run.net else {
@@ -423,35 +435,57 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     let method = String::from_utf8_lossy(net.head.method()).into_owned();
     let target = String::from_utf8_lossy(net.head.target()).into_owned();
     if taken {
-        // The connection was the application's; it has ended its work with an exception.
-        core.log(
-            py,
-            "debug",
-            &format!("{method} {target}: ended after taking the socket over: {error}"),
-        )?;
         drop(this);
-        discard(exchange)?;
-        return if asks_to_end(&error, py) {
-            Err(error)
-        } else {
-            Ok(())
-        };
+        return ended_on_socket(exchange, error, &method, &target);
     }
     net.keep_alive = false;
     net.out.clear();
     run.remaining = None;
     if run.sending == Sending::Head {
         h1::error_page(&mut net.out, 500, "Internal Server Error", "");
-        run.status = Some(PyString::new(py, "500 Internal Server Error").unbind());
+        run.status = Some(if overdue {
+            core.names.gateway_timeout.clone_ref(py)
+        } else {
+            PyString::new(py, "500 Internal Server Error").unbind()
+        });
         run.headers = None;
     }
     complete(py, this, &core, Tail::None)?;
+    if overdue && asks_to_end(&error, py) {
+        // The end of a worker that was told to abort: the log has this request already.
+        let text =
+            format!("Error handling request {method} {target}: aborted, it was over its time");
+        core.log(py, "info", &text)?;
+        return Err(error);
+    }
     core.log_exception(
         py,
         "Error handling request %s %s",
         (&method, &target),
         &error,
     )?;
+    if asks_to_end(&error, py) {
+        Err(error)
+    } else {
+        Ok(())
+    }
+}
+
+/// The connection was the application's; it has ended its work with an exception.
+fn ended_on_socket(
+    exchange: &Bound<'_, Exchange>,
+    error: PyErr,
+    method: &str,
+    target: &str,
+) -> PyResult<()> {
+    let py = exchange.py();
+    let core = Arc::clone(&exchange.try_borrow()?.core);
+    core.log(
+        py,
+        "debug",
+        &format!("{method} {target}: ended after taking the socket over: {error}"),
+    )?;
+    discard(exchange)?;
     if asks_to_end(&error, py) {
         Err(error)
     } else {

@@ -3,12 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use net::scoreboard::Named;
+use net::scoreboard::Begun;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
 use pyo3::prelude::*;
 
 use super::{environ, respond};
-use crate::core::{Core, thread_number};
+use crate::core::{Core, thread_id, thread_number};
 use crate::exchange::{Exchange, call_two};
 
 /// Calls `app` and sends what it answers. Its errors are answered and logged; only those that ask
@@ -60,15 +60,20 @@ fn prepare<'py>(
             "the request of this exchange is over",
         ));
     };
-    if let Some(peer) = net.peer {
-        let named = Named {
+    if let (Some(peer), Some(token)) = (net.peer, net.token) {
+        let begun = Begun {
+            id: net.id,
+            token: token.to_bits(),
+            thread: thread_id(),
+            limit_ms: core.face.limits.of(net.head.path()),
+            body: net.body.len(),
             method: net.head.method(),
             target: net.head.target(),
             peer,
         };
         let now_ns = net::clock::coarse_monotonic_ns();
         core.board
-            .begin(core.slot, thread_number() as usize, now_ns, &named);
+            .begin(core.slot, thread_number() as usize, now_ns, &begun);
     }
     if core.access.is_some() {
         this.run.started_ns = net::clock::monotonic_ns();

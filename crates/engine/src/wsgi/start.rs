@@ -10,7 +10,6 @@ use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::core::thread_number;
 use crate::exchange::Exchange;
-use crate::shared::SharedBytes;
 use crate::text::latin1_bytes;
 
 /// `start_response`: checks and encodes status and headers, sends nothing.
@@ -110,8 +109,7 @@ pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -
     let mut bytes = Vec::new();
     h1::interim(&mut bytes, b"103 Early Hints", pairs).map_err(misuse)?;
     if let Some(token) = net.token {
-        core.looped
-            .stream(thread_number(), token, &bytes, None::<SharedBytes>, b"");
+        core.looped.interim(thread_number(), token, &bytes);
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(super) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>)
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
     if run.sending == Sending::Head {
-        finish_head(&core, run, BodySize::Unknown)?;
+        finish_head(&core, block.py(), run, BodySize::Unknown)?;
     }
     let count = allowed(&core, block.py(), run, block.as_bytes().len())?;
     run.sent += count as u64;
@@ -44,7 +44,7 @@ pub(super) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
         // Without start_response the application has answered on the socket itself.
         if run.open()?.draft.started() {
             if run.sending == Sending::Head {
-                finish_head(&core, run, BodySize::Known(0))?;
+                finish_head(&core, py, run, BodySize::Known(0))?;
             }
             let net = run.open()?;
             if net.framing == Some(BodyFraming::Chunked) {

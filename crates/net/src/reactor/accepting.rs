@@ -70,6 +70,10 @@ impl Reactor {
     /// siblings, so they are taken in whatever the limit; but not more than can be served.
     pub(super) fn accept_last(&mut self, time_ms: u64) {
         self.pause_accepting();
+        if self.abandoned {
+            // It had left them to the siblings already: nobody here would serve them.
+            return;
+        }
         let most = self.pace.requests_in(time_ms / 2);
         let most = most.clamp(ACCEPT_ALONE, ACCEPT_LAST);
         for index in 0..self.listeners.len() {
@@ -155,7 +159,8 @@ impl Reactor {
 
     pub(super) fn resume_accepting(&mut self) {
         self.accept_again_ms = u64::MAX;
-        if self.accepting || !self.door_open || !self.drain.serving() {
+        let wanted = self.door_open && !self.abandoned && self.drain.serving();
+        if self.accepting || !wanted {
             return;
         }
         self.accepting = true;

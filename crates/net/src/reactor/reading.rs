@@ -121,6 +121,10 @@ impl Reactor {
                 let Some(conn) = self.conns.get_mut(token) else {
                     return;
                 };
+                self.last_id += 1;
+                exchange.id = self.last_id;
+                conn.serving = exchange.id;
+                conn.begun = false;
                 conn.phase = Phase::Busy;
                 conn.deadline = Deadline::NONE;
                 exchange.token = Some(token);

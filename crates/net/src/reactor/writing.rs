@@ -8,6 +8,7 @@ use crate::clock;
 use crate::conn::{Conn, Phase};
 use crate::exchange::{Exchange, Token};
 use crate::output::{COPY_LIMIT, FilePart, Flushed, Shared};
+use crate::slab::Slab;
 use crate::stream::would_block;
 use crate::timer::{Cause, Deadline};
 
@@ -148,7 +149,7 @@ impl Reactor {
         keep: bool,
     ) {
         let idle_deadline = self.idle_deadline();
-        let Some(conn) = self.conns.get_mut(token) else {
+        let Some(conn) = busy(&mut self.conns, token) else {
             return;
         };
         if keep && conn.has_input() {
@@ -196,22 +197,32 @@ impl Reactor {
         shared: Option<S>,
         after: &[u8],
     ) -> Room {
-        let Some(conn) = self.conns.get_mut(token) else {
+        let Some(conn) = busy(&mut self.conns, token) else {
             return Room::Gone;
         };
+        conn.begun = true;
         queue(conn, bytes, shared.map_or(Tail::None, Tail::Bytes));
         conn.output.copy(after);
         self.hold_or_flush(token);
-        match self.conns.get_mut(token) {
+        match busy(&mut self.conns, token) {
             None => Room::Gone,
             Some(conn) if conn.output.queued() >= HIGH_WATER => Room::Full,
             Some(_) => Room::Yes,
         }
     }
 
+    /// An interim response: the final one is still to come.
+    pub(crate) fn interim(&mut self, token: Token, bytes: &[u8]) {
+        if let Some(conn) = busy(&mut self.conns, token) {
+            conn.output.copy(bytes);
+            self.hold_or_flush(token);
+        }
+    }
+
     /// A part of a response that is in a file.
     pub(crate) fn stream_file(&mut self, token: Token, part: FilePart) {
-        if let Some(conn) = self.conns.get_mut(token) {
+        if let Some(conn) = busy(&mut self.conns, token) {
+            conn.begun = true;
             conn.output.file(part);
             self.hold_or_flush(token);
         }
@@ -219,7 +230,7 @@ impl Reactor {
 
     /// Whether a streaming application that had to wait may go on.
     pub(crate) fn room(&mut self, token: Token) -> Option<Room> {
-        match self.conns.get_mut(token) {
+        match busy(&mut self.conns, token) {
             None => Some(Room::Gone),
             Some(conn) if conn.output.queued() <= LOW_WATER => Some(Room::Yes),
             Some(_) => None,
@@ -316,6 +327,14 @@ impl Reactor {
             Phase::Lingering => {}
         }
     }
+}
+
+/// The connection, if the application still owes it a response. It does not when the request was
+/// over its time and has been answered.
+#[inline]
+pub(super) fn busy(conns: &mut Slab<Conn>, token: Token) -> Option<&mut Conn> {
+    let conn = conns.get_mut(token)?;
+    (conn.phase == Phase::Busy).then_some(conn)
 }
 
 /// Adds a response to what waits already.

@@ -69,6 +69,24 @@ class Workers(Section):
         A sync worker is silent while it runs a request, so there it bounds the request.
         """,
     )
+    request_timeout: float = option(
+        "--request-timeout",
+        default=0.0,
+        doc="""Seconds that a request may be with the application; 0 for no limit. Then 504.
+
+        It holds for every kind of worker on the engine. The log names the request and shows the
+        Python stack of its thread; the worker's other requests go on, and the worker is replaced.
+        """,
+    )
+    request_timeout_paths: dict[str, float] = option(
+        "--request-timeout-path",
+        default={},
+        metavar="PREFIX=SECONDS",
+        doc="""Another request_timeout for the paths that begin with a prefix; 0 for no limit.
+
+        The longest prefix decides. In a configuration file: a dict, or a list of PREFIX=SECONDS.
+        """,
+    )
     graceful_timeout: int = option(
         "--graceful-timeout",
         default=30,

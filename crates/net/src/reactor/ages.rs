@@ -1,0 +1,87 @@
+//! Requests over their time: they are answered from here, even when the application keeps the
+//! interpreter lock, and told to the master, which asks for the stack and replaces the worker.
+
+use super::writing::busy;
+use super::{Reactor, ring};
+use crate::exchange::Token;
+use crate::overdue::Cause;
+use crate::scoreboard::{RetireCause, Running};
+
+impl Reactor {
+    /// Looks at the age of every running request, when one may be over its time.
+    pub(super) fn look_at_ages(&mut self) {
+        let now_ms = self.now_ms();
+        if !self.watch.due(now_ms) {
+            return;
+        }
+        let beat_ms = self.board.last_beat(self.slot);
+        let mut abandoned = 0;
+        let mut news = false;
+        for entry in 0..self.board.entries() {
+            let Some(request) = self.board.running(self.slot, entry) else {
+                continue;
+            };
+            if request.overdue {
+                abandoned += 1;
+                continue;
+            }
+            let started_ms = request.started_ns / 1_000_000;
+            let broken = self
+                .watch
+                .judge(now_ms, started_ms, request.limit_ms, beat_ms);
+            let Some(broken) = broken else { continue };
+            if !self.board.tell_overdue(self.slot, entry, request, broken) {
+                continue;
+            }
+            if broken.cause == Cause::Request {
+                self.ask_to_retire(RetireCause::RequestTimeout);
+            }
+            self.answer_for(request);
+            abandoned += 1;
+            news = true;
+        }
+        if news {
+            self.config.bell.inspect(|&fd| ring(fd));
+        }
+        self.abandoned = abandoned >= self.config.threads;
+        if self.abandoned {
+            self.pause_accepting();
+        }
+    }
+
+    /// Answers every request that is with the application: the process is about to end.
+    pub(crate) fn abort(&mut self) {
+        self.flush_held();
+        for entry in 0..self.board.entries() {
+            if let Some(request) = self.board.running(self.slot, entry) {
+                self.answer_for(request);
+            }
+        }
+    }
+
+    /// A thread asks for work: not all of them are lost.
+    #[inline]
+    pub(crate) fn thread_is_back(&mut self) {
+        if self.abandoned {
+            self.abandoned = false;
+            self.resume_accepting();
+        }
+    }
+
+    /// Answers 504 in the place of the application, or aborts a response that has begun: what is
+    /// missing of it must not look complete.
+    fn answer_for(&mut self, request: Running) {
+        let token = Token::from_bits(request.token);
+        let Some(conn) = busy(&mut self.conns, token).filter(|conn| conn.serving == request.id)
+        else {
+            // The client has left, or has its answer; or the application has taken the socket.
+            return;
+        };
+        if conn.begun {
+            self.flush(token);
+            self.remove(token);
+        } else {
+            self.answer_error(token, 504, "Gateway Timeout", "The request took too long");
+        }
+    }
+}

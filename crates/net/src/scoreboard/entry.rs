@@ -1,0 +1,207 @@
+//! One request on the scoreboard: in flight, or told of as overdue.
+//!
+//! The thread that runs it writes; anybody reads. Between two looks at the start time, which
+//! changes whenever the entry does, what was read belongs together.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::peer::Peer;
+
+/// Bytes of method and target kept for a request.
+pub(super) const TEXT: usize = 160;
+const WORDS: usize = TEXT / 8;
+
+/// One request.
+#[repr(C)]
+pub(super) struct Entry {
+    /// Monotonic ns at which the application was called; 0 when free.
+    pub(super) started_ns: AtomicU64,
+    /// The number of the request in its worker, from 1.
+    pub(super) id: AtomicU64,
+    /// The number of the last request here that was found over its time.
+    pub(super) overdue: AtomicU64,
+    /// How long it may run, in ms; 0 for ever.
+    pub(super) limit_ms: AtomicU64,
+    /// The connection; only the worker itself knows what it means.
+    token: AtomicU64,
+    /// The native id of its thread.
+    thread: AtomicU64,
+    /// Bytes of the request body, and of the response body that were given to the connection.
+    body: AtomicU64,
+    pub(super) sent: AtomicU64,
+    /// Bytes of text, and above them the bytes of the method.
+    lengths: AtomicU64,
+    peer: [AtomicU64; 3],
+    text: [AtomicU64; WORDS],
+}
+
+/// A request that begins.
+pub struct Begun<'a> {
+    /// Its number in this worker.
+    pub id: u64,
+    /// The connection, as bits.
+    pub token: u64,
+    /// The native id of the thread that runs it.
+    pub thread: u32,
+    /// How long it may run, in ms; 0 for ever.
+    pub limit_ms: u64,
+    /// Bytes of its body.
+    pub body: u64,
+    /// The method.
+    pub method: &'a [u8],
+    /// The request target.
+    pub target: &'a [u8],
+    /// The client.
+    pub peer: Peer,
+}
+
+/// A request in flight, copied out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InFlight {
+    /// Its number in its worker.
+    pub id: u64,
+    /// The method.
+    pub method: String,
+    /// The request target, cut to what the entry holds.
+    pub target: String,
+    /// The client.
+    pub peer: Peer,
+    /// The native id of the thread that runs it.
+    pub thread: u32,
+    /// Bytes of the request body.
+    pub body: u64,
+    /// Bytes of the response body given to the connection.
+    pub sent: u64,
+    /// How long the application has had it, in ns.
+    pub age_ns: u64,
+    /// It was found over its time.
+    pub overdue: bool,
+}
+
+/// What the watch over the ages must know of a running request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Running {
+    pub(crate) id: u64,
+    pub(crate) token: u64,
+    pub(crate) started_ns: u64,
+    pub(crate) limit_ms: u64,
+    pub(crate) overdue: bool,
+}
+
+impl Entry {
+    pub(super) fn begin(&self, now_ns: u64, request: &Begun<'_>) {
+        let mut text = [0u8; TEXT];
+        let method = request.method.len().min(32);
+        let target = request.target.len().min(TEXT - method);
+        text[..method].copy_from_slice(&request.method[..method]);
+        text[method..method + target].copy_from_slice(&request.target[..target]);
+        let words = (method + target).div_ceil(8);
+        for (word, bytes) in self.text.iter().zip(text.chunks_exact(8)).take(words) {
+            word.store(word_of(bytes), Ordering::Relaxed);
+        }
+        let mut peer = [0u8; 24];
+        peer[..19].copy_from_slice(&request.peer.to_bytes());
+        for (word, bytes) in self.peer.iter().zip(peer.chunks_exact(8)) {
+            word.store(word_of(bytes), Ordering::Relaxed);
+        }
+        let lengths = (method as u64) << 32 | (method + target) as u64;
+        self.lengths.store(lengths, Ordering::Relaxed);
+        self.id.store(request.id, Ordering::Relaxed);
+        self.limit_ms.store(request.limit_ms, Ordering::Relaxed);
+        self.token.store(request.token, Ordering::Relaxed);
+        self.thread
+            .store(u64::from(request.thread), Ordering::Relaxed);
+        self.body.store(request.body, Ordering::Relaxed);
+        self.sent.store(0, Ordering::Relaxed);
+        self.started_ns.store(now_ns.max(1), Ordering::Release);
+    }
+
+    /// What the watch must know; `None` when nothing runs here.
+    pub(super) fn running(&self) -> Option<Running> {
+        let started = self.started_ns.load(Ordering::Acquire);
+        if started == 0 {
+            return None;
+        }
+        let id = self.id.load(Ordering::Relaxed);
+        let running = Running {
+            id,
+            token: self.token.load(Ordering::Relaxed),
+            started_ns: started,
+            limit_ms: self.limit_ms.load(Ordering::Relaxed),
+            overdue: self.overdue.load(Ordering::Relaxed) == id,
+        };
+        (self.started_ns.load(Ordering::Acquire) == started).then_some(running)
+    }
+
+    /// All of it; `None` when it is free, or changed meanwhile.
+    pub(super) fn read(&self, now_ns: u64) -> Option<InFlight> {
+        let started = self.started_ns.load(Ordering::Acquire);
+        if started == 0 {
+            return None;
+        }
+        let lengths = self.lengths.load(Ordering::Relaxed);
+        let id = self.id.load(Ordering::Relaxed);
+        let thread = self.thread.load(Ordering::Relaxed);
+        let body = self.body.load(Ordering::Relaxed);
+        let sent = self.sent.load(Ordering::Relaxed);
+        let overdue = self.overdue.load(Ordering::Relaxed) == id;
+        let mut text = Vec::with_capacity(TEXT);
+        for word in &self.text {
+            text.extend_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
+        }
+        let mut peer = [0u8; 24];
+        for (bytes, word) in peer.chunks_exact_mut(8).zip(&self.peer) {
+            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
+        }
+        if self.started_ns.load(Ordering::Acquire) != started {
+            return None;
+        }
+        let method = ((lengths >> 32) as usize).min(TEXT);
+        let end = ((lengths & 0xffff_ffff) as usize).clamp(method, TEXT);
+        let mut bytes = [0; 19];
+        bytes.copy_from_slice(&peer[..19]);
+        Some(InFlight {
+            id,
+            method: latin1(&text[..method]),
+            target: latin1(&text[method..end]),
+            peer: Peer::from_bytes(bytes),
+            thread: u32::try_from(thread).unwrap_or(0),
+            body,
+            sent,
+            age_ns: now_ns.saturating_sub(started),
+            overdue,
+        })
+    }
+
+    /// Becomes a copy of `other`.
+    pub(super) fn copy(&self, other: &Self) {
+        let copy = |to: &AtomicU64, from: &AtomicU64| {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        };
+        copy(&self.started_ns, &other.started_ns);
+        copy(&self.id, &other.id);
+        copy(&self.overdue, &other.overdue);
+        copy(&self.limit_ms, &other.limit_ms);
+        copy(&self.token, &other.token);
+        copy(&self.thread, &other.thread);
+        copy(&self.body, &other.body);
+        copy(&self.sent, &other.sent);
+        copy(&self.lengths, &other.lengths);
+        for (to, from) in self.peer.iter().zip(&other.peer) {
+            copy(to, from);
+        }
+        for (to, from) in self.text.iter().zip(&other.text) {
+            copy(to, from);
+        }
+    }
+}
+
+fn word_of(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(bytes);
+    u64::from_ne_bytes(word)
+}
+
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
+}
