@@ -95,12 +95,12 @@ class Arbiter:
         self._watched: dict[int, Callable[[int], None]] = {}
         # poll, not select: the number of a descriptor may be high beside many inherited sockets.
         self._poller = select.poll()
-        self._stacks = Stacks(self.watch, self.unwatch)
+        self.stacks = Stacks(self.watch, self.unwatch)
         self.app = app
         self.cfg: Config = app.cfg
         self.log: Logger = self.cfg.logger_class(self.cfg)
         self.herald = systemd.Herald(self.log)
-        self._overdue = Teller(self.log, self._stacks)
+        self._overdue = Teller(self.log, self.stacks)
         self.roster = begin(self._policy(), self.master_pid)
         self.setup(app)
         self.cfg.nworkers_changed(self, self.num_workers, None)
@@ -259,14 +259,14 @@ class Arbiter:
             self.herald.patience(now),
             self.memory.patience(),
             self._molds_due(),
-            self._stacks.wait(now),
+            self.stacks.wait(now),
         ]
         if self._control is not None:
             due.append(self._control.wake_after(now))
         self._wait(min((each for each in due if each is not None), default=None))
         self.herald.live(time.monotonic())
         self.maybe_promote_master()
-        self._stacks.look(time.monotonic())
+        self.stacks.look(time.monotonic())
         self.reap_workers()
         while self.SIG_QUEUE:
             name = process.signal_name(self.SIG_QUEUE.popleft()).removeprefix("SIG")
@@ -449,14 +449,14 @@ class Arbiter:
         worker.last_failure = self._last_failure
         self.slots.take(worker)
         try:
-            self._stacks.open(worker)
+            self.stacks.open(worker)
             if self._preload is not None and self.cfg.preload_app:
                 self._preload.ask(worker)
                 return
             self.cfg.pre_fork(self, worker)
             pid = process.fork(self.SIGNALS)
         except BaseException:
-            self._stacks.close(worker)
+            self.stacks.close(worker)
             self.slots.give_back(worker)
             raise
         if pid == 0:
@@ -479,13 +479,13 @@ class Arbiter:
     def born(self, worker: Worker, pid: int) -> None:
         """A worker is there, as a child of this process."""
         worker.pid = pid
-        self._stacks.forked(worker)
+        self.stacks.forked(worker)
         self.WORKERS[pid] = worker
         self._decide(events.Spawned(pid))
 
     def abandon(self, worker: Worker) -> None:
         """Forget a worker that was never forked."""
-        self._stacks.close(worker)
+        self.stacks.close(worker)
         self.slots.give_back(worker)
         worker.tmp.close()
 
@@ -503,7 +503,7 @@ class Arbiter:
         self.LISTENERS, self._places = [*kept], None
         if self._control is not None:
             self._control.leave()
-        self._stacks.leave()
+        self.stacks.leave()
 
     def _molds_due(self) -> float | None:
         nursery = None if self._preload is None else self._preload.nursery
@@ -513,7 +513,7 @@ class Arbiter:
         """In the new worker: take its slot, and let go of what is the master's."""
         if worker.scoreboard is not None:
             worker.scoreboard.claim(worker.slot)
-        self._stacks.leave(worker.stack_pipe)
+        self.stacks.leave(worker.stack_pipe)
         self.let_go(worker.sockets)
         util.set_process_title(f"{self.product}: worker [{self.proc_name}]")
 
@@ -563,7 +563,7 @@ class Arbiter:
 
     def _bury(self, action: actions.Bury) -> None:
         worker = self.WORKERS.pop(action.pid)
-        self._stacks.close(worker)
+        self.stacks.close(worker)
         self._overdue.bury(worker)
         self._tell_lost_requests(worker)
         told = self.slots.read(worker).retire

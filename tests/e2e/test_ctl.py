@@ -144,6 +144,46 @@ def test_a_worker_that_holds_the_interpreter_is_shown(
         assert busy.response().status == 200
 
 
+@linux
+@pytest.mark.parametrize("where", ["wait", "hold"])
+def test_the_stack_of_a_request(
+    serve: Serve, args: tuple[str, ...], path: str, fifo: str, where: str
+) -> None:
+    """Also of one that waits in C code with the interpreter's lock."""
+    server = serve("site_app", *args, "--control-socket", path)
+    with server.client() as busy:
+        busy.get(f"/{where}?fifo={fifo}")
+        server.log.wait_for("app: (waits|holds the interpreter)")
+        (one,) = in_flight(workers(server))
+        found = control(server, "stack", str(one["id"]))
+        assert found["request"] == f"GET /{where}?fifo={fifo}"
+        frames = found["frames"]
+        assert isinstance(frames, list)
+        last = [each["function"] for each in frames if isinstance(each, dict)]
+        assert where in last[-2:]
+        shown = licornectl("-s", path, "stack", str(one["id"])).stdout
+        assert "site_app.py" in shown
+        # It was only looked at: the request goes on.
+        Path(fifo).write_bytes(b"x")
+        assert busy.response().status == 200
+    while in_flight(workers(server)):
+        continue
+    with pytest.raises(ControlError, match="is not in hand any more"):
+        control(server, "stack", str(one["id"]))
+    with pytest.raises(ControlError, match="is no worker of this server"):
+        control(server, "stack", "1")
+    with pytest.raises(ControlError, match="names no thread"):
+        control(server, "stack", "main")
+
+
+@linux
+def test_the_stack_of_an_idle_worker(serve: Serve, path: str) -> None:
+    server = serve("site_app", "--control-socket", path)
+    found = control(server, "stack", str(served(server)))
+    assert found["request"] is None
+    assert "Python stack (most recent call last):" in str(found["stack"])
+
+
 def test_requests_of_workers_that_have_gone_are_counted(serve: Serve, path: str) -> None:
     server = serve("site_app", "--control-socket", path)
     for _ in range(3):

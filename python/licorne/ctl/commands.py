@@ -11,6 +11,7 @@ import signal
 
 from licorne.ctl import views
 from licorne.ctl.answer import Refused
+from licorne.ctl.stack import stack
 from licorne.supervisor import events
 from licorne.supervisor.record import Record
 from licorne.supervisor.roster import State
@@ -184,6 +185,7 @@ COMMANDS = (
     Command("workers", "[brief]", "Every worker, with the requests it has in hand", _workers),
     Command("listeners", "", "Where the server listens", _view(views.listeners)),
     Command("config", "", "Every setting, and where its value came from", _view(views.config)),
+    Command("stack", "PID|ID", "The Python stack of a worker, or of a request in hand", stack),
     Command(
         "reload", "", "Read configuration and code again (HUP)",
         _signal(signal.SIGHUP, {"status": "reloading"}),

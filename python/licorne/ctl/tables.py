@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _WORKER = (
     "PID", "AGE", "GEN", "STATE", "UPTIME", "REQUESTS", "CONNS", "RSS", "PSS", "CPU", "BEAT",
 )  # fmt: skip
+_BUSY = ("ID", "AGE", "BODY", "SENT", "METHOD", "PATH", "PEER")
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -140,10 +141,10 @@ def worker_lines(data: Data) -> list[str]:
     """The workers, then the requests they have in hand, oldest first."""
     rows = records(data.get("workers"))
     lines = table(_WORKER, [_worker(row) for row in rows]) if rows else ["no workers"]
-    busy = [(clean(row.get("pid")), each) for row in rows for each in records(row.get("in_flight"))]
+    busy = [each for row in rows for each in records(row.get("in_flight"))]
     if busy:
-        busy.sort(key=lambda item: -_number(item[1].get("age")))
-        lines += ["", *table(("WORKER", "AGE", "METHOD", "PATH", "PEER"), [_busy(b) for b in busy])]
+        busy.sort(key=lambda each: -_number(each.get("age")))
+        lines += ["", *table(_BUSY, [_busy(each) for each in busy])]
     return lines
 
 
@@ -161,10 +162,18 @@ def _worker(row: Data) -> tuple[str, ...]:
     return (*plain, times[0], *counts, *sizes, times[1], times[2])
 
 
-def _busy(item: tuple[str, Data]) -> tuple[str, ...]:
-    pid, one = item
+def _busy(one: Data) -> tuple[str, ...]:
+    age = duration(one.get("age")) + (" overdue" if one.get("overdue") else "")
+    sizes = (size(one.get("body")), size(one.get("sent")))
     names = ("method", "path", "peer")
-    return (pid, duration(one.get("age")), *(clean(one.get(name)) for name in names))
+    return (clean(one.get("id")), age, *sizes, *(clean(one.get(name)) for name in names))
+
+
+def _stack(data: Data) -> str:
+    request = data.get("request")
+    title = f"{clean(data.get('target'))}: {clean(request)}\n" if request else ""
+    lines = str(data.get("stack")).splitlines()
+    return title + "\n".join(map(clean, lines))
 
 
 def _listeners(data: Data) -> str:
@@ -211,6 +220,7 @@ _SHAPES: dict[str, Callable[[Data], str]] = {
     "status": _status,
     "workers": _workers,
     "show workers": _workers,
+    "stack": _stack,
     "listeners": _listeners,
     "show listeners": _listeners,
     "config": _config,

@@ -97,13 +97,21 @@ def _worker(
         "last_heartbeat": round(record.beat_age, 2),
         "requests": record.requests,
         "connections": record.connections,
-        "in_flight": [_request(each) for each in record.in_flight],
+        "in_flight": [_request(pid, each) for each in record.in_flight],
     }
 
 
-def _request(one: InFlight) -> Data:
-    path = one.target
-    return {"method": one.method, "path": path, "peer": one.peer, "age": round(one.age, 3)}
+def _request(pid: int, one: InFlight) -> Data:
+    return {
+        "id": f"{pid}.{one.id}",
+        "method": one.method,
+        "path": one.target,
+        "peer": one.peer,
+        "age": round(one.age, 3),
+        "body": one.body,
+        "sent": one.sent,
+        "overdue": one.overdue,
+    }
 
 
 def _requests(arbiter: Arbiter) -> int:

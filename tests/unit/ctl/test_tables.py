@@ -10,8 +10,14 @@ ROW: tables.Data = {
     "pid": 10, "age": 1, "generation": 2, "state": "serving", "uptime": 70, "requests": 5,
     "connections": 1, "rss": 13 * 1024 * 1024, "pss": None, "cpu": 0.5, "last_heartbeat": 0.1,
     "in_flight": [
-        {"method": "GET", "path": "/young", "peer": "127.0.0.1:1", "age": 0.25},
-        {"method": "GET", "path": "/old\x1b[2J", "peer": "127.0.0.1:2", "age": 61.0},
+        {
+            "id": "10.2", "method": "GET", "path": "/young", "peer": "127.0.0.1:1", "age": 0.25,
+            "body": 0, "sent": 2048, "overdue": False,
+        },
+        {
+            "id": "10.1", "method": "GET", "path": "/old\x1b[2J", "peer": "127.0.0.1:2",
+            "age": 61.0, "body": 0, "sent": 0, "overdue": True,
+        },
     ],
 }  # fmt: skip
 
@@ -22,8 +28,22 @@ def test_workers_and_their_requests_the_oldest_first() -> None:
         "10", "1", "2", "serving", "1m", "10s", "5", "1", "13.0", "MiB", "-", "0.50", "s", "0.10",
         "s",
     ]  # fmt: skip
-    assert lines[4].split() == ["10", "1m", "1s", "GET", "/old\\x1b[2J", "127.0.0.1:2"]
-    assert lines[5].split() == ["10", "0.25", "s", "GET", "/young", "127.0.0.1:1"]
+    assert lines[4].split() == [
+        "10.1", "1m", "1s", "overdue", "0", "B", "0", "B", "GET", "/old\\x1b[2J", "127.0.0.1:2",
+    ]  # fmt: skip
+    assert lines[5].split() == [
+        "10.2", "0.25", "s", "0", "B", "2.0", "KiB", "GET", "/young", "127.0.0.1:1",
+    ]  # fmt: skip
+
+
+def test_a_stack_keeps_its_lines_and_shows_no_control_characters() -> None:
+    text = 'Python stack (most recent call last):\n  File "a\x1b.py", line 1, in f'
+    data: tables.Data = {"target": "10.1", "request": "GET /a", "stack": text}
+    assert tables.shown("stack 10.1", data).splitlines() == [
+        "10.1: GET /a",
+        "Python stack (most recent call last):",
+        '  File "a\\x1b.py", line 1, in f',
+    ]
 
 
 def test_what_a_client_sent_does_not_reach_the_terminal() -> None:

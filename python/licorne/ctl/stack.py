@@ -1,0 +1,75 @@
+"""`stack`: the Python stack of a worker's main thread, or of the thread that runs a request.
+
+The thread goes on meanwhile, whatever it is busy with (`licorne.stacks`); the answer comes later.
+"""
+
+from __future__ import annotations
+
+import re
+
+from licorne.ctl.answer import Later, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from licorne._engine import InFlight
+    from licorne.arbiter import Arbiter
+    from licorne.ctl.answer import Answer, Then
+    from licorne.ctl.protocol import Json
+    from licorne.stacks import Stack
+    from licorne.workers.base import Worker
+
+#: A process id, or the id of a request as `workers` shows it.
+_TARGET = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,19}))?")
+
+
+def stack(arbiter: Arbiter, arguments: list[str]) -> Answer:
+    """Ask for the stack; the refusal says what is not there."""
+    target = arguments[0]
+    match = _TARGET.fullmatch(target)
+    if match is None:
+        raise Refused(f"{target!r} names no thread: give the pid of a worker, or an id of workers")
+    worker = arbiter.WORKERS.get(int(match[1]))
+    if worker is None:
+        known = ", ".join(map(str, sorted(arbiter.WORKERS))) or "none"
+        raise Refused(f"process {match[1]} is no worker of this server (its workers: {known})")
+    found = None if match[2] is None else _request(arbiter, worker, int(match[2]))
+    if found is not None and not found.thread:
+        raise Refused(f"request {target} runs in no thread of its own")
+
+    def begin(then: Then) -> None:
+        arbiter.stacks.ask(
+            worker,
+            None if found is None else found.thread,
+            lambda answer: then(_shown(target, worker, found, answer)),
+            None if found is None else lambda: _goes_on(arbiter, worker, found),
+        )
+
+    return Later(begin)
+
+
+def _request(arbiter: Arbiter, worker: Worker, number: int) -> InFlight:
+    for each in arbiter.slots.in_flight(worker):
+        if each.id == number:
+            return each
+    raise Refused(f"request {worker.pid}.{number} is not in hand any more, or never was")
+
+
+def _goes_on(arbiter: Arbiter, worker: Worker, request: InFlight) -> bool:
+    """Whether the thread still runs this request, and not another one."""
+    return any(
+        (each.id, each.thread) == (request.id, request.thread)
+        for each in arbiter.slots.in_flight(worker)
+    )
+
+
+def _shown(
+    target: str, worker: Worker, request: InFlight | None, answer: Stack
+) -> dict[str, Json] | Refused:
+    if not answer.frames:
+        return Refused(f"no Python stack of {target}: {answer.missing}")
+    frames: list[Json] = [
+        {"file": file, "line": line, "function": function} for file, line, function in answer.frames
+    ]
+    told = None if request is None else f"{request.method} {request.target}"
+    pid = int(worker.pid)
+    return {"target": target, "pid": pid, "request": told, "frames": frames, "stack": str(answer)}
