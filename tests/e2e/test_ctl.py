@@ -113,6 +113,7 @@ def test_a_request_in_hand_is_shown(
     serve: Serve, args: tuple[str, ...], path: str, fifo: str
 ) -> None:
     server = serve("site_app", *args, "-w", "2", "--control-socket", path)
+    assert served(server, 1) != served(server, 2)
     with server.client() as busy:
         busy.get(f"/wait?fifo={fifo}")
         server.log.wait_for("app: waits")

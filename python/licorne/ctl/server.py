@@ -98,10 +98,10 @@ class ControlServer:
         self._place = self._resume = None
 
     def close(self) -> None:
-        """Send the clients away and stop listening."""
+        """Stop listening and send the clients away."""
+        self._stop_listening()
         for talk in list(self._talks.values()):
             self._end(talk)
-        self._stop_listening()
         self._wished = None
 
     def leave(self) -> None:
