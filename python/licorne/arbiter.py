@@ -95,6 +95,7 @@ class Arbiter:
         self._watched: dict[int, Callable[[int], None]] = {}
         # poll, not select: the number of a descriptor may be high beside many inherited sockets.
         self._poller = select.poll()
+        #: Asks threads of workers for their Python stacks.
         self.stacks = Stacks(self.watch, self.unwatch)
         self.app = app
         self.cfg: Config = app.cfg
