@@ -27,6 +27,7 @@ from licorne import (
     util,
 )
 from licorne.errors import HaltServer
+from licorne.instrument.gauges import Gauges
 from licorne.overdue import Teller
 from licorne.pidfile import Pidfile
 from licorne.places import Places, choose
@@ -91,6 +92,7 @@ class Arbiter:
         self._preload: Preload | None = None
         #: Fingerprint of what kept the last worker that did not boot from it.
         self._last_failure = 0
+        self._gauges = Gauges()
         self._control: ControlServer | None = None
         self._watched: dict[int, Callable[[int], None]] = {}
         # poll, not select: the number of a descriptor may be high beside many inherited sockets.
@@ -391,6 +393,9 @@ class Arbiter:
         """Look at the workers, and keep their number."""
         self._look_at_memory()
         self._decide(events.Tick(self._sightings()))
+        self._gauges.tell(self.log, len(self.WORKERS))
+        if self.cfg.enable_backlog_metric:
+            self._gauges.tell_backlog(self.log, self._sockets())
 
     def _look_at_memory(self) -> None:
         for pid in self.memory.look(self.WORKERS, time.monotonic()):

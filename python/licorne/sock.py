@@ -78,6 +78,10 @@ class BaseSocket:
         """The address that the kernel knows."""
         return _name(self.sock)
 
+    def get_backlog(self) -> int | None:
+        """How many connections wait to be accepted; None where the system does not say."""
+        return None
+
     def unlink(self) -> None:
         """Remove what the socket has left in the file system, if it is this process's."""
 
@@ -117,6 +121,15 @@ class TCPSocket(BaseSocket):
         """Also send small answers at once."""
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return super().set_options(sock, bound=bound)
+
+    def get_backlog(self) -> int | None:
+        """How many connections wait to be accepted; None where the system does not say."""
+        if sys.platform != "linux":
+            return None
+        # tcpi_unacked of struct tcp_info, which for a listener is the length of its queue
+        # (linux/tcp.h; tcp_get_info in net/ipv4/tcp.c).
+        info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        return int.from_bytes(info[24:28], sys.byteorder)
 
 
 class TCP6Socket(TCPSocket):

@@ -25,7 +25,10 @@ WORKER_ALIASES = {
 #: Names that gunicorn knows, or knew, and that licorne does not serve yet.
 NOT_YET = ("asgi", "eventlet", "gaiohttp", "gevent", "gevent_pywsgi", "gevent_wsgi", "tornado")
 
-LOGGER_ALIASES = {"simple": "licorne.glogging.Logger"}
+LOGGER = "licorne.glogging.Logger"
+LOGGER_ALIASES = {"simple": LOGGER, "gunicorn.glogging.Logger": LOGGER}
+#: What takes the place of the default logger when there is a `statsd_host`.
+STATSD = "licorne.instrument.statsd.Statsd"
 
 
 def worker_class(holder: Section, spec: object) -> type:
@@ -42,8 +45,10 @@ def worker_uri(spec: object, threads: object) -> object:
     return spec
 
 
-def logger_class(_holder: Section, spec: object) -> type:
+def logger_class(holder: Section, spec: object) -> type:
     """The class of the logger, installed if it has `install()`."""
+    if LOGGER_ALIASES.get(str(spec), spec) == LOGGER and holder.values["statsd_host"] is not None:
+        spec = STATSD
     cls = load_class(spec, LOGGER_ALIASES, "gunicorn.loggers")
     _call(cls, "install")
     return cls

@@ -19,7 +19,6 @@ INSTEAD = {
     "PROXY protocol": "let the proxy send X-Forwarded-For, and see forwarded_allow_ips",
     "TLS": "let the proxy in front (nginx, HAProxy, Caddy) speak it",
     "dirty workers": "use a task queue meanwhile",
-    "statsd": "read the access log meanwhile",
     "uwsgi protocol": "let the proxy speak HTTP (nginx: proxy_pass in place of uwsgi_pass)",
 }
 

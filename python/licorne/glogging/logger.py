@@ -105,34 +105,34 @@ class Logger:
 
     def critical(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
         """Log to the error log."""
-        self.error_log.critical(msg, *args, **_from_caller(kwargs))
+        self.error_log.critical(msg, *args, **from_caller(kwargs))
 
     def error(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
         """Log to the error log."""
-        self.error_log.error(msg, *args, **_from_caller(kwargs))
+        self.error_log.error(msg, *args, **from_caller(kwargs))
 
     def warning(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
         """Log to the error log."""
-        self.error_log.warning(msg, *args, **_from_caller(kwargs))
+        self.error_log.warning(msg, *args, **from_caller(kwargs))
 
     def info(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
         """Log to the error log."""
-        self.error_log.info(msg, *args, **_from_caller(kwargs))
+        self.error_log.info(msg, *args, **from_caller(kwargs))
 
     def debug(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
         """Log to the error log."""
-        self.error_log.debug(msg, *args, **_from_caller(kwargs))
+        self.error_log.debug(msg, *args, **from_caller(kwargs))
 
     def exception(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
         """Log to the error log, with the exception being handled."""
         kwargs.setdefault("exc_info", True)
         # Not `exception`: in Python 3.10 its own frame would count in the stack level.
-        self.error_log.error(msg, *args, **_from_caller(kwargs))
+        self.error_log.error(msg, *args, **from_caller(kwargs))
 
     def log(self, lvl: int | str, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
         """Log to the error log at a level given by name or number."""
         level = self.LOG_LEVELS.get(lvl.lower(), logging.INFO) if isinstance(lvl, str) else lvl
-        self.error_log.log(level, msg, *args, **_from_caller(kwargs))
+        self.error_log.log(level, msg, *args, **from_caller(kwargs))
 
     @property
     def access_log_enabled(self) -> bool:
@@ -230,7 +230,7 @@ class Logger:
             syslog.install(self.access_log, cfg, self.syslog_fmt, "access")
 
 
-def _from_caller(options: LogOptions) -> LogOptions:
+def from_caller(options: LogOptions) -> LogOptions:
     """The record names the place that called our method, not the method (`%(filename)s`)."""
     options["stacklevel"] = options.get("stacklevel", 1) + 1
     return options

@@ -72,7 +72,7 @@ class EngineConfig:
         self.addresses = [_server_address(each) for each in sockets]
         if self.addresses and self.addresses[0] is not None:
             self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = self.addresses[0]
-        self.access = AccessLog(log, cfg) if log.access_log_enabled else None
+        self.access = AccessLog(log, cfg) if AccessLog.wanted(log) else None
         self.max_requests = 0
         self.parent = 0
         self.signal_fd = self.signal_echo = self.bell = -1
@@ -127,6 +127,13 @@ class AccessLog:
             and self.handler in self.logger.handlers
             and hasattr(getattr(self.handler, "stream", None), "fileno")
         )
+
+    @staticmethod
+    def wanted(log: Logger) -> bool:
+        """Somebody wants lines, or a logger with an `access` of its own sees every request."""
+        from licorne.glogging import Logger as OurLogger
+
+        return log.access_log_enabled or type(log).access is not OurLogger.access
 
     def fileno(self) -> int:
         """The descriptor behind the handler's stream, after everything buffered is written."""

@@ -131,26 +131,26 @@ class Logs(Section):
         default=None,
         convert=convert.statsd_address,
         metavar="STATSD_ADDR",
-        later="statsd",
+        reload="logs",
         doc="Send metrics to this statsd server: `HOST`, `HOST:PORT` or `unix://PATH`.",
     )
     statsd_prefix: str = option(
         "--statsd-prefix",
         default="",
         metavar="STATSD_PREFIX",
-        later="statsd",
+        reload="logs",
         doc="Put this, and a dot, in front of the names of statsd metrics.",
     )
     dogstatsd_tags: str = option(
         "--dogstatsd-tags",
         default="",
         metavar="DOGSTATSD_TAGS",
-        later="statsd",
+        reload="logs",
         doc="Tags of statsd metrics, with commas, in the form of dogstatsd.",
     )
     enable_backlog_metric: bool = option(
         "--enable-backlog-metric",
         default=False,
-        later="statsd",
+        reload="logs",
         doc="Send the number of connections that wait to be accepted (Linux).",
     )
