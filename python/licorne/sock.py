@@ -35,6 +35,8 @@ class BaseSocket:
 
     FAMILY = socket.AF_UNSPEC
 
+    _name: Address | None = None
+
     def __init__(self, address: Address, conf: Config, log: Logger, fd: int | None = None) -> None:
         self.log = log
         self.conf = conf
@@ -75,8 +77,10 @@ class BaseSocket:
         return self.sock.fileno()
 
     def getsockname(self) -> Address:
-        """The address that the kernel knows."""
-        return _name(self.sock)
+        """The address that the kernel knows, or knew while the socket listened."""
+        if self._name is None:
+            self._name = _name(self.sock)
+        return self._name
 
     def get_backlog(self) -> int | None:
         """How many connections wait to be accepted; None where the system does not say."""
@@ -114,7 +118,7 @@ class TCPSocket(BaseSocket):
 
     def __str__(self) -> str:
         scheme = "https" if self.conf.is_ssl else "http"
-        host, port = self.sock.getsockname()[:2]
+        host, port = _host_and_port(self.getsockname())
         return f"{scheme}://{host}:{port}"
 
     def set_options(self, sock: socket.socket, bound: bool = False) -> socket.socket:
@@ -139,7 +143,7 @@ class TCP6Socket(TCPSocket):
 
     def __str__(self) -> str:
         scheme = "https" if self.conf.is_ssl else "http"
-        host, port = self.sock.getsockname()[:2]
+        host, port = _host_and_port(self.getsockname())
         return f"{scheme}://[{host}]:{port}"
 
 
@@ -239,6 +243,13 @@ def _name(sock: socket.socket) -> Address:
     name: Address | bytes = sock.getsockname()
     # Abstract names come as bytes.
     return os.fsdecode(name) if isinstance(name, bytes) else name
+
+
+def _host_and_port(address: Address) -> tuple[str, int]:
+    if not isinstance(address, tuple):
+        raise TypeError(f"not the address of a TCP socket: {address!r}")
+    # IPv6 has two more parts.
+    return address[0], address[1]
 
 
 def socket_type(address: Address) -> type[BaseSocket]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -130,6 +131,21 @@ def test_idle_connections_cost_no_worker(site: Server) -> None:
     assert idle[0].response().body == b"hello"
     for client in idle + silent:
         client.socket.close()
+
+
+def test_at_the_limit_nobody_is_closed_before_another_waits(serve: Serve) -> None:
+    limit = 4
+    server = serve("site_app", "-k", "gthread", "--worker-connections", str(limit))
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.client()) for _ in range(limit)]
+        for client in [*clients, *clients]:
+            client.get("/")
+            assert client.response().body == b"hello"
+        # Now one does, and the one that has been idle for longest makes room.
+        late = stack.enter_context(server.client())
+        late.get("/")
+        assert late.response().body == b"hello"
+        assert clients[0].is_closed()
 
 
 def test_a_client_that_has_stopped_sending_still_gets_its_answer(site: Server) -> None:

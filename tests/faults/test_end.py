@@ -15,13 +15,9 @@ if TYPE_CHECKING:
     from faults.conftest import Start
 
 
-#: To be mended.
-LISTENS = "a worker that stops keeps its listeners open until it exits"
-
-
-@pytest.mark.xfail(reason=LISTENS, strict=True)
-def test_a_stop_answers_what_was_begun(start: Start) -> None:
-    server = start()
+@pytest.mark.parametrize("way", ["", "--preload", "--reuse-port"])
+def test_a_stop_answers_what_was_begun(start: Start, way: str) -> None:
+    server = start(*way.split())
     with Load(server.port, query="&seconds=0.02") as load:
         server.send(signal.SIGTERM)
         assert server.wait() == 0
@@ -32,7 +28,6 @@ def test_a_stop_answers_what_was_begun(start: Start) -> None:
     assert unexpected == []
 
 
-@pytest.mark.xfail(reason=LISTENS, strict=True)
 def test_workers_leave_when_the_master_was_killed(start: Start) -> None:
     """They answer what they have begun; then the address is free for another server."""
     server = start()

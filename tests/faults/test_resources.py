@@ -6,8 +6,6 @@ import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import pytest
-
 from faults.load import Load
 from faults.processes import children, ended
 
@@ -45,7 +43,6 @@ def test_logs_on_a_full_disk(start: Start) -> None:
     assert len(server.log.rest()) < 1000
 
 
-@pytest.mark.xfail(reason="the newest client is closed to make room", strict=True)
 def test_clients_that_take_all_descriptors(start: Start) -> None:
     """Idle clients make room for new ones, and a reload finds what it needs."""
     server = start(program=("-c", LIMITED), workers=1)

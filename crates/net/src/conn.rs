@@ -47,7 +47,7 @@ pub(crate) struct Conn {
     pub(crate) output: Output,
     pub(crate) deadline: Deadline,
     pub(crate) phase: Phase,
-    /// The number of the request that is with the application.
+    /// The number of the last request, which may be with the application; 0 before the first.
     pub(crate) serving: u64,
     /// A part of its response was given to this connection.
     pub(crate) begun: bool,
@@ -140,6 +140,11 @@ impl Conn {
     /// Nobody waits for anything on it: it is idle, or has had its last answer.
     pub(crate) fn can_be_spared(&self) -> bool {
         self.phase == Phase::Lingering || self.idle()
+    }
+
+    /// Its first request is still awaited.
+    pub(crate) fn never_asked(&self) -> bool {
+        self.phase == Phase::Reading && self.serving == 0
     }
 
     /// What it is doing, as a stop sees it. An idle one has its deadline `keepalive_ms` after its

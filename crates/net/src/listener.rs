@@ -1,15 +1,19 @@
-//! Listening sockets: accept without blocking, and rest when descriptors run out.
+//! Listening sockets: accept without blocking, rest when descriptors run out, and let go before the
+//! process ends.
 
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixDatagram;
 
 use crate::peer::Peer;
-use crate::stream::Stream;
+use crate::stream::{Stream, duplicate};
 
-/// One listening socket of this process. The engine works on a copy of the master's descriptor.
+/// One listening socket of this process, as a copy of a descriptor that Python owns.
 pub(crate) struct Listener {
     fd: OwnedFd,
+    /// Python's own.
+    number: RawFd,
 }
 
 /// What `accept` found.
@@ -17,13 +21,14 @@ pub(crate) enum Accepted {
     Connection(Stream, Peer),
     /// Nobody is waiting any more, or a sibling process was faster.
     Empty,
-    /// The process or the machine has no descriptor left.
+    /// Somebody is waiting, and the process or the machine has no descriptor left.
     Exhausted(io::Error),
 }
 
 impl Listener {
-    pub(crate) fn new(fd: OwnedFd) -> Self {
-        Self { fd }
+    pub(crate) fn copy_of(number: RawFd) -> io::Result<Self> {
+        let fd = duplicate(number)?;
+        Ok(Self { fd, number })
     }
 
     pub(crate) fn fd(&self) -> RawFd {
@@ -36,7 +41,10 @@ impl Listener {
         match accept_into(self.fd(), &mut address) {
             Ok(fd) => Accepted::Connection(Stream::new(fd), Peer::from_sockaddr(&address)),
             Err(error) => match error.raw_os_error() {
-                Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
+                // The kernel looks for a descriptor first, and only then whether anybody waits.
+                Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+                    if self.somebody_waits() =>
+                {
                     Accepted::Exhausted(error)
                 }
                 // A client that gave up while it waited is as good as none.
@@ -44,6 +52,58 @@ impl Listener {
             },
         }
     }
+
+    /// Whether there is somebody to accept.
+    pub(crate) fn somebody_waits(&self) -> bool {
+        let mut look = libc::pollfd {
+            fd: self.fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one writable pollfd.
+        unsafe { libc::poll(&raw mut look, 1, 0) == 1 }
+    }
+
+    /// Stops listening in this process: as long as anybody has the socket open, the kernel takes
+    /// clients in for it. Python's number stays taken, by a socket that nobody can connect to.
+    pub(crate) fn let_go(self) -> io::Result<()> {
+        let listens = same_file(self.fd(), self.number);
+        let number = self.number;
+        drop(self);
+        if !listens {
+            // Closed in Python already: the number may be somebody else's.
+            return Ok(());
+        }
+        replace(number, &UnixDatagram::unbound()?)
+    }
+}
+
+/// Whether two descriptors are of the same socket.
+fn same_file(one: RawFd, other: RawFd) -> bool {
+    matches!((identity(one), identity(other)), (Some(a), Some(b)) if a == b)
+}
+
+fn identity(fd: RawFd) -> Option<(libc::dev_t, libc::ino_t)> {
+    // SAFETY: an all-zero stat is valid, and writable for the call.
+    unsafe {
+        let mut stat: libc::stat = zeroed();
+        (libc::fstat(fd, &raw mut stat) == 0).then_some((stat.st_dev, stat.st_ino))
+    }
+}
+
+/// Makes `number` a copy of `socket`, in one step: it is free at no time.
+fn replace(number: RawFd, socket: &UnixDatagram) -> io::Result<()> {
+    // SAFETY: plain integers; the caller knows what `number` was.
+    let result = unsafe {
+        match libc::dup2(socket.as_raw_fd(), number) {
+            -1 => -1,
+            _ => libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC),
+        }
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -79,5 +139,46 @@ fn accept_into(listener: RawFd, address: &mut libc::sockaddr_storage) -> io::Res
             return Err(io::Error::last_os_error());
         }
         Ok(owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::IntoRawFd;
+
+    use super::*;
+
+    #[test]
+    fn who_lets_go_listens_no_more_and_keeps_the_number() {
+        let python = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = python.local_addr().unwrap();
+        let listener = Listener::copy_of(python.as_raw_fd()).unwrap();
+        assert!(!listener.somebody_waits());
+        let client = TcpStream::connect(address).unwrap();
+        assert!(listener.somebody_waits());
+        listener.let_go().unwrap();
+        let refused = TcpStream::connect(address).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        // Still open, so that nobody else is given the number.
+        assert!(identity(python.as_raw_fd()).is_some());
+        drop(client);
+    }
+
+    #[test]
+    fn a_number_that_has_become_another_socket_is_left_alone() {
+        let python = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = python.local_addr().unwrap();
+        let number = python.into_raw_fd();
+        let listener = Listener::copy_of(number).unwrap();
+        let other = UnixDatagram::unbound().unwrap();
+        let before = identity(other.as_raw_fd());
+        replace(number, &other).unwrap();
+        listener.let_go().unwrap();
+        assert_eq!(identity(number), before);
+        assert!(TcpStream::connect(address).is_err());
+        // SAFETY: this test's own descriptor, closed once.
+        drop(unsafe { OwnedFd::from_raw_fd(number) });
     }
 }

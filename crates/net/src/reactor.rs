@@ -29,7 +29,6 @@ use crate::overdue::Watch;
 use crate::poll::{Events, LISTENER, Poller, Ready, SIGNAL, WAKE};
 use crate::scoreboard::{RetireCause, Scoreboard};
 use crate::slab::Slab;
-use crate::stream::duplicate;
 use crate::timer::{Cause, Scan};
 
 /// Bytes read at once; one buffer for all connections.
@@ -112,7 +111,7 @@ impl Reactor {
     ) -> io::Result<Self> {
         let copies: io::Result<Vec<_>> = listeners
             .iter()
-            .map(|&fd| duplicate(fd).map(Listener::new))
+            .map(|&number| Listener::copy_of(number))
             .collect();
         let mut reactor = Self {
             watch: Watch::new(&config.limits),

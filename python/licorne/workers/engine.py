@@ -61,7 +61,8 @@ class EngineConfig:
         self.body_buffer_size = cfg.body_buffer_size
         self.tmp_upload_dir = cfg.tmp_upload_dir or _temporary_directory()
         self.max_connections = max_connections
-        self.siblings = cfg.workers > 1
+        # With SO_REUSEPORT nobody else can take in whom the kernel gave to this worker's socket.
+        self.siblings = cfg.workers > 1 and not cfg.reuse_port
         self.standin_beats = multithread
         self.server = server_name()
         self.sendfile = cfg.sendfile

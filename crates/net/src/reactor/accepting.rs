@@ -3,7 +3,7 @@
 
 use super::Reactor;
 use crate::conn::Conn;
-use crate::listener::Accepted;
+use crate::listener::{Accepted, Listener};
 use crate::notice::Level;
 use crate::peer::Peer;
 use crate::poll::LISTENER;
@@ -36,9 +36,18 @@ impl Reactor {
         };
         for _ in 0..rounds {
             let full = self.config.max_connections;
-            if full != 0 && self.conns.len() >= full && !self.make_room() {
-                self.pause_accepting();
-                return;
+            if full != 0 && self.conns.len() >= full {
+                let somebody_waits = self
+                    .listeners
+                    .get(index)
+                    .is_some_and(Listener::somebody_waits);
+                if !somebody_waits {
+                    return;
+                }
+                if !self.make_room() {
+                    self.pause_accepting();
+                    return;
+                }
             }
             if !self.accept_one(index) {
                 return;
@@ -81,6 +90,20 @@ impl Reactor {
                 if !self.accept_one(index) {
                     break;
                 }
+            }
+        }
+    }
+
+    /// For good: whoever comes from now on goes to a sibling, or is refused and asks elsewhere.
+    /// Otherwise the kernel would go on taking clients in for nobody, until the process has ended.
+    pub(super) fn close_the_door(&mut self) {
+        for listener in self.listeners.drain(..) {
+            if let Err(error) = listener.let_go() {
+                let text = format!(
+                    "Cannot let go of a listening socket: {error}. Clients that connect before \
+                     this process has ended may be reset."
+                );
+                self.notices.push(Level::Warning, text);
             }
         }
     }
@@ -130,11 +153,12 @@ impl Reactor {
     }
 
     /// Closes the connection that can be spared best, for one that wants to come in: idle
-    /// clients must not keep others out. False: all are busy.
+    /// clients must not keep others out. Whoever has never asked comes last: the request is
+    /// probably on its way. False: all are busy.
     fn make_room(&mut self) -> bool {
         let spare = self.conns.iter().filter(|(_, conn)| conn.can_be_spared());
         let oldest = spare
-            .min_by_key(|(_, conn)| conn.deadline.at_ms())
+            .min_by_key(|(_, conn)| (conn.never_asked(), conn.deadline.at_ms()))
             .map(|(token, _)| token);
         let Some(token) = oldest else { return false };
         // It may have become busy without our having looked.

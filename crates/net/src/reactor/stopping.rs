@@ -30,6 +30,7 @@ impl Reactor {
         self.now_ns = clock::monotonic_ns();
         let now_ms = self.now_ms();
         self.accept_last(deadline_ms.saturating_sub(now_ms));
+        self.close_the_door();
         for conn in self.conns.iter_mut() {
             let standing = conn.standing(self.config.keepalive_ms);
             if let Farewell::At(at_ms) = farewell(standing, now_ms) {
@@ -44,6 +45,7 @@ impl Reactor {
         self.draining.store(true, Ordering::Relaxed);
         self.drain = self.drain.on(Step::Stop(self.now_ms()));
         self.pause_accepting();
+        self.close_the_door();
     }
 
     /// Does at once what signals ask for: the application may keep the interpreter, where their
