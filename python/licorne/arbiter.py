@@ -357,6 +357,7 @@ class Arbiter:
                 if name == "ABRT" and pid in self.WORKERS:
                     self._abort(self.WORKERS[pid])
                 else:
+                    self._settle_places()
                     self.kill_worker(pid, getattr(signal, f"SIG{name}"))
             case actions.Log(level, message, args):
                 self.log.log(level, message, *args)
@@ -529,7 +530,17 @@ class Arbiter:
 
         roster = self.roster
         staying = [child for child in roster.active() if not roster.outdated(child)]
-        return choose(roster.target, places(staying), places(outdated(roster)))
+        opened = () if self._places is None else self._places
+        return choose(roster.target, places(staying), places(outdated(roster)), opened)
+
+    def _settle_places(self) -> None:
+        """With reuse_port: no set of sockets without a worker, but for those about to come."""
+        if self._places is None:
+            return
+        active = {child.pid for child in self.roster.active()}
+        used = {each.place for pid, each in self.WORKERS.items() if pid in active}
+        self._places.settle(self.num_workers, used)
+        self.LISTENERS = self._places.first()
 
     def _sockets(self) -> list[BaseSocket]:
         """Every socket that the master holds."""
@@ -576,8 +587,7 @@ class Arbiter:
         self._last_failure = told if told >= BOOT_FAILURE else 0
         self.slots.give_back(worker)
         worker.tmp.close()
-        if self._places is not None:
-            self._places.shrink(self.num_workers, (each.place for each in self.WORKERS.values()))
+        self._settle_places()
         if action.hooks:
             self.cfg.child_exit(self, worker)
 
