@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from licorne.config import Config
+    from licorne.config.convert import Address
     from licorne.glogging import Logger
     from licorne.sock import BaseSocket
 
@@ -21,21 +22,31 @@ if TYPE_CHECKING:
 class Places:
     """The sets of sockets, by number."""
 
-    def __init__(self, first: list[BaseSocket], cfg: Config, log: Logger) -> None:
-        """`first` are the sockets of one set, or of several that another master has left."""
-        size = max(1, len(cfg.address))
+    def __init__(self, found: list[BaseSocket], cfg: Config, log: Logger) -> None:
+        """`found` are the sockets of one set, or of several that another master has left."""
         self._cfg = cfg
         self._log = log
-        starts = range(0, len(first), size)
-        self._sets = {place: first[start : start + size] for place, start in enumerate(starts)}
+        same: dict[Address, list[BaseSocket]] = {}
+        for each in found:
+            same.setdefault(each.getsockname(), []).append(each)
+        count = max(map(len, same.values()), default=1)
+        #: What there is once, a unix socket, is in every set.
+        self._sets = {
+            place: [group[min(place, len(group) - 1)] for group in same.values()]
+            for place in range(count)
+        }
 
     def __getitem__(self, place: int) -> list[BaseSocket]:
         """The sockets of a place; opened when it is the first time."""
         if place not in self._sets:
-            # Where the others really listen: port 0 must mean the same port for all.
-            names = [each.getsockname() for each in self.first()]
-            self._sets[place] = [sock.listen(name, self._cfg, self._log) for name in names]
+            self._sets[place] = [self._beside(each) for each in self.first()]
         return self._sets[place]
+
+    def _beside(self, first: BaseSocket) -> BaseSocket:
+        # The kernel spreads TCP connections only; the file of a unix socket names one socket.
+        if isinstance(first, sock.TCPSocket):
+            return sock.reserve(first, self._cfg, self._log)
+        return first
 
     def __iter__(self) -> Iterator[int]:
         """The numbers of the places that are open."""
@@ -46,8 +57,8 @@ class Places:
         return self._sets[min(self._sets)]
 
     def all(self) -> list[BaseSocket]:
-        """Every socket, set by set."""
-        return [each for place in self for each in self._sets[place]]
+        """Every socket, set by set; one that several sets share once."""
+        return list(dict.fromkeys(each for place in self for each in self._sets[place]))
 
     def settle(self, wanted: int, used: Collection[int]) -> None:
         """Close what nobody serves and nobody will: connections must not queue there.
@@ -58,7 +69,9 @@ class Places:
         empty = [place for place in self if place not in used]
         kept = max(wanted - len(set(used)), int(len(empty) == len(self._sets)))
         for place in empty[kept:]:
-            sock.close_sockets(self._sets.pop(place), unlink=False)
+            gone = self._sets.pop(place)
+            shared = self.all()
+            sock.close_sockets([each for each in gone if each not in shared], unlink=False)
 
 
 def choose(

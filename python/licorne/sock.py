@@ -37,7 +37,17 @@ class BaseSocket:
 
     _name: Address | None = None
 
-    def __init__(self, address: Address, conf: Config, log: Logger, fd: int | None = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        conf: Config,
+        log: Logger,
+        fd: int | None = None,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        #: Bound, and not listening yet.
+        self.quiet = quiet
         self.log = log
         self.conf = conf
         self.cfg_addr = address
@@ -54,17 +64,24 @@ class BaseSocket:
     def set_options(self, sock: socket.socket, bound: bool = False) -> socket.socket:
         """Prepare, bind and listen."""
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if self.conf.reuse_port:
+        # The kernel spreads TCP connections only, and refuses the option for unix sockets.
+        if self.conf.reuse_port and self.FAMILY != socket.AF_UNIX:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if not bound:
             self.bind(sock)
         sock.setblocking(False)
         # A new master executed for an upgrade takes the sockets over.
         sock.set_inheritable(True)
-        if not bound or not _listens(sock):
+        if not self.quiet and not (bound and _listens(sock)):
             # One that already listens keeps the queue it was given.
             sock.listen(self.conf.backlog)
         return sock
+
+    def begin(self) -> None:
+        """Listen, if that was left for later."""
+        if self.quiet:
+            self.quiet = False
+            self.sock.listen(self.conf.backlog)
 
     def bind(self, sock: socket.socket) -> None:
         """Give the socket its address."""
@@ -320,6 +337,17 @@ def listen(address: Address, conf: Config, log: Logger, tries: int = TRIES) -> B
                 break
     log.error("Can't connect to %s", address)
     sys.exit(1)
+
+
+def reserve(like: TCPSocket, conf: Config, log: Logger) -> TCPSocket:
+    """A socket beside another one at the same address (SO_REUSEPORT), not listening yet.
+
+    The kernel gives connections to sockets that listen: this one `begin`s when its worker is ready.
+    """
+    # Where the other really listens: port 0 must mean the same port for both.
+    made = type(like)(like.getsockname(), conf, log, quiet=True)
+    made.cfg_addr = like.cfg_addr
+    return made
 
 
 def rebind(present: Sequence[BaseSocket], conf: Config, log: Logger) -> list[BaseSocket]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import time
 from pathlib import Path
@@ -64,11 +65,11 @@ def state(pid: int) -> str:
 
 
 def descriptors(pid: int) -> list[str]:
-    """What a process has open."""
+    """What a process has open: names of files, and of pipes and sockets only the kind."""
     found = []
     for link in (PROC / str(pid) / "fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
-            found.append(str(link.readlink()))
+            found.append(re.sub(r":\[\d+\]$", ":", str(link.readlink())))
     return sorted(found)
 
 

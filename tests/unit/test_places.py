@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,13 @@ from licorne.places import Places, choose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@pytest.fixture
+def short_tmp() -> Iterator[str]:
+    """A folder with a short name: socket paths have room for about 100 bytes."""
+    with tempfile.TemporaryDirectory(prefix="lc") as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -71,6 +79,34 @@ def test_what_nobody_serves_is_closed(places: Places) -> None:
     assert [*places] == [1, 2]
     assert [each.sock.fileno() for each in gone] == [-1, -1]
     assert places.first() == places[1]
+
+
+def test_a_set_listens_when_its_worker_is_ready(places: Places) -> None:
+    listens = [each.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) for each in places[1]]
+    assert listens == [0, 0]
+    for each in (*places[0], *places[1]):
+        each.begin()
+        assert each.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+
+
+def test_a_unix_socket_is_in_every_set(short_tmp: str) -> None:
+    cfg = Config()
+    cfg.set("bind", ["127.0.0.1:0", f"unix:{short_tmp}/s"])
+    cfg.set("reuse_port", True)
+    log = Logger(cfg)
+    places = Places(sock.create_sockets(cfg, log), cfg, log)
+    (tcp, unix), (other, same) = places[0], places[1]
+    assert unix is same
+    assert tcp is not other
+    assert places.all() == [tcp, unix, other]
+    # As another master finds them.
+    found = Places([tcp, unix, other], cfg, log)
+    assert [*found] == [0, 1]
+    assert found[1] == [other, unix]
+    places.settle(1, {1})
+    assert tcp.sock.fileno() == -1
+    assert unix.sock.fileno() != -1
+    sock.close_sockets(places.all())
 
 
 def test_one_set_stays_while_nobody_is_wanted(places: Places) -> None:

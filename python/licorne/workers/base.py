@@ -158,6 +158,8 @@ class Worker:
             aliases.tell_hidden(self.log)
         self.cfg.post_worker_init(self)
         self.booted = True
+        for listener in self.sockets:
+            listener.begin()
         # A loop of another project may still have to start the application (the lifespan of ASGI)
         # and fail at it: its first sign of life says that it serves. Without `timeout` none is due.
         if self.ready_before_run or not self.cfg.timeout:
