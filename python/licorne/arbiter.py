@@ -6,7 +6,6 @@ that become ready. Names and attributes are gunicorn's, because hooks use them.
 
 from __future__ import annotations
 
-import math
 import os
 import select
 import signal
@@ -19,24 +18,25 @@ from licorne import (
     SERVER_SOFTWARE,
     __version__,
     aliases,
+    losses,
     memory,
     process,
-    sock,
-    systemd,
     upgrade,
     util,
 )
 from licorne.errors import HaltServer
 from licorne.instrument.gauges import Gauges
+from licorne.listening import Listening
+from licorne.loop import Loop
 from licorne.overdue import Teller
 from licorne.pidfile import Pidfile
-from licorne.places import Places, choose
 from licorne.stacks import Stacks
 from licorne.supervisor import actions, events
-from licorne.supervisor.converge import outdated, wake_after
+from licorne.supervisor.converge import wake_after
 from licorne.supervisor.plan import plan
 from licorne.supervisor.roster import Phase, Policy, Renewal, State, begin
 from licorne.supervisor.tables import BOOT_ERRORS
+from licorne.systemd import Herald, Staff
 from licorne.workers import life
 from licorne.workers.slots import BOOT_FAILURE, RETIRE_CAUSES, Slots
 
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from licorne.glogging import Logger
     from licorne.preload import Preload
     from licorne.sock import BaseSocket
-    from licorne.supervisor.roster import Child
     from licorne.workers.base import Worker
 
 
@@ -73,36 +72,31 @@ class Arbiter:
         self._inheritance = upgrade.inherit()
         self.master_pid = self._inheritance.master
         os.environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
-        self.LISTENERS: list[BaseSocket] = []
         self.WORKERS: dict[int, Worker] = {}
         self.SIG_QUEUE: deque[int] = deque()
         #: Events that somebody else than the loop brought up; see `ask`.
         self.asked: deque[events.Event] = deque()
-        self.PIPE: tuple[int, int] | tuple[()] = ()
         self.pid = os.getpid()
         self.master_name = "Master.2" if self.master_pid else "Master"
         self.pidfile: Pidfile | None = None
-        self.systemd = False
         self.worker_age = 0
         self._slots: Slots | None = None
         #: The end of the wake-up pipe that workers write to.
         self.bell = -1
         self.memory = memory.Watch(None)
-        self._places: Places | None = None
         self._preload: Preload | None = None
         #: Fingerprint of what kept the last worker that did not boot from it.
         self._last_failure = 0
         self._gauges = Gauges()
         self._control: ControlServer | None = None
-        self._watched: dict[int, Callable[[int], None]] = {}
-        # poll, not select: the number of a descriptor may be high beside many inherited sockets.
-        self._poller = select.poll()
+        self._loop = Loop()
         #: Asks threads of workers for their Python stacks.
         self.stacks = Stacks(self.watch, self.unwatch)
         self.app = app
         self.cfg: Config = app.cfg
         self.log: Logger = self.cfg.logger_class(self.cfg)
-        self.herald = systemd.Herald(self.log)
+        self._listening = Listening(self.log)
+        self.herald = Herald(self.log)
         self._overdue = Teller(self.log, self.stacks)
         self.roster = begin(self._policy(), self.master_pid)
         self.setup(app)
@@ -144,6 +138,25 @@ class Arbiter:
         if self._slots is None:
             self._slots = Slots(self.cfg.workers, self.cfg.threads)
         return self._slots
+
+    @property
+    def LISTENERS(self) -> list[BaseSocket]:  # noqa: N802 - gunicorn's name
+        """The listening sockets; with reuse_port, those of one worker."""
+        return self._listening.sockets
+
+    @LISTENERS.setter
+    def LISTENERS(self, sockets: list[BaseSocket]) -> None:  # noqa: N802 - gunicorn's name
+        self._listening.sockets = sockets
+
+    @property
+    def systemd(self) -> bool:
+        """systemd has opened the sockets."""
+        return self._listening.systemd
+
+    @property
+    def PIPE(self) -> tuple[int, int] | tuple[()]:  # noqa: N802 - gunicorn's name
+        """The wake-up pipe."""
+        return self._loop.pipe
 
     @property
     def num_workers(self) -> int:
@@ -193,9 +206,8 @@ class Arbiter:
             self.pidfile.create(self.pid)
         self.cfg.on_starting(self)
         self.init_signals()
-        self._listen()
-        told = ",".join(map(str, self.LISTENERS))
-        self.log.info("Listening at: %s (%s)", told, self.pid)
+        self._listening.open(self.cfg, self._inheritance)
+        self.log.info("Listening at: %s (%s)", self._listening, self.pid)
         self.log.info("Using worker: %s", self.cfg.worker_class_str)
         aliases.tell_hidden(self.log)
         check = getattr(self.worker_class, "check_config", None)
@@ -220,39 +232,14 @@ class Arbiter:
 
     def init_signals(self) -> None:
         """Make signals wake the loop."""
-        if self.PIPE:
-            self.unwatch(self.PIPE[0])
-        for fd in self.PIPE:
-            os.close(fd)
-        self.PIPE = os.pipe()
-        for fd in self.PIPE:
-            util.set_non_blocking(fd)
-        self.bell = self.PIPE[1]
-        self.watch(self.PIPE[0], self._woken)
-        signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
+        self.bell = self._loop.open()
+        signal.set_wakeup_fd(self.bell, warn_on_full_buffer=False)
         for each in self.SIGNALS:
             signal.signal(each, self.signal)
 
     def signal(self, sig: int, _frame: FrameType | None) -> None:
         """Remember a signal for the loop."""
         self.SIG_QUEUE.append(sig)
-
-    def _listen(self) -> None:
-        count = systemd.listen_fds()
-        first = systemd.SD_LISTEN_FDS_START
-        self.systemd = count > 0
-        left = self._inheritance
-        fds = [*range(first, first + count)] or left.fds
-        made = sock.create_sockets(self.cfg, self.log, fds, owned=bool(left.fds))
-        for each, address in zip(made, left.addresses, strict=False):
-            each.cfg_addr = address
-        if self.cfg.reuse_port and not self.systemd:
-            self._places = Places(made, self.cfg, self.log)
-            made = self._places[0]
-        elif left.addresses:
-            # The configuration may name other addresses than the old master's did.
-            made = sock.rebind(made, self.cfg, self.log)
-        self.LISTENERS = made
 
     def _turn(self) -> None:
         """One round of the loop: wait, reap, obey, look after the workers."""
@@ -266,7 +253,8 @@ class Arbiter:
         ]
         if self._control is not None:
             due.append(self._control.wake_after(now))
-        self._wait(min((each for each in due if each is not None), default=None))
+        if not self.SIG_QUEUE:
+            self._loop.wait(min((each for each in due if each is not None), default=None))
         self.herald.live(time.monotonic())
         self.maybe_promote_master()
         self.stacks.look(time.monotonic())
@@ -282,7 +270,7 @@ class Arbiter:
         self._overdue.look(self.WORKERS.values())
         self.herald.look(self._staff())
 
-    def _staff(self) -> systemd.Staff:
+    def _staff(self) -> Staff:
         """The workers in numbers."""
         roster = self.roster
         serving = [each for each in roster.children if each.state is State.SERVING]
@@ -291,7 +279,7 @@ class Arbiter:
             # The next generation is still in its mold.
             newest = 0
         booting = sum(each.state is State.BOOTING for each in roster.children)
-        return systemd.Staff(
+        return Staff(
             wanted=roster.target,
             serving=newest,
             older=len(serving) - newest,
@@ -306,27 +294,11 @@ class Arbiter:
 
     def watch(self, fd: int, react: Callable[[int], None], mask: int = select.POLLIN) -> None:
         """Have the loop call `react` with the poll events of a descriptor; again to change them."""
-        self._watched[fd] = react
-        self._poller.register(fd, mask)
+        self._loop.watch(fd, react, mask)
 
     def unwatch(self, fd: int) -> None:
         """Forget a descriptor, before it is closed."""
-        del self._watched[fd]
-        self._poller.unregister(fd)
-
-    def _wait(self, seconds: float | None) -> None:
-        if self.SIG_QUEUE:
-            return
-        for fd, mask in self._poller.poll(None if seconds is None else math.ceil(seconds * 1000)):
-            react = self._watched.get(fd)
-            # One reaction may have taken another's descriptor away.
-            if react is not None:
-                react(mask)
-
-    def _woken(self, _mask: int) -> None:
-        # What was written says nothing: signals are in the queue, readiness on the scoreboard.
-        for fd in self.PIPE[:1]:
-            os.read(fd, 65536)
+        self._loop.unwatch(fd)
 
     def _follow_control(self) -> None:
         """Have the control socket that the configuration asks for."""
@@ -357,7 +329,7 @@ class Arbiter:
                 if name == "ABRT" and pid in self.WORKERS:
                     self._abort(self.WORKERS[pid])
                 else:
-                    self._settle_places()
+                    self._listening.settle(self.roster, self.WORKERS)
                     self.kill_worker(pid, getattr(signal, f"SIG{name}"))
             case actions.Log(level, message, args):
                 self.log.log(level, message, *args)
@@ -384,9 +356,7 @@ class Arbiter:
             case actions.Upgrade():
                 self.reexec()
             case actions.CloseListeners(unlink):
-                sock.close_sockets(self._sockets(), unlink=unlink and not self.systemd)
-                self.LISTENERS = []
-                self._places = None
+                self._listening.close(unlink=unlink)
             case _:
                 raise TypeError(f"not an action of the planner: {action!r}")
 
@@ -396,7 +366,7 @@ class Arbiter:
         self._decide(events.Tick(self._sightings()))
         self._gauges.tell(self.log, len(self.WORKERS))
         if self.cfg.enable_backlog_metric:
-            self._gauges.tell_backlog(self.log, self._sockets())
+            self._gauges.tell_backlog(self.log, self._listening.all())
 
     def _look_at_memory(self) -> None:
         for pid in self.memory.look(self.WORKERS, time.monotonic()):
@@ -404,13 +374,7 @@ class Arbiter:
             # One that still boots is judged when it serves, one that is to go anyway not at all.
             if child is None or child.state is not State.SERVING or self.roster.outdated(child):
                 continue
-            self.log.warning(
-                "Worker (pid:%s) has %s of memory (max_worker_memory is %s); in flight: %s",
-                pid,
-                memory.shown(self.memory.last(pid)),
-                memory.shown(self.memory.limit),
-                self._in_hand(pid),
-            )
+            losses.tell_limit(self.log, pid, self.memory, self._in_hand(pid))
             self._decide(events.Retire(pid, "memory"))
 
     def _in_hand(self, pid: int) -> str:
@@ -421,15 +385,8 @@ class Arbiter:
         molds = () if self._preload is None else self._preload.nursery.pids()
         if not self.memory.oom_killed() or pid not in {*self.WORKERS, *molds}:
             return
-        self.log.error(
-            "%s (pid:%s) was killed by the kernel's OOM killer: RSS was %s of limit %s; "
-            "in flight: %s",
-            "Mold" if pid in molds else "Worker",
-            pid,
-            memory.shown(self.memory.last(pid)),
-            memory.shown(self.memory.group_limit()),
-            self._in_hand(pid),
-        )
+        what = "Mold" if pid in molds else "Worker"
+        losses.tell_oom(self.log, what, pid, self.memory, self._in_hand(pid))
 
     def _sightings(self) -> tuple[events.Sighting, ...]:
         seen = ((pid, self.slots.read(worker)) for pid, worker in self.WORKERS.items())
@@ -450,8 +407,7 @@ class Arbiter:
     def spawn_worker(self) -> None:
         """Fork one worker, or have the mold fork it. In the child this does not return."""
         self.worker_age += 1
-        place = self._choose_place()
-        sockets = self.LISTENERS if self._places is None else self._places[place]
+        place, sockets = self._listening.for_next(self.roster, self.WORKERS)
         worker = self.make_worker(self.worker_age, place, sockets)
         worker.last_failure = self._last_failure
         self.slots.take(worker)
@@ -497,17 +453,9 @@ class Arbiter:
         worker.tmp.close()
 
     def let_go(self, kept: Sequence[BaseSocket] = ()) -> None:
-        """In a process that is not the master: close the master's copies of what is its own.
-
-        A copy of a sibling's socket would keep it open after the sibling has gone.
-        """
-        if self.PIPE:
-            os.close(self.PIPE[0])
-            self.PIPE = ()
-        for each in self._sockets():
-            if each not in kept:
-                each.close()
-        self.LISTENERS, self._places = [*kept], None
+        """In a process that is not the master: close the master's copies of what is its own."""
+        self._loop.leave()
+        self._listening.leave(kept)
         if self._control is not None:
             self._control.leave()
         self.stacks.leave()
@@ -523,28 +471,6 @@ class Arbiter:
         self.stacks.leave(worker.stack_pipe)
         self.let_go(worker.sockets)
         util.set_process_title(f"{self.product}: worker [{self.proc_name}]")
-
-    def _choose_place(self) -> int:
-        def places(children: list[Child]) -> list[int]:
-            return [self.WORKERS[child.pid].place for child in children]
-
-        roster = self.roster
-        staying = [child for child in roster.active() if not roster.outdated(child)]
-        opened = () if self._places is None else self._places
-        return choose(roster.target, places(staying), places(outdated(roster)), opened)
-
-    def _settle_places(self) -> None:
-        """With reuse_port: no set of sockets without a worker, but for those about to come."""
-        if self._places is None:
-            return
-        active = {child.pid for child in self.roster.active()}
-        used = {each.place for pid, each in self.WORKERS.items() if pid in active}
-        self._places.settle(self.num_workers, used)
-        self.LISTENERS = self._places.first()
-
-    def _sockets(self) -> list[BaseSocket]:
-        """Every socket that the master holds."""
-        return self.LISTENERS if self._places is None else self._places.all()
 
     def _abort(self, worker: Worker) -> None:
         """ABRT a silent worker, as soon as the log says what it was doing."""
@@ -582,28 +508,14 @@ class Arbiter:
         worker = self.WORKERS.pop(action.pid)
         self.stacks.close(worker)
         self._overdue.bury(worker)
-        self._tell_lost_requests(worker)
+        losses.tell_requests(self.log, worker.pid, self.slots.in_flight(worker))
         told = self.slots.read(worker).retire
         self._last_failure = told if told >= BOOT_FAILURE else 0
         self.slots.give_back(worker)
         worker.tmp.close()
-        self._settle_places()
+        self._listening.settle(self.roster, self.WORKERS)
         if action.hooks:
             self.cfg.child_exit(self, worker)
-
-    def _tell_lost_requests(self, worker: Worker) -> None:
-        for lost in self.slots.in_flight(worker):
-            if lost.overdue:
-                # Answered, and told of.
-                continue
-            self.log.error(
-                "Worker (pid:%s) lost a request: %s %s from %s, begun %.3f s before",
-                worker.pid,
-                lost.method,
-                lost.target,
-                lost.peer or "-",
-                lost.age,
-            )
 
     def reload(self) -> None:
         """Read the configuration again and begin a new generation of workers (HUP)."""
@@ -666,10 +578,8 @@ class Arbiter:
 
     def _adopt_listeners(self) -> None:
         cfg = self.app.cfg
-        if cfg.address == self.address or self.systemd or self._places is not None:
-            return
-        self.LISTENERS = sock.rebind(self.LISTENERS, cfg, self.log)
-        self.log.info("Listening at: %s", ",".join(map(str, self.LISTENERS)))
+        if cfg.address != self.address and self._listening.rebind(cfg):
+            self.log.info("Listening at: %s", self._listening)
 
     def _rewrite_pidfile(self) -> None:
         if self.cfg.pidfile is None or self.pidfile is None:
@@ -677,7 +587,11 @@ class Arbiter:
         if self.cfg.pidfile is not None:
             self._remove_pidfile()
             self.pidfile = Pidfile(self._pidfile_name(self.cfg.pidfile))
-            self.pidfile.create(self.pid)
+            try:
+                self.pidfile.create(self.pid)
+            except RuntimeError as error:
+                # A server that serves does not end for a file.
+                self.log.error("%s", error)  # noqa: TRY400 - the message says all
 
     def _pidfile_name(self, configured: str) -> str:
         return f"{configured}.2" if self.roster.parent else configured
@@ -695,9 +609,10 @@ class Arbiter:
             self._decide(events.Upgraded(pid))
             return
         try:
-            fds = [each.fileno() for each in self._sockets()]
-            env = upgrade.environment(self.cfg.env_orig, self.pid, self._sockets(), self.systemd)
+            sockets = self._listening.all()
+            env = upgrade.environment(self.cfg.env_orig, self.pid, sockets, self.systemd)
             self.cfg.pre_exec(self)
+            fds = [each.fileno() for each in sockets]
             upgrade.execute(self.START_CTX, env, fds, self.systemd)
         except BaseException:
             # The rim of this process: it must not go on as a second master.

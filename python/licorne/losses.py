@@ -1,0 +1,51 @@
+"""What went with a worker: its requests in hand, and whether the kernel's OOM killer took it."""
+
+from __future__ import annotations
+
+from licorne import memory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from licorne._engine import InFlight
+    from licorne.glogging import Logger
+
+
+def tell_requests(log: Logger, pid: int | str, requests: Sequence[InFlight]) -> None:
+    """One line for each request that ended with its worker."""
+    for lost in requests:
+        if lost.overdue:
+            # Answered, and told of.
+            continue
+        log.error(
+            "Worker (pid:%s) lost a request: %s %s from %s, begun %.3f s before",
+            pid,
+            lost.method,
+            lost.target,
+            lost.peer or "-",
+            lost.age,
+        )
+
+
+def tell_oom(log: Logger, what: str, pid: int, watch: memory.Watch, in_hand: str) -> None:
+    """The line for a process that the kernel killed for want of memory."""
+    log.error(
+        "%s (pid:%s) was killed by the kernel's OOM killer: RSS was %s of limit %s; in flight: %s",
+        what,
+        pid,
+        memory.shown(watch.last(pid)),
+        memory.shown(watch.group_limit()),
+        in_hand,
+    )
+
+
+def tell_limit(log: Logger, pid: int, watch: memory.Watch, in_hand: str) -> None:
+    """The line for a worker that has more memory than it may have."""
+    log.warning(
+        "Worker (pid:%s) has %s of memory (max_worker_memory is %s); in flight: %s",
+        pid,
+        memory.shown(watch.last(pid)),
+        memory.shown(watch.limit),
+        in_hand,
+    )
