@@ -134,7 +134,10 @@ def _threads(origins: Origins) -> list[str]:
         "any worker. Start it in post_fork or at the first request."
         for each in others
     ]
-    native = _native_threads({each.native_id for each in (mine, *others)})
+    # The main thread's number is the process's; before 3.13 the module threading still has the
+    # number it had before the fork.
+    known = {each.native_id for each in (mine, *others)} | {os.getpid()}
+    native = _native_threads(known)
     if native:
         names = ", ".join(sorted(set(native.values())))
         lines.append(

@@ -339,3 +339,9 @@ def test_recycled_workers_come_out_of_the_mold(args: tuple[str, ...], preloaded:
     server.worker_pid(2)
     server.log.wait_for(rf"Worker exiting \(pid: {seen.pop()[1]}\)")
     assert ask(server)[1] == mold
+
+
+def test_an_application_that_leaves_nothing_behind_is_warned_of_nothing(serve: Serve) -> None:
+    server = serve("site_app", "--preload")
+    assert server.get("/") == (200, b"hello")
+    assert not server.log.matching("WARNING")
