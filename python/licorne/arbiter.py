@@ -285,7 +285,8 @@ class Arbiter:
             older=len(serving) - newest,
             booting=booting,
             leaving=len(roster.children) - len(serving) - booting,
-            stopping=roster.phase is not Phase.RUNNING,
+            # With another master in its place the service goes on.
+            stopping=roster.phase is not Phase.RUNNING and not roster.upgrade,
         )
 
     def ask(self, event: events.Event) -> None:
@@ -356,6 +357,10 @@ class Arbiter:
             case actions.Upgrade():
                 self.reexec()
             case actions.CloseListeners(unlink):
+                if self.roster.upgrade:
+                    # Before this process ends: systemd believes the main process only, and takes
+                    # its end for that of the service.
+                    self.herald.main_pid(self.roster.upgrade)
                 self._listening.close(unlink=unlink)
             case _:
                 raise TypeError(f"not an action of the planner: {action!r}")

@@ -81,7 +81,8 @@ def environment(
     """The environment of the new master, which is this process from now on."""
     import json  # noqa: PLC0415 - as above
 
-    stale = {PID, FDS, ADDRESSES, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
+    # The watchdog watches the main process of the service, which the new master will be.
+    stale = {PID, FDS, ADDRESSES, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"}
     made = {name: value for name, value in base.items() if name not in stale}
     made[PID] = str(master)
     if systemd:

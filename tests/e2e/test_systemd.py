@@ -73,6 +73,23 @@ def systemd(request: pytest.FixtureRequest, short_tmp: str) -> Iterator[Systemd]
     made.close()
 
 
+def test_another_master_takes_the_service_over(serve: Serve, systemd: Systemd) -> None:
+    server = serve("site_app", environment={"NOTIFY_SOCKET": systemd.address})
+    systemd.wait_for("READY=1")
+    server.send(signal.SIGUSR2)
+    successor = int(server.log.wait_for(r"New master with pid: (\d+)").group(1))
+    systemd.wait_for("READY=1")
+    server.send(signal.SIGTERM)
+    systemd.wait_for(f"MAINPID={successor}")
+    server.log.wait_for("Master has been promoted")
+    # The old one has said it, while it still was the main process.
+    systemd.wait_for(f"MAINPID={successor}")
+    assert not any("STOPPING=1" in message for message in systemd.heard)
+    os.kill(successor, signal.SIGTERM)
+    systemd.wait_for("STOPPING=1")
+    server.log.wait_for(rf"\[{successor}\] \[INFO\] Shutting down: Master")
+
+
 def test_a_life(serve: Serve, systemd: Systemd) -> None:
     server = serve("site_app", "-w", "2", environment={"NOTIFY_SOCKET": systemd.address})
     ready = systemd.wait_for("READY=1")
