@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from faults.conftest import Start
 
 #: How many replacements are watched for each worker type.
-RECYCLES = 60
+RECYCLES = 100
 
 
 def test_recycled_workers_lose_nothing(start: Start) -> None:
