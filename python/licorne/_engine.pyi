@@ -105,6 +105,80 @@ class WorkerRecord:
     def in_flight(self) -> tuple[InFlight, ...]: ...
 
 @final
+class Counts:
+    """What a worker has counted, or several of them together; nothing when it is made."""
+
+    #: Upper bounds of `durations` and `queue_times`, in seconds.
+    DURATIONS: tuple[float, ...]
+    QUEUE_TIMES: tuple[float, ...]
+
+    def __add__(self, other: Counts) -> Counts: ...
+    @property
+    def requests(self) -> tuple[int, ...]:
+        """Answers by status class, 1xx to 5xx; those of the engine itself too."""
+
+    @property
+    def durations(self) -> tuple[int, ...]:
+        """Requests by the time that the application took: for each bound, and above all.
+
+        Taken only with `EngineConfig.timed`, like `queue_times`."""
+
+    @property
+    def durations_sum(self) -> float: ...
+    @property
+    def queue_times(self) -> tuple[int, ...]:
+        """The same requests by the time between their last byte and their thread."""
+
+    @property
+    def queue_times_sum(self) -> float: ...
+    @property
+    def bytes_in(self) -> int: ...
+    @property
+    def bytes_out(self) -> int: ...
+    @property
+    def accepted(self) -> int:
+        """Connections accepted."""
+
+    @property
+    def refused(self) -> int:
+        """Requests answered 4xx by the engine, without the application."""
+
+    @property
+    def timeouts(self) -> int:
+        """Requests over their time, answered 504 by the engine."""
+
+    @property
+    def sent_back(self) -> int:
+        """Requests answered 503 because the worker ended before it had begun them."""
+
+@final
+class HttpRequest:
+    """A request that the master answers itself: bytes in, bytes out, no connection.
+
+    It is read by the workers' parser and answered by their encoder; the connection ends after it.
+    """
+
+    def __init__(self, most: int, server: str) -> None:
+        """`most` bytes may come before its head is complete; `server` is the Server field."""
+
+    def feed(self, data: bytes) -> bool:
+        """Take bytes of the client; True when there is something to answer."""
+
+    @property
+    def refusal(self) -> bytes | None:
+        """The whole answer to what is no request that HTTP allows."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    def field(self, name: str) -> str:
+        """The values of a header field with commas between them; empty without the field."""
+
+    def answer(self, status: str, fields: list[tuple[str, str]], body: bytes) -> bytes:
+        """The answer as bytes, with Content-Length; HEAD gets no body."""
+
+@final
 class Scoreboard:
     """Shared anonymous memory, made by the master before it forks: one record per slot.
 
@@ -132,6 +206,9 @@ class Scoreboard:
         """Ask to be replaced, with a key of `workers.slots.RETIRE_CAUSES`; the first one stays."""
 
     def read(self, slot: int) -> WorkerRecord: ...
+    def counts(self, slot: int) -> Counts:
+        """What the worker has counted since its slot was emptied."""
+
     def overdue(self, slot: int, told: int) -> list[Overdue]:
         """The requests over their time from number `told` on; the oldest may be forgotten."""
 

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from licorne.config.convert import Address
     from licorne.ctl.server import ControlServer
     from licorne.glogging import Logger
+    from licorne.metrics.server import MetricsServer
     from licorne.preload import Preload
     from licorne.sock import BaseSocket
     from licorne.workers.base import Worker
@@ -89,6 +90,7 @@ class Arbiter:
         self._last_failure = 0
         self._gauges = Gauges()
         self._control: ControlServer | None = None
+        self._metrics: MetricsServer | None = None
         self._loop = Loop()
         #: Asks threads of workers for their Python stacks.
         self.stacks = Stacks(self.watch, self.unwatch)
@@ -194,7 +196,7 @@ class Arbiter:
             self.log.exception("Unhandled exception in main loop")
             self.stop(graceful=False)
             self._remove_pidfile()
-            self._close_control()
+            self._close_desks()
             sys.exit(-1)
 
     def start(self) -> None:
@@ -207,6 +209,7 @@ class Arbiter:
         self.cfg.on_starting(self)
         self.init_signals()
         self._listening.open(self.cfg, self._inheritance)
+        self._start_metrics()
         self.log.info("Listening at: %s (%s)", self._listening, self.pid)
         self.log.info("Using worker: %s", self.cfg.worker_class_str)
         aliases.tell_hidden(self.log)
@@ -251,8 +254,7 @@ class Arbiter:
             self._molds_due(),
             self.stacks.wait(now),
         ]
-        if self._control is not None:
-            due.append(self._control.wake_after(now))
+        due += [each.wake_after(now) for each in self._desks()]
         if not self.SIG_QUEUE:
             self._loop.wait(min((each for each in due if each is not None), default=None))
         self.herald.live(time.monotonic())
@@ -264,8 +266,8 @@ class Arbiter:
             self._decide(events.Signalled(name))
         while self.asked:
             self._decide(self.asked.popleft())
-        if self._control is not None:
-            self._control.look_after(time.monotonic())
+        for each in self._desks():
+            each.look_after(time.monotonic())
         self.manage_workers()
         self._overdue.look(self.WORKERS.values())
         self.herald.look(self._staff())
@@ -312,9 +314,32 @@ class Arbiter:
             self._control = ControlServer(self)
         self._control.follow(self.cfg)
 
-    def _close_control(self) -> None:
-        if self._control is not None:
-            self._control.close()
+    def _start_metrics(self) -> None:
+        left = self._inheritance.metrics
+        if not (self.cfg.metrics_bind or left):
+            return
+        # Late: a server without metrics needs none of it.
+        from licorne.metrics import place, server  # noqa: PLC0415
+
+        self._metrics = server.MetricsServer(self, place.decode(left))
+        self._metrics.start(self.cfg)
+
+    def _follow_metrics(self) -> None:
+        if self._metrics is not None:
+            self._metrics.follow(self.cfg)
+        elif self.cfg.metrics_bind:
+            from licorne.metrics.server import MetricsServer  # noqa: PLC0415 - as above
+
+            self._metrics = MetricsServer(self, None)
+            self._metrics.follow(self.cfg)
+
+    def _desks(self) -> list[ControlServer | MetricsServer]:
+        """Where the master itself serves clients."""
+        return [each for each in (self._control, self._metrics) if each is not None]
+
+    def _close_desks(self) -> None:
+        for each in self._desks():
+            each.close()
 
     def _decide(self, event: events.Event) -> None:
         outcome = plan(self.roster, event, time.monotonic())
@@ -361,6 +386,8 @@ class Arbiter:
                     # Before this process ends: systemd believes the main process only, and takes
                     # its end for that of the service.
                     self.herald.main_pid(self.roster.upgrade)
+                if self._metrics is not None:
+                    self._metrics.hand_over()
                 self._listening.close(unlink=unlink)
             case _:
                 raise TypeError(f"not an action of the planner: {action!r}")
@@ -461,8 +488,8 @@ class Arbiter:
         """In a process that is not the master: close the master's copies of what is its own."""
         self._loop.leave()
         self._listening.leave(kept)
-        if self._control is not None:
-            self._control.leave()
+        for desk in self._desks():
+            desk.leave()
         self.stacks.leave()
 
     def _molds_due(self) -> float | None:
@@ -476,6 +503,10 @@ class Arbiter:
         self.stacks.leave(worker.stack_pipe)
         self.let_go(worker.sockets)
         util.set_process_title(f"{self.product}: worker [{self.proc_name}]")
+
+    def sockets(self) -> list[BaseSocket]:
+        """Every listening socket of the server that the master holds."""
+        return self._listening.all()
 
     def _abort(self, worker: Worker) -> None:
         """ABRT a silent worker, as soon as the log says what it was doing."""
@@ -547,6 +578,7 @@ class Arbiter:
         self.cfg.on_reload(self)
         self._rewrite_pidfile()
         self._follow_control()
+        self._follow_metrics()
         util.set_process_title(f"{self.product}: master [{self.proc_name}]")
         self.memory = memory.watch(self.cfg.max_worker_memory, self.log)
         self._prepare_preload()
@@ -608,14 +640,19 @@ class Arbiter:
 
     def reexec(self) -> None:
         """Start the program anew, with the same sockets, beside this one (USR2)."""
+        metrics = None if self._metrics is None else self._metrics.bequeath()
         pid = process.fork(self.SIGNALS)
         if pid:
+            if metrics is not None:
+                metrics.close()
             self.log.info("New master with pid: %s", pid)
             self._decide(events.Upgraded(pid))
             return
         try:
             sockets = self._listening.all()
             env = upgrade.environment(self.cfg.env_orig, self.pid, sockets, self.systemd)
+            if metrics is not None:
+                env[upgrade.METRICS] = metrics.encode()
             self.cfg.pre_exec(self)
             fds = [each.fileno() for each in sockets]
             upgrade.execute(self.START_CTX, env, fds, self.systemd)
@@ -663,7 +700,7 @@ class Arbiter:
         if reason is not None:
             tell("Reason: %s", reason)
         self._remove_pidfile()
-        self._close_control()
+        self._close_desks()
         self.cfg.on_exit(self)
         process.ignore(self.SIGNALS)
         sys.exit(exit_status)

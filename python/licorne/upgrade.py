@@ -21,13 +21,19 @@ if TYPE_CHECKING:
     from licorne.sock import BaseSocket
 
 PID, FDS, ADDRESSES = "GUNICORN_PID", "GUNICORN_FD", "GUNICORN_FD_ADDRESSES"
+#: Where metrics are served (`metrics.place.Legacy`).
+METRICS = "GUNICORN_FD_METRICS"
 
 
 class Inheritance:
     """What another master has left to this one; nothing when its process id is 0."""
 
-    def __init__(self, master: int, fds: Sequence[int], addresses: Sequence[Address]) -> None:
+    def __init__(
+        self, master: int, fds: Sequence[int], addresses: Sequence[Address], metrics: str = ""
+    ) -> None:
         self.master = master
+        #: The socket of the metrics, as `metrics.place` has written it down.
+        self.metrics = metrics
         self.fds = fds
         #: As configured; empty when the old master was no licorne.
         self.addresses = addresses
@@ -56,11 +62,11 @@ def inherit() -> Inheritance:
     The variables go out of the environment: they are true once, and only for this process.
     """
     ours = executed()
-    old, fds, names = (os.environ.pop(name, "") for name in (PID, FDS, ADDRESSES))
+    old, fds, names, metrics = (os.environ.pop(name, "") for name in (PID, FDS, ADDRESSES, METRICS))
     if not ours:
         return Inheritance(0, (), ())
     numbers = [int(each) for each in fds.split(",") if each.isdigit()]
-    return Inheritance(int(old), numbers, _addresses(names, len(numbers)))
+    return Inheritance(int(old), numbers, _addresses(names, len(numbers)), metrics)
 
 
 def _addresses(text: str, count: int) -> list[Address]:
@@ -81,8 +87,9 @@ def environment(
     """The environment of the new master, which is this process from now on."""
     import json  # noqa: PLC0415 - as above
 
+    stale = {PID, FDS, ADDRESSES, METRICS, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
     # The watchdog watches the main process of the service, which the new master will be.
-    stale = {PID, FDS, ADDRESSES, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"}
+    stale.add("WATCHDOG_PID")
     made = {name: value for name, value in base.items() if name not in stale}
     made[PID] = str(master)
     if systemd:

@@ -12,7 +12,17 @@ from licorne.glogging import Logger
 from licorne.workers.engine import EngineConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-CLASSES = ("Engine", "Exchange", "InFlight", "Input", "Overdue", "Scoreboard", "WorkerRecord")
+CLASSES = (
+    "Counts",
+    "Engine",
+    "Exchange",
+    "HttpRequest",
+    "InFlight",
+    "Input",
+    "Overdue",
+    "Scoreboard",
+    "WorkerRecord",
+)
 
 
 class Empty(BaseApplication):
@@ -36,15 +46,7 @@ def test_one_version() -> None:
 
 def test_the_stub_names_what_the_module_has() -> None:
     stub = (ROOT / "python/licorne/_engine.pyi").read_text(encoding="utf-8")
-    for name in (
-        "Engine",
-        "Exchange",
-        "Input",
-        "Scoreboard",
-        "WorkerRecord",
-        "InFlight",
-        "Overdue",
-    ):
+    for name in CLASSES:
         body = stub.partition(f"class {name}:")[2].partition("\n@final")[0]
         told = set(re.findall(r"def (\w+)\(", body))
         told |= set(re.findall(r"^    ([A-Z_]+):", body, re.MULTILINE))

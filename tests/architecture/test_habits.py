@@ -20,14 +20,16 @@ CATCH_ALL = {
     "config/sources.py",
     "ctl/server.py",
     "glogging/logger.py",
+    "metrics/server.py",
     "mold.py",
     "workers/engine.py",
     "workers/life.py",
     "workers/reloading.py",
 }
 
-#: Who loads the native engine, and when: the master for its scoreboard, a worker after the fork.
-ENGINE = {"workers/engine.py", "workers/slots.py"}
+#: Who loads the native engine, and when: the master for its scoreboard and for
+#: the metrics it serves, a worker after the fork.
+ENGINE = {"metrics/collect.py", "metrics/talk.py", "workers/engine.py", "workers/slots.py"}
 
 
 def name(module: Path) -> str:

@@ -7,6 +7,8 @@ use net::scoreboard::{self as board, Snapshot};
 use pyo3::exceptions::{PyIndexError, PyOSError};
 use pyo3::prelude::*;
 
+use crate::counts::Counts;
+
 /// A request that a worker has begun and not finished.
 #[pyclass(frozen, get_all, module = "licorne._engine")]
 pub(crate) struct InFlight {
@@ -130,6 +132,11 @@ impl Scoreboard {
     #[pyo3(signature = (slot, thread, number))]
     fn ask_stack(&self, slot: usize, thread: Option<u32>, number: i32) -> PyResult<bool> {
         Ok(self.inner.signal(self.checked(slot)?, thread, number))
+    }
+
+    /// What the worker in `slot` has counted.
+    fn counts(&self, slot: usize) -> PyResult<Counts> {
+        Ok(Counts::new(self.inner.counts(self.checked(slot)?)))
     }
 
     fn read(&self, py: Python<'_>, slot: usize) -> PyResult<WorkerRecord> {

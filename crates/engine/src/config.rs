@@ -87,6 +87,7 @@ fields!(
     "standin_beats",
     "strip_header_spaces",
     "threads",
+    "timed",
     "tmp_upload_dir",
     "write_timeout",
 );
@@ -122,6 +123,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         grace_ms: milliseconds(config, "graceful_timeout")?,
         beat_ms: milliseconds(config, "beat")?,
         standin_beats: get("standin_beats")?.extract()?,
+        timed: get("timed")?.extract()?,
     };
     let face = Face {
         environ: get("environ")?.cast_into()?.unbind(),

@@ -7,8 +7,10 @@ mod access;
 mod board;
 mod config;
 mod core;
+mod counts;
 mod engine;
 mod exchange;
+mod request;
 mod shared;
 mod text;
 mod wsgi;
@@ -19,9 +21,13 @@ mod _engine {
     #[pymodule_export]
     use crate::board::{InFlight, Overdue, Scoreboard, WorkerRecord};
     #[pymodule_export]
+    use crate::counts::Counts;
+    #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::exchange::Exchange;
+    #[pymodule_export]
+    use crate::request::HttpRequest;
     #[pymodule_export]
     use crate::wsgi::input::Input;
 

@@ -50,4 +50,6 @@ pub struct Config {
     pub beat_ms: u64,
     /// The stand-in's turns are a sign of life too (every worker type but sync).
     pub standin_beats: bool,
+    /// The times of all requests are taken, for metrics: two looks at the clock each.
+    pub timed: bool,
 }

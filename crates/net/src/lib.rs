@@ -27,4 +27,5 @@ pub mod record;
 pub mod scoreboard;
 mod slab;
 mod stream;
+pub mod tally;
 mod timer;

@@ -29,6 +29,7 @@ use crate::overdue::Watch;
 use crate::poll::{Events, LISTENER, Poller, Ready, SIGNAL, WAKE};
 use crate::scoreboard::{RetireCause, Scoreboard};
 use crate::slab::Slab;
+use crate::tally::Tally;
 use crate::timer::{Cause, Scan};
 
 /// Bytes read at once; one buffer for all connections.
@@ -264,6 +265,12 @@ impl Reactor {
             Drain::Draining(deadline) => wait.min(deadline.saturating_sub(now_ms)),
             Drain::Serving | Drain::Stopped => wait,
         }
+    }
+
+    /// What this worker counts.
+    #[inline]
+    fn tally(&self) -> &Tally {
+        self.board.tally(self.slot)
     }
 
     /// A sign of life.

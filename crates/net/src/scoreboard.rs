@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::clock;
 use crate::overdue::{Broken, Cause};
+use crate::tally::{Counts, Tally};
 use entry::Entry;
 pub(crate) use entry::Running;
 pub use entry::{Begun, InFlight};
@@ -27,6 +28,7 @@ struct Record {
     retire: AtomicU64,
     /// Requests found over their time so far.
     overdue: AtomicU64,
+    tally: Tally,
 }
 
 /// Why a worker asks to be replaced; `workers/slots.py` has the words.
@@ -143,6 +145,7 @@ impl Scoreboard {
         record.connections.store(0, Ordering::Relaxed);
         record.retire.store(0, Ordering::Relaxed);
         record.overdue.store(0, Ordering::Relaxed);
+        record.tally.reset();
         for entry in 0..self.entries {
             let place = self.entry(slot, entry);
             place.started_ns.store(0, Ordering::Relaxed);
@@ -174,6 +177,17 @@ impl Scoreboard {
         let retire = &self.record(slot).retire;
         let relaxed = Ordering::Relaxed;
         retire.compare_exchange(0, code, relaxed, relaxed).is_ok()
+    }
+
+    /// The counters of a worker, for the one thread that holds its reactor.
+    #[inline]
+    pub(crate) fn tally(&self, slot: usize) -> &Tally {
+        &self.record(slot).tally
+    }
+
+    /// What the worker in `slot` has counted since the slot was emptied.
+    pub fn counts(&self, slot: usize) -> Counts {
+        self.record(slot).tally.read()
     }
 
     pub(crate) fn set_connections(&self, slot: usize, count: usize) {

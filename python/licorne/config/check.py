@@ -40,6 +40,11 @@ def _addresses(cfg: Config) -> Iterator[str]:
             convert.address(each)
         except ValueError as error:
             yield f"{given(cfg, 'bind', each)}: {error} Give HOST:PORT, unix:PATH or fd://N."
+    try:
+        convert.metrics_address(cfg.metrics_bind)
+    except ValueError as error:
+        said = f"{error} Give HOST:PORT or unix:PATH."
+        yield f"{given(cfg, 'metrics_bind', cfg.metrics_bind)}: {said}"
     if not cfg.bind:
         yield f"{given(cfg, 'bind', cfg.bind)}: give at least one address."
 

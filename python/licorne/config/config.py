@@ -101,6 +101,11 @@ class Config(Settings):
         return [convert.address(each) for each in self.bind]
 
     @property
+    def metrics_address(self) -> Address | None:
+        """The address of `metrics_bind`, parsed; None when it is empty."""
+        return convert.metrics_address(self.metrics_bind)
+
+    @property
     def uid(self) -> int:
         """The user id of the workers."""
         return self.user

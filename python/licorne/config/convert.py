@@ -13,6 +13,8 @@ import os
 
 #: sockaddr_un of Linux has room for 108 bytes, the last of them a NUL (unix(7)).
 UNIX_PATH_MAX = 107
+#: The port that OpenTelemetry's Prometheus exporters have.
+METRICS_PORT = 9464
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -320,6 +322,16 @@ def statsd_address(value: object) -> Address | None:
     if host == "unix" and port.isascii() and port.isdigit():
         return host, int(port)
     return address(word, 8125)
+
+
+def metrics_address(netloc: str) -> Address | None:
+    """Where metrics are served: as `address`, but no descriptor; None for nowhere."""
+    if not netloc:
+        return None
+    made = address(netloc, METRICS_PORT)
+    if isinstance(made, int):
+        raise ValueError("a descriptor cannot be served here.")  # noqa: TRY004 - a user's text
+    return made
 
 
 #: What may stand behind a number of bytes.

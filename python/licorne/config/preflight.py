@@ -32,7 +32,11 @@ def complaints(cfg: Config) -> Iterator[str]:
 
 
 def _addresses(cfg: Config) -> Iterator[str]:
-    for text, address in zip(cfg.bind, cfg.address, strict=True):
+    wished = [("bind", text, at) for text, at in zip(cfg.bind, cfg.address, strict=True)]
+    metrics = cfg.metrics_address
+    if metrics is not None:
+        wished.append(("metrics_bind", cfg.metrics_bind, metrics))
+    for name, text, address in wished:
         if isinstance(address, int):
             problem = _descriptor(address)
         elif isinstance(address, str):
@@ -40,7 +44,7 @@ def _addresses(cfg: Config) -> Iterator[str]:
         else:
             problem = _host_port(*address)
         if problem:
-            yield f"{given(cfg, 'bind', text)}: {problem}"
+            yield f"{given(cfg, name, text)}: {problem}"
 
 
 def _descriptor(number: int) -> str:

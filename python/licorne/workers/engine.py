@@ -73,6 +73,8 @@ class EngineConfig:
         self.addresses = [_server_address(each) for each in sockets]
         if self.addresses and self.addresses[0] is not None:
             self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = self.addresses[0]
+        # Without somebody who asks, no request pays for looks at the clock.
+        self.timed = bool(cfg.metrics_bind)
         self.access = AccessLog(log, cfg) if AccessLog.wanted(log) else None
         self.max_requests = 0
         self.parent = 0

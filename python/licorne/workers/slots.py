@@ -4,7 +4,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from licorne._engine import InFlight, Scoreboard, WorkerRecord
+    from collections.abc import Iterable
+
+    from licorne._engine import Counts, InFlight, Scoreboard, WorkerRecord
     from licorne.workers.base import Worker
 
 #: Room for requests in flight of one worker; more threads than this share places, and what they do
@@ -22,14 +24,6 @@ RETIRE_CAUSES = {
 
 #: A code from here up is the fingerprint of what kept a worker from booting.
 BOOT_FAILURE = 1 << 32
-#: Why a worker asks to be replaced: the code in its record, and the word for it.
-RETIRE_CAUSES = {
-    1: "max_requests",
-    2: "request_timeout",
-    3: "changed file",
-    4: "memory",
-    5: "asked",
-}
 
 
 class Slots:
@@ -44,6 +38,8 @@ class Slots:
         self._free = list(range(count))[::-1]
         #: Requests finished by workers that have ended.
         self.finished = 0
+        #: What workers that have ended had counted, by worker type.
+        self._buried: dict[str, Counts] = {}
 
     def take(self, worker: Worker) -> None:
         """Give the worker an empty slot; an OSError says that there is none."""
@@ -61,7 +57,20 @@ class Slots:
     def give_back(self, worker: Worker) -> None:
         """The worker is gone, and its slot is free."""
         self.finished += self.read(worker).requests
+        self._add(self._buried, worker)
         self._free.append(worker.slot)
+
+    def counts(self, living: Iterable[Worker]) -> dict[str, Counts]:
+        """What all workers have counted since the start, by worker type: it never goes back."""
+        counted = dict(self._buried)
+        for worker in living:
+            self._add(counted, worker)
+        return counted
+
+    def _add(self, counted: dict[str, Counts], worker: Worker) -> None:
+        kind = worker.cfg.worker_class_str
+        counts = self.scoreboard.counts(worker.slot)
+        counted[kind] = counted[kind] + counts if kind in counted else counts
 
     def read(self, worker: Worker) -> WorkerRecord:
         """What the worker shows of itself."""

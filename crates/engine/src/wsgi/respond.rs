@@ -405,7 +405,7 @@ pub(super) fn discard(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     this.run.remaining = None;
     let core = Arc::clone(&this.core);
     if let Some(net) = this.run.net.take() {
-        core.looped.discard(net);
+        core.looped.discard(thread_number(), net);
     }
     Ok(())
 }
@@ -442,6 +442,8 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     net.out.clear();
     run.remaining = None;
     if run.sending == Sending::Head {
+        // Whatever the application had begun to say: this is what its client gets.
+        net.draft.clear();
         h1::error_page(&mut net.out, 500, "Internal Server Error", "");
         run.status = Some(if overdue {
             core.names.gateway_timeout.clone_ref(py)

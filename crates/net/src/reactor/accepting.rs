@@ -148,6 +148,7 @@ impl Reactor {
         self.scan.note(conn.deadline);
         let token = self.conns.insert(conn);
         self.board.set_connections(self.slot, self.conns.len());
+        self.tally().accepted();
         // The request has often come with the connection.
         self.read(token);
     }

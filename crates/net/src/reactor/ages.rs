@@ -77,7 +77,9 @@ impl Reactor {
             // The client has left, or has its answer; or the application has taken the socket.
             return;
         };
-        if conn.begun {
+        let begun = conn.begun;
+        self.tally().timed_out();
+        if begun {
             self.flush(token);
             self.remove(token);
         } else {

@@ -42,6 +42,7 @@ impl Reactor {
             }
             let (got, count) = self.read_once(token);
             budget = budget.saturating_sub(count.max(1));
+            self.tally().received(count);
             match got {
                 Got::Fed(fed) => self.on_fed(token, fed, count > 0),
                 Got::Dry => return self.register(token),
@@ -144,6 +145,7 @@ impl Reactor {
                     "Cannot keep a request body in {directory}: {error}. Check tmp_upload_dir."
                 );
                 self.notices.push(Level::Error, text);
+                self.tally().refused(500);
                 self.answer_error(token, 500, "Internal Server Error", "");
             }
         }
@@ -183,6 +185,7 @@ impl Reactor {
             return;
         };
         self.notices.rejected(conn.peer, reject);
+        self.board.tally(self.slot).refused(reject.status());
         if reject == Reject::IncompleteHead || reject == Reject::IncompleteBody {
             // Its end was read: there is nothing to linger for.
             conn.readable = false;

@@ -10,6 +10,7 @@ use crate::conn::{Conn, Phase};
 use crate::drain::{Drain, Farewell, QUIET_MS, Step, farewell};
 use crate::exchange::Token;
 use crate::notice::Level;
+use crate::tally::Tally;
 use crate::timer::{Cause, Deadline};
 
 /// Longest wait for a client's own end, in ms.
@@ -137,13 +138,13 @@ impl Reactor {
         let count = self.inbox.len();
         while let Some(mut exchange) = self.inbox.pop_front() {
             if let Some(conn) = exchange.token.take().and_then(|t| self.conns.get_mut(t)) {
-                send_back(conn);
+                send_back(conn, self.board.tally(self.slot));
             }
             self.recycle(exchange);
         }
         for conn in self.conns.iter_mut() {
             if conn.phase == Phase::Reading && !conn.idle() {
-                send_back(conn);
+                send_back(conn, self.board.tally(self.slot));
             }
             if conn.phase != Phase::Busy {
                 conn.stream.shutdown_write();
@@ -159,13 +160,16 @@ impl Reactor {
 }
 
 /// Asks a client to send its request again, to somebody else.
-fn send_back(conn: &mut Conn) {
+fn send_back(conn: &mut Conn, tally: &Tally) {
     let mut page = Vec::new();
     proto::h1::come_again_page(&mut page);
     conn.output.copy(&page);
     conn.phase = Phase::Closing;
+    tally.sent_back();
+    let before = conn.output.queued();
     // Whatever becomes of it: there is no time to try again.
     drop(conn.output.flush(&conn.stream));
+    tally.written(before.saturating_sub(conn.output.queued()));
 }
 
 /// Reads away what has come.

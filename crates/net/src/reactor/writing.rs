@@ -99,13 +99,12 @@ impl Reactor {
     /// The response of `exchange` is complete: `exchange.out`, then `tail`.
     pub(crate) fn finish<S: Shared + 'static>(
         &mut self,
+        me: u32,
         mut exchange: Box<Exchange>,
         tail: Tail<S>,
         keep: bool,
     ) {
-        if exchange.started_ns != 0 {
-            self.pace.took(clock::monotonic_ns() - exchange.started_ns);
-        }
+        self.count(me, &exchange);
         if let Some(token) = exchange.token.take() {
             let holds = self.may_hold && self.pace.fast() && !self.inbox.is_empty();
             if holds && matches!(tail, Tail::None) {
@@ -121,6 +120,43 @@ impl Reactor {
             }
         }
         self.recycle(exchange);
+    }
+
+    /// A response that nobody can be given, or that an application wrote to the socket itself.
+    pub(crate) fn discard(&mut self, me: u32, exchange: Box<Exchange>) {
+        if exchange.draft.started() {
+            self.count(me, &exchange);
+        }
+        self.recycle(exchange);
+    }
+
+    /// Counts a response, before its client can have it: who asks afterwards sees it counted.
+    #[inline]
+    fn count(&mut self, me: u32, exchange: &Exchange) {
+        let mut took_ns = 0;
+        if exchange.started_ns != 0 {
+            took_ns = clock::monotonic_ns() - exchange.started_ns;
+            self.pace.took(took_ns);
+        }
+        if self.answered_already(me, exchange) {
+            return;
+        }
+        let tally = self.board.tally(self.slot);
+        tally.answered(exchange.draft.status());
+        if self.config.timed {
+            let queued_ns = exchange.started_ns.saturating_sub(exchange.ready_ns);
+            tally.took(queued_ns, took_ns);
+        }
+    }
+
+    /// It was over its time, or the process is about to end: the client has its 504.
+    #[inline]
+    fn answered_already(&mut self, me: u32, exchange: &Exchange) -> bool {
+        if self.board.is_overdue(self.slot, me as usize) {
+            return true;
+        }
+        let conn = exchange.token.and_then(|token| self.conns.get_mut(token));
+        conn.is_some_and(|conn| conn.phase != Phase::Busy || conn.serving != exchange.id)
     }
 
     /// Sends the responses that waited for the others of their batch.
@@ -166,8 +202,15 @@ impl Reactor {
             conn.phase = Phase::Closing;
         }
         match write_through(conn, bytes, tail) {
-            Ok(()) if conn.output.is_empty() => self.after_flush(token),
-            Ok(()) => self.flush(token),
+            Ok(written) => {
+                let nothing_left = conn.output.is_empty();
+                self.tally().written(written as u64);
+                if nothing_left {
+                    self.after_flush(token);
+                } else {
+                    self.flush(token);
+                }
+            }
             Err(_) => self.remove(token),
         }
         self.go_on_reading(token);
@@ -285,11 +328,15 @@ impl Reactor {
         };
         let before = conn.output.queued();
         let result = conn.output.flush(&conn.stream);
-        self.room_made |= before > LOW_WATER && conn.output.queued() <= LOW_WATER;
+        let left = conn.output.queued();
+        self.board
+            .tally(self.slot)
+            .written(before.saturating_sub(left));
+        self.room_made |= before > LOW_WATER && left <= LOW_WATER;
         match result {
             Ok(Flushed::All) => self.after_flush(token),
             Ok(Flushed::Blocked) => {
-                if conn.output.queued() < before || conn.deadline.cause != Cause::Write {
+                if left < before || conn.deadline.cause != Cause::Write {
                     conn.deadline = Deadline::after(
                         Cause::Write,
                         self.now_ns / 1_000_000,
@@ -350,16 +397,17 @@ fn queue<S: Shared + 'static>(conn: &mut Conn, bytes: &[u8], tail: Tail<S>) {
     }
 }
 
-/// Writes a response past an empty queue; what the kernel does not take is queued.
+/// Writes a response past an empty queue; what the kernel does not take is queued. Gives the number
+/// of bytes that it took.
 #[inline]
 fn write_through<S: Shared + 'static>(
     conn: &mut Conn,
     bytes: &[u8],
     tail: Tail<S>,
-) -> io::Result<()> {
+) -> io::Result<usize> {
     if !conn.output.is_empty() {
         queue(conn, bytes, tail);
-        return Ok(());
+        return Ok(0);
     }
     let written = match &tail {
         Tail::None => conn.stream.write(bytes, false),
@@ -374,12 +422,12 @@ fn write_through<S: Shared + 'static>(
     };
     if written < bytes.len() {
         queue(conn, &bytes[written..], tail);
-        return Ok(());
+        return Ok(written);
     }
     match tail {
         Tail::None => {}
         Tail::Bytes(shared) => conn.output.share(Box::new(shared), written - bytes.len()),
         Tail::File(part) => conn.output.file(part),
     }
-    Ok(())
+    Ok(written)
 }

@@ -10,6 +10,7 @@ from licorne.config.settings.hooks import Hooks
 from licorne.config.settings.http import Http
 from licorne.config.settings.logs import Logs
 from licorne.config.settings.mechanics import ConfigFile, Mechanics, ProcessNaming
+from licorne.config.settings.metrics import Metrics
 from licorne.config.settings.socket import Security, ServerSocket
 from licorne.config.settings.tls import Http2, Ssl
 from licorne.config.settings.workers import Workers
@@ -28,6 +29,7 @@ class Settings(
     Ssl,
     Http2,
     Control,
+    Metrics,
     Hooks,
     Dirty,
     DirtyHooks,

@@ -1,0 +1,199 @@
+"""The families of the page: what the master knows of itself and of its workers, at this moment.
+
+Labels are bounded: a worker is named by its slot on the scoreboard, never by its process id, and
+nothing comes from a request. `/proc` is read only here, when somebody asks.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from licorne import __version__
+from licorne._engine import Counts
+from licorne.ctl import procfs
+from licorne.metrics.page import Family, family, histogram
+from licorne.supervisor.roster import Reloading, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from licorne.arbiter import Arbiter
+    from licorne.supervisor.roster import Roster
+
+    Labels = tuple[tuple[str, str], ...]
+
+_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
+NONE: Labels = ()
+
+
+def families(arbiter: Arbiter) -> Iterator[Family]:
+    """All families, in the order of the page."""
+    yield from traffic(arbiter.slots.counts(arbiter.WORKERS.values()))
+    yield from _present(arbiter)
+    yield from _processes(arbiter)
+    yield from planned(arbiter.roster, time.monotonic())
+    yield from _backlog(arbiter)
+    yield from _server(arbiter)
+
+
+def traffic(counted: Mapping[str, Counts]) -> Iterator[Family]:
+    """What workers have counted, by worker type."""
+    by_type: list[tuple[Labels, Counts]] = [
+        ((("worker_type", kind),), counts) for kind, counts in sorted(counted.items())
+    ]
+    answers: dict[Labels, float] = {
+        (*labels, ("code", code)): float(count)
+        for labels, counts in by_type
+        for code, count in zip(_CLASSES, counts.requests, strict=True)
+    }
+    yield family("licorne_requests", "counter", "Requests answered, by class of status.", answers)
+    yield Family(
+        "licorne_request_duration_seconds",
+        "histogram",
+        "Time that the application took for a request.",
+        tuple(
+            sample
+            for labels, counts in by_type
+            for sample in histogram(
+                labels, Counts.DURATIONS, counts.durations, counts.durations_sum
+            )
+        ),
+        "seconds",
+    )
+    yield Family(
+        "licorne_queue_time_seconds",
+        "histogram",
+        "Time from a complete request to a free application thread.",
+        tuple(
+            sample
+            for labels, counts in by_type
+            for sample in histogram(
+                labels, Counts.QUEUE_TIMES, counts.queue_times, counts.queue_times_sum
+            )
+        ),
+        "seconds",
+    )
+    yield from _sums(by_type)
+
+
+def _sums(by_type: Sequence[tuple[Labels, Counts]]) -> Iterator[Family]:
+    counts = [each for _, each in by_type]
+    for name, told, values in (
+        (
+            "refused_requests",
+            "Requests answered 4xx by the server itself.",
+            [each.refused for each in counts],
+        ),
+        (
+            "request_timeouts",
+            "Requests over their time, answered 504.",
+            [each.timeouts for each in counts],
+        ),
+        (
+            "sent_back_requests",
+            "Requests answered 503 by a worker that ended.",
+            [each.sent_back for each in counts],
+        ),
+        ("connections_accepted", "Connections accepted.", [each.accepted for each in counts]),
+        ("received_bytes", "Bytes read from clients.", [each.bytes_in for each in counts]),
+        ("sent_bytes", "Bytes of answers sent to clients.", [each.bytes_out for each in counts]),
+    ):
+        sums = dict(zip((labels for labels, _ in by_type), map(float, values), strict=True))
+        yield family(f"licorne_{name}", "counter", told, sums)
+
+
+def _present(arbiter: Arbiter) -> Iterator[Family]:
+    in_flight: dict[Labels, float] = {}
+    connections: dict[Labels, float] = {}
+    for worker in arbiter.WORKERS.values():
+        record = arbiter.slots.read(worker)
+        in_flight[_slot(worker.slot)] = len(record.in_flight)
+        connections[_slot(worker.slot)] = record.connections
+    yield family("licorne_in_flight_requests", "gauge", "Requests with the application.", in_flight)
+    yield family("licorne_connections", "gauge", "Open client connections.", connections)
+
+
+def _processes(arbiter: Arbiter) -> Iterator[Family]:
+    """Memory and processor time of the workers, where the system tells."""
+    pids: dict[Labels, int] = {(("worker", "master"),): arbiter.pid}
+    pids.update((_slot(worker.slot), pid) for pid, worker in arbiter.WORKERS.items())
+    used = {labels: procfs.usage(pid, proportional=True) for labels, pid in pids.items()}
+    rss: dict[Labels, float] = {
+        labels: one.rss for labels, one in used.items() if one.rss is not None
+    }
+    pss: dict[Labels, float] = {
+        labels: one.pss for labels, one in used.items() if one.pss is not None
+    }
+    cpu: dict[Labels, float] = {
+        labels: one.cpu for labels, one in used.items() if one.cpu is not None
+    }
+    told = "Resident memory of a process, shared pages included."
+    yield family("licorne_resident_memory_bytes", "gauge", told, rss)
+    told = "Resident memory of a process, shared pages divided among those who share them."
+    yield family("licorne_proportional_memory_bytes", "gauge", told, pss)
+    # A slot is used again: seen as a counter, it starts anew with each worker.
+    yield family("licorne_cpu_seconds", "counter", "Processor time of a process.", cpu)
+
+
+def planned(roster: Roster, now: float) -> Iterator[Family]:
+    """What the planner knows."""
+    states = [child.state for child in roster.children]
+    counts: dict[Labels, float] = {
+        (("state", state.value),): float(states.count(state)) for state in State
+    }
+    yield family("licorne_workers", "gauge", "Worker processes, by state.", counts)
+    wanted = {NONE: float(roster.target)}
+    yield family("licorne_workers_wanted", "gauge", "Worker processes wanted.", wanted)
+    ends: dict[Labels, float] = {
+        (("cause", cause),): float(count) for cause, count in roster.restarts
+    }
+    told = "Worker processes that have ended, by cause."
+    yield family("licorne_worker_ends", "counter", told, ends)
+    failures = {NONE: float(roster.failures + roster.renew_failures)}
+    told = "Failures in a row to boot a worker or to load the application."
+    yield family("licorne_boot_failures", "gauge", told, failures)
+    generation = {NONE: float(roster.generation)}
+    told = "Generation of the workers: 1, and one more with each reload."
+    yield family("licorne_generation", "gauge", told, generation)
+    reload: dict[Labels, float] = {
+        (("state", state.value),): float(roster.reload is state) for state in Reloading
+    }
+    yield family("licorne_last_reload", "gauge", "1 for what became of the last reload.", reload)
+    if roster.reload is not Reloading.NONE:
+        since = {NONE: now - roster.reload_at}
+        told = "Time since the last reload began."
+        yield family("licorne_last_reload_age_seconds", "gauge", told, since)
+
+
+def _backlog(arbiter: Arbiter) -> Iterator[Family]:
+    # With SO_REUSEPORT each worker has sockets of its own for the same addresses.
+    addresses: list[str] = []
+    waiting: dict[Labels, float] = {}
+    for each in arbiter.sockets():
+        count = each.get_backlog()
+        if str(each) not in addresses:
+            addresses.append(str(each))
+        if count is not None:
+            labels = (("listener", str(addresses.index(str(each)))),)
+            waiting[labels] = waiting.get(labels, 0) + count
+    told = "Connections that wait to be accepted; listeners by their order in bind."
+    yield family("licorne_listen_queue", "gauge", told, waiting)
+
+
+def _server(arbiter: Arbiter) -> Iterator[Family]:
+    uptime = procfs.usage(arbiter.pid, proportional=False).age
+    if uptime is not None:
+        told = "Time since the master was started."
+        yield family("licorne_uptime_seconds", "gauge", told, {NONE: uptime})
+    build: Labels = (
+        ("version", __version__),
+        ("python", ".".join(map(str, sys.version_info[:3]))),
+        ("implementation", sys.implementation.name),
+    )
+    yield family("licorne_build", "info", "What is running.", {build: 1.0})
+
+
+def _slot(number: int) -> Labels:
+    return (("worker", str(number)),)

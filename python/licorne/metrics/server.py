@@ -1,0 +1,267 @@
+"""Metrics and health checks in the master: accepts clients and lets the master's loop carry them.
+
+No thread and nothing that waits: a few clients, a small request each, some seconds for all of it.
+What is answered is made by `collect`, `page` and `health`; nothing here changes the server.
+"""
+
+# ruff: noqa: PLC0415 - start-up time: the page and the parser only when somebody asks
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+
+from licorne.metrics import place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from licorne.arbiter import Arbiter
+    from licorne.config import Config
+    from licorne.metrics.talk import Answer, Talk
+    from licorne.sock import BaseSocket
+
+MOST_CLIENTS = 16
+#: Seconds that a client may take from its connection to its end.
+LONGEST = 10.0
+#: Seconds without accepting after accept() has failed (no descriptor is free, say).
+REST = 1.0
+
+
+class MetricsServer:
+    """The metrics socket of one master."""
+
+    def __init__(self, arbiter: Arbiter, legacy: place.Legacy | None) -> None:
+        self._arbiter = arbiter
+        self._legacy = legacy
+        self._listener: BaseSocket | None = None
+        self._bind = ""
+        #: The old master answers as long as it holds the other end of this pipe.
+        self._awaits: int | None = None
+        #: The other end of the pipe that a new master of ours waits at.
+        self._holds: int | None = None
+        self._talks: dict[int, Talk] = {}
+        self._accepting = False
+        #: When accepting goes on after a rest, and whether the log was told why it rests.
+        self._resume: float | None = None
+        self._told = False
+
+    def start(self, cfg: Config) -> None:
+        """Listen, or end the start (`SystemExit`); what an old master has left is taken over."""
+        legacy, self._legacy = self._legacy, None
+        if legacy is not None and legacy.bind == cfg.metrics_bind:
+            self._inherit(legacy, cfg)
+            return
+        if legacy is not None:
+            legacy.close()
+        if cfg.metrics_bind:
+            self._listen(place.take(cfg, self._arbiter.log, patient=True), cfg.metrics_bind)
+
+    def follow(self, cfg: Config) -> None:
+        """Be where the configuration says, after a reload; where it cannot be, stay."""
+        if cfg.metrics_bind == self._bind:
+            return
+        made = None
+        if cfg.metrics_bind:
+            try:
+                made = place.take(cfg, self._arbiter.log, patient=False)
+            except (OSError, SystemExit):
+                said = "Metrics cannot be served at %s; they stay at %s"
+                self._arbiter.log.error(  # noqa: TRY400 - why was told already
+                    said, cfg.metrics_bind, self._bind or "no address"
+                )
+                return
+        self._stop_listening(unlink=True)
+        if made is not None:
+            self._listen(made, cfg.metrics_bind)
+
+    def _listen(self, listener: BaseSocket, bind: str) -> None:
+        self._listener, self._bind = listener, bind
+        self._arbiter.log.info("Metrics at: %s", place.shown(listener))
+        self._accept_again()
+
+    def _inherit(self, legacy: place.Legacy, cfg: Config) -> None:
+        from licorne import sock
+
+        address = cfg.metrics_address
+        listener = sock.adopt(legacy.socket, cfg, self._arbiter.log, owned=True)
+        if address is not None:
+            listener.cfg_addr = address
+        self._listener, self._bind = listener, legacy.bind
+        self._awaits = legacy.pipe
+        os.set_inheritable(legacy.pipe, False)
+        self._arbiter.watch(legacy.pipe, self._old_master_left)
+
+    def _old_master_left(self, _mask: int) -> None:
+        self._await_no_more()
+        if self._listener is not None:
+            self._arbiter.log.info("Metrics at: %s", place.shown(self._listener))
+            self._accept_again()
+
+    def _await_no_more(self) -> None:
+        if self._awaits is not None:
+            self._arbiter.unwatch(self._awaits)
+            os.close(self._awaits)
+            self._awaits = None
+
+    def bequeath(self) -> place.Legacy | None:
+        """In the master, before it forks a new one: what that one takes over."""
+        if self._listener is None:
+            return None
+        self._let_go_of_pipe()
+        reading, self._holds = os.pipe()
+        # Out of the way of descriptors that have fixed numbers (sd_listen_fds(3)), and inheritable.
+        pipe = fcntl.fcntl(reading, fcntl.F_DUPFD, 256)
+        os.close(reading)
+        socket_ = fcntl.fcntl(self._listener.fileno(), fcntl.F_DUPFD, 256)
+        return place.Legacy(socket_, pipe, self._bind)
+
+    def hand_over(self) -> None:
+        """This master stops: if there is a new one, that one answers from now on."""
+        if self._arbiter.reexec_pid:
+            self._stop_listening(unlink=False)
+
+    def _let_go_of_pipe(self) -> None:
+        if self._holds is not None:
+            os.close(self._holds)
+            self._holds = None
+
+    def _stop_listening(self, *, unlink: bool) -> None:
+        self._rest_from_accepting()
+        self._resume = None
+        waited = self._awaits is not None
+        self._await_no_more()
+        if self._listener is not None:
+            if unlink and not waited:
+                self._listener.unlink()
+            self._listener.close()
+        self._listener, self._bind = None, ""
+        self._let_go_of_pipe()
+
+    def close(self) -> None:
+        """Send the clients away and stop listening."""
+        for talk in list(self._talks.values()):
+            self._end(talk)
+        self._stop_listening(unlink=not self._arbiter.reexec_pid)
+
+    def leave(self) -> None:
+        """In a process that was forked: let go of the descriptors, and touch nothing else."""
+        for talk in self._talks.values():
+            talk.sock.close()
+        for fd in (self._awaits, self._holds):
+            if fd is not None:
+                os.close(fd)
+        if self._listener is not None:
+            self._listener.close()
+        self._talks = {}
+        self._listener = self._awaits = self._holds = None
+
+    def wake_after(self, now: float) -> float | None:
+        """Seconds until `look_after` has something to do; None without clients."""
+        times = [talk.deadline for talk in self._talks.values()]
+        if self._resume is not None:
+            times.append(self._resume)
+        return max(0.0, min(times) - now) if times else None
+
+    def look_after(self, now: float) -> None:
+        """Send away who took too long; accept again after a rest."""
+        for talk in [each for each in self._talks.values() if each.deadline <= now]:
+            self._end(talk)
+        if self._resume is not None and self._resume <= now:
+            self._resume = None
+            self._accept_again()
+
+    def _accept_again(self) -> None:
+        if self._listener is not None and not self._accepting:
+            self._accepting = True
+            self._arbiter.watch(self._listener.fileno(), self._accept)
+
+    def _rest_from_accepting(self) -> None:
+        if self._accepting and self._listener is not None:
+            self._accepting = False
+            self._arbiter.unwatch(self._listener.fileno())
+
+    def _accept(self, _mask: int) -> None:
+        if self._listener is None:
+            return
+        try:
+            sock, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            self._rest(error)
+            return
+        try:
+            self._welcome(sock)
+        except (ImportError, OSError) as error:
+            # The first client makes the master load modules, for which a descriptor must be free.
+            sock.close()
+            self._rest(error)
+        else:
+            self._told = False
+
+    def _rest(self, error: Exception) -> None:
+        """Not to try again at once: what is missing will not be there yet."""
+        if not self._told:
+            self._told = True
+            self._arbiter.log.warning("Metrics: a client cannot be served: %s", error)
+        self._rest_from_accepting()
+        self._resume = time.monotonic() + REST
+
+    def _welcome(self, sock: socket.socket) -> None:
+        from licorne.http.wsgi import server_name
+        from licorne.metrics.talk import Talk
+
+        if len(self._talks) >= MOST_CLIENTS:
+            self._end(min(self._talks.values(), key=lambda talk: talk.deadline))
+        sock.setblocking(False)
+        talk = Talk(sock, self._serve, server_name(), time.monotonic() + LONGEST)
+        self._talks[sock.fileno()] = talk
+        self._watch(talk)
+
+    def _watch(self, talk: Talk) -> None:
+        def react(mask: int) -> None:
+            try:
+                talk.react(mask)
+            except Exception:
+                # The rim: a client, or a bug, must never end the master.
+                self._arbiter.log.exception("Metrics: a client was sent away")
+                self._end(talk)
+            else:
+                self._changed(talk)
+
+        self._arbiter.watch(talk.sock.fileno(), react, talk.wants)
+
+    def _changed(self, talk: Talk) -> None:
+        from licorne.metrics.talk import Mood
+
+        if talk.mood is Mood.OVER:
+            self._end(talk)
+        elif talk.sock.fileno() in self._talks:
+            self._watch(talk)
+
+    def _end(self, talk: Talk) -> None:
+        fd = talk.sock.fileno()
+        if self._talks.pop(fd, None) is not None:
+            self._arbiter.unwatch(fd)
+            talk.sock.close()
+
+    def _serve(self, path: str, accept: str) -> Answer | None:
+        from licorne.metrics import health
+        from licorne.metrics.talk import Answer
+
+        if path == "/livez":
+            return Answer("200 OK", "text/plain", "ok\n")
+        if path == "/readyz":
+            why = health.objection(self._arbiter.roster)
+            status = "503 Service Unavailable" if why else "200 OK"
+            return Answer(status, "text/plain", f"{why or 'ok'}\n")
+        if path != "/metrics":
+            return None
+        from licorne.metrics import collect, page
+
+        openmetrics = page.wants_openmetrics(accept)
+        text = page.render(collect.families(self._arbiter), openmetrics=openmetrics)
+        return Answer("200 OK", page.OPENMETRICS if openmetrics else page.PLAIN, text)

@@ -1,0 +1,116 @@
+"""One client of the metrics socket: a request in, an answer out, and the end.
+
+Never waits. Requests are read by the engine's parser and answered by its encoder, without a
+connection of the engine's: no second HTTP here.
+"""
+
+from __future__ import annotations
+
+import select
+from enum import Enum
+
+from licorne._engine import HttpRequest
+from licorne.supervisor.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    #: The answer for a path; None where nothing is. It gets the Accept field.
+    Serve = Callable[[str, str], "Answer | None"]
+
+#: Bytes that a request may have.
+LONGEST_REQUEST = 16384
+#: Bytes taken at once of what a client sends behind its request, to be dropped.
+_DROP = 65536
+_GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+
+
+class Answer(Record):
+    """What a path says."""
+
+    status: str
+    kind: str
+    body: str
+
+
+class Mood(Enum):
+    """What the conversation waits for."""
+
+    #: More bytes of the request.
+    LISTENING = "listening"
+    #: Room for the answer.
+    SPEAKING = "speaking"
+    #: The client's own end, so that no reset eats the answer (RFC 9112, section 9.6).
+    LINGERING = "lingering"
+    #: Nothing: it is over.
+    OVER = "over"
+
+
+class Talk:
+    """The conversation with one client."""
+
+    def __init__(self, sock: socket.socket, serve: Serve, server: str, deadline: float) -> None:
+        self.sock = sock
+        self.deadline = deadline
+        self.mood = Mood.LISTENING
+        self._serve = serve
+        self._request = HttpRequest(LONGEST_REQUEST, server)
+        self._output = memoryview(b"")
+
+    @property
+    def wants(self) -> int:
+        """The poll events to wait for."""
+        return select.POLLOUT if self.mood is Mood.SPEAKING else select.POLLIN
+
+    def react(self, mask: int) -> None:
+        """Go on after poll events."""
+        try:
+            if self.mood is Mood.SPEAKING and mask & select.POLLOUT:
+                self._send()
+            elif self.mood is Mood.LISTENING and mask & select.POLLIN:
+                self._receive()
+            elif self.mood is Mood.LINGERING and mask & select.POLLIN:
+                self._drop()
+            elif mask & _GONE:
+                self.mood = Mood.OVER
+        except BlockingIOError:
+            return
+        except OSError:
+            # The client has gone; there is nobody to tell.
+            self.mood = Mood.OVER
+
+    def _receive(self) -> None:
+        data = self.sock.recv(LONGEST_REQUEST)
+        if not data:
+            self.mood = Mood.OVER
+        elif self._request.feed(data):
+            self._output = memoryview(self._answer())
+            self.mood = Mood.SPEAKING
+            self._send()
+
+    def _answer(self) -> bytes:
+        request = self._request
+        refusal = request.refusal
+        if refusal is not None:
+            return refusal
+        found = self._serve(request.path, request.field("Accept"))
+        fields = [("Cache-Control", "no-store")]
+        if found is None:
+            found = Answer("404 Not Found", "text/plain", "There is /metrics, /livez, /readyz.\n")
+        elif request.method not in {"GET", "HEAD"}:
+            found = Answer("405 Method Not Allowed", "text/plain", "There is GET and HEAD.\n")
+            fields.append(("Allow", "GET, HEAD"))
+        fields.append(("Content-Type", found.kind))
+        return request.answer(found.status, fields, found.body.encode())
+
+    def _send(self) -> None:
+        self._output = self._output[self.sock.send(self._output) :]
+        if not self._output:
+            self.mood = Mood.LINGERING
+            self.sock.shutdown(1)
+
+    def _drop(self) -> None:
+        if not self.sock.recv(_DROP):
+            self.mood = Mood.OVER
