@@ -23,7 +23,8 @@ _ENDING = {
 def objection(roster: Roster) -> str:
     """Why no requests should be sent here; empty when they should."""
     if roster.phase in _ENDING:
-        return _ENDING[roster.phase]
+        # Exchanged for a new master (USR2), which serves at the same addresses.
+        return "" if roster.upgrade else _ENDING[roster.phase]
     states = [child.state for child in roster.children]
     if State.SERVING in states:
         return ""
