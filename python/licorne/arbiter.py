@@ -640,8 +640,16 @@ class Arbiter:
 
     def reexec(self) -> None:
         """Start the program anew, with the same sockets, beside this one (USR2)."""
-        metrics = None if self._metrics is None else self._metrics.bequeath()
-        pid = process.fork(self.SIGNALS)
+        metrics = None
+        try:
+            metrics = None if self._metrics is None else self._metrics.bequeath()
+            pid = process.fork(self.SIGNALS)
+        except OSError as error:
+            # Without a descriptor or a process to spare: this one goes on.
+            self.log.error("Cannot start a new master: %s", error)  # noqa: TRY400 - says all
+            if metrics is not None:
+                metrics.close()
+            return
         if pid:
             if metrics is not None:
                 metrics.close()

@@ -137,6 +137,26 @@ def test_a_request_over_its_time(serve: Serve, args: tuple[str, ...], fifo: str)
     assert page.sum("licorne_requests_total") == 1
 
 
+def test_what_an_aborted_worker_leaves(serve: Serve, fifo: str) -> None:
+    """504 for what was with the application, 503 for what waited behind it; each counted once."""
+    server = serve("site_app", "-k", "sync", *METRICS, "--timeout", "1", tracebacks=True)
+    with server.client() as begun, server.client() as waiting:
+        begun.get(f"/wait?fifo={fifo}")
+        server.log.wait_for("app: waits")
+        waiting.get("/hello")
+        assert begun.response().status == 504
+        assert waiting.response().status == 503
+    eventually(
+        lambda: Page(server).sum("licorne_worker_ends_total", cause="timeout") == 1,
+        "the worker is replaced",
+    )
+    page = Page(server)
+    assert page.sum("licorne_requests_total", code="5xx") == 2
+    assert page.sum("licorne_requests_total") == 2
+    assert page.sum("licorne_request_timeouts_total") == 1
+    assert page.sum("licorne_sent_back_requests_total") == 1
+
+
 def test_old_scrapers_get_the_old_format(serve: Serve) -> None:
     server = serve("site_app", *METRICS)
     assert server.get("/hello")[0] == 200

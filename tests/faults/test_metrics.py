@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 from pathlib import Path
@@ -208,3 +209,24 @@ def test_another_group(start: Start, short_tmp: str) -> None:
     server = start("--metrics-bind", f"unix:{path}", "-g", "65534", "--no-control-socket")
     assert path.stat().st_gid == 65534
     assert ask(server, "/readyz").status == 200
+
+
+def test_without_a_descriptor_for_a_new_master(start: Start) -> None:
+    """USR2 fails with a word in the log; the old master goes on, and later it succeeds."""
+    server = start(*METRICS)
+    before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    used = {int(each.name) for each in Path(f"/proc/{server.pid}/fd").iterdir()}
+    lowest = min(set(range(1000)) - used)
+    # All that the master waits for is below: poll(2) refuses more descriptors than the limit.
+    assert lowest > 8
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (lowest, before[1]))
+    server.send(signal.SIGUSR2)
+    server.log.wait_for(r"\[ERROR\] Cannot start a new master: .*Too many open files")
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+    assert ask(server, "/readyz").status == 200
+    workers = children(server.pid)
+    server.send(signal.SIGUSR2)
+    server.output.wait_for("worker ready", 4)
+    (successor,) = [pid for pid in children(server.pid) if pid not in workers]
+    os.kill(successor, signal.SIGTERM)
+    ended(successor)

@@ -13,6 +13,7 @@ import os
 import time
 
 from licorne.metrics import place
+from licorne.systemd import SD_LISTEN_FDS_START
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,15 +108,25 @@ class MetricsServer:
             self._awaits = None
 
     def bequeath(self) -> place.Legacy | None:
-        """In the master, before it forks a new one: what that one takes over."""
+        """In the master, before it forks a new one: what that one takes over, if anything.
+
+        OSError: there is no descriptor for it.
+        """
         if self._listener is None:
             return None
         self._let_go_of_pipe()
+        # Out of the way of descriptors that have fixed numbers, and inheritable.
+        least = SD_LISTEN_FDS_START + len(self._arbiter.sockets())
         reading, self._holds = os.pipe()
-        # Out of the way of descriptors that have fixed numbers (sd_listen_fds(3)), and inheritable.
-        pipe = fcntl.fcntl(reading, fcntl.F_DUPFD, 256)
-        os.close(reading)
-        socket_ = fcntl.fcntl(self._listener.fileno(), fcntl.F_DUPFD, 256)
+        try:
+            pipe = fcntl.fcntl(reading, fcntl.F_DUPFD, least)
+        finally:
+            os.close(reading)
+        try:
+            socket_ = fcntl.fcntl(self._listener.fileno(), fcntl.F_DUPFD, least)
+        except OSError:
+            os.close(pipe)
+            raise
         return place.Legacy(socket_, pipe, self._bind)
 
     def hand_over(self) -> None:

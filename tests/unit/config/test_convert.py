@@ -126,6 +126,19 @@ def test_a_unix_socket_without_a_name(given: str) -> None:
         convert.address(given)
 
 
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [("", None), ("h", ("h", 9464)), ("h:1", ("h", 1)), ("unix:a", "a"), ("unix:@a", "\0a")],
+)
+def test_metrics_address(given: str, value: object) -> None:
+    assert convert.metrics_address(given) == value
+
+
+def test_metrics_are_not_served_at_a_descriptor() -> None:
+    with pytest.raises(ValueError, match="descriptor"):
+        convert.metrics_address("fd://3")
+
+
 def test_a_path_too_long_for_the_kernel() -> None:
     assert convert.address("unix:" + "x" * 107) == "x" * 107
     with pytest.raises(ValueError, match="longer than 107 bytes"):

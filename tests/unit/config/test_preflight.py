@@ -40,6 +40,8 @@ def test_nothing_is_bound_or_written(tmp_path: Path) -> None:
         ("bind", "fd://987", "no such descriptor is open"),
         ("bind", "unix:/not/there/s", "there is no directory /not/there; create it."),
         ("bind", "unix:/etc/hostname", "there is a file of another kind"),
+        ("metrics_bind", "no-such-host.invalid:80", "the host is unknown here"),
+        ("metrics_bind", "unix:/not/there/s", "there is no directory /not/there; create it."),
         ("errorlog", "/not/there/log", "there is no directory /not/there; create it."),
         ("accesslog", "/tmp", "this is a directory; give the name of a file."),
         ("pidfile", "/not/there/pid", "there is no directory /not/there; create it."),
