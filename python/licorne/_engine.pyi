@@ -248,6 +248,14 @@ class Exchange:
         """The WSGI environ after `run_wsgi` began, for hooks and the access log."""
 
     @property
+    def request_id(self) -> str | None:
+        """The request's id while the application has it, if requests get ids."""
+
+    @property
+    def queue_time(self) -> float | None:
+        """Seconds that the request waited for the application, if somebody wants to know."""
+
+    @property
     def status(self) -> str:
         """`"200 OK"`; empty before `start_response`."""
 

@@ -4,8 +4,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use net::record::{Format, Source, Stamp, escape};
-use pyo3::exceptions::PyAttributeError;
+use net::record::exclude::Exclude;
+use net::record::{Format, Source, Stamp, Style};
+use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
@@ -13,17 +14,32 @@ use pyo3::types::{PyDict, PyList, PyString};
 use crate::exchange::{Exchange, Run};
 use crate::text::latin1_bytes;
 
+/// What becomes of the line of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// It is rendered.
+    Native,
+    /// Python has to write it.
+    Python,
+    /// There is none.
+    None,
+}
+
 /// The access log of one worker.
 pub(crate) struct Access {
     /// The Python object that decides and writes: `licorne.workers.engine.AccessLog`.
     object: Py<PyAny>,
     native: Option<Native>,
+    /// Lines name the time in the queue.
+    queue_timed: bool,
     stamp: Mutex<Stamp>,
 }
 
 /// What must be as it was set up for lines to be written here.
 struct Native {
     format: Format,
+    /// `None` if nothing is left out.
+    exclude: Option<Exclude>,
     keys: Vec<Py<PyString>>,
     logger: Py<PyDict>,
     handler: Py<PyAny>,
@@ -35,8 +51,7 @@ impl Access {
     pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = object.py();
         let native = if object.getattr(intern!(py, "native"))?.extract()? {
-            let format: String = object.getattr(intern!(py, "format"))?.extract()?;
-            Format::compile(&format)
+            compiled(object)?
                 .map(|format| Native::new(object, format))
                 .transpose()?
         } else {
@@ -45,8 +60,14 @@ impl Access {
         Ok(Self {
             object: object.clone().unbind(),
             native,
+            queue_timed: object.getattr(intern!(py, "queue_timed"))?.extract()?,
             stamp: Mutex::default(),
         })
+    }
+
+    /// Lines name the time in the queue.
+    pub(crate) fn queue_timed(&self) -> bool {
+        self.queue_timed
     }
 
     /// The descriptor that native lines go to.
@@ -60,21 +81,22 @@ impl Access {
             .extract()
     }
 
-    /// Renders a line into `run.line`; false if Python has to write it.
+    /// Renders a line into `run.line`, if it is to be written and Python is not needed for it.
     #[inline]
-    pub(crate) fn render(&self, py: Python<'_>, run: &mut Run) -> PyResult<bool> {
-        let Some(native) = &self.native else {
-            return Ok(false);
-        };
-        let Some(environ) = &run.environ else {
-            return Ok(false);
+    pub(crate) fn render(&self, py: Python<'_>, run: &mut Run) -> PyResult<Line> {
+        let (Some(native), Some(environ), Some(net)) = (&self.native, &run.environ, &run.net)
+        else {
+            return Ok(Line::Python);
         };
         if !native.untouched(py)? {
-            return Ok(false);
+            return Ok(Line::Python);
         }
-        let Some(net) = &run.net else {
-            return Ok(false);
-        };
+        let status = status_code(py, run);
+        if let Some(exclude) = &native.exclude
+            && exclude.leaves_out(status, &whole_path(environ.bind(py))?)
+        {
+            return Ok(Line::None);
+        }
         let now_ns = if native.format.timed() {
             net::clock::monotonic_ns()
         } else {
@@ -87,7 +109,9 @@ impl Access {
             keys: &native.keys,
             head: &net.head,
             headers: run.headers.as_ref().map(|headers| headers.bind(py)),
-            status: status_code(py, run),
+            status,
+            queue_ns: run.queue_ns,
+            request_id: run.request_id.as_ref().map(|id| id.bind(py)),
             sent: run.sent,
             duration_ns: now_ns.saturating_sub(run.started_ns),
         };
@@ -95,7 +119,7 @@ impl Access {
         native.format.render(&values, &mut stamp, &mut line);
         drop(stamp);
         run.line = line;
-        Ok(true)
+        Ok(Line::Native)
     }
 
     /// Lets Python write the line of an exchange.
@@ -113,6 +137,31 @@ impl Access {
     }
 }
 
+/// The form of the lines; `None` if Python has to write them.
+fn compiled(object: &Bound<'_, PyAny>) -> PyResult<Option<Format>> {
+    let py = object.py();
+    if object.getattr(intern!(py, "json"))?.extract()? {
+        let worker = object.getattr(intern!(py, "worker"))?.extract()?;
+        return Ok(Some(Format::json(worker)));
+    }
+    let format: String = object.getattr(intern!(py, "format"))?.extract()?;
+    Ok(Format::compile(&format))
+}
+
+/// What `access_log_exclude` compares: the decoded path, that the application is mounted at included.
+fn whole_path(environ: &Bound<'_, PyDict>) -> PyResult<Vec<u8>> {
+    let mut path = Vec::new();
+    for key in ["SCRIPT_NAME", "PATH_INFO"] {
+        if let Some(part) = environ.get_item(key)? {
+            let part = part.as_borrowed();
+            if let Ok(text) = latin1_bytes(&part, "a path") {
+                path.extend_from_slice(text);
+            }
+        }
+    }
+    Ok(path)
+}
+
 impl Native {
     fn new(object: &Bound<'_, PyAny>, format: Format) -> PyResult<Self> {
         let py = object.py();
@@ -128,8 +177,16 @@ impl Native {
             .iter()
             .map(|key| PyString::intern(py, key).unbind())
             .collect();
+        let entries: Vec<String> = object.getattr(intern!(py, "exclude"))?.extract()?;
+        let sample = object.getattr(intern!(py, "sample"))?.extract()?;
+        let exclude = Exclude::new(&entries, sample).map_err(|entry| {
+            PyValueError::new_err(format!(
+                "access_log_exclude: {entry:?} is no path or status"
+            ))
+        })?;
         Ok(Self {
             format,
+            exclude: (!exclude.is_empty()).then_some(exclude),
             keys,
             logger: dict(&object.getattr(intern!(py, "logger"))?)?,
             handler_dict: dict(&handler)?,
@@ -190,15 +247,17 @@ struct Values<'a, 'py> {
     status: u16,
     sent: u64,
     duration_ns: u64,
+    queue_ns: Option<u64>,
+    request_id: Option<&'a Bound<'py, PyString>>,
 }
 
 impl Source for Values<'_, '_> {
-    fn environ(&self, key: usize, line: &mut Vec<u8>) -> bool {
+    fn environ(&self, key: usize, style: Style, line: &mut Vec<u8>) -> bool {
         let key = self.keys[key].bind(self.environ.py());
         let Ok(Some(value)) = self.environ.get_item(key) else {
             return false;
         };
-        append(&value, line)
+        append(&value, style, line)
     }
 
     fn request_header(&self, name: &str, line: &mut Vec<u8>) -> bool {
@@ -208,7 +267,7 @@ impl Source for Values<'_, '_> {
             .filter(|f| f.name.eq_ignore_ascii_case(name.as_bytes()));
         found
             .last()
-            .inspect(|field| escape(line, field.value))
+            .inspect(|field| Style::Text.escape(line, field.value))
             .is_some()
     }
 
@@ -226,7 +285,18 @@ impl Source for Values<'_, '_> {
                 .eq_ignore_ascii_case(name)
                 .then_some(value)
         });
-        found.last().is_some_and(|value| append(&value, line))
+        found
+            .last()
+            .is_some_and(|value| append(&value, Style::Text, line))
+    }
+
+    fn request_id(&self, line: &mut Vec<u8>) -> bool {
+        self.request_id
+            .is_some_and(|id| append(id.as_any(), Style::Text, line))
+    }
+
+    fn queue_ns(&self) -> Option<u64> {
+        self.queue_ns
     }
 
     fn status(&self) -> u16 {
@@ -242,14 +312,14 @@ impl Source for Values<'_, '_> {
     }
 }
 
-/// Appends the text of a value; false if it is empty or none.
-fn append(value: &Bound<'_, PyAny>, line: &mut Vec<u8>) -> bool {
+/// Appends the text of a value; false if it is none.
+fn append(value: &Bound<'_, PyAny>, style: Style, line: &mut Vec<u8>) -> bool {
     let borrowed = value.as_borrowed();
     if let Ok(text) = latin1_bytes(&borrowed, "value") {
-        escape(line, text);
-        return !text.is_empty();
+        style.escape(line, text);
+        return true;
     }
     let Ok(text) = value.str() else { return false };
-    escape(line, text.to_string_lossy().as_bytes());
+    style.escape_text(line, &text.to_string_lossy());
     true
 }

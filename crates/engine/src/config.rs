@@ -12,6 +12,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 /// What the Python face itself needs.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the user, in any combination"
+)]
 pub(crate) struct Face {
     /// Environ entries that are the same for every request.
     pub(crate) environ: Py<PyDict>,
@@ -35,6 +39,10 @@ pub(crate) struct Face {
     pub(crate) max_requests: u64,
     /// Seconds that a stop by ourselves may take, in ms.
     pub(crate) grace_ms: u64,
+    /// Requests get ids.
+    pub(crate) request_id: bool,
+    /// The environ says how long the request has waited.
+    pub(crate) queue_time: bool,
     /// The access log, if there is one.
     pub(crate) access: Option<Py<PyAny>>,
 }
@@ -73,6 +81,8 @@ fields!(
     "permit_obsolete_folding",
     "permit_unconventional_http_method",
     "permit_unconventional_http_version",
+    "queue_time",
+    "request_id",
     "request_timeout",
     "request_timeout_paths",
     "script_name",
@@ -137,6 +147,8 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         limits,
         max_requests: get("max_requests")?.extract()?,
         grace_ms: milliseconds(config, "graceful_timeout")?,
+        request_id: get("request_id")?.extract()?,
+        queue_time: get("queue_time")?.extract()?,
         access: get("access")?.extract::<Option<Py<PyAny>>>()?,
     };
     Ok((reactor, face))

@@ -17,6 +17,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use crate::access::Access;
 use crate::config::Face;
 use crate::exchange::Exchange;
+use crate::request_id::RequestIds;
 use crate::text;
 
 /// Shared by the engine and all of its exchanges.
@@ -27,6 +28,10 @@ pub(crate) struct Core {
     pub(crate) names: Names,
     pub(crate) face: Face,
     pub(crate) access: Option<Access>,
+    /// Makes ids of requests, if they get any.
+    pub(crate) ids: Option<RequestIds>,
+    /// Somebody wants to know how long requests have waited.
+    pub(crate) queue_timed: bool,
     log: Py<PyAny>,
     /// Requests taken so far.
     taken: AtomicU64,
@@ -50,7 +55,11 @@ impl Core {
             Some(access) => Some(Access::new(access.bind(py))?),
             None => None,
         };
+        let ids = face.request_id.then(RequestIds::new).transpose()?;
+        let queue_timed = face.queue_time || access.as_ref().is_some_and(Access::queue_timed);
         Ok(Self {
+            ids,
+            queue_timed,
             looped,
             board: board.0,
             slot: board.1,
@@ -153,6 +162,18 @@ impl Core {
             .map(drop)
     }
 
+    /// One line of the error log about a request, which has an id or none.
+    pub(crate) fn log_about(
+        &self,
+        py: Python<'_>,
+        level: &str,
+        text: &str,
+        id: Option<&Py<PyString>>,
+    ) -> PyResult<()> {
+        let log = self.log.bind(py).getattr(level)?;
+        log.call(("%s", text), about(py, id)?.as_ref()).map(drop)
+    }
+
     /// One line of the error log with the traceback of `error`.
     pub(crate) fn log_exception(
         &self,
@@ -160,8 +181,9 @@ impl Core {
         format: &str,
         arguments: (&str, &str),
         error: &PyErr,
+        id: Option<&Py<PyString>>,
     ) -> PyResult<()> {
-        let keywords = PyDict::new(py);
+        let keywords = about(py, id)?.unwrap_or_else(|| PyDict::new(py));
         // Not `value`: before Python 3.12 the traceback is kept beside it.
         let raised = error.clone_ref(py).into_value(py);
         keywords.set_item(intern!(py, "exc_info"), raised)?;
@@ -169,6 +191,15 @@ impl Core {
         let log = self.log.bind(py).getattr(intern!(py, "error"))?;
         log.call(arguments, Some(&keywords)).map(drop)
     }
+}
+
+/// `extra={"request_id": id}`.
+fn about<'py>(py: Python<'py>, id: Option<&Py<PyString>>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let Some(id) = id else { return Ok(None) };
+    let (keywords, extra) = (PyDict::new(py), PyDict::new(py));
+    extra.set_item(intern!(py, "request_id"), id)?;
+    keywords.set_item(intern!(py, "extra"), extra)?;
+    Ok(Some(keywords))
 }
 
 /// The interpreter lock, to be let go of while the loop waits.
@@ -235,6 +266,8 @@ pub(crate) struct Names {
     pub(crate) http_1_0: Py<PyString>,
     pub(crate) empty: Py<PyString>,
     pub(crate) gateway_timeout: Py<PyString>,
+    pub(crate) request_id: Py<PyString>,
+    pub(crate) queue_time: Py<PyString>,
     /// Environ keys of known header fields.
     pub(crate) fields: Vec<Py<PyString>>,
     pub(crate) methods: Vec<Py<PyString>>,
@@ -270,6 +303,8 @@ impl Names {
             https: new("https"),
             http_1_0: new("HTTP/1.0"),
             empty: new(""),
+            request_id: new("licorne.request_id"),
+            queue_time: new("licorne.queue_time"),
             gateway_timeout: new("504 Gateway Timeout"),
             fields: fields?,
             methods: KnownMethod::ALL

@@ -45,6 +45,9 @@ pub(crate) struct Run {
     /// The application drops bytes that may not be sent; it was told once.
     pub(crate) warned: bool,
     pub(crate) started_ns: u64,
+    /// How long the request has waited, if somebody wants to know.
+    pub(crate) queue_ns: Option<u64>,
+    pub(crate) request_id: Option<Py<PyString>>,
     pub(crate) line: Vec<u8>,
     /// Python will look at the request after its response has left (hooks, its own access log).
     pub(crate) watched: bool,
@@ -90,6 +93,8 @@ impl Run {
             socket: None,
             warned: false,
             started_ns: 0,
+            queue_ns: None,
+            request_id: None,
             line: Vec::new(),
             watched: false,
             past: None,
@@ -157,6 +162,7 @@ impl Exchange {
         drop(this.run.environ.take());
         drop(this.run.headers.take());
         drop(this.run.past.take());
+        drop(this.run.request_id.take());
         let Some(bundle) = &this.bundle else {
             return false;
         };
@@ -190,6 +196,8 @@ impl Exchange {
         self.run.warned = false;
         self.run.watched = false;
         self.run.past = None;
+        self.run.queue_ns = None;
+        self.run.request_id = None;
     }
 
     fn head(&self) -> PyResult<&RequestHead> {
@@ -266,6 +274,16 @@ impl Exchange {
             .environ
             .as_ref()
             .map(|environ| environ.clone_ref(py))
+    }
+
+    #[getter]
+    fn request_id(&self, py: Python<'_>) -> Option<Py<PyString>> {
+        self.run.request_id.as_ref().map(|id| id.clone_ref(py))
+    }
+
+    #[getter]
+    fn queue_time(&self) -> Option<f64> {
+        self.run.queue_ns.map(wsgi::seconds)
     }
 
     #[getter]

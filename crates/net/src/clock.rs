@@ -1,6 +1,6 @@
 //! The clocks of the reactor: monotonic time for deadlines, wall time for dates.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Monotonic nanoseconds since an arbitrary point; the same for all processes of the machine.
 pub fn monotonic_ns() -> u64 {
@@ -18,11 +18,16 @@ pub fn monotonic_ms() -> u64 {
     monotonic_ns() / 1_000_000
 }
 
-/// Seconds since 1970 (UTC), for `Date` and the access log.
-pub fn unix_seconds() -> u64 {
+/// Time since 1970 (UTC).
+pub fn unix_time() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+        .unwrap_or_default()
+}
+
+/// Seconds since 1970 (UTC), for `Date` and the access log.
+pub fn unix_seconds() -> u64 {
+    unix_time().as_secs()
 }
 
 /// [`unix_seconds`] from the coarse clock: a few ns, at most some ms behind.

@@ -6,12 +6,49 @@
 use std::io::{self, Write};
 use std::os::fd::RawFd;
 
+use crate::clock;
+
+pub mod exclude;
+mod json;
+
+/// How values of clients are written, so that none of them ends the field it stands in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// Text in a line.
+    #[default]
+    Text,
+    /// The inside of a JSON string.
+    Json,
+}
+
+impl Style {
+    /// Appends latin-1 text.
+    pub fn escape(self, line: &mut Vec<u8>, latin1: &[u8]) {
+        match self {
+            Self::Text => escape(line, latin1.iter().map(|&byte| char::from(byte))),
+            Self::Json => json::escape(line, latin1),
+        }
+    }
+
+    /// Appends other text.
+    pub fn escape_text(self, line: &mut Vec<u8>, text: &str) {
+        match self {
+            Self::Text => escape(line, text.chars()),
+            Self::Json => json::escape(line, text.as_bytes()),
+        }
+    }
+}
+
 /// One piece of a compiled format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Text(Vec<u8>),
     /// A value of the WSGI environ, by its place in [`Format::keys`].
     Environ(usize),
+    /// The same where an empty value counts as none.
+    Filled(usize),
+    /// The same as a JSON string, or null.
+    Json(usize),
     /// `%(r)s`: three keys in a row from this one on.
     RequestLine(usize),
     /// `%(u)s`: the user of basic authentication.
@@ -21,8 +58,14 @@ enum Piece {
     Status,
     Sent,
     Time,
+    /// The same in UTC, with milliseconds (RFC 3339).
+    Instant,
     Pid,
     Duration(Unit),
+    Queue,
+    RequestId,
+    /// A JSON string, or null.
+    JsonRequestId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,17 +79,21 @@ enum Unit {
 /// Where the values of one line come from.
 pub trait Source {
     /// Appends the environ value of `Format::keys()[key]`, escaped; false if there is none.
-    fn environ(&self, key: usize, line: &mut Vec<u8>) -> bool;
+    fn environ(&self, key: usize, style: Style, line: &mut Vec<u8>) -> bool;
     /// Appends a request header, escaped; false if there is none.
     fn request_header(&self, name: &str, line: &mut Vec<u8>) -> bool;
     /// Appends a response header, escaped; false if there is none.
     fn response_header(&self, name: &str, line: &mut Vec<u8>) -> bool;
+    /// Appends the request's id, which needs no escaping; false if there is none.
+    fn request_id(&self, line: &mut Vec<u8>) -> bool;
     /// Status code.
     fn status(&self) -> u16;
     /// Bytes of response body.
     fn sent(&self) -> u64;
     /// From the call of the application to the end of the response, in ns.
     fn duration_ns(&self) -> u64;
+    /// How long the request waited for the application, in ns, if that is known.
+    fn queue_ns(&self) -> Option<u64>;
 }
 
 /// A compiled access log format.
@@ -54,6 +101,7 @@ pub trait Source {
 pub struct Format {
     pieces: Vec<Piece>,
     keys: Vec<String>,
+    style: Style,
 }
 
 impl Format {
@@ -62,6 +110,7 @@ impl Format {
         let mut format = Self {
             pieces: Vec::new(),
             keys: Vec::new(),
+            style: Style::Text,
         };
         let mut rest = text;
         while let Some(at) = rest.find('%') {
@@ -82,6 +131,59 @@ impl Format {
         Some(format)
     }
 
+    /// One JSON object a line; `worker` is the number of the worker. The fields, and their order,
+    /// are those of `python/licorne/glogging/json.py`.
+    pub fn json(worker: u64) -> Self {
+        let mut format = Self {
+            pieces: Vec::new(),
+            keys: Vec::new(),
+            style: Style::Json,
+        };
+        let pid = std::process::id();
+        format.add("{\"timestamp\": \"", Piece::Instant);
+        let own = format!(
+            "\", \"level\": \"info\", \"logger\": \"gunicorn.access\", \"pid\": {pid}, \
+             \"worker\": {worker}, \"message\": \""
+        );
+        let line = format.atom("r");
+        format.add(&own, line);
+        let method = format.json_environ("REQUEST_METHOD");
+        format.add("\", \"method\": ", method);
+        let mount = format.environ("SCRIPT_NAME");
+        format.add(", \"path\": \"", mount);
+        let path = format.environ("PATH_INFO");
+        format.pieces.push(path);
+        let query = format.json_environ("QUERY_STRING");
+        format.add("\", \"query\": ", query);
+        let protocol = format.json_environ("SERVER_PROTOCOL");
+        format.add(", \"protocol\": ", protocol);
+        format.add(", \"status\": ", Piece::Status);
+        format.add(", \"bytes\": ", Piece::Sent);
+        format.add(", \"duration\": ", Piece::Duration(Unit::Decimal));
+        format.add(", \"queue_time\": ", Piece::Queue);
+        for (name, key) in [
+            (", \"peer\": ", "REMOTE_ADDR"),
+            (", \"referer\": ", "HTTP_REFERER"),
+            (", \"user_agent\": ", "HTTP_USER_AGENT"),
+        ] {
+            let value = format.json_environ(key);
+            format.add(name, value);
+        }
+        format.add(", \"request_id\": ", Piece::JsonRequestId);
+        format.text("}\n");
+        format
+    }
+
+    fn add(&mut self, text: &str, piece: Piece) {
+        self.text(text);
+        self.pieces.push(piece);
+    }
+
+    fn json_environ(&mut self, key: &str) -> Piece {
+        self.keys.push(key.to_owned());
+        Piece::Json(self.keys.len() - 1)
+    }
+
     /// The environ keys that lines of this format need.
     pub fn keys(&self) -> &[String] {
         &self.keys
@@ -94,44 +196,75 @@ impl Format {
             .any(|piece| matches!(piece, Piece::Duration(_)))
     }
 
+    /// Whether the time in the queue is needed.
+    pub fn queued(&self) -> bool {
+        self.pieces.contains(&Piece::Queue)
+    }
+
     /// Appends one line, its end included.
     pub fn render(&self, source: &impl Source, stamp: &mut Stamp, line: &mut Vec<u8>) {
         for piece in &self.pieces {
-            let found = match piece {
-                Piece::Text(text) => {
-                    line.extend_from_slice(text);
-                    true
-                }
-                Piece::Environ(key) => source.environ(*key, line),
-                Piece::RequestLine(key) => {
-                    for part in *key..*key + 3 {
-                        if part > *key {
-                            line.push(b' ');
-                        }
-                        source.environ(part, line);
-                    }
-                    true
-                }
-                Piece::User(key) => user(source, *key, line),
-                Piece::RequestHeader(name) => source.request_header(name, line),
-                Piece::ResponseHeader(name) => source.response_header(name, line),
-                Piece::Status => number(line, u64::from(source.status())),
-                Piece::Sent => number(line, source.sent()),
-                Piece::Time => {
-                    line.extend_from_slice(stamp.now());
-                    true
-                }
-                Piece::Pid => {
-                    line.push(b'<');
-                    number(line, u64::from(std::process::id()));
-                    line.push(b'>');
-                    true
-                }
-                Piece::Duration(unit) => duration(line, *unit, source.duration_ns()),
-            };
-            if !found {
+            if !self.piece(piece, source, stamp, line) {
                 line.push(b'-');
             }
+        }
+    }
+
+    #[inline]
+    fn piece(
+        &self,
+        piece: &Piece,
+        source: &impl Source,
+        stamp: &mut Stamp,
+        line: &mut Vec<u8>,
+    ) -> bool {
+        let before = line.len();
+        match piece {
+            Piece::Text(text) => {
+                line.extend_from_slice(text);
+                true
+            }
+            // Parts of a JSON string may be missing.
+            Piece::Environ(key) => {
+                source.environ(*key, self.style, line) || self.style == Style::Json
+            }
+            Piece::Filled(key) => source.environ(*key, self.style, line) && line.len() > before,
+            Piece::Json(key) => quoted(line, |line| source.environ(*key, self.style, line)),
+            Piece::RequestLine(key) => {
+                for part in *key..*key + 3 {
+                    if part > *key {
+                        line.push(b' ');
+                    }
+                    source.environ(part, self.style, line);
+                }
+                true
+            }
+            Piece::User(key) => user(source, *key, line),
+            Piece::RequestHeader(name) => source.request_header(name, line),
+            Piece::ResponseHeader(name) => source.response_header(name, line),
+            Piece::Status => number(line, u64::from(source.status())),
+            Piece::Sent => number(line, source.sent()),
+            Piece::Time => {
+                line.extend_from_slice(stamp.now());
+                true
+            }
+            Piece::Instant => stamp.instant(line),
+            Piece::Pid => write!(line, "<{}>", std::process::id()).is_ok(),
+            Piece::Duration(unit) => duration(line, *unit, source.duration_ns()),
+            Piece::Queue => self.queue(line, source.queue_ns()),
+            Piece::RequestId => source.request_id(line),
+            Piece::JsonRequestId => quoted(line, |line| source.request_id(line)),
+        }
+    }
+
+    fn queue(&self, line: &mut Vec<u8>, waited_ns: Option<u64>) -> bool {
+        match (waited_ns, self.style) {
+            (Some(ns), _) => duration(line, Unit::Decimal, ns),
+            (None, Style::Json) => {
+                line.extend_from_slice(b"null");
+                true
+            }
+            (None, Style::Text) => false,
         }
     }
 
@@ -145,7 +278,10 @@ impl Format {
 
     fn atom(&mut self, atom: &str) -> Piece {
         match atom {
-            "h" => self.environ("REMOTE_ADDR"),
+            "h" => {
+                self.keys.push("REMOTE_ADDR".to_owned());
+                Piece::Filled(self.keys.len() - 1)
+            }
             "u" => {
                 self.keys.push("HTTP_AUTHORIZATION".to_owned());
                 Piece::User(self.keys.len() - 1)
@@ -179,6 +315,8 @@ impl Format {
     fn named_atom(&mut self, atom: &str) -> Option<Piece> {
         let (name, kind) = atom.strip_prefix('{')?.split_once('}')?;
         match kind {
+            "x" if name.eq_ignore_ascii_case("request_id") => Some(Piece::RequestId),
+            "x" if name.eq_ignore_ascii_case("queue_time") => Some(Piece::Queue),
             "i" => Some(Piece::RequestHeader(name.to_ascii_lowercase())),
             "o" => Some(Piece::ResponseHeader(name.to_ascii_lowercase())),
             // gunicorn compares names in braces without case; the keys of an environ are upper
@@ -195,11 +333,13 @@ impl Format {
     }
 }
 
-/// `[21/Nov/2026:10:25:00 +0000]` in local time, made once a second.
+/// `[21/Nov/2026:10:25:00 +0000]` in local time, or `2026-11-21T10:25:00.123Z`: made once a second.
 #[derive(Default)]
 pub struct Stamp {
     second: libc::time_t,
     text: Vec<u8>,
+    utc_second: u64,
+    utc: Vec<u8>,
 }
 
 impl Stamp {
@@ -212,6 +352,46 @@ impl Stamp {
         }
         &self.text
     }
+
+    fn instant(&mut self, line: &mut Vec<u8>) -> bool {
+        let now = clock::unix_time();
+        if now.as_secs() != self.utc_second || self.utc.is_empty() {
+            self.utc_second = now.as_secs();
+            self.utc = utc(self.utc_second);
+        }
+        line.extend_from_slice(&self.utc);
+        write!(line, ".{:03}Z", now.subsec_millis()).is_ok()
+    }
+}
+
+/// `2026-11-21T10:25:00` (RFC 3339).
+fn utc(second: u64) -> Vec<u8> {
+    let time = libc::time_t::try_from(second).unwrap_or(0);
+    // SAFETY: an all-zero tm is valid, and gmtime_r writes only to it.
+    let tm = unsafe {
+        let mut tm: libc::tm = std::mem::zeroed();
+        libc::gmtime_r(&raw const time, &raw mut tm);
+        tm
+    };
+    let (year, month) = (tm.tm_year + 1900, tm.tm_mon + 1);
+    format!(
+        "{year:04}-{month:02}-{:02}T{:02}:{:02}:{:02}",
+        tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec
+    )
+    .into_bytes()
+}
+
+/// Appends a JSON string of what `inside` appends, or null for nothing.
+fn quoted(line: &mut Vec<u8>, inside: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
+    line.push(b'"');
+    let before = line.len();
+    if inside(line) && line.len() > before {
+        line.push(b'"');
+    } else {
+        line.truncate(before - 1);
+        line.extend_from_slice(b"null");
+    }
+    true
 }
 
 fn stamp(time: libc::time_t) -> Vec<u8> {
@@ -243,19 +423,15 @@ fn stamp(time: libc::time_t) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Appends latin-1 text as UTF-8; quotes get a backslash, control characters their number, so that
-/// a line stays one line.
-pub fn escape(line: &mut Vec<u8>, latin1: &[u8]) {
-    for &byte in latin1 {
-        match byte {
-            b'"' => line.extend_from_slice(b"\\\""),
-            0x20..=0x7e => line.push(byte),
-            0x80..=0xff => {
-                let mut room = [0; 2];
-                line.extend_from_slice(char::from(byte).encode_utf8(&mut room).as_bytes());
-            }
+/// Appends text as UTF-8; quotes get a backslash, control characters their number, so that a line
+/// stays one line.
+fn escape(line: &mut Vec<u8>, text: impl Iterator<Item = char>) {
+    for letter in text {
+        match letter {
+            '"' => line.extend_from_slice(b"\\\""),
             // Vec's writer cannot fail.
-            _ => drop(write!(line, "\\x{byte:02x}")),
+            '\0'..='\x1f' | '\x7f' => drop(write!(line, "\\x{:02x}", u32::from(letter))),
+            _ => line.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
 }
@@ -296,7 +472,7 @@ fn duration(line: &mut Vec<u8>, unit: Unit, ns: u64) -> bool {
 /// The user name of `Authorization: Basic …` (RFC 7617).
 fn user(source: &impl Source, key: usize, line: &mut Vec<u8>) -> bool {
     let mut value = Vec::new();
-    if !source.environ(key, &mut value) {
+    if !source.environ(key, Style::Text, &mut value) {
         return false;
     }
     let Some((scheme, rest)) = value.split_at_checked(6) else {
@@ -313,7 +489,7 @@ fn user(source: &impl Source, key: usize, line: &mut Vec<u8>) -> bool {
     if name.is_empty() {
         return false;
     }
-    escape(line, name);
+    Style::Text.escape(line, name);
     true
 }
 
@@ -347,7 +523,7 @@ mod tests {
     struct Fixed(Vec<String>);
 
     impl Source for Fixed {
-        fn environ(&self, key: usize, line: &mut Vec<u8>) -> bool {
+        fn environ(&self, key: usize, style: Style, line: &mut Vec<u8>) -> bool {
             let value: &[u8] = match self.0[key].as_str() {
                 "REMOTE_ADDR" => b"10.0.0.1",
                 "REQUEST_METHOD" => b"GET",
@@ -358,8 +534,15 @@ mod tests {
                 "wsgi.url_scheme" => b"http",
                 _ => return false,
             };
-            escape(line, value);
+            style.escape(line, value);
             true
+        }
+        fn request_id(&self, line: &mut Vec<u8>) -> bool {
+            line.extend_from_slice(b"abc-1");
+            true
+        }
+        fn queue_ns(&self) -> Option<u64> {
+            Some(1_500_000)
         }
         fn request_header(&self, name: &str, line: &mut Vec<u8>) -> bool {
             line.extend_from_slice(b"in");
@@ -406,9 +589,36 @@ mod tests {
             render("%({X-A}i)s %({x-b}o)s %({wsgi.URL_scheme}e)s"),
             "in - http\n"
         );
+        assert_eq!(
+            render("%({request_id}x)s %({queue_time}x)s %({none}x)s"),
+            "abc-1 0.001500 -\n"
+        );
         assert_eq!(render("100%% %(nonsense)s"), "100% -\n");
         let time = render("%(t)s");
         assert_eq!((time.len(), &time[..1], &time[27..]), (29, "[", "]\n"));
+    }
+
+    #[test]
+    fn one_json_object() {
+        let format = Format::json(7);
+        let mut line = Vec::new();
+        let source = Fixed(format.keys().to_vec());
+        format.render(&source, &mut Stamp::default(), &mut line);
+        let line = String::from_utf8(line).unwrap();
+        let (time, rest) = line.split_at(r#"{"timestamp": "2026-11-21T10:25:00.123Z"#.len());
+        assert!(time.starts_with(r#"{"timestamp": "2"#) && time.ends_with('Z'));
+        let expected = [
+            &format!(
+                r#"", "level": "info", "logger": "gunicorn.access", "pid": {}, "worker": 7"#,
+                std::process::id()
+            ),
+            r#", "message": "GET /a?b=\"c\" HTTP/1.1", "method": "GET", "path": "/é\u000a""#,
+            r#", "query": null, "protocol": "HTTP/1.1", "status": 200, "bytes": 1234"#,
+            r#", "duration": 61.002003, "queue_time": 0.001500, "peer": "10.0.0.1""#,
+            r#", "referer": null, "user_agent": null, "request_id": "abc-1"}"#,
+            "\n",
+        ];
+        assert_eq!(rest, expected.concat());
     }
 
     #[test]

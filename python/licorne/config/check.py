@@ -75,6 +75,11 @@ def _numbers(cfg: Config) -> Iterator[str]:
 
 
 def _log_files(cfg: Config) -> Iterator[str]:
+    for entry in cfg.access_log_exclude:
+        status = len(entry) == 3 and entry.isascii() and entry[0] in "12345"
+        if not entry.startswith("/") and not (status and (entry[1:] == "xx" or entry.isdigit())):
+            said = "give a path (/healthz, /static/*) or a status (404, 2xx)."
+            yield f"{given(cfg, 'access_log_exclude', entry)}: {said}"
     if cfg.logconfig is not None and not os.path.exists(cfg.logconfig):
         yield f"{given(cfg, 'logconfig', cfg.logconfig)}: there is no such file."
 

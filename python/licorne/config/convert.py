@@ -312,6 +312,16 @@ def _host_port(netloc: str, default_port: int) -> tuple[str, int]:
     return host or "0.0.0.0", int(rest)
 
 
+def share(value: object) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool):
+        raise TypeError(f"{value} is not a number.")
+    number = float(value) if isinstance(value, (int, float)) else float(text(value))
+    if not 0 <= number <= 1:
+        raise ValueError(f"{number} is not between 0 and 1.")
+    return number
+
+
 def statsd_address(value: object) -> Address | None:
     """Where the statsd server is: `HOST`, `HOST:PORT` (8125 by default) or `unix://PATH`."""
     if value is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from licorne.config.convert import Within
+from licorne.config import convert
 from licorne.config.settings import OPTIONS
 
 TYPE_CHECKING = False
@@ -60,8 +60,10 @@ def _type(option: Option) -> Mapping[str, object]:
     if option.choices:
         # A switch that grew words takes both.
         return {"enum": [*option.choices, *((True, False) if option.const else ())]}
-    if isinstance(option.convert, Within):
+    if isinstance(option.convert, convert.Within):
         return {"type": "integer", "minimum": option.convert.least, "maximum": option.convert.most}
+    if option.convert is convert.share:
+        return {"type": "number", "minimum": 0, "maximum": 1}
     known = TYPES.get(option.type, {"type": "string"})
     if option.convert is not None and option.type in {"int", "float"}:
         # Names of users, octal modes, sizes with a unit.

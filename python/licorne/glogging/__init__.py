@@ -13,16 +13,18 @@ from licorne.glogging.logger import Logger
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from licorne.glogging.dictconfig import CONFIG_DEFAULTS as CONFIG_DEFAULTS
+    from licorne.glogging.json import JsonFormatter as JsonFormatter
     from licorne.glogging.syslog import SYSLOG_FACILITIES as SYSLOG_FACILITIES
     from licorne.glogging.syslog import parse_syslog_address as parse_syslog_address
 
 __all__ = [
-    "CONFIG_DEFAULTS", "SYSLOG_FACILITIES", "Logger", "SafeAtoms", "loggers",
+    "CONFIG_DEFAULTS", "SYSLOG_FACILITIES", "JsonFormatter", "Logger", "SafeAtoms", "loggers",
     "parse_syslog_address",
 ]  # fmt: skip
 
 _ON_DEMAND = {
     "CONFIG_DEFAULTS": "licorne.glogging.dictconfig",
+    "JsonFormatter": "licorne.glogging.json",
     "SYSLOG_FACILITIES": "licorne.glogging.syslog",
     "parse_syslog_address": "licorne.glogging.syslog",
 }

@@ -31,14 +31,18 @@ if TYPE_CHECKING:
         def headers(self) -> Headers: ...
 
 
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127)} | {ord('"'): '\\"'}
+
+
 class SafeAtoms(dict[str, object]):
     """Atoms for %-formatting: names in braces in any case, `-` for what is missing."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         super().__init__()
         for name, value in values.items():
-            # A quote inside a value must not end the quoted field it stands in.
-            self[name] = value.replace('"', '\\"') if isinstance(value, str) else value
+            # A quote inside a value must not end the quoted field it stands in, nor a decoded
+            # line end the line.
+            self[name] = value.translate(_ESCAPES) if isinstance(value, str) else value
 
     def __getitem__(self, name: str) -> object:
         key = name.lower() if name.startswith("{") else name
@@ -53,16 +57,15 @@ def atoms(
     now: str,
 ) -> dict[str, object]:
     """Every atom of gunicorn's access log."""
-    # Whole microseconds from the parts: the total would lose some in a float.
-    micros = (request_time.days * 86400 + request_time.seconds) * 10**6 + request_time.microseconds
+    took = micros(request_time)
     sent = getattr(resp, "sent", None)
+    waited = environ.get("licorne.queue_time")
     values: dict[str, object] = {
         "h": environ.get("REMOTE_ADDR") or "-",
         "l": "-",
         "u": basic_user(environ.get("HTTP_AUTHORIZATION")) or "-",
         "t": now,
-        "r": f"{environ.get('REQUEST_METHOD')} {environ.get('RAW_URI')} "
-        f"{environ.get('SERVER_PROTOCOL')}",
+        "r": " ".join(map(str, request_line(environ))),
         "s": status_code(resp.status),
         "m": environ.get("REQUEST_METHOD"),
         "U": environ.get("PATH_INFO"),
@@ -72,16 +75,30 @@ def atoms(
         "B": sent,
         "f": environ.get("HTTP_REFERER", "-"),
         "a": environ.get("HTTP_USER_AGENT", "-"),
-        "T": micros // 10**6,
-        "D": micros,
-        "M": micros // 1000,
-        "L": f"{micros // 10**6}.{micros % 10**6:06d}",
+        "T": took // 10**6,
+        "D": took,
+        "M": took // 1000,
+        "L": f"{took // 10**6}.{took % 10**6:06d}",
         "p": f"<{os.getpid()}>",
+        "{request_id}x": environ.get("licorne.request_id") or "-",
+        "{queue_time}x": "-" if waited is None else f"{waited:.6f}",
     }
     values.update((f"{{{name.lower()}}}i", value) for name, value in req.headers)
     values.update((f"{{{name.lower()}}}o", value) for name, value in resp.headers)
     values.update((f"{{{name.lower()}}}e", value) for name, value in environ.items())
     return values
+
+
+def micros(duration: timedelta) -> int:
+    """Whole microseconds from the parts: the total would lose some in a float."""
+    return (duration.days * 86400 + duration.seconds) * 10**6 + duration.microseconds
+
+
+def request_line(environ: Mapping[str, object]) -> tuple[object, object, object]:
+    """Method, target and protocol as the client sent them."""
+    names = ("REQUEST_METHOD", "RAW_URI", "SERVER_PROTOCOL")
+    method, target, protocol = map(environ.get, names)
+    return method, target, protocol
 
 
 def status_code(status: str | int | bytes) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from licorne.config import Config
     from licorne.glogging.atoms import RequestLike, ResponseLike
+    from licorne.glogging.exclude import Exclude
 
     class LogOptions(TypedDict, total=False):
         """The keyword arguments of the standard library's logging methods."""
@@ -63,6 +64,11 @@ class Logger:
     access_fmt = "%(message)s"
     syslog_fmt = "[%(process)d] %(message)s"
 
+    #: The number of the worker that this process is (`worker.age`); None in the master.
+    worker: int | None = None
+
+    _exclude: Exclude | None = None
+
     atoms_wrapper_class: type[access_atoms.SafeAtoms] = access_atoms.SafeAtoms
 
     def __init__(self, cfg: Config) -> None:
@@ -88,10 +94,15 @@ class Logger:
         self.access_log.setLevel(logging.INFO)
         if cfg.capture_output and cfg.errorlog != "-":
             self._capture(cfg.errorlog)
-        formatter = logging.Formatter(self.error_fmt, self.datefmt)
+        self._exclude = None
+        if cfg.access_log_exclude or cfg.access_log_sample < 1:
+            from licorne.glogging.exclude import Exclude
+
+            self._exclude = Exclude(cfg.access_log_exclude, cfg.access_log_sample)
+        formatter = self._formatter(self.error_fmt, self.datefmt)
         self._set_handler(self.error_log, cfg.errorlog, formatter)
         if cfg.accesslog is not None:
-            self.access_formatter = logging.Formatter(self.access_fmt)
+            self.access_formatter = self._formatter(self.access_fmt)
             self._set_handler(self.access_log, cfg.accesslog, self.access_formatter, sys.stdout)
         else:
             self._set_handler(self.access_log, None, formatter)
@@ -102,6 +113,16 @@ class Logger:
             from licorne.glogging import dictconfig
 
             dictconfig.configure(cfg)
+
+    def in_worker(self, number: int) -> None:
+        """From now on this is the logger of a worker, whose number is in its JSON lines."""
+        self.worker = number
+        if self.cfg.log_format == "json":
+            from licorne.glogging.json import JsonFormatter
+
+            for handler in (*self.error_log.handlers, *self.access_log.handlers):
+                if isinstance(handler.formatter, JsonFormatter):
+                    handler.formatter.worker = number
 
     def critical(self, msg: object, *args: object, **kwargs: Unpack[LogOptions]) -> None:
         """Log to the error log."""
@@ -154,7 +175,10 @@ class Logger:
         request_time: timedelta,
     ) -> None:
         """Write the access line of one request."""
-        if not self.access_log_enabled:
+        if not self.access_log_enabled or self._left_out(resp, environ):
+            return
+        if self.cfg.log_format == "json":
+            self._access_json(resp, environ, request_time)
             return
         values = self.atoms_wrapper_class(self.atoms(resp, req, environ, request_time))
         try:
@@ -162,6 +186,20 @@ class Logger:
         except Exception:
             # A user's format or atoms may fail in any way; the request must not.
             self.exception("Cannot write the access line")
+
+    def _left_out(self, resp: ResponseLike, environ: Mapping[str, object]) -> bool:
+        path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+        status = access_atoms.status_code(resp.status)
+        return self._exclude is not None and self._exclude.leaves_out(status, path)
+
+    def _access_json(
+        self, resp: ResponseLike, environ: Mapping[str, object], request_time: timedelta
+    ) -> None:
+        from licorne.glogging.json import access_fields
+
+        fields = access_fields(resp, environ, request_time)
+        # Handlers of others may have formatters of their own: they see the request line.
+        self.access_log.info("%s", fields["message"], extra={"access": fields})
 
     def atoms(
         self,
@@ -209,6 +247,13 @@ class Logger:
                 # What is buffered goes to a full disk: nobody can be told.
                 stream.flush()
             os.dup2(self.logfile.fileno(), stream.fileno())
+
+    def _formatter(self, fmt: str, datefmt: str | None = None) -> logging.Formatter:
+        if self.cfg.log_format == "json":
+            from licorne.glogging.json import JsonFormatter
+
+            return JsonFormatter(worker=self.worker)
+        return logging.Formatter(fmt, datefmt)
 
     def _get_gunicorn_handler(self, log: logging.Logger) -> logging.Handler | None:
         return handlers.installed(log)

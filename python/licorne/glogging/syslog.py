@@ -54,6 +54,14 @@ def install(log: logging.Logger, cfg: Config, fmt: str, name: str) -> None:
         handler = SysLogHandler(address=address, facility=facility, socktype=kind)
     except OSError as error:
         raise RuntimeError(f"Cannot reach syslog at {cfg.syslog_addr!r}: {error}") from error
-    handler.setFormatter(logging.Formatter(f"{program}: {fmt}"))
+    handler.setFormatter(_formatter(cfg, f"{program}: ", fmt))
     setattr(handler, MARK + "_syslog", True)
     log.addHandler(handler)
+
+
+def _formatter(cfg: Config, program: str, fmt: str) -> logging.Formatter:
+    if cfg.log_format == "json":
+        from licorne.glogging.json import JsonFormatter  # noqa: PLC0415 - only for this format
+
+        return JsonFormatter(prefix=program)
+    return logging.Formatter(program + fmt)

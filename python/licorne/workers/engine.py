@@ -76,6 +76,8 @@ class EngineConfig:
         # Without somebody who asks, no request pays for looks at the clock.
         self.timed = bool(cfg.metrics_bind)
         self.access = AccessLog(log, cfg) if AccessLog.wanted(log) else None
+        self.request_id = cfg.request_id
+        self.queue_time = cfg.queue_time
         self.max_requests = 0
         self.parent = 0
         self.signal_fd = self.signal_echo = self.bell = -1
@@ -119,6 +121,12 @@ class AccessLog:
 
         self._log = log
         self.format: str = cfg.access_log_format
+        self.json = cfg.log_format == "json"
+        self.worker = log.worker or 0
+        self.exclude = list(cfg.access_log_exclude)
+        self.sample = float(cfg.access_log_sample)
+        #: Lines name the time that requests have waited.
+        self.queue_timed = self.json or "{queue_time}x" in self.format.lower()
         self.logger: logging.Logger = log.access_log
         self.handler = log.access_handler
         self.formatter = log.access_formatter
@@ -152,10 +160,13 @@ class AccessLog:
         from datetime import timedelta
 
         request = Request(exchange)
+        environ = exchange.environ or {}
+        if exchange.queue_time is not None:
+            environ.setdefault("licorne.queue_time", exchange.queue_time)
         self._log.access(
             Response(exchange, request),
             request,
-            exchange.environ or {},
+            environ,
             timedelta(microseconds=microseconds),
         )
 

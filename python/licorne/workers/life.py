@@ -8,6 +8,7 @@ import sys
 
 from licorne import process
 from licorne.errors import AppImportError, HaltServer
+from licorne.glogging import Logger
 from licorne.supervisor.tables import BOOT_ERRORS
 from licorne.workers.slots import BOOT_FAILURE
 
@@ -34,6 +35,9 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
     """
     worker.pid = os.getpid()
     cfg, log = worker.cfg, worker.log
+    if isinstance(log, Logger):
+        # Not one of somebody's that only has the methods.
+        log.in_worker(worker.age)
     log.info("Booting worker with pid: %s", worker.pid)
     try:
         leave(worker)

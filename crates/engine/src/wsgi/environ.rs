@@ -16,6 +16,7 @@ use pyo3::types::{PyDict, PyString};
 
 use super::input::Input;
 use crate::core::{Core, Names};
+use crate::request_id::{self, RequestIds};
 use crate::text;
 
 /// Texts of one kind seen last, with their Python form.
@@ -149,6 +150,26 @@ pub(crate) fn build<'py>(
         entries.put_any(&core.names.input, input.as_ptr())?;
     }
     Ok(environ)
+}
+
+/// Gives the request its id, under the header's key too, whatever an untrusted peer has sent there.
+/// Never part of what is kept for the next request.
+pub(crate) fn request_id(
+    environ: &Bound<'_, PyDict>,
+    core: &Core,
+    ids: &RequestIds,
+    exchange: &net_exchange::Exchange,
+) -> PyResult<Py<PyString>> {
+    let py = environ.py();
+    let id = match request_id::given(exchange) {
+        Some(id) => text::latin1(py, id)?,
+        None => text::latin1(py, &ids.make())?,
+    };
+    environ.set_item(&core.names.request_id, &id)?;
+    if let Some(key) = core.names.fields.get(Known::XRequestId.index()) {
+        environ.set_item(key, &id)?;
+    }
+    Ok(id.unbind())
 }
 
 /// Everything that the head alone decides.

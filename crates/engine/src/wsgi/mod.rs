@@ -9,5 +9,5 @@ mod start;
 mod taken;
 
 pub(crate) use respond::write;
-pub(crate) use run::run;
+pub(crate) use run::{run, seconds};
 pub(crate) use start::{early_hints, start};

@@ -12,10 +12,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use super::run::asks_to_end;
+use super::start::misuse;
 use super::{file, taken};
+use crate::access::Line;
 use crate::core::{Core, Detached, thread_number};
 use crate::exchange::{Exchange, Past, Run};
 use crate::shared::SharedBytes;
+use crate::text::latin1_bytes;
 
 /// Sends the body that the application has returned, and closes it.
 #[inline]
@@ -111,12 +114,21 @@ pub(super) fn finish_head(
         .sending
         .on(Sent::Head)
         .map_err(|_| PyRuntimeError::new_err("the head of this response was sent already"))?;
+    let id = run.request_id.as_ref().map(|id| id.clone_ref(py));
     let net = run.open()?;
     if !net.draft.started() {
         run.sending = Sending::Head;
         return Err(PyRuntimeError::new_err(
             "the application returned without calling start_response",
         ));
+    }
+    if let Some(id) = &id
+        && !net.draft.has_field(b"x-request-id")
+    {
+        let id = id.bind(py).as_any().as_borrowed();
+        net.draft
+            .field(b"X-Request-ID", latin1_bytes(&id, "the request's id")?)
+            .map_err(misuse)?;
     }
     net.keep_alive = net.keep_alive && !core.looped.last_answer(net.token);
     let facts = net.facts();
@@ -155,6 +167,7 @@ pub(super) fn allowed(
 
 #[cold]
 fn drop_is_told(core: &Core, py: Python<'_>, run: &mut Run) -> PyResult<()> {
+    let id = run.request_id.as_ref().map(|id| id.clone_ref(py));
     let net = run.open()?;
     let method = String::from_utf8_lossy(net.head.method()).into_owned();
     let target = String::from_utf8_lossy(net.head.target()).into_owned();
@@ -164,13 +177,13 @@ fn drop_is_told(core: &Core, py: Python<'_>, run: &mut Run) -> PyResult<()> {
             "{method} {target}: the application sent more than its Content-Length; the rest was \
              dropped"
         );
-        core.log(py, "warning", &text)
+        core.log_about(py, "warning", &text, id.as_ref())
     } else if method == "HEAD" {
         // Frameworks leave it to the server: nothing to warn of.
         Ok(())
     } else {
         let text = format!("{method} {target}: a {status} response has no body; it was dropped");
-        core.log(py, "warning", &text)
+        core.log_about(py, "warning", &text, id.as_ref())
     }
 }
 
@@ -221,9 +234,9 @@ fn complete(
     tail: Tail<SharedBytes>,
 ) -> PyResult<()> {
     let run = &mut this.run;
-    let native = match &core.access {
+    let line = match &core.access {
         Some(access) => access.render(py, run)?,
-        None => false,
+        None => Line::None,
     };
     run.sending = Sending::Done;
     let short = run.remaining.is_some_and(|remaining| remaining > 0);
@@ -231,9 +244,9 @@ fn complete(
         return Ok(());
     };
     if short {
-        too_short(core, py, &net)?;
+        too_short(core, py, &net, run.request_id.as_ref())?;
     }
-    if run.watched || (core.access.is_some() && !native) {
+    if run.watched || line == Line::Python {
         run.past = Some(Past::of(&net));
     }
     let keep = net.keep_alive && !short;
@@ -242,10 +255,10 @@ fn complete(
         net,
         tail,
         keep,
-        native.then_some(&run.line),
+        (line == Line::Native).then_some(&run.line),
     );
     match &core.access {
-        Some(access) if !native => {
+        Some(access) if line == Line::Python => {
             let elapsed_ns = net::clock::monotonic_ns() - run.started_ns;
             // Python looks at this object while it writes the line.
             access.write(py, &this.into(), elapsed_ns)
@@ -254,14 +267,19 @@ fn complete(
     }
 }
 
-fn too_short(core: &Core, py: Python<'_>, net: &net::exchange::Exchange) -> PyResult<()> {
+fn too_short(
+    core: &Core,
+    py: Python<'_>,
+    net: &net::exchange::Exchange,
+    id: Option<&Py<PyString>>,
+) -> PyResult<()> {
     let method = String::from_utf8_lossy(net.head.method());
     let target = String::from_utf8_lossy(net.head.target());
     let text = format!(
         "{method} {target}: the application sent less than its Content-Length; the connection is \
          closed"
     );
-    core.log(py, "error", &text)
+    core.log_about(py, "error", &text, id)
 }
 
 /// A block of a body whose size is not known. False: the client has gone.
@@ -421,11 +439,13 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     }
     let overdue = core.is_overdue();
     let run = &mut this.run;
+    let id = run.request_id.as_ref().map(|id| id.clone_ref(py));
+    let shown = id.as_ref().map(|id| id.bind(py).to_string());
     let taken = run.socket.take().is_some();
     let Some(net) = &mut run.net else {
         // The response is complete: what failed is close() or the access log.
         drop(this);
-        core.log_exception(py, "Error after the response %s%s", ("", ""), &error)?;
+        core.log_exception(py, "Error after the response %s%s", ("", ""), &error, None)?;
         return if asks_to_end(&error, py) {
             Err(error)
         } else {
@@ -433,7 +453,10 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
         };
     };
     let method = String::from_utf8_lossy(net.head.method()).into_owned();
-    let target = String::from_utf8_lossy(net.head.target()).into_owned();
+    let mut target = String::from_utf8_lossy(net.head.target()).into_owned();
+    if let Some(id) = &shown {
+        target = format!("{target} [{id}]");
+    }
     if taken {
         drop(this);
         return ended_on_socket(exchange, error, &method, &target);
@@ -444,7 +467,7 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     if run.sending == Sending::Head {
         // Whatever the application had begun to say: this is what its client gets.
         net.draft.clear();
-        h1::error_page(&mut net.out, 500, "Internal Server Error", "");
+        h1::failure_page(&mut net.out, shown.as_deref());
         run.status = Some(if overdue {
             core.names.gateway_timeout.clone_ref(py)
         } else {
@@ -465,6 +488,7 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
         "Error handling request %s %s",
         (&method, &target),
         &error,
+        id.as_ref(),
     )?;
     if asks_to_end(&error, py) {
         Err(error)

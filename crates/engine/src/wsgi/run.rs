@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use super::{environ, respond};
 use crate::core::{Core, thread_id, thread_number};
 use crate::exchange::{Exchange, call_two};
+use crate::queue;
 
 /// Calls `app` and sends what it answers. Its errors are answered and logged; only those that ask
 /// the process to end come out.
@@ -46,6 +47,12 @@ fn answer(core: &Core, exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -
     respond::body(py, exchange, &answer)
 }
 
+/// Seconds for Python.
+#[expect(clippy::cast_precision_loss, reason = "exact for 104 days")]
+pub(crate) fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
 /// Names the request on the scoreboard and builds its environ.
 #[inline]
 fn prepare<'py>(
@@ -75,10 +82,21 @@ fn prepare<'py>(
         core.board
             .begin(core.slot, thread_number() as usize, now_ns, &begun);
     }
-    if core.access.is_some() {
+    if core.access.is_some() || core.queue_timed {
         this.run.started_ns = net::clock::monotonic_ns();
     }
+    if core.queue_timed {
+        this.run.queue_ns = Some(queue::waited_ns(net, this.run.started_ns));
+    }
     let environ = environ::build(py, core, &bundle.template, &mut bundle.caches, net)?;
+    if let Some(ids) = &core.ids {
+        this.run.request_id = Some(environ::request_id(&environ, core, ids, net)?);
+    }
+    if core.face.queue_time
+        && let Some(ns) = this.run.queue_ns
+    {
+        environ.set_item(&core.names.queue_time, seconds(ns))?;
+    }
     this.run.environ = Some(environ.clone().unbind());
     Ok((environ, bundle.start_response.clone_ref(py)))
 }

@@ -85,7 +85,7 @@ fn field_of(
         .map_err(misuse)
 }
 
-fn misuse(misuse: Misuse) -> PyErr {
+pub(super) fn misuse(misuse: Misuse) -> PyErr {
     PyValueError::new_err(misuse.message())
 }
 

@@ -84,6 +84,15 @@ impl ResponseDraft {
         Ok(())
     }
 
+    /// Whether the application has given a field of this name, which is in lower case.
+    pub fn has_field(&self, lower: &[u8]) -> bool {
+        let lines = self.bytes.get(self.fields..).unwrap_or_default();
+        lines.split(|&byte| byte == b'\n').any(|line| {
+            let name = line.split(|&byte| byte == b':').next();
+            name.is_some_and(|name| chars::eq_lower(name, lower))
+        })
+    }
+
     /// The status code; 0 before the start.
     pub fn status(&self) -> u16 {
         self.status

@@ -8,6 +8,13 @@ pub fn error_page(out: &mut Vec<u8>, status: u16, reason: &str, message: &str) {
     page(out, status, reason, "", message);
 }
 
+/// Appends the response to a request that the application failed on, with the request's id if it
+/// has one. The id is a token.
+pub fn failure_page(out: &mut Vec<u8>, id: Option<&str>) {
+    let fields = id.map_or_else(String::new, |id| format!("X-Request-ID: {id}\r\n"));
+    page(out, 500, "Internal Server Error", &fields, "");
+}
+
 /// Appends the response to a request that nobody has begun and that may be repeated at once: a 503
 /// with Retry-After (RFC 9110 sections 10.2.3 and 15.6.4).
 pub fn come_again_page(out: &mut Vec<u8>) {

@@ -42,7 +42,60 @@ class Logs(Section):
         line, %(s)s status, %(m)s method, %(U)s path, %(q)s query, %(H)s protocol, %(b)s bytes or a
         dash, %(B)s bytes, %(f)s referer, %(a)s user agent, %(T)s seconds, %(M)s milliseconds,
         %(D)s microseconds, %(L)s seconds with fraction, %(p)s process, %({name}i)s request header,
-        %({name}o)s response header, %({name}e)s environ value.
+        %({name}o)s response header, %({name}e)s environ value, %({request_id}x)s the request's id,
+        %({queue_time}x)s seconds that it waited for the application.
+        """,
+    )
+    log_format: str = option(
+        "--log-format",
+        default="text",
+        choices=("text", "json"),
+        reload="logs",
+        doc="""Write the logs as lines of text, or as one JSON object a line.
+
+        Both logs have timestamp, level, logger, pid, worker and message; the access log has also
+        method, path, query, protocol, status, bytes, duration, queue_time, peer, referer,
+        user_agent and request_id. Formats of lines are not used then.
+        """,
+    )
+    access_log_exclude: list[str] = option(
+        "--access-log-exclude",
+        default=[],
+        metavar="PATH_OR_STATUS",
+        reload="logs",
+        doc="""Write no access line for these requests; may be given more than once.
+
+        `/healthz` is exactly that path, `/static/*` all that begin so, `404` a status, `2xx` a
+        class of statuses.
+        """,
+    )
+    access_log_sample: float = option(
+        "--access-log-sample",
+        default=1.0,
+        convert=convert.share,
+        metavar="SHARE",
+        reload="logs",
+        doc="""Write access lines for this share of the requests, between 0 and 1.
+
+        Answers of 500 and above are always written.
+        """,
+    )
+    request_id: bool = option(
+        "--request-id",
+        default=False,
+        doc="""Give each request an id: in the environ, the response and the logs.
+
+        The `X-Request-ID` of a peer in `forwarded_allow_ips` is taken over, anything else is
+        replaced by a new one. Applications see it as `HTTP_X_REQUEST_ID` and `licorne.request_id`.
+        """,
+    )
+    queue_time: bool = option(
+        "--queue-time",
+        default=False,
+        doc="""Tell applications, in `licorne.queue_time`, how many seconds the request has waited.
+
+        That is since it arrived, or since the `X-Request-Start` of a peer in
+        `forwarded_allow_ips`. The access log has it without this setting.
         """,
     )
     errorlog: str = option(

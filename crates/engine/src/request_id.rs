@@ -1,0 +1,75 @@
+//! Ids of requests: taken from a trusted peer's `X-Request-ID`, or made.
+//!
+//! An id tells requests apart in logs. It is unique, not secret: made from random seeds of this
+//! process without asking the system for each.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use net::exchange as net_exchange;
+use net::record::exclude::mixed;
+use proto::Known;
+
+/// Makes ids.
+pub(crate) struct RequestIds {
+    seeds: [u64; 2],
+    next: AtomicU64,
+}
+
+/// Longest id that is taken over.
+const LONGEST: usize = 128;
+
+impl RequestIds {
+    /// Seeds from the system: to be made after the fork, once in each process.
+    pub(crate) fn new() -> io::Result<Self> {
+        let mut bytes = [0u8; 16];
+        // SAFETY: the pointer is valid for the length, which is below getentropy's limit of 256.
+        if unsafe { libc::getentropy(bytes.as_mut_ptr().cast(), bytes.len()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let whole = u128::from_ne_bytes(bytes);
+        #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+        let seeds = [whole as u64, (whole >> 64) as u64];
+        Ok(Self {
+            seeds,
+            next: AtomicU64::new(0),
+        })
+    }
+
+    /// 128 bits as 32 hexadecimal digits.
+    pub(crate) fn make(&self) -> [u8; 32] {
+        const DIGITS: [u8; 16] = *b"0123456789abcdef";
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut id = [0; 32];
+        for (half, seed) in id.chunks_exact_mut(16).zip(self.seeds) {
+            // Each half runs through all 2^64 values, from a place of its own.
+            let mut bits = mixed(seed.wrapping_add(number));
+            for digit in half {
+                *digit = DIGITS[(bits >> 60) as usize];
+                bits <<= 4;
+            }
+        }
+        id
+    }
+}
+
+/// The id that a trusted peer has given, if it is one.
+pub(crate) fn given(exchange: &net_exchange::Exchange) -> Option<&[u8]> {
+    let head = &exchange.head;
+    if !exchange.trusted || head.repeats(Known::XRequestId) {
+        return None;
+    }
+    head.get(Known::XRequestId).filter(|id| acceptable(id))
+}
+
+/// What can stand in a header, in a line of a log and in JSON as it is.
+fn acceptable(id: &[u8]) -> bool {
+    (1..=LONGEST).contains(&id.len())
+        && id.iter().all(|&byte| {
+            byte.is_ascii_alphanumeric()
+                || matches!(
+                    byte,
+                    b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b':' | b'@' | b'!' | b'*'
+                )
+        })
+}
