@@ -562,6 +562,7 @@ class Arbiter:
                 os.environ[name] = self.cfg.env_orig[name]
             else:
                 os.environ.pop(name, None)
+        undo = self.log.remember()
         try:
             # The link that the server was started in may lead to another release by now.
             os.chdir(self.START_CTX.directory)
@@ -571,7 +572,7 @@ class Arbiter:
             self.log.setup(self.app.cfg)
             self._adopt_listeners()
         except (Exception, SystemExit) as error:
-            self._refuse_reload(error)
+            self._refuse_reload(error, undo)
             return
         self.log.reopen_files()
         self.setup(self.app)
@@ -594,12 +595,13 @@ class Arbiter:
         """What the planner is told when the next workers are to be of a new generation."""
         return events.Reconfigured(self._policy())
 
-    def _refuse_reload(self, error: BaseException) -> None:
+    def _refuse_reload(self, error: BaseException, undo: Callable[[], None]) -> None:
         """A configuration that cannot be used must never end a server that serves."""
         self.app.cfg = self.cfg
         self._return()
         os.environ.update(self.cfg.env)
-        self.log.setup(self.cfg)
+        # Not set up again: the file of a logging configuration may be what is broken.
+        undo()
         refused = "Reload refused, the present configuration stays: %s"
         self.log.error(refused, error, exc_info=error.__cause__)
         self.herald.refused(str(error))

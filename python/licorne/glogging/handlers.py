@@ -13,7 +13,7 @@ from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import TextIO
 
 #: gunicorn's mark on a handler that the server has installed and may replace.
@@ -35,6 +35,28 @@ def loggers() -> list[logging.Logger]:
     """The root logger and every other that exists."""
     known = logging.Logger.manager.loggerDict.values()
     return [logging.root, *(each for each in known if isinstance(each, logging.Logger))]
+
+
+def remember() -> Callable[[], None]:
+    """Remember what every logger and handler is like now; calling the result brings it back.
+
+    Closed handlers are used again: those of the standard library open what they write to anew.
+    """
+    known = [(log, list(log.handlers), dict(vars(log))) for log in loggers()]
+    used = {handler for _, handlers, _ in known for handler in handlers}
+    forms = [(handler, handler.formatter, handler.level) for handler in used]
+
+    def bring_back() -> None:
+        for log, handlers, state in known:
+            vars(log).update(state)
+            log.handlers[:] = handlers
+            # What a level allows is remembered by each logger; setting one forgets it.
+            log.setLevel(log.level)
+        for handler, formatter, level in forms:
+            handler.setFormatter(formatter)
+            handler.setLevel(level)
+
+    return bring_back
 
 
 def of_files() -> Iterator[logging.FileHandler]:

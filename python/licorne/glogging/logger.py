@@ -20,7 +20,7 @@ from licorne.glogging import handlers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
     from types import TracebackType
     from typing import TextIO, TypedDict
@@ -113,6 +113,21 @@ class Logger:
             from licorne.glogging import dictconfig
 
             dictconfig.configure(cfg)
+
+    def remember(self) -> Callable[[], None]:
+        """Remember the logs as they are: calling the result undoes what `setup` has done since."""
+        state, bring_back = dict(vars(self)), handlers.remember()
+
+        def undo() -> None:
+            vars(self).update(state)
+            bring_back()
+            if self.cfg.capture_output and self.cfg.errorlog != "-":
+                try:
+                    self._capture(self.cfg.errorlog)
+                except OSError as error:
+                    self.error("Cannot capture the output again: %s", error)
+
+        return undo
 
     def in_worker(self, number: int) -> None:
         """From now on this is the logger of a worker, whose number is in its JSON lines."""

@@ -135,8 +135,7 @@ class Statsd(Logger):
 
     def _open(self, host: Address | None) -> None:
         """Ready a socket for this address; a name is looked up once, here."""
-        if self.sock is not None:
-            self.sock.close()
+        old = self.sock
         self._host, self._address, self.sock = host, None, None
         try:
             if isinstance(host, str):
@@ -147,7 +146,12 @@ class Statsd(Logger):
             else:
                 return
             # Never connected: a server that comes later, or comes back, is found again.
+            if old is not None and old.family == family:
+                self.sock = old
+                return
             self.sock = socket.socket(family, socket.SOCK_DGRAM)
+            if old is not None:
+                old.close()
         except OSError as error:
             super().warning("No metrics: cannot reach statsd at %s: %s", host, error)
             return
