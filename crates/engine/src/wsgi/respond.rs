@@ -452,11 +452,7 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
             Ok(())
         };
     };
-    let method = String::from_utf8_lossy(net.head.method()).into_owned();
-    let mut target = String::from_utf8_lossy(net.head.target()).into_owned();
-    if let Some(id) = &shown {
-        target = format!("{target} [{id}]");
-    }
+    let (method, target) = told(net, shown.as_deref());
     if taken {
         drop(this);
         return ended_on_socket(exchange, error, &method, &target);
@@ -495,6 +491,14 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     } else {
         Ok(())
     }
+}
+
+/// Method and target as messages name them, with the request's id if it has one.
+fn told(net: &net::exchange::Exchange, id: Option<&str>) -> (String, String) {
+    let method = String::from_utf8_lossy(net.head.method()).into_owned();
+    let target = String::from_utf8_lossy(net.head.target());
+    let id = id.map_or_else(String::new, |id| format!(" [{id}]"));
+    (method, format!("{target}{id}"))
 }
 
 /// The connection was the application's; it has ended its work with an exception.
