@@ -127,7 +127,8 @@ def test_a_subclass_of_the_thread_worker(serve: Serve) -> None:
     server.stop()
     told = [line.partition("WILD ")[2] for line in server.log.rest() if "WILD " in line]
     assert told[0] == "init_process"
-    assert {"thread wild_0", "thread wild_1", "thread wild_2", "notify"} <= set(told)
+    # The pool starts a thread when none of its threads is idle.
+    assert {"thread wild_0", "notify"} <= set(told)
     assert "handle_exit False" in told
     assert "before GET /thread from 127.0.0.1" in told
     assert told[-1] == "run ended"

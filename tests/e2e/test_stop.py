@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -201,6 +202,16 @@ def test_term_is_obeyed_while_c_code_holds_the_interpreter(
         assert ends_cleanly(holding)
 
 
+def wait_until_it_stands(pid: int) -> None:
+    """A signal is sent before it is obeyed: until then each thread goes on, and may accept."""
+    tasks = Path(f"/proc/{pid}/task")
+    end = time.monotonic() + TIMEOUT
+    while {
+        (each / "stat").read_text().rpartition(")")[2].split()[0] for each in tasks.iterdir()
+    } != {"T"}:
+        assert time.monotonic() < end, f"process {pid} goes on"
+
+
 def test_a_worker_that_stands_still_keeps_nobody_waiting(
     args: tuple[str, ...], serve: Serve
 ) -> None:
@@ -210,6 +221,7 @@ def test_a_worker_that_stands_still_keeps_nobody_waiting(
         assert server.get("/") == (200, b"hello")
         os.kill(child, signal.SIGSTOP)
         try:
+            wait_until_it_stands(child)
             for _ in range(3):
                 assert server.get("/") == (200, b"hello")
         finally:
