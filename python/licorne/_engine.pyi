@@ -36,8 +36,12 @@ class InFlight:
     @property
     def peer(self) -> str: ...
     @property
+    def waiting(self) -> bool:
+        """No thread has begun it."""
+
+    @property
     def thread(self) -> int:
-        """The system's id of the thread that runs it; 0 where threads have none."""
+        """The system's id of the thread that runs it; 0 while it waits, or where there are none."""
 
     @property
     def body(self) -> int:
@@ -49,7 +53,7 @@ class InFlight:
 
     @property
     def age(self) -> float:
-        """Seconds since the application was called."""
+        """Seconds since the application was called, or since it waits for that."""
 
     @property
     def overdue(self) -> bool:
@@ -185,8 +189,11 @@ class Scoreboard:
     A worker writes its own record without a lock; the master reads all of them.
     """
 
-    def __init__(self, slots: int, entries: int) -> None:
-        """`slots` workers at the most, each with room to name `entries` requests in flight."""
+    def __init__(self, slots: int, threads: int) -> None:
+        """`slots` workers at the most, each with room to name what so many threads run.
+
+        Requests that wait for a thread are named, too, up to 64 of each worker.
+        """
 
     @property
     def slots(self) -> int: ...

@@ -19,11 +19,13 @@ def tell_requests(log: Logger, pid: int | str, requests: Sequence[InFlight]) -> 
             # Answered, and told of.
             continue
         log.error(
-            "Worker (pid:%s) lost a request: %s %s from %s, begun %.3f s before",
+            # What nobody has begun may be repeated, whatever it is.
+            "Worker (pid:%s) lost a request: %s %s from %s, %s %.3f s before",
             pid,
             lost.method,
             lost.target,
             lost.peer or "-",
+            "not begun, read" if lost.waiting else "begun",
             lost.age,
         )
 

@@ -125,5 +125,9 @@ def shown(size: int | None) -> str:
 
 
 def in_hand(requests: Iterable[InFlight]) -> str:
-    """The requests of a worker for a line of the log: `GET /report (12.3 s)`."""
-    return ", ".join(f"{r.method} {r.target} ({r.age:.1f} s)" for r in requests) or "nothing"
+    """The requests of a worker for a line of the log: `GET /a (12.3 s), GET /b (waits 0.1 s)`."""
+    told = (
+        f"{each.method} {each.target} ({'waits ' if each.waiting else ''}{each.age:.1f} s)"
+        for each in requests
+    )
+    return ", ".join(told) or "nothing"

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from e2e.server import Server
     from faults.load import Tally
 
-#: To be mended.
-WAITING = "requests that were read, and wait for a thread, are not on the scoreboard"
-LOST = re.compile(r"\[ERROR\] Worker \(pid:\d+\) lost a request: \w+ (\S+) from (\S+), begun")
+LOST = re.compile(
+    r"\[ERROR\] Worker \(pid:\d+\) lost a request: \w+ (\S+) from (\S+), "
+    r"(begun|not begun, read) \d+\.\d{3} s before"
+)
 
 
 def named(server: Server) -> list[tuple[str, str]]:

@@ -7,9 +7,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
-from faults.ledger import WAITING, check_named
+from faults.ledger import check_named
 from faults.load import Load
 from faults.processes import children, ended, eventually, state
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from faults.conftest import Start
 
 
-@pytest.mark.xfail(reason=WAITING, strict=False)
 def test_a_worker_that_stands_still_is_replaced(start: Start) -> None:
     server = start("--timeout", "1")
     victim = children(server.pid)[0]

@@ -9,17 +9,18 @@ use pyo3::prelude::*;
 
 use crate::counts::Counts;
 
-/// A request that a worker has begun and not finished.
+/// A request that a worker has read and not finished.
 #[pyclass(frozen, get_all, module = "licorne._engine")]
 pub(crate) struct InFlight {
     id: u64,
     method: String,
     target: String,
     peer: String,
+    waiting: bool,
     thread: u32,
     body: u64,
     sent: u64,
-    /// Seconds since the application was called.
+    /// Seconds since the application was called, or since it waits for that.
     age: f64,
     overdue: bool,
 }
@@ -31,6 +32,7 @@ impl InFlight {
             method: request.method,
             target: request.target,
             peer: request.peer.to_string(),
+            waiting: request.waiting,
             thread: request.thread,
             body: request.body,
             sent: request.sent,
@@ -70,8 +72,8 @@ pub(crate) struct Scoreboard {
 #[pymethods]
 impl Scoreboard {
     #[new]
-    fn new(slots: usize, entries: usize) -> PyResult<Self> {
-        let inner = board::Scoreboard::new(slots, entries)
+    fn new(slots: usize, threads: usize) -> PyResult<Self> {
+        let inner = board::Scoreboard::new(slots, threads)
             .map_err(|error| PyOSError::new_err(format!("Cannot map the scoreboard: {error}")))?;
         Ok(Self {
             inner: Arc::new(inner),

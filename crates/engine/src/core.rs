@@ -81,10 +81,10 @@ impl Core {
         use_fields(&server)
     }
 
-    /// Whether the request of this thread is over its time, and has been answered.
+    /// Whether the request that runs at this place is over its time, and has been answered.
     #[inline]
-    pub(crate) fn is_overdue(&self) -> bool {
-        self.board.is_overdue(self.slot, thread_number() as usize)
+    pub(crate) fn is_overdue(&self, place: Option<usize>) -> bool {
+        self.board.is_overdue(self.slot, place)
     }
 
     /// Counts a request; with the last one that this worker should serve it asks to be replaced,
@@ -211,7 +211,7 @@ impl Blocking for Detached<'_> {
     }
 }
 
-/// The number of this application thread: it names the driver and the scoreboard entry.
+/// The number of this application thread: it names the driver.
 pub(crate) fn thread_number() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     thread_local! {

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use pyo3::{ffi, intern};
 
-use crate::core::{Core, thread_number};
+use crate::core::Core;
 use crate::text;
 use crate::wsgi;
 use crate::wsgi::environ::Caches;
@@ -44,6 +44,8 @@ pub(crate) struct Run {
     pub(crate) socket: Option<OwnedFd>,
     /// The application drops bytes that may not be sent; it was told once.
     pub(crate) warned: bool,
+    /// Its entry on the scoreboard, while the application runs.
+    pub(crate) place: Option<usize>,
     pub(crate) started_ns: u64,
     /// How long the request has waited, if somebody wants to know.
     pub(crate) queue_ns: Option<u64>,
@@ -92,6 +94,7 @@ impl Run {
             environ: None,
             socket: None,
             warned: false,
+            place: None,
             started_ns: 0,
             queue_ns: None,
             request_id: None,
@@ -206,6 +209,16 @@ impl Exchange {
         present
             .or(past)
             .ok_or_else(|| PyRuntimeError::new_err("the request of this exchange is over"))
+    }
+}
+
+impl Drop for Exchange {
+    /// Nobody has run it, and nobody will.
+    fn drop(&mut self) {
+        let waiting = self.run.net.as_ref().filter(|net| !net.begun);
+        if let Some(place) = waiting.and_then(|net| net.place) {
+            self.core.board.forget(self.core.slot, place);
+        }
     }
 }
 
@@ -359,6 +372,7 @@ impl Exchange {
             ));
         }
         let core = Arc::clone(&self.core);
+        let place = self.run.place;
         let net = self.run.open()?;
         let token = net.token.take();
         let Some((fd, rest)) = token.and_then(|token| core.looped.detach(token)) else {
@@ -367,7 +381,7 @@ impl Exchange {
             ));
         };
         // The application talks with its client now, and that may take as long as they like.
-        core.board.unlimited(core.slot, thread_number() as usize);
+        core.board.unlimited(core.slot, place);
         net.keep_alive = false;
         set_blocking(fd.as_raw_fd())?;
         let copy = fd.try_clone()?;

@@ -166,6 +166,10 @@ impl Loop {
     #[inline]
     fn pop(&self, state: &mut State, me: u32) -> Option<Box<Exchange>> {
         let mut exchange = state.reactor.inbox.pop_front()?;
+        if exchange.place.is_none() {
+            // Too many waited when it was read; now there is room.
+            state.reactor.name(&mut exchange);
+        }
         if std::mem::take(&mut state.reactor.sample) || state.reactor.config.timed {
             exchange.started_ns = clock::monotonic_ns();
         }
@@ -274,7 +278,7 @@ impl Loop {
     ) {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
-        state.reactor.finish(me, exchange, tail, keep);
+        state.reactor.finish(exchange, tail, keep);
         if let Some(line) = line {
             state.reactor.log_line(line);
         }
@@ -284,8 +288,8 @@ impl Loop {
     }
 
     /// A response that nobody can be given: the exchange was taken over or its client has gone.
-    pub fn discard(&self, me: u32, exchange: Box<Exchange>) {
-        self.lock().reactor.discard(me, exchange);
+    pub fn discard(&self, exchange: Box<Exchange>) {
+        self.lock().reactor.discard(exchange);
     }
 
     /// A part of a response: encoded `bytes`, then `shared`, then `after`.

@@ -15,6 +15,10 @@ pub struct Exchange {
     pub token: Option<Token>,
     /// Its number in this worker, from 1.
     pub id: u64,
+    /// Its entry on the scoreboard, if there was room.
+    pub place: Option<usize>,
+    /// A thread runs it, and frees that entry.
+    pub begun: bool,
     /// The request head.
     pub head: RequestHead,
     /// The whole request body.

@@ -86,6 +86,8 @@ pub(crate) struct Reactor {
     abandoned: bool,
     /// The number of the last request.
     last_id: u64,
+    /// Where to look for a free entry of the scoreboard.
+    next_place: usize,
     pub(crate) drain: Drain,
     draining: Arc<AtomicBool>,
     pub(crate) notices: Notices,
@@ -140,6 +142,7 @@ impl Reactor {
             scan: Scan::new(),
             abandoned: false,
             last_id: 0,
+            next_place: 0,
             drain: Drain::Serving,
             draining: Arc::default(),
             notices: Notices::default(),
@@ -465,6 +468,10 @@ impl Reactor {
 
     pub(crate) fn recycle(&mut self, mut exchange: Box<Exchange>) {
         const KEPT: usize = 64;
+        let begun = std::mem::take(&mut exchange.begun);
+        if let Some(place) = exchange.place.take().filter(|_| !begun) {
+            self.board.forget(self.slot, place);
+        }
         if self.pool.len() < KEPT {
             exchange.recycle();
             self.pool.push(exchange);

@@ -13,8 +13,8 @@ use crate::clock;
 use crate::overdue::{Broken, Cause};
 use crate::tally::{Counts, Tally};
 use entry::Entry;
-pub(crate) use entry::Running;
-pub use entry::{Begun, InFlight};
+pub use entry::InFlight;
+pub(crate) use entry::{Named, Running};
 
 /// One worker (everything relaxed: the numbers stand for themselves).
 #[repr(C)]
@@ -51,6 +51,8 @@ struct Late {
 
 /// Requests over their time that are kept for the master; it looks long before there are so many.
 const LATE: usize = 32;
+/// Requests that wait for a thread and are named all the same, for each worker.
+pub(crate) const WAITING: usize = 64;
 /// The number of no request.
 const NONE: u64 = u64::MAX;
 
@@ -95,7 +97,7 @@ pub struct Snapshot {
     pub connections: u64,
     /// Why it asks to be replaced, 0 while it does not.
     pub retire: u64,
-    /// Requests begun and not finished.
+    /// Requests read and not finished.
     pub in_flight: Vec<InFlight>,
 }
 
@@ -104,8 +106,9 @@ pub struct Snapshot {
     reason = "the base is page-aligned, and records and entries are multiples of 8 bytes"
 )]
 impl Scoreboard {
-    /// Maps room for `slots` workers with `entries` requests each. Untouched pages cost nothing.
-    pub fn new(slots: usize, entries: usize) -> io::Result<Self> {
+    /// Maps room for `slots` workers with so many threads each. Untouched pages cost nothing.
+    pub fn new(slots: usize, threads: usize) -> io::Result<Self> {
+        let entries = threads + WAITING;
         let each = size_of::<Record>() + LATE * size_of::<Late>() + entries * size_of::<Entry>();
         let size = slots * each;
         // SAFETY: a fresh anonymous mapping, zeroed by the kernel.
@@ -196,49 +199,79 @@ impl Scoreboard {
             .store(count as u64, Ordering::Relaxed);
     }
 
-    /// A request begins in `entry` (the index of its thread): a sign of life too.
+    /// An entry that is free, looking from number `from` on. Only who holds the reactor takes one.
     #[inline]
-    pub fn begin(&self, slot: usize, entry: usize, now_ns: u64, request: &Begun<'_>) {
+    pub(crate) fn free_entry(&self, slot: usize, from: usize) -> Option<usize> {
+        let all = (from..self.entries).chain(0..from.min(self.entries));
+        let free = |&entry: &usize| {
+            let started = &self.entry(slot, entry).started_ns;
+            started.load(Ordering::Acquire) == 0
+        };
+        all.into_iter().find(free)
+    }
+
+    /// A request is complete, and waits in `entry` for a thread.
+    #[inline]
+    pub(crate) fn name(&self, slot: usize, entry: usize, now_ns: u64, request: &Named<'_>) {
+        self.entry(slot, entry).name(now_ns, request);
+    }
+
+    /// The request of `entry` will not be run.
+    pub fn forget(&self, slot: usize, entry: usize) {
+        self.entry(slot, entry)
+            .started_ns
+            .store(0, Ordering::Release);
+    }
+
+    /// A thread begins with the request of `entry`, if it has one: a sign of life too.
+    #[inline]
+    pub fn begin(
+        &self,
+        slot: usize,
+        entry: Option<usize>,
+        now_ns: u64,
+        thread: u32,
+        limit_ms: u64,
+    ) {
         self.beat(slot, now_ns / 1_000_000);
-        if self.entries > 0 {
-            self.entry(slot, entry % self.entries)
-                .begin(now_ns, request);
+        if let Some(entry) = entry {
+            self.entry(slot, entry).begin(now_ns, thread, limit_ms);
         }
     }
 
     /// So many bytes of the response body of `entry` were given to the connection.
     #[inline]
-    pub fn sent(&self, slot: usize, entry: usize, bytes: u64) {
-        if self.entries > 0 {
-            let place = self.entry(slot, entry % self.entries);
+    pub fn sent(&self, slot: usize, entry: Option<usize>, bytes: u64) {
+        if let Some(entry) = entry {
+            let place = self.entry(slot, entry);
             place.sent.store(bytes, Ordering::Relaxed);
         }
     }
 
     /// The request of `entry` may run for ever: it is none any more, but a conversation.
-    pub fn unlimited(&self, slot: usize, entry: usize) {
-        if self.entries > 0 {
-            let place = self.entry(slot, entry % self.entries);
+    pub fn unlimited(&self, slot: usize, entry: Option<usize>) {
+        if let Some(entry) = entry {
+            let place = self.entry(slot, entry);
             place.limit_ms.store(0, Ordering::Relaxed);
         }
     }
 
     /// Whether the request of `entry` was found over its time.
     #[inline]
-    pub fn is_overdue(&self, slot: usize, entry: usize) -> bool {
-        self.entries > 0 && {
-            let place = self.entry(slot, entry % self.entries);
+    pub fn is_overdue(&self, slot: usize, entry: Option<usize>) -> bool {
+        entry.is_some_and(|entry| {
+            let place = self.entry(slot, entry);
             place.overdue.load(Ordering::Relaxed) == place.id.load(Ordering::Relaxed)
-        }
+        })
     }
 
     /// The request of `entry` is finished.
     #[inline]
-    pub fn end(&self, slot: usize, entry: usize) {
+    pub fn end(&self, slot: usize, entry: Option<usize>) {
         let requests = &self.record(slot).requests;
         requests.fetch_add(1, Ordering::Relaxed);
-        if self.entries > 0 {
-            let place = self.entry(slot, entry % self.entries);
+        if let Some(entry) = entry {
+            let place = self.entry(slot, entry);
             place.started_ns.store(0, Ordering::Release);
         }
     }
@@ -403,12 +436,10 @@ mod tests {
     use super::*;
     use crate::peer::Peer;
 
-    fn begun<'a>(id: u64, method: &'a [u8], target: &'a [u8], peer: Peer) -> Begun<'a> {
-        Begun {
+    fn named<'a>(id: u64, method: &'a [u8], target: &'a [u8], peer: Peer) -> Named<'a> {
+        Named {
             id,
             token: 7,
-            thread: 99,
-            limit_ms: 50,
             body: 3,
             method,
             target,
@@ -424,9 +455,10 @@ mod tests {
         let long = vec![b'x'; 500];
         let peer = Peer::Tcp("127.0.0.1".parse().unwrap(), 4000);
         let start = clock::monotonic_ns();
-        board.begin(1, 0, start, &begun(1, b"GET", b"/a?b", peer));
-        board.begin(1, 3, start, &begun(2, b"POST", &long, Peer::Unix));
-        board.sent(1, 3, 12);
+        board.name(1, 0, start, &named(1, b"GET", b"/a?b", peer));
+        board.name(1, 3, start, &named(2, b"POST", &long, Peer::Unix));
+        board.begin(1, Some(0), start, 99, 50);
+        board.sent(1, Some(3), 12);
         let seen = board.read(1);
         assert_eq!(seen.pid, std::process::id());
         assert_eq!(seen.in_flight.len(), 2);
@@ -434,13 +466,43 @@ mod tests {
         assert_eq!(seen.in_flight[0].target, "/a?b");
         assert_eq!(seen.in_flight[0].peer, peer);
         assert_eq!(seen.in_flight[0].thread, 99);
+        assert!(!seen.in_flight[0].waiting);
+        assert!(seen.in_flight[1].waiting);
         assert!(!seen.in_flight[0].overdue);
         assert_eq!(seen.in_flight[1].target.len(), entry::TEXT - 4);
         assert_eq!((seen.in_flight[1].body, seen.in_flight[1].sent), (3, 12));
-        board.end(1, 3);
+        board.end(1, Some(0));
         let seen = board.read(1);
         assert_eq!((seen.requests, seen.in_flight.len()), (1, 1));
+        board.forget(1, 3);
+        let seen = board.read(1);
+        assert_eq!((seen.requests, seen.in_flight.len()), (1, 0));
         assert!(board.read(0).in_flight.is_empty());
+    }
+
+    #[test]
+    fn who_waits_is_not_judged_by_its_age() {
+        let board = Scoreboard::new(1, 1).unwrap();
+        board.reset(0);
+        board.name(0, 0, 5, &named(1, b"GET", b"/", Peer::Unix));
+        assert!(board.running(0, 0).is_none());
+        board.begin(0, Some(0), 9, 99, 50);
+        assert_eq!(board.running(0, 0).unwrap().started_ns, 9);
+    }
+
+    #[test]
+    fn free_entries_are_found_from_anywhere() {
+        let board = Scoreboard::new(1, 1).unwrap();
+        board.reset(0);
+        for entry in 0..=WAITING {
+            assert_eq!(board.free_entry(0, entry), Some(entry));
+            board.name(0, entry, 5, &named(1, b"GET", b"/", Peer::Unix));
+        }
+        assert_eq!(board.free_entry(0, 0), None);
+        board.forget(0, 3);
+        for from in [0, 3, 4, WAITING, WAITING + 1, usize::MAX] {
+            assert_eq!(board.free_entry(0, from), Some(3), "{from}");
+        }
     }
 
     #[test]
@@ -464,18 +526,19 @@ mod tests {
         board.reset(0);
         let begin = |id| {
             let now_ns = clock::monotonic_ns();
-            board.begin(0, 0, now_ns, &begun(id, b"GET", b"/slow", Peer::Unix));
+            board.name(0, 0, now_ns, &named(id, b"GET", b"/slow", Peer::Unix));
+            board.begin(0, Some(0), now_ns, 99, 50);
             board.running(0, 0).unwrap()
         };
         let first = begin(1);
         assert_eq!((first.token, first.limit_ms), (7, 50));
         assert!(board.tell_overdue(0, 0, first, BROKEN));
-        assert!(board.is_overdue(0, 0));
+        assert!(board.is_overdue(0, Some(0)));
         assert!(board.running(0, 0).unwrap().overdue);
         assert!(board.read(0).in_flight[0].overdue);
-        board.end(0, 0);
+        board.end(0, Some(0));
         let second = begin(2);
-        assert!(!board.is_overdue(0, 0));
+        assert!(!board.is_overdue(0, Some(0)));
         // The first has ended: it is too late to mark it.
         assert!(!board.tell_overdue(0, 0, first, BROKEN));
         assert!(!second.overdue);
@@ -498,7 +561,8 @@ mod tests {
             limit_ms: 9,
         };
         for id in 1..=40 {
-            board.begin(0, 0, id, &begun(id, b"GET", b"/", Peer::Unix));
+            board.name(0, 0, id, &named(id, b"GET", b"/", Peer::Unix));
+            board.begin(0, Some(0), id, 99, 50);
             let running = board.running(0, 0).unwrap();
             assert!(board.tell_overdue(0, 0, running, broken));
         }

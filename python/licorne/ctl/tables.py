@@ -163,7 +163,8 @@ def _worker(row: Data) -> tuple[str, ...]:
 
 
 def _busy(one: Data) -> tuple[str, ...]:
-    age = duration(one.get("age")) + (" overdue" if one.get("overdue") else "")
+    age = duration(one.get("age"))
+    age += "".join(f" {word}" for word in ("overdue", "waiting") if one.get(word))
     sizes = (size(one.get("body")), size(one.get("sent")))
     names = ("method", "path", "peer")
     return (clean(one.get("id")), age, *sizes, *(clean(one.get(name)) for name in names))

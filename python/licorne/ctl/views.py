@@ -111,6 +111,7 @@ def _request(pid: int, one: InFlight) -> Data:
         "body": one.body,
         "sent": one.sent,
         "overdue": one.overdue,
+        "waiting": one.waiting,
     }
 
 

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from licorne._engine import Counts, InFlight, Scoreboard, WorkerRecord
     from licorne.workers.base import Worker
 
-#: Room for requests in flight of one worker; more threads than this share places, and what they do
-#: can neither be named after a crash nor be bounded by request_timeout.
-MOST_ENTRIES = 1024
+#: Room for what so many threads of one worker run; what more threads run can neither be named after
+#: a crash nor be bounded by request_timeout.
+MOST_THREADS = 1024
 
 #: Why a worker asks to be replaced: the code in its record, and the word for it.
 RETIRE_CAUSES = {
@@ -34,7 +34,7 @@ class Slots:
         from licorne._engine import Scoreboard  # noqa: PLC0415 - not before a server starts
 
         count = max(256, 4 * workers)
-        self.scoreboard: Scoreboard = Scoreboard(count, min(max(threads, 1), MOST_ENTRIES))
+        self.scoreboard: Scoreboard = Scoreboard(count, min(max(threads, 1), MOST_THREADS))
         self._free = list(range(count))[::-1]
         #: Requests finished by workers that have ended.
         self.finished = 0
@@ -77,5 +77,5 @@ class Slots:
         return self.scoreboard.read(worker.slot)
 
     def in_flight(self, worker: Worker) -> tuple[InFlight, ...]:
-        """The requests that the worker has begun and not finished."""
+        """The requests that the worker has read and not finished."""
         return self.read(worker).in_flight

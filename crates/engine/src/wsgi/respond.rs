@@ -135,7 +135,7 @@ pub(super) fn finish_head(
     let framing = core.with_server(|server| net.draft.finish(facts, size, server, &mut net.out));
     net.keep_alive = framing.keep_alive;
     net.framing = Some(framing.body);
-    if core.is_overdue() {
+    if core.is_overdue(run.place) {
         // What the client got, whatever the application says so late.
         run.status = Some(core.names.gateway_timeout.clone_ref(py));
     }
@@ -316,8 +316,7 @@ fn encode_block(
     let bytes = block.as_bytes();
     let count = allowed(core, block.py(), run, bytes.len())?;
     run.sent += count as u64;
-    core.board
-        .sent(core.slot, thread_number() as usize, run.sent);
+    core.board.sent(core.slot, run.place, run.sent);
     let net = run.open()?;
     let Some(token) = net.token else {
         return Ok((Room::Gone, None));
@@ -423,7 +422,7 @@ pub(super) fn discard(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     this.run.remaining = None;
     let core = Arc::clone(&this.core);
     if let Some(net) = this.run.net.take() {
-        core.looped.discard(thread_number(), net);
+        core.looped.discard(net);
     }
     Ok(())
 }
@@ -437,7 +436,7 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     if asks_to_end(&error, py) && !core.face.threads {
         core.looped.rest();
     }
-    let overdue = core.is_overdue();
+    let overdue = core.is_overdue(this.run.place);
     let run = &mut this.run;
     let id = run.request_id.as_ref().map(|id| id.clone_ref(py));
     let shown = id.as_ref().map(|id| id.bind(py).to_string());

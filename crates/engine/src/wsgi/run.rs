@@ -3,12 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use net::scoreboard::Begun;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
 use pyo3::prelude::*;
 
 use super::{environ, respond};
-use crate::core::{Core, thread_id, thread_number};
+use crate::core::{Core, thread_id};
 use crate::exchange::{Exchange, call_two};
 use crate::queue;
 
@@ -28,7 +27,8 @@ pub(crate) fn run(exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyR
         Ok(()) => Ok(()),
         Err(error) => respond::fail(exchange, error),
     };
-    core.board.end(core.slot, thread_number() as usize);
+    let place = exchange.try_borrow_mut()?.run.place.take();
+    core.board.end(core.slot, place);
     ended
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
 }
 
-/// Names the request on the scoreboard and builds its environ.
+/// Says on the scoreboard that the request begins, and builds its environ.
 #[inline]
 fn prepare<'py>(
     core: &Core,
@@ -67,21 +67,12 @@ fn prepare<'py>(
             "the request of this exchange is over",
         ));
     };
-    if let (Some(peer), Some(token)) = (net.peer, net.token) {
-        let begun = Begun {
-            id: net.id,
-            token: token.to_bits(),
-            thread: thread_id(),
-            limit_ms: core.face.limits.of(net.head.path()),
-            body: net.body.len(),
-            method: net.head.method(),
-            target: net.head.target(),
-            peer,
-        };
-        let now_ns = net::clock::coarse_monotonic_ns();
-        core.board
-            .begin(core.slot, thread_number() as usize, now_ns, &begun);
-    }
+    this.run.place = net.place;
+    net.begun = true;
+    let limit_ms = core.face.limits.of(net.head.path());
+    let now_ns = net::clock::coarse_monotonic_ns();
+    core.board
+        .begin(core.slot, this.run.place, now_ns, thread_id(), limit_ms);
     if core.access.is_some() || core.queue_timed {
         this.run.started_ns = net::clock::monotonic_ns();
     }

@@ -6,8 +6,9 @@ use proto::Reject;
 
 use super::Reactor;
 use crate::conn::{Conn, Fed, Feeding, Phase};
-use crate::exchange::Token;
+use crate::exchange::{Exchange, Token};
 use crate::notice::Level;
+use crate::scoreboard::{Named, WAITING};
 use crate::stream::would_block;
 use crate::timer::{Cause, Deadline};
 
@@ -134,6 +135,9 @@ impl Reactor {
                 exchange.keep_alive = !conn.asked_last
                     && self.config.keepalive_ms != 0
                     && (self.drain.serving() || conn.has_more());
+                if self.inbox.len() < WAITING {
+                    self.name(&mut exchange);
+                }
                 self.inbox.push_back(exchange);
             }
             Fed::Wait => self.progressed(token, progress),
@@ -149,6 +153,35 @@ impl Reactor {
                 self.answer_error(token, 500, "Internal Server Error", "");
             }
         }
+    }
+
+    /// Names a complete request on the scoreboard, so that the master can say that it was lost if
+    /// this process dies. It waits there until a thread begins with it.
+    #[inline]
+    pub(crate) fn name(&mut self, exchange: &mut Exchange) {
+        let (Some(peer), Some(token)) = (exchange.peer, exchange.token) else {
+            return;
+        };
+        // Those that wait are next to each other, mostly.
+        let from = if self.inbox.is_empty() {
+            0
+        } else {
+            self.next_place
+        };
+        let Some(place) = self.board.free_entry(self.slot, from) else {
+            return;
+        };
+        self.next_place = place + 1;
+        let named = Named {
+            id: exchange.id,
+            token: token.to_bits(),
+            body: exchange.body.len(),
+            method: exchange.head.method(),
+            target: exchange.head.target(),
+            peer,
+        };
+        self.board.name(self.slot, place, exchange.ready_ns, &named);
+        exchange.place = Some(place);
     }
 
     /// A request is not complete: the right deadline for what is missing.

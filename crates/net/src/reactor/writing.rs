@@ -99,12 +99,11 @@ impl Reactor {
     /// The response of `exchange` is complete: `exchange.out`, then `tail`.
     pub(crate) fn finish<S: Shared + 'static>(
         &mut self,
-        me: u32,
         mut exchange: Box<Exchange>,
         tail: Tail<S>,
         keep: bool,
     ) {
-        self.count(me, &exchange);
+        self.count(&exchange);
         if let Some(token) = exchange.token.take() {
             let holds = self.may_hold && self.pace.fast() && !self.inbox.is_empty();
             if holds && matches!(tail, Tail::None) {
@@ -123,22 +122,22 @@ impl Reactor {
     }
 
     /// A response that nobody can be given, or that an application wrote to the socket itself.
-    pub(crate) fn discard(&mut self, me: u32, exchange: Box<Exchange>) {
+    pub(crate) fn discard(&mut self, exchange: Box<Exchange>) {
         if exchange.draft.started() {
-            self.count(me, &exchange);
+            self.count(&exchange);
         }
         self.recycle(exchange);
     }
 
     /// Counts a response, before its client can have it: who asks afterwards sees it counted.
     #[inline]
-    fn count(&mut self, me: u32, exchange: &Exchange) {
+    fn count(&mut self, exchange: &Exchange) {
         let mut took_ns = 0;
         if exchange.started_ns != 0 {
             took_ns = clock::monotonic_ns() - exchange.started_ns;
             self.pace.took(took_ns);
         }
-        if self.answered_already(me, exchange) {
+        if self.answered_already(exchange) {
             return;
         }
         let tally = self.board.tally(self.slot);
@@ -151,8 +150,8 @@ impl Reactor {
 
     /// It was over its time, or the process is about to end: the client has its 504.
     #[inline]
-    fn answered_already(&mut self, me: u32, exchange: &Exchange) -> bool {
-        if self.board.is_overdue(self.slot, me as usize) {
+    fn answered_already(&mut self, exchange: &Exchange) -> bool {
+        if self.board.is_overdue(self.slot, exchange.place) {
             return true;
         }
         let conn = exchange.token.and_then(|token| self.conns.get_mut(token));

@@ -1,7 +1,8 @@
-//! One request on the scoreboard: in flight, or told of as overdue.
+//! One request on the scoreboard: waiting, in flight, or told of as overdue.
 //!
-//! The thread that runs it writes; anybody reads. Between two looks at the start time, which
-//! changes whenever the entry does, what was read belongs together.
+//! Whoever holds the reactor names a request when it is complete; the thread that runs it says when
+//! it begins and ends; anybody reads. Between two looks at the start time, which changes whenever
+//! the entry does, what was read belongs together.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,10 +12,14 @@ use crate::peer::Peer;
 pub(super) const TEXT: usize = 160;
 const WORDS: usize = TEXT / 8;
 
+/// The thread of a request that no thread has taken.
+const NO_THREAD: u64 = u64::MAX;
+
 /// One request.
 #[repr(C)]
 pub(super) struct Entry {
-    /// Monotonic ns at which the application was called; 0 when free.
+    /// Monotonic ns at which the application was called, or, while it has not been, at which the
+    /// request was complete; 0 when free.
     pub(super) started_ns: AtomicU64,
     /// The number of the request in its worker, from 1.
     pub(super) id: AtomicU64,
@@ -24,7 +29,7 @@ pub(super) struct Entry {
     pub(super) limit_ms: AtomicU64,
     /// The connection; only the worker itself knows what it means.
     token: AtomicU64,
-    /// The native id of its thread.
+    /// The native id of its thread, or [`NO_THREAD`].
     thread: AtomicU64,
     /// Bytes of the request body, and of the response body that were given to the connection.
     body: AtomicU64,
@@ -35,24 +40,20 @@ pub(super) struct Entry {
     text: [AtomicU64; WORDS],
 }
 
-/// A request that begins.
-pub struct Begun<'a> {
+/// A complete request.
+pub(crate) struct Named<'a> {
     /// Its number in this worker.
-    pub id: u64,
+    pub(crate) id: u64,
     /// The connection, as bits.
-    pub token: u64,
-    /// The native id of the thread that runs it.
-    pub thread: u32,
-    /// How long it may run, in ms; 0 for ever.
-    pub limit_ms: u64,
+    pub(crate) token: u64,
     /// Bytes of its body.
-    pub body: u64,
+    pub(crate) body: u64,
     /// The method.
-    pub method: &'a [u8],
+    pub(crate) method: &'a [u8],
     /// The request target.
-    pub target: &'a [u8],
+    pub(crate) target: &'a [u8],
     /// The client.
-    pub peer: Peer,
+    pub(crate) peer: Peer,
 }
 
 /// A request in flight, copied out.
@@ -66,13 +67,15 @@ pub struct InFlight {
     pub target: String,
     /// The client.
     pub peer: Peer,
-    /// The native id of the thread that runs it.
+    /// No thread has begun it.
+    pub waiting: bool,
+    /// The native id of the thread that runs it; 0 while it waits.
     pub thread: u32,
     /// Bytes of the request body.
     pub body: u64,
     /// Bytes of the response body given to the connection.
     pub sent: u64,
-    /// How long the application has had it, in ns.
+    /// How long the application has had it, or how long it has waited, in ns.
     pub age_ns: u64,
     /// It was found over its time.
     pub overdue: bool,
@@ -89,7 +92,9 @@ pub(crate) struct Running {
 }
 
 impl Entry {
-    pub(super) fn begin(&self, now_ns: u64, request: &Begun<'_>) {
+    /// Takes the entry for a request that is complete, and waits for a thread since `now_ns`.
+    #[inline]
+    pub(super) fn name(&self, now_ns: u64, request: &Named<'_>) {
         let mut text = [0u8; TEXT];
         let method = request.method.len().min(32);
         let target = request.target.len().min(TEXT - method);
@@ -107,17 +112,28 @@ impl Entry {
         let lengths = (method as u64) << 32 | (method + target) as u64;
         self.lengths.store(lengths, Ordering::Relaxed);
         self.id.store(request.id, Ordering::Relaxed);
-        self.limit_ms.store(request.limit_ms, Ordering::Relaxed);
         self.token.store(request.token, Ordering::Relaxed);
-        self.thread
-            .store(u64::from(request.thread), Ordering::Relaxed);
+        self.thread.store(NO_THREAD, Ordering::Relaxed);
         self.body.store(request.body, Ordering::Relaxed);
         self.sent.store(0, Ordering::Relaxed);
         self.started_ns.store(now_ns.max(1), Ordering::Release);
     }
 
-    /// What the watch must know; `None` when nothing runs here.
+    /// A thread runs it from now on.
+    #[inline]
+    pub(super) fn begin(&self, now_ns: u64, thread: u32, limit_ms: u64) {
+        self.limit_ms.store(limit_ms, Ordering::Relaxed);
+        self.started_ns.store(now_ns.max(1), Ordering::Release);
+        // Last: who sees the thread must not take the time of waiting for that of running.
+        self.thread.store(u64::from(thread), Ordering::Release);
+    }
+
+    /// What the watch must know; `None` when nothing runs here. Nobody names a request meanwhile:
+    /// the watch holds the reactor.
     pub(super) fn running(&self) -> Option<Running> {
+        if self.thread.load(Ordering::Acquire) == NO_THREAD {
+            return None;
+        }
         let started = self.started_ns.load(Ordering::Acquire);
         if started == 0 {
             return None;
@@ -165,6 +181,7 @@ impl Entry {
             method: latin1(&text[..method]),
             target: latin1(&text[method..end]),
             peer: Peer::from_bytes(bytes),
+            waiting: thread == NO_THREAD,
             thread: u32::try_from(thread).unwrap_or(0),
             body,
             sent,
