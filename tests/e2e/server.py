@@ -79,7 +79,7 @@ class Lines:
 
 
 class Server:
-    """A master process with its workers."""
+    """A master process with its workers; without an `app`, its configuration names it."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Server:
     ) -> None:
         binds = [part for address in bind for part in ("-b", address)]
         self._process = subprocess.Popen(
-            [sys.executable, *program, *binds, *args, app],
+            [sys.executable, *program, *binds, *args, *([app] if app else [])],
             cwd=cwd,
             env=_environment() | (environment or {}),
             stdin=subprocess.DEVNULL,

@@ -124,3 +124,26 @@ def test_the_time_of_the_request_is_that_of_the_application(
         client.some()
     (line,) = lines_of(server, path)
     assert '" 200 11 "' in line
+
+
+RAISING = """
+from gunicorn.glogging import Logger
+
+class logger_class(Logger):
+    def access(self, resp, req, environ, request_time):
+        raise KeyError(f"no line for {req.seen}")
+
+def pre_request(worker, req):
+    req.seen = req.uri
+"""
+
+
+def test_one_that_raises(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
+    """The client has its answer, the error log the error, and the worker goes on."""
+    (tmp_path / "c.py").write_text(RAISING, encoding="ascii")
+    server = serve("faulty_app", *args, "-c", str(tmp_path / "c.py"), tracebacks=True)
+    for path, status in (("/head/no-number", 500), ("/fine", 200), ("/head/no-number", 500)):
+        assert server.get(path)[0] == status
+        server.log.wait_for(f"KeyError: 'no line for {path}'")
+    server.stop()
+    assert len(server.log.matching("Booting worker")) == 1

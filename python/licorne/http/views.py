@@ -1,6 +1,7 @@
 """`req` and `resp` of hooks and of `Logger.access`: gunicorn's attributes over an exchange.
 
-Views only: each attribute asks the engine's exchange, nothing is parsed or kept here.
+Views only: each attribute asks the engine's exchange, nothing is parsed or kept here. What a hook
+sets on them itself (`req.started = …`) stays for the hooks after it and for `Logger.access`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 
 class Request:
     """One request, by gunicorn's names."""
-
-    __slots__ = ("_exchange",)
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -77,8 +76,6 @@ class Request:
 
 class Response:
     """One response, by gunicorn's names."""
-
-    __slots__ = ("_exchange", "req")
 
     def __init__(self, exchange: Exchange, req: Request) -> None:
         self._exchange = exchange

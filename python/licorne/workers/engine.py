@@ -9,6 +9,7 @@ it on TERM and puts the hooks around each request.
 from __future__ import annotations
 
 import os
+import threading
 
 from licorne.config.settings.hooks import nothing
 from licorne.http.views import Request, Response
@@ -113,6 +114,15 @@ def _server_address(sock: BaseSocket) -> tuple[str, str] | None:
     return (str(name[0]), str(name[1])) if isinstance(name, tuple) else None
 
 
+class InHand(threading.local):
+    """The request that a thread has in hand: what hooks set on it is there for the access log."""
+
+    request: Request | None = None
+
+
+IN_HAND = InHand()
+
+
 class AccessLog:
     """How the access log is written: by the engine while everything is as licorne set it up."""
 
@@ -159,7 +169,9 @@ class AccessLog:
         """Write one line the way gunicorn does: through the logger, whatever it has become."""
         from datetime import timedelta
 
-        request = Request(exchange)
+        request = IN_HAND.request
+        if request is None or request.exchange is not exchange:
+            request = Request(exchange)
         environ = exchange.environ or {}
         if exchange.queue_time is not None:
             environ.setdefault("licorne.queue_time", exchange.queue_time)
@@ -216,9 +228,17 @@ class EngineWorker(Worker):
 
     def take(self, request: Request) -> None:
         """Handle one request, by the `handle_request` of a subclass if it has one."""
-        if not self.handles():
-            self.run_exchange(request)
-            return
+        IN_HAND.request = request
+        try:
+            if self.handles():
+                self._try_hand_over(request)
+            else:
+                self.run_exchange(request)
+        finally:
+            # The engine uses an exchange again when nobody refers to it.
+            IN_HAND.request = None
+
+    def _try_hand_over(self, request: Request) -> None:
         try:
             self.hand_over(request)
         except Exception as error:

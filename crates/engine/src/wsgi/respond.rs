@@ -442,14 +442,8 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     let shown = id.as_ref().map(|id| id.bind(py).to_string());
     let taken = run.socket.take().is_some();
     let Some(net) = &mut run.net else {
-        // The response is complete: what failed is close() or the access log.
         drop(this);
-        core.log_exception(py, "Error after the response %s%s", ("", ""), &error, None)?;
-        return if asks_to_end(&error, py) {
-            Err(error)
-        } else {
-            Ok(())
-        };
+        return failed_afterwards(&core, py, error);
     };
     let (method, target) = told(net, shown.as_deref());
     if taken {
@@ -470,7 +464,9 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
         });
         run.headers = None;
     }
-    complete(py, this, &core, Tail::None)?;
+    if let Err(another) = complete(py, this, &core, Tail::None) {
+        failed_afterwards(&core, py, another)?;
+    }
     if overdue && asks_to_end(&error, py) {
         // The end of a worker that was told to abort: the log has this request already.
         let text =
@@ -498,6 +494,16 @@ fn told(net: &net::exchange::Exchange, id: Option<&str>) -> (String, String) {
     let target = String::from_utf8_lossy(net.head.target());
     let id = id.map_or_else(String::new, |id| format!(" [{id}]"));
     (method, format!("{target}{id}"))
+}
+
+/// The response is complete: what failed is `close()` or the access log.
+fn failed_afterwards(core: &Core, py: Python<'_>, error: PyErr) -> PyResult<()> {
+    core.log_exception(py, "Error after the response %s%s", ("", ""), &error, None)?;
+    if asks_to_end(&error, py) {
+        Err(error)
+    } else {
+        Ok(())
+    }
 }
 
 /// The connection was the application's; it has ended its work with an exception.
