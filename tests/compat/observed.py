@@ -1,7 +1,7 @@
 """What can be seen of a server from outside while it lives with somebody's configuration.
 
 The configuration file is taken as it is; behind it, each hook is wrapped to say its name and
-process. Lines are sorted by process, because the order between processes is nobody's promise, and
+process when it has run. Lines are sorted by process, because the order between processes is nobody's promise, and
 what no two runs have in common (times, process ids, ports) is replaced by a word.
 """
 
@@ -46,8 +46,10 @@ def _recorded(name, hook):
     def recorded(*given):
         numbers = [str(each) for each in given if each is None or isinstance(each, int)]
         words = " ".join([name, *numbers])
-        os.write(2, f"hook {{words}} in {{os.getpid()}}\\n".encode())
-        return hook(*given)
+        try:
+            return hook(*given)
+        finally:
+            os.write(2, f"hook {{words}} in {{os.getpid()}}\\n".encode())
 
     return recorded
 

@@ -212,10 +212,13 @@ DELIBERATE = (
     Difference("requests that fail", r"\b500 0\b", config="custom_logger"),
     Difference("requests that fail", r'"status": 500', config="json_logs"),
     Difference("requests that fail", r"end /fail|status=500", config="timing"),
-    Difference("`max_requests`", "to be replaced: max_requests"),
-    Difference("`max_requests`", "Autorestarting worker", how=Allowed.MOVED),
+    Difference("`max_requests`, `--reload`", "to be replaced: max_requests"),
+    Difference("`max_requests`, `--reload`", "Autorestarting worker", how=Allowed.MOVED),
     Difference(
-        "`max_requests`", "^hook child_exit in <master>", how=Allowed.MOVED, config="cpu_count"
+        "`max_requests`, `--reload`",
+        "^hook child_exit in <master>",
+        how=Allowed.MOVED,
+        config="cpu_count",
     ),
     Difference(
         "`--preload`",
