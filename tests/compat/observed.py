@@ -1,8 +1,8 @@
 """What can be seen of a server from outside while it lives with somebody's configuration.
 
 The configuration file is taken as it is; behind it, each hook is wrapped to say its name and
-process when it has run. Lines are sorted by process, because the order between processes is nobody's promise, and
-what no two runs have in common (times, process ids, ports) is replaced by a word.
+process when it has run. Lines are sorted by process, because the order between processes is
+nobody's promise, and what no two runs have in common (times, process ids, ports) is replaced.
 """
 
 from __future__ import annotations
