@@ -104,6 +104,9 @@ OWN = (
     ".TP\n\\fB\\-\\-schema\\fR\nPrint a JSON schema of the settings and exit.\n",
     ".TP\n\\fB\\-\\-completion\\fR \\fIbash\\fR|\\fIzsh\\fR|\\fIfish\\fR\n"
     "Print a script that completes flags in a shell and exit.\n",
+    ".TP\n\\fB\\-\\-explain\\-proxy\\fR \\fIHEADER\\fR [\\fB\\-\\-from\\fR \\fIADDRESS\\fR]\n"
+    "Say what the settings make of a proxy's header, such as X\\-Forwarded\\-Proto: https,\n"
+    "and exit.\n",
 )
 
 

@@ -7,10 +7,17 @@ from typing import Protocol, final
 from _typeshed import WriteableBuffer
 from _typeshed.wsgi import WSGIApplication
 
+from licorne.http.rules import RequestRules
 from licorne.workers.engine import EngineConfig
 
 #: Version of the compiled engine; equals `licorne.__version__`.
 __version__: str
+
+def explain_proxy(rules: RequestRules, peer: str, head: bytes) -> str:
+    """What would be made of the forwarded headers of a request head from `peer`.
+
+    `peer` is an IP address or `unix`. Made by the parser that requests go through.
+    """
 
 class Log(Protocol):
     """What the engine asks of the error log; `licorne.glogging.Logger` is one."""
@@ -235,6 +242,9 @@ class Exchange:
     @property
     def path(self) -> str:
         """The percent-encoded path of the target."""
+
+    def explain_proxy(self) -> str | None:
+        """What was made of the forwarded headers, in one line; None if there are none."""
 
     @property
     def query(self) -> str: ...

@@ -28,8 +28,14 @@ CATCH_ALL = {
 }
 
 #: Who loads the native engine, and when: the master for its scoreboard and for
-#: the metrics it serves, a worker after the fork.
-ENGINE = {"metrics/collect.py", "metrics/talk.py", "workers/engine.py", "workers/slots.py"}
+#: the metrics it serves, a worker after the fork, `--explain-proxy` to answer.
+ENGINE = {
+    "http/rules.py",
+    "metrics/collect.py",
+    "metrics/talk.py",
+    "workers/engine.py",
+    "workers/slots.py",
+}
 
 
 def name(module: Path) -> str:

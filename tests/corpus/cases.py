@@ -42,6 +42,8 @@ class Expected:
     expect_continue: bool | None = None
     upgrade: bool | None = None
     https: bool | None = None
+    client: str | None = None
+    host: str | None = None
     complete: bool = True
 
 

@@ -20,6 +20,8 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
         "query": environ["QUERY_STRING"],
         "version": environ["SERVER_PROTOCOL"],
         "scheme": environ["wsgi.url_scheme"],
+        "client": environ["REMOTE_ADDR"],
+        "port": environ.get("REMOTE_PORT"),
         "fields": {name: value for name, value in environ.items() if _is_field(name)},
         "body": environ["wsgi.input"].read().decode("latin-1"),
     }

@@ -38,6 +38,8 @@ class Echo(TypedDict):
     query: str
     version: str
     scheme: str
+    client: str
+    port: str | None
     fields: dict[str, str]
     body: str
 
@@ -149,14 +151,31 @@ def check(expected: Expected, answer: Response) -> None:
         assert seen["query"] == expected.query, seen
     if expected.version is not None:
         assert seen["version"] == expected.version, seen
-    if expected.https is not None:
-        assert seen["scheme"] == ("https" if expected.https else "http"), seen
+    check_origin(expected, seen)
     if expected.headers is not None:
         assert seen["fields"] == cgi(expected.headers), seen
     if expected.body is not None:
         assert seen["body"] == expected.body, seen
     if expected.body_length is not None:
         assert len(seen["body"]) == expected.body_length
+
+
+def check_origin(expected: Expected, seen: Echo) -> None:
+    """Compare what is known of the way the request came."""
+    if expected.https is not None:
+        assert seen["scheme"] == ("https" if expected.https else "http"), seen
+    if expected.client is not None:
+        assert origin(expected.client, seen), seen
+    if expected.host is not None:
+        assert seen["fields"]["HTTP_HOST"] == expected.host, seen
+
+
+def origin(client: str, seen: Echo) -> bool:
+    """Whether the application saw this client: the peer, an address, or `address:port`."""
+    if not client:
+        return seen["client"] == "127.0.0.1" and seen["port"] is not None
+    written = f"[{seen['client']}]" if ":" in seen["client"] else seen["client"]
+    return client == (seen["client"] if seen["port"] is None else f"{written}:{seen['port']}")
 
 
 def cgi(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import socket
-import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
+from e2e.front import distant_client, free_port, program, running
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from e2e.server import Server
+    from e2e.server import Serve, Server
 
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+NGINX = program("nginx")
 CONFIGURATION = """
 daemon off;
 master_process off;
@@ -53,25 +53,19 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 @pytest.fixture(params=["", KEPT], ids=["1.0", "1.1"])
 def front(request: pytest.FixtureRequest, site: Server, tmp_path: Path) -> Iterator[str]:
     """The address of an nginx that passes everything on to the site."""
-    port = free_port()
-    configuration = tmp_path / "nginx.conf"
-    configuration.write_text(
-        CONFIGURATION.format(
-            folder=tmp_path, upstream=site.port, port=port, more=str(request.param)
-        ),
-        encoding="ascii",
-    )
-    process = subprocess.Popen(
-        [str(NGINX), "-p", str(tmp_path), "-c", str(configuration)],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        wait_until_it_listens(port, process)
+    with nginx(site, tmp_path, str(request.param)) as port:
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
+
+
+@contextmanager
+def nginx(server: Server, folder: Path, more: str) -> Iterator[int]:
+    """The port of an nginx in front of a server, with lines of its own for the location."""
+    port = free_port()
+    configuration = folder / "nginx.conf"
+    text = CONFIGURATION.format(folder=folder, upstream=server.port, port=port, more=more)
+    configuration.write_text(text, encoding="ascii")
+    with running([str(NGINX), "-p", str(folder), "-c", str(configuration)], port):
+        yield port
 
 
 def test_a_request_through_nginx(front: str) -> None:
@@ -104,17 +98,12 @@ def test_responses_through_nginx(front: str) -> None:
     assert requests.head(f"{front}/", timeout=20).headers["Content-Length"] == "5"
 
 
-def free_port() -> int:
-    """A port that is free now: nginx cannot be told to choose one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
-    """nginx says nothing when it is ready: try until a connection is accepted."""
-    while process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-    raise AssertionError(process.communicate()[1].decode())
+def test_the_client_behind_nginx(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
+    """What the client makes up about itself is left of what nginx knows."""
+    server = serve("origin_app:app", *args, "--client-address", "x-forwarded-for")
+    more = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
+    with nginx(server, tmp_path, more) as port, distant_client(port) as client:
+        client.get("/", "X-Forwarded-For: 192.0.2.7")
+        seen = json.loads(client.response().body)
+    assert (seen["REMOTE_ADDR"], seen["REMOTE_PORT"]) == ("127.0.0.2", None)
+    assert (seen["wsgi.url_scheme"], seen["HTTP_HOST"]) == ("https", "localhost")

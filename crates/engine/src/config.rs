@@ -5,8 +5,9 @@ use std::sync::Arc;
 use net::body::BodyStore;
 use net::config::Config;
 use net::overdue::TimeLimits;
-use net::peer::Trusted;
-use proto::{Forwarding, HeaderMap, Limits, Permissions, Policy};
+use proto::{
+    ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, SchemeHeader, Trusted,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -43,6 +44,8 @@ pub(crate) struct Face {
     pub(crate) request_id: bool,
     /// The environ says how long the request has waited.
     pub(crate) queue_time: bool,
+    /// What the parser accepts, for whoever asks why.
+    pub(crate) policy: Policy,
     /// The access log, if there is one.
     pub(crate) access: Option<Py<PyAny>>,
 }
@@ -62,6 +65,7 @@ fields!(
     "body_buffer_size",
     "body_timeout",
     "casefold_http_method",
+    "client_address",
     "environ",
     "file_wrapper",
     "forwarded_allow_ips",
@@ -110,9 +114,9 @@ fields!(
 pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
     let get = |name: &str| config.getattr(name);
     let limits = limits(config)?;
+    let policy = policy(config)?;
     let reactor = Config {
-        policy: policy(config)?,
-        trusted: trusted(config)?,
+        policy: policy.clone(),
         body: Arc::new(BodyStore::new(
             get("body_buffer_size")?.extract()?,
             get("tmp_upload_dir")?.extract::<String>()?.into(),
@@ -149,6 +153,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         grace_ms: milliseconds(config, "graceful_timeout")?,
         request_id: get("request_id")?.extract()?,
         queue_time: get("queue_time")?.extract()?,
+        policy,
         access: get("access")?.extract::<Option<Py<PyAny>>>()?,
     };
     Ok((reactor, face))
@@ -160,7 +165,8 @@ fn descriptor(config: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<i32>> {
     Ok((fd >= 0).then_some(fd))
 }
 
-fn policy(config: &Bound<'_, PyAny>) -> PyResult<Policy> {
+/// The rules for request heads.
+pub(crate) fn policy(config: &Bound<'_, PyAny>) -> PyResult<Policy> {
     let get = |name: &str| config.getattr(name);
     let flag = |name: &str| -> PyResult<bool> { config.getattr(name)?.extract() };
     let body: u64 = get("limit_request_body")?.extract()?;
@@ -188,11 +194,29 @@ fn policy(config: &Bound<'_, PyAny>) -> PyResult<Policy> {
             casefold_http_method: flag("casefold_http_method")?,
             missing_host: flag("permit_missing_host")?,
         },
-        forwarding: Forwarding {
-            header_map,
-            forwarder_headers: get("forwarder_headers")?.extract()?,
-            secure_scheme_headers: get("secure_scheme_headers")?.extract()?,
-        },
+        forwarding: forwarding(config, header_map)?,
+    })
+}
+
+fn forwarding(config: &Bound<'_, PyAny>, header_map: HeaderMap) -> PyResult<Forwarding> {
+    let get = |name: &str| config.getattr(name);
+    let schemes: Vec<(String, String)> = get("secure_scheme_headers")?.extract()?;
+    let word: String = get("client_address")?.extract()?;
+    let mut sources = ClientAddress::NAMES.iter();
+    let Some(&(_, client_address)) = sources.find(|(name, _)| *name == word) else {
+        let names = ClientAddress::NAMES.map(|(name, _)| name).join(", ");
+        let text = format!("client_address: {word:?} is not one of {names}");
+        return Err(PyValueError::new_err(text));
+    };
+    Ok(Forwarding {
+        trusted: trusted(config)?,
+        header_map,
+        forwarder_headers: get("forwarder_headers")?.extract()?,
+        secure_scheme_headers: schemes
+            .iter()
+            .map(|(name, secure)| SchemeHeader::new(name, secure))
+            .collect(),
+        client_address,
     })
 }
 

@@ -14,6 +14,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use pyo3::{ffi, intern};
 
 use crate::core::Core;
+use crate::explain;
 use crate::text;
 use crate::wsgi;
 use crate::wsgi::environ::Caches;
@@ -60,14 +61,14 @@ pub(crate) struct Run {
 /// What is kept of a request whose response is complete.
 pub(crate) struct Past {
     head: RequestHead,
-    peer: Option<Peer>,
+    client: Option<Peer>,
 }
 
 impl Past {
     pub(crate) fn of(net: &net_exchange::Exchange) -> Self {
         Self {
             head: net.head.clone(),
-            peer: net.peer,
+            client: net.client(),
         }
     }
 }
@@ -271,11 +272,17 @@ impl Exchange {
         })
     }
 
+    /// What was made of the request's forwarded headers; `None` if it has none.
+    fn explain_proxy(&self) -> Option<String> {
+        let net = self.run.net.as_ref()?;
+        explain::line(&self.core.face.policy, net)
+    }
+
     #[getter]
     fn remote_addr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let present = self.run.net.as_ref().and_then(|net| net.peer);
-        let peer = present.or(self.run.past.as_ref().and_then(|past| past.peer));
-        Ok(match peer {
+        let present = self.run.net.as_ref().and_then(|net| net.client());
+        let client = present.or(self.run.past.as_ref().and_then(|past| past.client));
+        Ok(match client {
             Some(Peer::Tcp(ip, port)) => (ip.to_string(), port).into_pyobject(py)?.into_any(),
             Some(Peer::Unix) | None => PyString::new(py, "").into_any(),
         })

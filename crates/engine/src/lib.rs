@@ -10,6 +10,7 @@ mod core;
 mod counts;
 mod engine;
 mod exchange;
+mod explain;
 mod queue;
 mod request;
 mod request_id;
@@ -28,6 +29,8 @@ mod _engine {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::exchange::Exchange;
+    #[pymodule_export]
+    use crate::explain::explain_proxy;
     #[pymodule_export]
     use crate::request::HttpRequest;
     #[pymodule_export]

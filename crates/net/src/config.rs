@@ -7,15 +7,12 @@ use proto::Policy;
 
 use crate::body::BodyStore;
 use crate::overdue::TimeLimits;
-use crate::peer::Trusted;
 
 /// Configuration of one reactor.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// What the parser accepts.
     pub policy: Policy,
-    /// Peers whose forwarded headers are believed.
-    pub trusted: Trusted,
     /// Where request bodies are kept.
     pub body: Arc<BodyStore>,
     /// Value of the `Server` field.

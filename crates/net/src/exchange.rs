@@ -23,9 +23,9 @@ pub struct Exchange {
     pub head: RequestHead,
     /// The whole request body.
     pub body: Body,
-    /// The client.
+    /// Who sent it: the client, or a proxy.
     pub peer: Option<Peer>,
-    /// The client may speak for others (`forwarded_allow_ips`).
+    /// The peer may speak for others (`forwarded_allow_ips`).
     pub trusted: bool,
     /// Which listener it came through, in the order they were given.
     pub listener: usize,
@@ -56,6 +56,15 @@ impl Exchange {
             head_method: method == Some(KnownMethod::Head),
             connect: method == Some(KnownMethod::Connect),
             keep_alive: self.keep_alive,
+        }
+    }
+
+    /// The client: the peer, unless a trusted one names another (`client_address`).
+    #[inline]
+    pub fn client(&self) -> Option<Peer> {
+        match self.head.client() {
+            Some((ip, port)) => Some(Peer::Tcp(ip, port.unwrap_or(0))),
+            None => self.peer,
         }
     }
 

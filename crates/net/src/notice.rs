@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use proto::Reject;
+use proto::{Forwarding, Reject, RequestHead};
 
 use crate::peer::Peer;
 
@@ -59,6 +59,21 @@ impl Notices {
             reject.message(),
             reject.section(),
             reject.status()
+        );
+        self.push(Level::Warning, text);
+    }
+
+    /// A peer that is not trusted has said how a request came.
+    #[cold]
+    pub(crate) fn stranger(&mut self, peer: Peer, head: &RequestHead, forwarding: &Forwarding) {
+        let (Some(name), Some(ip)) = (head.unheard(), peer.ip()) else {
+            return;
+        };
+        let text = format!(
+            "{} from {ip} was ignored: this peer is not in forwarded_allow_ips. If it is your \
+             proxy, add it: {}. Not told again by this worker.",
+            name.escape_ascii(),
+            forwarding.advice(ip)
         );
         self.push(Level::Warning, text);
     }

@@ -91,6 +91,8 @@ pub(crate) struct Reactor {
     pub(crate) drain: Drain,
     draining: Arc<AtomicBool>,
     pub(crate) notices: Notices,
+    /// It was told that a stranger's forwarded headers were ignored: once is enough.
+    told_of_stranger: bool,
     log: Vec<u8>,
     log_fd: Option<RawFd>,
     log_failed: bool,
@@ -146,6 +148,7 @@ impl Reactor {
             drain: Drain::Serving,
             draining: Arc::default(),
             notices: Notices::default(),
+            told_of_stranger: false,
             log: Vec::new(),
             log_fd: None,
             log_failed: false,

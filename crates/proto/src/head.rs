@@ -3,6 +3,8 @@
 //! Order and repetition of fields are kept. Filled by `h1::request`; whoever reads it needs no
 //! knowledge of the syntax any more.
 
+use core::net::IpAddr;
+
 use crate::known::{Known, KnownMethod};
 use crate::parts::{Announced, Entry, Meaning, Path, RequestLine};
 
@@ -168,7 +170,31 @@ impl RequestHead {
 
     /// What trusted scheme headers say; `None` if they are silent.
     pub fn https(&self) -> Option<bool> {
-        self.meaning.https
+        self.meaning.came.https
+    }
+
+    /// The client that a trusted peer names, where `client_address` lets it.
+    pub fn client(&self) -> Option<(IpAddr, Option<u16>)> {
+        self.meaning.came.client
+    }
+
+    /// The host that was asked for: of the target (RFC 9112, section 3.2.2), else what a trusted
+    /// `Forwarded` says, else Host.
+    pub fn host(&self) -> Option<&[u8]> {
+        self.replaced_host().or_else(|| self.get(Known::Host))
+    }
+
+    /// What replaces Host, if anything does.
+    pub fn replaced_host(&self) -> Option<&[u8]> {
+        let said = self.meaning.came.host.map(|span| span.of(&self.bytes));
+        self.authority().or(said)
+    }
+
+    /// The name of a header that would have said how the request came, had a trusted peer sent it.
+    #[inline]
+    pub fn unheard(&self) -> Option<&[u8]> {
+        let name = self.meaning.came.unheard?;
+        Some(name.of(&self.bytes))
     }
 
     /// The bytes of the head, from the method to the empty line: two requests with the same bytes

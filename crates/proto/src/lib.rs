@@ -17,11 +17,11 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+pub mod forwarded;
 pub mod h1;
 
 mod chars;
 mod event;
-mod forwarded;
 mod head;
 mod host;
 mod known;
@@ -30,7 +30,7 @@ mod parts;
 mod reject;
 
 pub use event::{Event, Received};
-pub use forwarded::{Forwarding, HeaderMap};
+pub use forwarded::{ClientAddress, Forwarding, HeaderMap, SchemeHeader, Trusted};
 pub use head::{Field, RequestHead, Version};
 pub use known::{Known, KnownMethod};
 pub use limits::{Limits, Permissions, Policy};

@@ -2,6 +2,7 @@
 //!
 //! Plain values that the parser fills and `RequestHead` reads; no rule of the protocol lives here.
 
+use crate::forwarded::Came;
 use crate::head::Version;
 use crate::known::{Known, KnownMethod};
 
@@ -32,6 +33,12 @@ impl Span {
         bytes
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default()
+    }
+
+    /// Where `part` lies, which must be a piece of `bytes`.
+    pub(crate) fn of_part(bytes: &[u8], part: &[u8]) -> Self {
+        let start = part.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
+        Self::new(start, start.wrapping_add(part.len()))
     }
 
     pub(crate) fn of_mut(self, bytes: &mut [u8]) -> &mut [u8] {
@@ -100,7 +107,7 @@ pub(crate) struct Meaning {
     pub(crate) keep_alive: bool,
     pub(crate) expect_continue: bool,
     pub(crate) upgrade: bool,
-    pub(crate) https: Option<bool>,
+    pub(crate) came: Came,
 }
 
 /// The body that a head announces.

@@ -100,6 +100,8 @@ rejects! {
     UnsupportedExpectation => 417, "Unsupported expectation", "RFC 9110, 10.1.1";
     /// Trusted scheme headers that disagree.
     ContradictoryScheme => 400, "Contradictory scheme headers", "secure_scheme_headers";
+    /// A `Forwarded` of a trusted peer that `client_address` reads, and that is not one.
+    InvalidForwarded => 400, "Invalid Forwarded header", "RFC 7239, 4";
     /// The body is larger than the limit.
     ContentTooLarge => 413, "Request body is too large", "RFC 9110, 15.5.14";
     /// Not a plain hexadecimal number of a sane size.

@@ -12,10 +12,13 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use common::{Outcome, Seen, run};
-use licorne_proto::{Forwarding, HeaderMap, Limits, Permissions, Policy, Reject};
+use licorne_proto::{
+    ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, Reject, Trusted,
+};
 use serde::Deserialize;
 
 /// Longer inputs are not cut at every byte, but at about this many places.
@@ -124,6 +127,7 @@ struct Settings {
     header_map: Option<String>,
     forwarder_headers: Option<String>,
     forwarded_allow_ips: Option<String>,
+    client_address: Option<String>,
 }
 
 /// What is expected of a request; what is not said is not compared.
@@ -145,6 +149,10 @@ struct Request {
     expect_continue: Option<bool>,
     upgrade: Option<bool>,
     https: Option<bool>,
+    /// The address that `client_address` finds; `""` if it stays the peer's.
+    client: Option<String>,
+    /// The host that the application sees.
+    host: Option<String>,
     #[serde(default = "yes")]
     complete: bool,
 }
@@ -292,6 +300,16 @@ impl Request {
         if let Some(https) = self.https {
             same("https", &seen.https.unwrap_or(false), &https)?;
         }
+        if let Some(client) = &self.client {
+            let found = seen.client.map(|(address, port)| match port {
+                Some(port) => SocketAddr::new(address, port).to_string(),
+                None => address.to_string(),
+            });
+            same("client", &found.unwrap_or_default(), client)?;
+        }
+        if let Some(host) = &self.host {
+            same("host", &latin(&seen.host), host)?;
+        }
         same("complete", &seen.complete, &self.complete)
     }
 }
@@ -353,18 +371,24 @@ impl Settings {
                     .forwarder_headers
                     .as_ref()
                     .map_or(forwarding.forwarder_headers, list),
+                trusted: self
+                    .forwarded_allow_ips
+                    .as_deref()
+                    .map_or_else(Trusted::default, |list| {
+                        Trusted::parse(list.split(',')).expect("networks")
+                    }),
+                client_address: self.client_address.as_deref().map_or(
+                    ClientAddress::Peer,
+                    |word| {
+                        let mut names = ClientAddress::NAMES.iter();
+                        names.find(|(name, _)| *name == word).expect("a source").1
+                    },
+                ),
                 secure_scheme_headers: forwarding.secure_scheme_headers,
             },
         };
-        let allowed = self
-            .forwarded_allow_ips
-            .as_deref()
-            .unwrap_or("127.0.0.1,::1");
-        (
-            policy,
-            allowed
-                .split(',')
-                .any(|peer| matches!(peer, "*" | "127.0.0.1")),
-        )
+        let peer = IpAddr::from([127, 0, 0, 1]);
+        let trusted = policy.forwarding.trusted.contains(peer);
+        (policy, trusted)
     }
 }

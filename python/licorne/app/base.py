@@ -168,6 +168,20 @@ class Application(BaseApplication):
         for layer in layers:
             load.apply(self.cfg, layer)
         self.chdir()
+        asked: list[str] | None = getattr(given, "explain_proxy", None)
+        peer: str | None = getattr(given, "explain_from", None)
+        if asked is not None:
+            self._explain_proxy(asked, peer or "127.0.0.1")
+        if peer is not None:
+            raise ConfigError("--from says who sends a header: give --explain-proxy HEADER too.")
+
+    def _explain_proxy(self, lines: list[str], peer: str) -> None:
+        """Answer `--explain-proxy`; no application is needed for it."""
+        from licorne.http.rules import explain_proxy
+
+        load.check(self.cfg)
+        print(explain_proxy(self.cfg, lines, peer), end="")
+        sys.exit(0)
 
     def _parser(self, words: list[str]) -> ArgumentParser:
         from licorne.config.cli import parser

@@ -59,6 +59,19 @@ def _add_printers(made: ArgumentParser) -> None:
         choices=("bash", "zsh", "fish"),
         help="print a script that completes this command's flags in a shell",
     )
+    made.add_argument(
+        "--explain-proxy",
+        action="append",
+        metavar="HEADER",
+        help="say what the settings make of a proxy's header, such as 'X-Forwarded-Proto: https', "
+        "and exit; may be repeated",
+    )
+    made.add_argument(
+        "--from",
+        dest="explain_from",
+        metavar="ADDRESS",
+        help="with --explain-proxy: who sends it, an IP address or 'unix' [127.0.0.1]",
+    )
 
 
 class PrintSchema(Action):

@@ -22,6 +22,8 @@ OWN = (
     ("--help", "Show the flags and exit."),
     ("--version", "Show the version and exit."),
     ("--schema", "Print the JSON schema of the settings and exit."),
+    ("--explain-proxy", "Say what is made of a header that a proxy sends, and exit."),
+    ("--from", "With --explain-proxy: who sends it."),
 )
 SHELLS = ("bash", "zsh", "fish")
 

@@ -159,18 +159,32 @@ def header_names(value: object) -> list[str]:
     return [name.upper() for name in comma_texts(value)]
 
 
+#: What `private` stands for: this machine, RFC 1918, and unique local addresses (RFC 4193).
+PRIVATE = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7")
+
+
 def networks(value: object) -> list[str]:
-    """Addresses and networks of trusted peers, or `*` for all."""
+    """Addresses and networks of trusted peers, `private` for all local ones, or `*` for all."""
+    names = comma_texts(value)
+    return [
+        each for name in names for each in (PRIVATE if name == "private" else (_network(name),))
+    ]
+
+
+def _network(name: str) -> str:
+    """As it was written, except for a netmask, which the engine wants as a length."""
     import ipaddress
 
-    names = comma_texts(value)
-    for name in names:
-        if name != "*":
-            try:
-                ipaddress.ip_network(name)
-            except ValueError as error:
-                raise ValueError(f"{error}; give 10.0.0.1, 10.0.0.0/8 or *") from None
-    return names
+    if name == "*":
+        return name
+    if "%" in name:
+        raise ValueError(f"{name!r} has a scope, and addresses of clients have none")
+    try:
+        network = ipaddress.ip_network(name)
+    except ValueError as error:
+        raise ValueError(f"{error}; give 10.0.0.1, 10.0.0.0/8, private or *") from None
+    mask = name.partition("/")[2]
+    return name if not mask or mask.isdecimal() else str(network)
 
 
 def mapping(value: object) -> dict[str, object]:

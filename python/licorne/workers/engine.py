@@ -12,6 +12,7 @@ import os
 import threading
 
 from licorne.config.settings.hooks import nothing
+from licorne.http.rules import RequestRules
 from licorne.http.views import Request, Response
 from licorne.http.wsgi import ClientSocket, FileWrapper, base_environ, server_name
 from licorne.workers import overrides
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from licorne.sock import BaseSocket
 
 
-class EngineConfig:
+class EngineConfig(RequestRules):
     """What the engine reads, attribute by attribute, when it is made (`Engine.CONFIG_FIELDS`)."""
 
     def __init__(
@@ -44,20 +45,7 @@ class EngineConfig:
         max_connections: int = 0,
     ) -> None:
         """Without threads the application keeps the loop's own: no sign of life meanwhile."""
-        self.limit_request_line = cfg.limit_request_line
-        self.limit_request_fields = cfg.limit_request_fields
-        self.limit_request_field_size = cfg.limit_request_field_size
-        self.limit_request_body = cfg.limit_request_body
-        self.permit_obsolete_folding = cfg.permit_obsolete_folding
-        self.strip_header_spaces = cfg.strip_header_spaces
-        self.permit_unconventional_http_method = cfg.permit_unconventional_http_method
-        self.permit_unconventional_http_version = cfg.permit_unconventional_http_version
-        self.casefold_http_method = cfg.casefold_http_method
-        self.permit_missing_host = cfg.permit_missing_host
-        self.header_map = cfg.header_map
-        self.forwarder_headers = list(cfg.forwarder_headers)
-        self.secure_scheme_headers = list(cfg.secure_scheme_headers.items())
-        self.forwarded_allow_ips = list(cfg.forwarded_allow_ips)
+        super().__init__(cfg)
         self._times(cfg, multithread)
         self.body_buffer_size = cfg.body_buffer_size
         self.tmp_upload_dir = cfg.tmp_upload_dir or _temporary_directory()
@@ -228,6 +216,8 @@ class EngineWorker(Worker):
 
     def take(self, request: Request) -> None:
         """Handle one request, by the `handle_request` of a subclass if it has one."""
+        if self.explains:
+            self._explain(request)
         IN_HAND.request = request
         try:
             if self.handles():
@@ -244,6 +234,16 @@ class EngineWorker(Worker):
         except Exception as error:
             # A method of the user, around the application or in its place.
             self._failed(request, error)
+
+    @property
+    def explains(self) -> bool:
+        """The log wants to know what was made of forwarded headers."""
+        return self.cfg.loglevel.lower() == "debug"
+
+    def _explain(self, request: Request) -> None:
+        said = request.exchange.explain_proxy()
+        if said is not None:
+            self.log.debug("%s %s: %s", request.method, request.path, said)
 
     def handles(self) -> bool:
         """Whether a subclass has its own `handle_request`."""
@@ -313,7 +313,7 @@ class EngineWorker(Worker):
             or (self.notifies() and not self.multithread)
             or self.cfg.pre_request is not nothing
             or self.cfg.post_request is not nothing
-            or self.cfg.loglevel.lower() == "debug"
+            or self.explains
         )
 
     def start_engine(self) -> Engine:

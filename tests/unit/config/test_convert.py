@@ -60,15 +60,21 @@ def test_header_names() -> None:
 
 @pytest.mark.parametrize(
     ("given", "value"),
-    [("*", ["*"]), ("10.0.0.0/8, ::1", ["10.0.0.0/8", "::1"]), (["127.0.0.1"], ["127.0.0.1"])],
+    [
+        ("*", ["*"]),
+        ("10.0.0.0/8, ::1", ["10.0.0.0/8", "::1"]),
+        (["127.0.0.1"], ["127.0.0.1"]),
+        ("10.0.0.0/255.0.0.0", ["10.0.0.0/8"]),
+        ("private,192.0.2.1", [*convert.PRIVATE, "192.0.2.1"]),
+    ],
 )
 def test_networks(given: object, value: list[str]) -> None:
     assert convert.networks(given) == value
 
 
-@pytest.mark.parametrize("given", ["10.0.0.1/8", "nginx", "300.1.1.1"])
+@pytest.mark.parametrize("given", ["10.0.0.1/8", "nginx", "300.1.1.1", "fe80::1%eth0"])
 def test_not_networks(given: str) -> None:
-    with pytest.raises(ValueError, match="give"):
+    with pytest.raises(ValueError, match=r"give|scope"):
         convert.networks(given)
 
 

@@ -248,11 +248,10 @@ fn fields(
             entries.put_any(key, text::latin1(py, value)?.as_ptr())?;
         }
     }
-    if let Some(authority) = head.authority()
+    if let Some(host) = head.replaced_host()
         && let Some(key) = names.fields.get(Known::Host.index())
     {
-        // RFC 9112 section 3.2.2: the target's authority replaces what Host says.
-        entries.put_any(key, text::latin1(py, authority)?.as_ptr())?;
+        entries.put_any(key, text::latin1(py, host)?.as_ptr())?;
     }
     Ok(script_name)
 }
@@ -384,14 +383,12 @@ fn peer(
     caches: &mut Caches,
     exchange: &net_exchange::Exchange,
 ) -> PyResult<()> {
-    let Some(peer @ Peer::Tcp(ip, port)) = exchange.peer else {
+    let Some(peer @ Peer::Tcp(ip, port)) = exchange.client() else {
         return entries.put(&names.remote_addr, &names.empty);
     };
     let slot = exchange.token.map_or(usize::MAX, net_exchange::Token::slot);
     if slot >= PEERS {
-        let text = peer_text(py, peer, ip, port)?;
-        entries.put(&names.remote_addr, &text.address)?;
-        return entries.put(&names.remote_port, &text.port);
+        return peer_text(py, peer, ip, port)?.put(entries, names);
     }
     if caches.peers.len() <= slot {
         caches.peers.resize_with(slot + 1, || None);
@@ -400,11 +397,22 @@ fn peer(
     if known.as_ref().is_none_or(|text| text.peer != peer) {
         *known = Some(peer_text(py, peer, ip, port)?);
     }
-    if let Some(text) = known {
-        entries.put(&names.remote_addr, &text.address)?;
-        entries.put(&names.remote_port, &text.port)?;
+    match known {
+        Some(text) => text.put(entries, names),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+impl PeerText {
+    #[inline]
+    fn put(&self, entries: &Entries<'_, '_>, names: &Names) -> PyResult<()> {
+        entries.put(&names.remote_addr, &self.address)?;
+        match self.peer {
+            // A proxy has told the address alone.
+            Peer::Tcp(_, 0) => Ok(()),
+            _ => entries.put(&names.remote_port, &self.port),
+        }
+    }
 }
 
 fn peer_text(py: Python<'_>, peer: Peer, ip: IpAddr, port: u16) -> PyResult<PeerText> {
@@ -431,11 +439,7 @@ fn server(
             entries.put(&names.server_port, port)
         }
         Some(None) | None => {
-            let host = exchange
-                .head
-                .authority()
-                .or_else(|| exchange.head.get(Known::Host));
-            let (name, port) = split_host(host.unwrap_or_default());
+            let (name, port) = split_host(exchange.head.host().unwrap_or_default());
             let default: &[u8] = match exchange.head.https() {
                 Some(true) => b"443",
                 _ => b"80",

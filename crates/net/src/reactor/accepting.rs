@@ -141,7 +141,8 @@ impl Reactor {
     }
 
     fn welcome(&mut self, stream: Stream, peer: Peer, index: usize) {
-        let trusted = self.config.trusted.contains(peer);
+        let forwarding = &self.config.policy.forwarding;
+        let trusted = forwarding.trusted.contains_peer(peer.ip());
         let mut conn = Conn::new(stream, peer, index, trusted);
         let header_timeout = self.config.header_timeout_ms;
         conn.deadline = Deadline::after(Cause::Header, self.now_ms(), header_timeout);

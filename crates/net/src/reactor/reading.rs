@@ -130,6 +130,14 @@ impl Reactor {
                 conn.phase = Phase::Busy;
                 conn.deadline = Deadline::NONE;
                 exchange.token = Some(token);
+                if exchange.head.unheard().is_some() && !self.told_of_stranger {
+                    self.told_of_stranger = true;
+                    self.notices.stranger(
+                        conn.peer,
+                        &exchange.head,
+                        &self.config.policy.forwarding,
+                    );
+                }
                 exchange.ready_ns = self.now_ns;
                 conn.asked_last = !exchange.head.keep_alive();
                 exchange.keep_alive = !conn.asked_last
@@ -159,7 +167,7 @@ impl Reactor {
     /// this process dies. It waits there until a thread begins with it.
     #[inline]
     pub(crate) fn name(&mut self, exchange: &mut Exchange) {
-        let (Some(peer), Some(token)) = (exchange.peer, exchange.token) else {
+        let (Some(peer), Some(token)) = (exchange.client(), exchange.token) else {
             return;
         };
         // Those that wait are next to each other, mostly.

@@ -28,11 +28,7 @@ pub(super) fn of(head: &RequestHead, policy: &Policy, trusted: bool) -> Result<M
         }
         _ => {}
     }
-    let https = if trusted {
-        policy.forwarding.https(head)?
-    } else {
-        None
-    };
+    let came = policy.forwarding.of(head, trusted)?;
 
     let modern = head.version() == Version::Http11;
     // RFC 9110, section 7.8: Upgrade on HTTP/1.0 is ignored; section 10.1.1: so is 100-continue.
@@ -46,7 +42,7 @@ pub(super) fn of(head: &RequestHead, policy: &Policy, trusted: bool) -> Result<M
             && said.expects
             && !matches!(body, Announced::Nothing | Announced::Length(0)),
         upgrade,
-        https,
+        came,
     })
 }
 

@@ -7,6 +7,8 @@
     reason = "what a request says, as it says it"
 )]
 
+use std::net::IpAddr;
+
 use licorne_proto::h1::Connection;
 use licorne_proto::{Event, Policy, Reject, RequestHead};
 
@@ -34,6 +36,8 @@ pub(crate) struct Seen {
     pub(crate) expect_continue: bool,
     pub(crate) upgrade: bool,
     pub(crate) https: Option<bool>,
+    pub(crate) client: Option<(IpAddr, Option<u16>)>,
+    pub(crate) host: Vec<u8>,
     pub(crate) body: Vec<u8>,
     pub(crate) complete: bool,
 }
@@ -148,6 +152,8 @@ fn see(head: &RequestHead) -> Seen {
         expect_continue: head.expect_continue(),
         upgrade: head.upgrade(),
         https: head.https(),
+        client: head.client(),
+        host: head.host().unwrap_or_default().to_vec(),
         body: Vec::new(),
         complete: false,
     }

@@ -42,10 +42,24 @@ class Http(Section):
         convert=convert.networks,
         doc="""Addresses and networks of proxies that may say how the client came; `*` for all.
 
-        Peers on a unix socket are always trusted. The default is taken from FORWARDED_ALLOW_IPS,
-        if that is set.
+        Peers on a unix socket are always trusted. `private` stands for the networks that are not
+        routed in the Internet, this machine included. The default is taken from
+        FORWARDED_ALLOW_IPS, if that is set.
         """,
     )  # fmt: skip
+    client_address: str = option(
+        "--client-address",
+        default="peer",
+        choices=("peer", "x-forwarded-for", "forwarded"),
+        convert=convert.lower_text,
+        metavar="SOURCE",
+        doc="""Where REMOTE_ADDR comes from: `peer`, or this header of peers in forwarded_allow_ips.
+
+        `x-forwarded-for` and `forwarded` (RFC 7239) are read from the right: the client is the
+        first address that is not in forwarded_allow_ips. With `forwarded`, what that proxy says of
+        scheme and host counts too. `peer` is what gunicorn does.
+        """,
+    )
     body_buffer_size: int = option(
         "--body-buffer-size",
         default=16 * 1024 * 1024,
