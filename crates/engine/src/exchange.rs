@@ -200,6 +200,7 @@ impl Exchange {
         self.run.warned = false;
         self.run.watched = false;
         self.run.past = None;
+        self.run.place = None;
         self.run.queue_ns = None;
         self.run.request_id = None;
     }

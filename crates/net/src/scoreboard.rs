@@ -202,12 +202,16 @@ impl Scoreboard {
     /// An entry that is free, looking from number `from` on. Only who holds the reactor takes one.
     #[inline]
     pub(crate) fn free_entry(&self, slot: usize, from: usize) -> Option<usize> {
-        let all = (from..self.entries).chain(0..from.min(self.entries));
-        let free = |&entry: &usize| {
-            let started = &self.entry(slot, entry).started_ns;
-            started.load(Ordering::Acquire) == 0
-        };
-        all.into_iter().find(free)
+        if from < self.entries && self.entry(slot, from).free() {
+            return Some(from);
+        }
+        self.search_free_entry(slot, from.min(self.entries))
+    }
+
+    #[cold]
+    fn search_free_entry(&self, slot: usize, from: usize) -> Option<usize> {
+        let mut all = (from..self.entries).chain(0..from);
+        all.find(|&entry| self.entry(slot, entry).free())
     }
 
     /// A request is complete, and waits in `entry` for a thread.

@@ -16,7 +16,10 @@ use crate::queue;
 pub(crate) fn run(exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyResult<()> {
     let core = Arc::clone(&exchange.try_borrow()?.core);
     // A panic is a bug of ours; it costs this exchange and nothing else.
-    let outcome = catch_unwind(AssertUnwindSafe(|| answer(&core, exchange, app)));
+    let mut place = None;
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        answer(&core, exchange, app, &mut place)
+    }));
     let result = match outcome {
         Ok(result) => result,
         Err(_) => Err(PyRuntimeError::new_err(
@@ -27,7 +30,6 @@ pub(crate) fn run(exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyR
         Ok(()) => Ok(()),
         Err(error) => respond::fail(exchange, error),
     };
-    let place = exchange.try_borrow_mut()?.run.place.take();
     core.board.end(core.slot, place);
     ended
 }
@@ -38,9 +40,14 @@ pub(super) fn asks_to_end(error: &PyErr, py: Python<'_>) -> bool {
 }
 
 #[inline]
-fn answer(core: &Core, exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyResult<()> {
+fn answer(
+    core: &Core,
+    exchange: &Bound<'_, Exchange>,
+    app: &Bound<'_, PyAny>,
+    place: &mut Option<usize>,
+) -> PyResult<()> {
     let py = exchange.py();
-    let (environ, start_response) = prepare(core, exchange)?;
+    let (environ, start_response) = prepare(core, exchange, place)?;
     let answer = call_two(app, environ.as_any(), &start_response)?;
     drop(environ);
     drop(start_response);
@@ -53,11 +60,13 @@ pub(crate) fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
 }
 
-/// Says on the scoreboard that the request begins, and builds its environ.
+/// Says on the scoreboard that the request begins, and builds its environ. `place` becomes its
+/// entry there.
 #[inline]
 fn prepare<'py>(
     core: &Core,
     exchange: &Bound<'py, Exchange>,
+    place: &mut Option<usize>,
 ) -> PyResult<(Bound<'py, pyo3::types::PyDict>, Py<PyAny>)> {
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
@@ -68,6 +77,7 @@ fn prepare<'py>(
         ));
     };
     this.run.place = net.place;
+    *place = net.place;
     net.begun = true;
     let limit_ms = core.face.limits.of(net.head.path());
     let now_ns = net::clock::coarse_monotonic_ns();

@@ -119,6 +119,12 @@ impl Entry {
         self.started_ns.store(now_ns.max(1), Ordering::Release);
     }
 
+    /// No request is here.
+    #[inline]
+    pub(super) fn free(&self) -> bool {
+        self.started_ns.load(Ordering::Acquire) == 0
+    }
+
     /// A thread runs it from now on.
     #[inline]
     pub(super) fn begin(&self, now_ns: u64, thread: u32, limit_ms: u64) {
