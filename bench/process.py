@@ -45,6 +45,8 @@ class Variant:
 
     app: str = "bench.app:application"
     access_log: bool = False
+    #: The access log, and the error log, as JSON.
+    json: bool = False
     threads: int = 0
     pipelining: bool = False
 
@@ -153,6 +155,8 @@ def _command(server: Server, variant: Variant, tools: Tools, port: int, log: Pat
     parts = list(server.command)
     if variant.access_log:
         parts += server.access_log or ()
+        if variant.json:
+            parts += server.json or ()
     else:
         parts += server.quiet
     if variant.threads:

@@ -115,6 +115,8 @@ def _excused(scenario: Scenario, server: Server, row: Row) -> bool:
         row.failures.append(server.skips[scenario.name])
     elif scenario.variant.access_log and server.access_log is None:
         row.failures.append("has no access log")
+    elif scenario.variant.json and server.json is None:
+        row.failures.append("has no JSON format")
     return bool(row.failures)
 
 

@@ -173,7 +173,9 @@ def _wrk(name: str, title: str, load: Load, **more: bool) -> Scenario:
         load=load,
         columns=RATE,
         variant=Variant(
-            access_log=more.get("access_log", False), pipelining=more.get("pipelining", False)
+            access_log=more.get("access_log", False),
+            json=more.get("json", False),
+            pipelining=more.get("pipelining", False),
         ),
         responder=more.get("responder", False),
     )
@@ -223,6 +225,9 @@ SCENARIOS = (
     ),
     _wrk("file", "wsgi.file_wrapper of 10 MB, 16 connections", Load(path="/file", connections=16)),
     _wrk("access-log", "hello with the access log on", Load(), access_log=True),
+    _wrk(
+        "access-log-json", "hello with the access log as JSON", Load(), access_log=True, json=True
+    ),
     _framework("flask"),
     _framework("django"),
     _slow(1),

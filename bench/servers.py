@@ -20,6 +20,8 @@ class Server:
     requires: tuple[str, ...] = ()
     #: Arguments that turn an access log on; None: it has none.
     access_log: tuple[str, ...] | None = None
+    #: Arguments that make it JSON, beside those; None: it has no such format.
+    json: tuple[str, ...] | None = None
     #: Arguments that keep it off, where it is on by default.
     quiet: tuple[str, ...] = ()
     #: Arguments for N application threads; None: not a matter of this server.
@@ -53,11 +55,13 @@ SERVERS = (
         name=LICORNE,
         command=(*_LICORNE, "-k", "sync", "{app}"),
         access_log=("--access-logfile", "{log}"),
+        json=("--log-format", "json"),
     ),
     Server(
         name="licorne gthread",
         command=(*_LICORNE_GTHREAD, "--threads", "8", "{app}"),
         access_log=("--access-logfile", "{log}"),
+        json=("--log-format", "json"),
     ),
     Server(
         name="licorne threads",

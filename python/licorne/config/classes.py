@@ -8,12 +8,15 @@ the module of the same name here.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from importlib import import_module
 
 from licorne.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from licorne.config.option import Section
 
 #: What `-k` understands without a path.
@@ -33,7 +36,9 @@ STATSD = "licorne.instrument.statsd.Statsd"
 
 def worker_class(holder: Section, spec: object) -> type:
     """The class of the workers, set up if it has `setup()`."""
-    cls = load_class(worker_uri(spec, holder.values["threads"]), WORKER_ALIASES, "gunicorn.workers")
+    uri = worker_uri(spec, holder.values["threads"])
+    with _told_as(holder, "worker_class"):
+        cls = load_class(uri, WORKER_ALIASES, "gunicorn.workers")
     _call(cls, "setup")
     return cls
 
@@ -49,9 +54,22 @@ def logger_class(holder: Section, spec: object) -> type:
     """The class of the logger, installed if it has `install()`."""
     if LOGGER_ALIASES.get(str(spec), spec) == LOGGER and holder.values["statsd_host"] is not None:
         spec = STATSD
-    cls = load_class(spec, LOGGER_ALIASES, "gunicorn.loggers")
+    with _told_as(holder, "logger_class"):
+        cls = load_class(spec, LOGGER_ALIASES, "gunicorn.loggers")
     _call(cls, "install")
     return cls
+
+
+@contextmanager
+def _told_as(holder: Section, name: str) -> Iterator[None]:
+    """Say of a refusal which setting it is about, and where that came from."""
+    try:
+        yield
+    except ConfigError as error:
+        where = f"(from {holder.origins[name]})"
+        raise ConfigError(
+            f"Invalid value for {name}: {holder.values[name]!r} {where}: {error}"
+        ) from None
 
 
 def load_class(spec: object, aliases: dict[str, str], group: str) -> type:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 class Section:
-    """Base of all sections: holds the raw value of each setting, readable, not writable."""
+    """Base of all sections: the raw value of each setting, and where it came from; read only."""
 
     values: dict[str, object]
+    origins: dict[str, str]
 
 
 class Option:

@@ -325,7 +325,10 @@ def test_check_config_tells_all_that_a_start_would_need(tmp_path: Path) -> None:
     assert len(errors) == 3
     assert errors[0].endswith("there is no directory /not/there; create it.")
     assert errors[1].startswith("Error: Invalid value for pidfile: '/not/there/pid' (from command")
-    assert errors[2].startswith("Error: class uri 'nope' invalid or not found: known names are")
+    assert errors[2].startswith(
+        "Error: Invalid value for worker_class: 'nope' (from command line): "
+        "class uri 'nope' invalid or not found: known names are"
+    )
     failed = licorne("--check-config", "good:missing", cwd=tmp_path)
     assert failed.stderr == "\nError: Failed to find attribute 'missing' in 'good'.\n"
 
