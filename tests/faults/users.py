@@ -171,7 +171,10 @@ class User(threading.Thread):
     def _more(self, connection: socket.socket, data: bytes) -> bytes:
         more = connection.recv(65536)
         if not more:
-            raise LostError("cut short" if data else "closed")
+            # The end came before the request was sent: the reset that answered it comes after the
+            # FIN, as an error that recv() does not tell of. Nobody has read the request.
+            late = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+            raise LostError("reset" if late else "cut short" if data else "closed")
         return more
 
     def _close(self) -> None:
