@@ -59,31 +59,32 @@ class ControlServer:
         if here:
             self._stop_listening()
         self._wished = wished
-        found = self._find_place(*wished)
+        found, why = self._find_place(*wished)
         if found is not None:
+            # Said when it is true, the end of the old one included.
             self._stop_listening()
             self._listen(found)
+            self._arbiter.log.info("Control socket listening at %s%s", found.name, why)
 
-    def _find_place(self, path: str, mode: int) -> place.Place | None:
-        """The wished path; when it cannot be used, an abstract socket, unless there is one."""
+    def _find_place(self, path: str, mode: int) -> tuple[place.Place | None, str]:
+        """The wished path; when it cannot be used, an abstract socket, unless there is one, and
+        why."""
         log = self._arbiter.log
         try:
             found = place.take(path, mode)
         except OSError as error:
             why = f"{path or 'a path'}: {error.strerror or error}"
         else:
-            log.info("Control socket listening at %s", found.name)
-            return found
+            return found, ""
         if self._place is not None and self._place.abstract:
-            return None
+            return None, ""
         # A path that cannot be used is no error: the server serves (gunicorn 25 made it one).
         try:
             found = place.take_abstract(self._arbiter.pid)
         except OSError:
             log.info("No control socket, --control-socket names another path (not at %s)", why)
-            return None
-        log.info("Control socket listening at %s (not at %s)", found.name, why)
-        return found
+            return None, ""
+        return found, f" (not at {why})"
 
     def _listen(self, found: place.Place) -> None:
         self._place = found
