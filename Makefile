@@ -20,7 +20,9 @@ test-rust: ## Run the Rust tests
 	cargo test --workspace --quiet
 
 test-python: system $(VENV)/.test ## Run the Python tests
-	$(BIN)/python -m pytest -n auto
+	@# Processes under test share the machine with each other: what failed beside them must pass alone.
+	$(BIN)/python -m pytest -n auto || \
+		{ [ $$? = 1 ] && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
 test-versions: system ## Run the Python tests on every interpreter from 3.10 to 3.13 that is found
 	PYTHON=$(PYTHON) tools/test-versions
