@@ -162,9 +162,12 @@ class Application(BaseApplication):
         self.chdir()
         if framework:
             load.apply(self.cfg, sources.Source("the application", framework))
-        named = [str(layer.values["config"]) for layer in layers if "config" in layer.values]
-        for location in named[-1:] or sources.found_files():
-            self.load_config_from_file(location)
+        naming = [layer for layer in layers if "config" in layer.values]
+        if naming:
+            self._load_named_file(str(naming[-1].values["config"]), naming[-1].origin)
+        else:
+            for location in sources.found_files():
+                self.load_config_from_file(location)
         for layer in layers:
             load.apply(self.cfg, layer)
         self.chdir()
@@ -174,6 +177,17 @@ class Application(BaseApplication):
             self._explain_proxy(asked, peer or "127.0.0.1")
         if peer is not None:
             raise ConfigError("--from says who sends a header: give --explain-proxy HEADER too.")
+
+    def _load_named_file(self, location: str, origin: str) -> None:
+        """The file that a flag or a variable names; who cannot see the flag is told of it."""
+        try:
+            self.load_config_from_file(location)
+        except sources.ConfigFileError:
+            raise
+        except (ConfigError, ImportError, OSError) as error:
+            if origin == "command line":
+                raise
+            raise ConfigError(f"{error} (config, from {origin})") from error
 
     def _explain_proxy(self, lines: list[str], peer: str) -> None:
         """Answer `--explain-proxy`; no application is needed for it."""
