@@ -49,12 +49,21 @@ def fork(handled: Iterable[signal.Signals]) -> int:
     try:
         pid = os.fork()
         if pid == 0:
-            signal.set_wakeup_fd(-1)
-            for number in handled:
-                signal.signal(number, _ignored if number in _HARMLESS else signal.SIG_DFL)
+            _forget_handlers(handled)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
+
+
+def _forget_handlers(handled: Iterable[signal.Signals]) -> None:
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in handled:
+            signal.signal(number, _ignored if number in _HARMLESS else signal.SIG_DFL)
+    except (OSError, ValueError) as error:
+        # Whoever called fork in the parent must not go on here, as a second parent.
+        print(f"licorne: a forked process cannot begin: {error!r}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 #: What must not end or stop a worker that has not set its own handlers yet.
