@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from e2e.server import open_gate
 from faults.load import Load
-from faults.processes import children, descriptors, ended, zombies
+from faults.processes import children, descriptors, ended, eventually, zombies
 
 if TYPE_CHECKING:
     from faults.conftest import Start
@@ -59,4 +59,4 @@ def test_a_worker_that_is_killed_leaves_its_child_to_process_one(start: Start, f
     open_gate(fifo)
     ended(int(body))
     assert server.get("/load?n=1") == (200, b"1 0")
-    assert zombies(server.pid) == []
+    eventually(lambda: zombies(server.pid) == [], "everybody is reaped")

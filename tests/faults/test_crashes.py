@@ -45,7 +45,7 @@ def test_twenty_kills(start: Start) -> None:
     assert set(tally.kinds) <= {"reset", "closed", "cut short"}
     check_named(server, tally, dead=20)
     eventually(lambda: len(children(server.pid)) == 2, "two workers")
-    assert zombies(server.pid) == []
+    eventually(lambda: zombies(server.pid) == [], "everybody is reaped")
     assert descriptors(server.pid) == before
 
 

@@ -24,5 +24,5 @@ def test_recycled_workers_lose_nothing(start: Start) -> None:
             server.log.wait_for(BOOTING, number)
     load.tally.check_nothing_lost()
     eventually(lambda: len(children(server.pid)) == 4, "four workers")
-    assert zombies(server.pid) == []
+    eventually(lambda: zombies(server.pid) == [], "everybody is reaped")
     assert descriptors(server.pid) == before
