@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compat.distribution import commands
 from e2e.conftest import fifo, serve, short_tmp
 
-__all__ = ["fifo", "serve", "short_tmp"]
+__all__ = ["commands", "fifo", "serve", "short_tmp"]

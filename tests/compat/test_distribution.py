@@ -6,15 +6,15 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import sysconfig
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from compat.distribution import run
 from e2e.server import LISTENING, PATIENCE, Lines
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 APP = """
 import gunicorn.app.base, licorne.app.base
@@ -41,32 +41,6 @@ INI = """
 [app:main]
 use = call:plain:make
 """
-
-
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the commands of a fresh environment with licorne and the distribution."""
-    if not (ROOT / "compat").exists():
-        pytest.skip("not in the source tree")
-    place = tmp_path_factory.mktemp("environment")
-    run(sys.executable, "-m", "venv", str(place))
-    python = place / "bin" / "python"
-    found = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
-    # licorne, with what was built for it, and the frameworks are those of this environment.
-    here = sysconfig.get_path("purelib")
-    line = f"import site; site.addsitedir({here!r})\n"
-    Path(found.stdout.strip(), "these.pth").write_text(line)
-    done = run(str(python), "-m", "pip", "install", "--no-deps", "-q", str(ROOT / "compat"))
-    assert done.returncode == 0
-    return place / "bin"
-
-
-def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        words, cwd=cwd, capture_output=True, text=True, check=False, timeout=10 * PATIENCE
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done
 
 
 class Started:
@@ -166,12 +140,3 @@ def test_the_entry_point_and_the_version(commands: Path) -> None:
     lines = run(str(commands / "python"), "-c", body).stdout.splitlines()
     assert "gunicorn.app.pasterapp:serve" in lines[0]
     assert lines[0].endswith(lines[1])
-
-
-def test_setup_py_names_the_command() -> None:
-    done = subprocess.run(
-        [sys.executable, "setup.py", "install"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "python -m pip install ." in done.stderr

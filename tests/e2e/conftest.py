@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,18 @@ def serve() -> Iterator[Serve]:
         cwd: Path = APPS,
         environment: dict[str, str] | None = None,
         program: Sequence[str] = ("-m", "licorne"),
+        python: str = sys.executable,
         tracebacks: bool = False,
     ) -> Server:
-        server = Server(app, *args, bind=bind, cwd=cwd, environment=environment, program=program)
+        server = Server(
+            app,
+            *args,
+            bind=bind,
+            cwd=cwd,
+            environment=environment,
+            program=program,
+            python=python,
+        )
         server.tolerates_tracebacks = tracebacks
         servers.append(server)
         return server

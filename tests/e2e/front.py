@@ -12,9 +12,28 @@ from e2e.client import TIMEOUT, Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 #: Where servers are installed, which not every user's path names.
 PLACES = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
+#: What the system's own configuration says around the servers of a site.
+NGINX_CONFIGURATION = """
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log stderr warn;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    client_max_body_size 100m;
+    {site}
+}}
+"""
 
 
 def program(name: str) -> str | None:
@@ -30,15 +49,31 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str], port: int) -> Iterator[None]:
-    """A proxy that listens on this port, as long as the block lasts."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+def running(command: Sequence[str], port: int, cwd: Path | None = None) -> Iterator[None]:
+    """A program that listens on this port, as long as the block lasts."""
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     try:
         _wait_until_it_listens(port, process)
         yield
     finally:
         process.terminate()
         process.communicate(timeout=20)
+
+
+@contextmanager
+def nginx(site: str, port: int, folder: Path) -> Iterator[None]:
+    """An nginx with the servers of this configuration, one of which listens on this port."""
+    configuration = folder / "nginx.conf"
+    text = NGINX_CONFIGURATION.format(folder=folder, site=site)
+    configuration.write_text(text, encoding="ascii")
+    with running([str(program("nginx")), "-p", str(folder), "-c", str(configuration)], port):
+        yield
 
 
 def distant_client(port: int) -> Client:

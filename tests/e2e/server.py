@@ -89,10 +89,11 @@ class Server:
         cwd: Path = APPS,
         environment: dict[str, str] | None = None,
         program: Sequence[str] = ("-m", "licorne"),
+        python: str = sys.executable,
     ) -> None:
         binds = [part for address in bind for part in ("-b", address)]
         self._process = subprocess.Popen(
-            [sys.executable, *program, *binds, *args, *([app] if app else [])],
+            [python, *program, *binds, *args, *([app] if app else [])],
             cwd=cwd,
             env=_environment() | (environment or {}),
             stdin=subprocess.DEVNULL,
@@ -184,6 +185,7 @@ class Serve(Protocol):
         cwd: Path = APPS,
         environment: dict[str, str] | None = None,
         program: Sequence[str] = ("-m", "licorne"),
+        python: str = sys.executable,
         tracebacks: bool = False,
     ) -> Server: ...
 

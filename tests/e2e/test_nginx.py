@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from e2e.front import distant_client, free_port, program, running
+from e2e.front import distant_client, free_port, nginx, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,21 +18,7 @@ if TYPE_CHECKING:
 
     from e2e.server import Serve, Server
 
-NGINX = program("nginx")
-CONFIGURATION = """
-daemon off;
-master_process off;
-pid {folder}/pid;
-error_log stderr warn;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    client_max_body_size 100m;
+SITE = """
     upstream application {{ server 127.0.0.1:{upstream}; keepalive 8; }}
     server {{
         listen 127.0.0.1:{port};
@@ -44,27 +30,23 @@ http {{
             {more}
         }}
     }}
-}}
 """
 KEPT = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off;'
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+pytestmark = pytest.mark.skipif(program("nginx") is None, reason="nginx is not installed")
 
 
 @pytest.fixture(params=["", KEPT], ids=["1.0", "1.1"])
 def front(request: pytest.FixtureRequest, site: Server, tmp_path: Path) -> Iterator[str]:
     """The address of an nginx that passes everything on to the site."""
-    with nginx(site, tmp_path, str(request.param)) as port:
+    with nginx_before(site, tmp_path, str(request.param)) as port:
         yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def nginx(server: Server, folder: Path, more: str) -> Iterator[int]:
+def nginx_before(server: Server, folder: Path, more: str) -> Iterator[int]:
     """The port of an nginx in front of a server, with lines of its own for the location."""
     port = free_port()
-    configuration = folder / "nginx.conf"
-    text = CONFIGURATION.format(folder=folder, upstream=server.port, port=port, more=more)
-    configuration.write_text(text, encoding="ascii")
-    with running([str(NGINX), "-p", str(folder), "-c", str(configuration)], port):
+    with nginx(SITE.format(upstream=server.port, port=port, more=more), port, folder):
         yield port
 
 
@@ -102,7 +84,7 @@ def test_the_client_behind_nginx(args: tuple[str, ...], serve: Serve, tmp_path: 
     """What the client makes up about itself is left of what nginx knows."""
     server = serve("origin_app:app", *args, "--client-address", "x-forwarded-for")
     more = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
-    with nginx(server, tmp_path, more) as port, distant_client(port) as client:
+    with nginx_before(server, tmp_path, more) as port, distant_client(port) as client:
         client.get("/", "X-Forwarded-For: 192.0.2.7")
         seen = json.loads(client.response().body)
     assert (seen["REMOTE_ADDR"], seen["REMOTE_PORT"]) == ("127.0.0.2", None)
