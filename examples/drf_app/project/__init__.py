@@ -1,0 +1,1 @@
+"""A minimal project with Django REST framework; README.md says how to start it."""
