@@ -68,6 +68,15 @@ class Client:
         return cls(socket.create_connection(("127.0.0.1", port), TIMEOUT))
 
     @classmethod
+    def narrow(cls, port: int) -> Client:
+        """Connect with a small window: a large answer has to wait in the server."""
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(TIMEOUT)
+        connection.connect(("127.0.0.1", port))
+        return cls(connection)
+
+    @classmethod
     def unix(cls, path: str) -> Client:
         """Connect to a socket file."""
         connection = socket.socket(socket.AF_UNIX)

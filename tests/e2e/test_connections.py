@@ -133,9 +133,11 @@ def test_idle_connections_cost_no_worker(site: Server) -> None:
         client.socket.close()
 
 
-def test_at_the_limit_nobody_is_closed_before_another_waits(serve: Serve) -> None:
+def test_at_the_limit_nobody_is_closed_before_another_waits(
+    args: tuple[str, ...], serve: Serve
+) -> None:
     limit = 4
-    server = serve("site_app", "-k", "gthread", "--worker-connections", str(limit))
+    server = serve("site_app", *args, "--worker-connections", str(limit))
     with ExitStack() as stack:
         clients = [stack.enter_context(server.client()) for _ in range(limit)]
         for client in [*clients, *clients]:
@@ -188,11 +190,10 @@ def test_several_addresses(args: tuple[str, ...], serve: Serve, short_tmp: str) 
         assert client.response().body == b"hello"
 
 
-@pytest.mark.parametrize("kind", [("-k", "sync"), ("-k", "gthread", "--threads", "1")])
 def test_a_busy_worker_leaves_new_clients_to_its_sibling(
-    kind: tuple[str, ...], serve: Serve, fifo: str
+    args: tuple[str, ...], serve: Serve, fifo: str
 ) -> None:
-    server = serve("site_app", *kind, "-w", "2")
+    server = serve("site_app", *args, "--threads", "1", "-w", "2")
     server.worker_pid(2)
     with server.client() as client:
         client.get(f"/wait?fifo={fifo}")

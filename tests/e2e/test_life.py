@@ -78,9 +78,11 @@ def test_a_stream_that_was_begun_is_finished(
     assert server.wait() == 0
 
 
-def test_a_stopping_worker_says_close_and_takes_nobody_new(serve: Serve, fifo: str) -> None:
+def test_a_stopping_worker_says_close_and_takes_nobody_new(
+    args: tuple[str, ...], serve: Serve, fifo: str
+) -> None:
     """That an idle connection is closed shows that the worker knows of the stop."""
-    server = serve("site_app", "-k", "gthread", "--threads", "2")
+    server = serve("site_app", *args)
     with server.client() as client, server.client() as idle, ExitStack() as stack:
         idle.get("/")
         idle.response()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,7 @@ import pytest
 from e2e.server import open_gate
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from e2e.conftest import Fifos
     from e2e.server import Serve, Server
 
 
@@ -70,12 +68,11 @@ def test_a_block_leaves_before_the_next_one_is_made(site: Server, fifo: str) -> 
 
 
 def test_a_block_leaves_while_another_request_is_slow(
-    serve: Serve, fifo: str, tmp_path: Path
+    args: tuple[str, ...], serve: Serve, fifos: Fifos
 ) -> None:
     """Somebody else turns the reactor then, and must not leave the block where it is."""
-    slow = str(tmp_path / "slow")
-    os.mkfifo(slow)
-    server = serve("site_app", "-k", "gthread", "--threads", "2")
+    slow, fifo = fifos(2)
+    server = serve("site_app", *args)
     with server.client() as first, server.client() as second:
         first.get(f"/wait?fifo={slow}")
         server.log.wait_for("app: waits")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,7 @@ def test_slow_senders_hold_nobody_up(site: Server) -> None:
 
 
 def test_slow_readers_hold_nobody_up(site: Server) -> None:
-    slow = [reader(site.port) for _ in range(20)]
+    slow = [Client.narrow(site.port) for _ in range(20)]
     for client in slow:
         client.get("/big?mb=4")
         assert client.socket.recv(100)
@@ -49,7 +48,7 @@ def test_slow_readers_hold_nobody_up(site: Server) -> None:
 
 
 def test_a_slow_reader_of_a_file_holds_nobody_up(site: Server) -> None:
-    slow = [reader(site.port) for _ in range(5)]
+    slow = [Client.narrow(site.port) for _ in range(5)]
     for client in slow:
         client.get("/file")
         assert client.socket.recv(100)
@@ -65,7 +64,7 @@ def test_pipelining_without_reading_is_not_a_way_to_fill_the_memory(
     server = serve("site_app", *args)
     assert server.get("/") == (200, b"hello")
     before = resident_mb(server.worker_pid())
-    client = reader(server.port)
+    client = Client.narrow(server.port)
     client.send(b"GET /big?mb=2 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
     assert client.socket.recv(100)
     assert server.get("/") == (200, b"hello")
@@ -101,7 +100,7 @@ def test_a_silent_connection_is_closed_without_a_word(args: tuple[str, ...], ser
 
 def test_a_reader_that_stands_still(args: tuple[str, ...], serve: Serve) -> None:
     server = serve("site_app", *args, "--write-timeout", "1")
-    client = reader(server.port)
+    client = Client.narrow(server.port)
     client.get("/endless?name=standstill")
     server.log.wait_for("app: closed standstill")
     client.socket.close()
@@ -113,12 +112,3 @@ def resident_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024
-
-
-def reader(port: int) -> Client:
-    """A client with a small window, so that a large answer has to wait in the server."""
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.settimeout(20)
-    connection.connect(("127.0.0.1", port))
-    return Client(connection)

@@ -85,8 +85,8 @@ def test_a_response_that_has_begun_is_aborted(
     assert [frame for frame in frames if frame.endswith("in asleep_in_the_view")]
 
 
-def test_the_other_requests_go_on(serve: Serve, fifo: str) -> None:
-    server = serve("stuck_app", "-k", "gthread", "--threads", "4", *LIMIT)
+def test_the_other_requests_go_on(serve: Serve, args: tuple[str, ...], fifo: str) -> None:
+    server = serve("stuck_app", *args, *LIMIT)
     pid = server.worker_pid()
     with server.client() as stuck, server.client() as kept:
         kept.get("/")
@@ -192,8 +192,10 @@ def test_timeout_bounds_the_requests_of_sync(serve: Serve, way: str, tmp_path: P
     assert not server.log.matching("lost a request")
 
 
-def test_without_a_limit_a_request_may_take_its_time(serve: Serve, fifo: str) -> None:
-    server = serve("stuck_app", "-k", "gthread", "--threads", "2", "-t", "1")
+def test_without_a_limit_a_request_may_take_its_time(
+    serve: Serve, args: tuple[str, ...], fifo: str
+) -> None:
+    server = serve("stuck_app", *args, "-t", "1")
     with server.client() as client:
         client.get(f"/waiting?gate={fifo}")
         # Longer than `timeout` for the worker's loop, which goes on.

@@ -137,9 +137,9 @@ impl Conn {
             && self.proto.idle()
     }
 
-    /// Nobody waits for anything on it: it is idle, or has had its last answer.
+    /// Nobody waits for anything on it: it is idle, with its answers read, or has had its last one.
     pub(crate) fn can_be_spared(&self) -> bool {
-        self.phase == Phase::Lingering || self.idle()
+        self.phase == Phase::Lingering || (self.idle() && self.output.is_empty())
     }
 
     /// Its first request is still awaited.

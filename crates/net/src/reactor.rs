@@ -385,9 +385,7 @@ impl Reactor {
         }
         self.room_made = true;
         self.board.set_connections(self.slot, self.conns.len());
-        if !self.accepting && self.accept_again_ms == u64::MAX {
-            self.resume_accepting();
-        }
+        self.let_in();
     }
 
     /// Gives the socket away, with the bytes that were read and not consumed.
@@ -403,6 +401,7 @@ impl Reactor {
             );
         }
         self.board.set_connections(self.slot, self.conns.len());
+        self.let_in();
         let input = conn.take_input();
         Some((conn.stream.into_fd(), input))
     }

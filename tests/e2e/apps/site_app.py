@@ -16,9 +16,10 @@ import os
 import sys
 import tempfile
 import threading
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
+
+from gates import wait_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -204,16 +205,14 @@ def gate(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 def gated(fifo: str) -> Iterator[bytes]:
     yield b"first"
     tell("waits at the gate")
-    with Path(fifo).open("rb") as pipe:
-        pipe.read()
+    wait_at(fifo)
     yield b"second"
 
 
 def wait(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer when somebody has written to the pipe."""
     tell("waits")
-    with Path(query(environ)["fifo"]).open("rb") as pipe:
-        pipe.read()
+    wait_at(query(environ)["fifo"])
     start_response("200 OK", TEXT)
     return [b"waited"]
 

@@ -6,9 +6,10 @@ import os
 import time
 from collections import deque
 from itertools import repeat
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
+
+from gates import wait_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -50,8 +51,7 @@ class Closing:
 
     def __iter__(self) -> Iterator[bytes]:
         yield b"first"
-        with Path(self._gate).open("rb") as gate:
-            gate.read()
+        wait_at(self._gate)
         yield b"too late"
 
     def close(self) -> None:
@@ -61,8 +61,7 @@ class Closing:
 
 def waiting_in_the_view(gate: str) -> None:
     """Until the test opens the gate."""
-    with Path(gate).open("rb") as pipe:
-        pipe.read()
+    wait_at(gate)
     os.write(2, b"app: went on\n")
 
 

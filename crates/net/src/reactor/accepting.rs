@@ -3,6 +3,7 @@
 
 use super::Reactor;
 use crate::conn::Conn;
+use crate::exchange::Token;
 use crate::listener::{Accepted, Listener};
 use crate::notice::Level;
 use crate::peer::Peer;
@@ -155,21 +156,38 @@ impl Reactor {
     }
 
     /// Closes the connection that can be spared best, for one that wants to come in: idle
-    /// clients must not keep others out. Whoever has never asked comes last: the request is
-    /// probably on its way. False: all are busy.
+    /// clients must not keep others out. False: all are busy.
     fn make_room(&mut self) -> bool {
-        let spare = self.conns.iter().filter(|(_, conn)| conn.can_be_spared());
-        let oldest = spare
-            .min_by_key(|(_, conn)| (conn.never_asked(), conn.deadline.at_ms()))
-            .map(|(token, _)| token);
-        let Some(token) = oldest else { return false };
-        // It may have become busy without our having looked.
-        self.read(token);
-        let conn = self.conns.get_mut(token);
-        if conn.is_some_and(|conn| conn.can_be_spared()) {
-            self.remove(token);
+        while let Some(token) = self.most_dispensable() {
+            // It may have become busy without our having looked.
+            self.read(token);
+            match self.conns.get_mut(token) {
+                None => return true,
+                Some(conn) if conn.can_be_spared() => {
+                    self.remove(token);
+                    return true;
+                }
+                Some(_) => {}
+            }
         }
-        true
+        false
+    }
+
+    /// The connection that has been idle for longest. Whoever has never asked comes last: the
+    /// request is probably on its way.
+    fn most_dispensable(&self) -> Option<Token> {
+        let spare = self.conns.iter().filter(|(_, conn)| conn.can_be_spared());
+        spare
+            .min_by_key(|(_, conn)| (conn.never_asked(), conn.deadline.at_ms()))
+            .map(|(token, _)| token)
+    }
+
+    /// A connection is gone, or can be spared from now on: who waits at the limit may come in.
+    #[inline]
+    pub(super) fn let_in(&mut self) {
+        if !self.accepting && self.accept_again_ms == u64::MAX {
+            self.resume_accepting();
+        }
     }
 
     pub(super) fn pause_accepting(&mut self) {

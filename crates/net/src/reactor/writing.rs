@@ -355,6 +355,7 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        let served = conn.phase != Phase::Busy;
         match conn.phase {
             Phase::Reading | Phase::Busy if conn.deadline.cause != Cause::Write => {}
             Phase::Reading | Phase::Busy => {
@@ -371,6 +372,9 @@ impl Reactor {
             }
             Phase::Closing => self.close_gently(token),
             Phase::Lingering => {}
+        }
+        if served {
+            self.let_in();
         }
     }
 }

@@ -1,0 +1,20 @@
+"""How an application waits for the test: at a pipe with a name, in the way of its worker type.
+
+`select` is what gevent and eventlet replace by a wait that lets other greenlets run; a read of a
+pipe would hold all of them up.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+
+def wait_at(gate: str) -> None:
+    """Until somebody has opened the pipe for writing, and closed it or written to it."""
+    # Without waiting here: the pipe becomes ready when its writer has come.
+    pipe = os.open(gate, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        select.select([pipe], [], [])
+    finally:
+        os.close(pipe)

@@ -1,0 +1,60 @@
+"""The list of scenarios is true: every worker type runs every one, or is excepted with a reason."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2e.conftest import WORKERS
+from e2e.scenarios import EXCEPTIONS, SCENARIOS
+
+FOLDER = Path(__file__).parent
+ITEM = re.compile(r"^\S*?(\w+)\.py::(\w+)(?:\[(.*)\])?$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def collected() -> dict[str, set[str]]:
+    """The tests of this folder with the worker types that each of them runs under."""
+    # Each with its parameters, as pytest finds them: not as somebody may have meant them.
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "--verbosity=-1", str(FOLDER)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    found: dict[str, set[str]] = {}
+    for module, function, parameters in ITEM.findall(done.stdout):
+        words = set(parameters.split("-"))
+        found.setdefault(f"{module}::{function}", set()).update(words & set(WORKERS))
+    return found
+
+
+def test_about_a_hundred() -> None:
+    tests = [test for topic in SCENARIOS.values() for test in topic.values()]
+    assert len(tests) == len(set(tests)), "a test plays one scenario"
+    assert len(tests) >= 60
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+@pytest.mark.parametrize("topic", SCENARIOS)
+def test_every_worker_type_runs_every_scenario(
+    collected: dict[str, set[str]], topic: str, worker: str
+) -> None:
+    missing = {
+        name: test
+        for name, test in SCENARIOS[topic].items()
+        if worker not in collected.get(test, ())
+    }
+    assert missing == {}
+
+
+def test_an_exception_names_a_worker_type_a_test_and_a_reason(
+    collected: dict[str, set[str]],
+) -> None:
+    for worker, tests in EXCEPTIONS.items():
+        for test, reason in tests.items():
+            assert worker in collected[test], test
+            assert reason, test
