@@ -163,31 +163,139 @@ class Counts:
         """Requests answered 503 because the worker ended before it had begun them."""
 
 @final
-class HttpRequest:
-    """A request that the master answers itself: bytes in, bytes out, no connection.
-
-    It is read by the workers' parser and answered by their encoder; the connection ends after it.
-    """
-
-    def __init__(self, most: int, server: str) -> None:
-        """`most` bytes may come before its head is complete; `server` is the Server field."""
-
-    def feed(self, data: bytes) -> bool:
-        """Take bytes of the client; True when there is something to answer."""
-
-    @property
-    def refusal(self) -> bytes | None:
-        """The whole answer to what is no request that HTTP allows."""
+class RequestHead:
+    """A request head that a `RequestReader` has read; `Exchange` says the same of its own."""
 
     @property
     def method(self) -> str: ...
     @property
-    def path(self) -> str: ...
+    def uri(self) -> str:
+        """The request target exactly as sent."""
+
+    @property
+    def path(self) -> str:
+        """The percent-encoded path of the target."""
+
+    @property
+    def query(self) -> str: ...
+    @property
+    def version(self) -> tuple[int, int]:
+        """The version whose rules the request follows."""
+
+    @property
+    def protocol(self) -> str:
+        """The version as it was sent."""
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Names in upper case, values as latin-1 text, in the order received."""
+
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def host(self) -> str | None:
+        """The host that was asked for: of the target, of a trusted peer's word, or of Host."""
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The client that a trusted peer names (`client_address`); port 0 was not told."""
+
+    @property
+    def keep_alive(self) -> bool:
+        """Another request may come on the connection."""
+
+    @property
+    def expect_continue(self) -> bool:
+        """The peer holds its body back until it gets `100 Continue`."""
+
     def field(self, name: str) -> str:
         """The values of a header field with commas between them; empty without the field."""
 
-    def answer(self, status: str, fields: list[tuple[str, str]], body: bytes) -> bytes:
-        """The answer as bytes, with Content-Length; HEAD gets no body."""
+@final
+class Refusal:
+    """Why a peer is refused: one row of the parser's table."""
+
+    #: The names of all refusals.
+    NAMES: tuple[str, ...]
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def status(self) -> int:
+        """The status code that the peer gets."""
+
+    @property
+    def message(self) -> str:
+        """One line for the log, without anything that the peer has sent."""
+
+    def page(self) -> bytes:
+        """The whole response that the peer gets."""
+
+@final
+class RequestReader:
+    """The workers' parser for whoever has a socket of its own: bytes in, one request out."""
+
+    def __init__(self, most: int, rules: RequestRules | None = None, peer: str = "unix") -> None:
+        """`most` bytes may come before its head is complete; `peer` is an IP address or `unix`.
+
+        Without rules, the defaults, and nobody is trusted.
+        """
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the peer."""
+
+    def end(self) -> None:
+        """The peer sends nothing more: what is not complete is refused."""
+
+    def head(self) -> RequestHead | Refusal | None:
+        """The head; None while bytes are missing."""
+
+    def body(self) -> bytes | Refusal | None:
+        """Bytes of the body after the head: empty at its end, None while bytes are missing."""
+
+    def rest(self) -> bytes:
+        """Take out what was fed and not consumed."""
+
+@final
+class Reply:
+    """The workers' encoder for whoever has a socket of its own: one response as bytes."""
+
+    def __init__(self, method: str, version: tuple[int, int], server: str) -> None:
+        """Method and version of the request; `server` is the Server field."""
+
+    def interim(self, status: str, headers: Iterable[tuple[str, str]]) -> bytes:
+        """An interim response; nothing on HTTP/1.0, and after the head."""
+
+    def start(self, status: str, headers: Iterable[tuple[str, str]]) -> None:
+        """Check status and headers, in place of those before; ValueError, TypeError."""
+
+    def head(self, length: int | None = None, *, keep_alive: bool = False) -> bytes:
+        """The head, for a body of this length if it is known."""
+
+    def body(self, data: bytes) -> bytes:
+        """A piece of the body, framed; what goes beyond its announced length is left out."""
+
+    def allow(self, count: int) -> int:
+        """How many of so many bytes the caller may send by itself, without a frame."""
+
+    def end(self) -> bytes:
+        """The end of the body."""
+
+    @property
+    def content_length(self) -> int | None:
+        """The length that the headers announce."""
+
+    @property
+    def chunked(self) -> bool:
+        """The body is sent in chunks."""
+
+    @property
+    def bodiless(self) -> bool:
+        """The head was sent, and no body may follow."""
+
+    @property
+    def keep_alive(self) -> bool:
+        """The head has said that another request may come, and the body was as long as it said."""
 
 @final
 class Scoreboard:
@@ -249,13 +357,23 @@ class Exchange:
     @property
     def query(self) -> str: ...
     @property
-    def version(self) -> tuple[int, int]: ...
+    def version(self) -> tuple[int, int]:
+        """The version whose rules the request follows."""
+
+    @property
+    def protocol(self) -> str:
+        """The version as it was sent."""
+
     @property
     def headers(self) -> list[tuple[str, str]]:
         """Names in upper case, values as latin-1 text, in the order received."""
 
     @property
     def scheme(self) -> str: ...
+    @property
+    def host(self) -> str | None:
+        """The host that was asked for: of the target, of a trusted peer's word, or of Host."""
+
     @property
     def remote_addr(self) -> tuple[str, int] | str:
         """Address of the peer; the path (mostly empty) on a unix socket."""
@@ -309,6 +427,9 @@ class Exchange:
 
     def early_hints(self, headers: Iterable[tuple[str, str]]) -> None:
         """`wsgi.early_hints`: sends `103 Early Hints` (RFC 8297); nothing on HTTP/1.0."""
+
+    def take_body(self) -> Input:
+        """The body, for whoever runs the application in its own way; once."""
 
     def take_over(self) -> tuple[int, bytes]:
         """Give the connection to the caller: a blocking descriptor of its own, and the bytes that

@@ -28,8 +28,11 @@ CATCH_ALL = {
 }
 
 #: Who loads the native engine, and when: the master for its scoreboard and for
-#: the metrics it serves, a worker after the fork, `--explain-proxy` to answer.
+#: the metrics it serves, a worker after the fork, `--explain-proxy` to answer,
+#: a program that asks for gunicorn's parser.
 ENGINE = {
+    "http/reading.py",
+    "http/response.py",
     "http/rules.py",
     "metrics/collect.py",
     "metrics/talk.py",

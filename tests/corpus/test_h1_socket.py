@@ -59,6 +59,18 @@ def test_threads() -> None:
     run_all(("-k", "gthread", "--threads", "4"), (case for case in CASES if not case.args))
 
 
+@pytest.mark.parametrize("args", POLICIES, ids=lambda args: " ".join(args) or "defaults")
+def test_a_worker_with_the_parser_of_gunicorn(args: tuple[str, ...]) -> None:
+    """`gunicorn.http`, in a worker with its own sockets, sees and refuses the same.
+
+    Whoever ends the connection inside a request gets no answer there, as with gunicorn.
+    """
+    worker = ("-k", "parser_worker.ParserWorker")
+    ends = {"IncompleteHead", "IncompleteBody"}
+    cases = (case for case in CASES if case.args == args and case.reject not in ends)
+    run_all((*worker, *args), cases)
+
+
 def run_all(args: tuple[str, ...], cases: Iterable[Case]) -> None:
     """Run cases against one server; all failures are told together."""
     server = Server("echo_app:app", *args, cwd=HERE)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use net::exchange as net_exchange;
 use net::peer::Peer;
+use proto::RequestHead;
 use proto::h1::Sending;
-use proto::{RequestHead, Version};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -15,6 +15,7 @@ use pyo3::{ffi, intern};
 
 use crate::core::Core;
 use crate::explain;
+use crate::head;
 use crate::text;
 use crate::wsgi;
 use crate::wsgi::environ::Caches;
@@ -248,29 +249,27 @@ impl Exchange {
 
     #[getter]
     fn version(&self) -> PyResult<(u8, u8)> {
-        Ok(match self.head()?.version() {
-            Version::Http10 => (1, 0),
-            Version::Http11 => (1, 1),
-        })
+        self.head().map(head::version)
+    }
+
+    #[getter]
+    fn protocol<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text::latin1(py, self.head()?.protocol())
     }
 
     #[getter]
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let headers = PyList::empty(py);
-        for field in self.head()?.fields() {
-            let name = text::latin1(py, &field.name.to_ascii_uppercase())?;
-            headers.append((name, text::latin1(py, field.value)?))?;
-        }
-        Ok(headers)
+        head::headers(py, self.head()?)
     }
 
     #[getter]
     fn scheme(&self) -> PyResult<&'static str> {
-        Ok(if self.head()?.https() == Some(true) {
-            "https"
-        } else {
-            "http"
-        })
+        self.head().map(head::scheme)
+    }
+
+    #[getter]
+    fn host<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyString>>> {
+        head::host(py, self.head()?)
     }
 
     /// What was made of the request's forwarded headers; `None` if it has none.
@@ -368,6 +367,11 @@ impl Exchange {
     /// `wsgi.early_hints`: sends `103 Early Hints` with these header pairs (RFC 8297).
     fn early_hints(&mut self, headers: &Bound<'_, PyAny>) -> PyResult<()> {
         wsgi::early_hints(self, headers)
+    }
+
+    /// Gives the body to whoever runs the application in its own way; it is empty from then on.
+    fn take_body(&mut self) -> PyResult<Input> {
+        Ok(Input::new(std::mem::take(&mut self.run.open()?.body)))
     }
 
     /// Gives the connection to the caller: a blocking descriptor of its own, and the bytes that

@@ -14,13 +14,17 @@ use crate::config;
 /// What would be made of a request head from `peer`, an IP address or `unix`, under these rules.
 #[pyfunction]
 pub(crate) fn explain_proxy(rules: &Bound<'_, PyAny>, peer: &str, head: &[u8]) -> PyResult<String> {
-    let peer: Option<IpAddr> = match peer {
-        "unix" => None,
-        address => Some(address.parse().map_err(|_| {
-            PyValueError::new_err(format!("{address:?} is neither an IP address nor unix"))
-        })?),
-    };
-    Ok(explain(&config::policy(rules)?, peer, head).to_string())
+    Ok(explain(&config::policy(rules)?, address(peer)?, head).to_string())
+}
+
+/// The address of a peer that Python names; one on a unix socket has none.
+pub(crate) fn address(peer: &str) -> PyResult<Option<IpAddr>> {
+    if peer == "unix" {
+        return Ok(None);
+    }
+    let no_address =
+        |_| PyValueError::new_err(format!("{peer:?} is neither an IP address nor unix"));
+    peer.parse().map(Some).map_err(no_address)
 }
 
 /// What was made of the forwarded headers of this request, in one line.

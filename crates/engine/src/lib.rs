@@ -11,8 +11,10 @@ mod counts;
 mod engine;
 mod exchange;
 mod explain;
+mod head;
 mod queue;
-mod request;
+mod reader;
+mod reply;
 mod request_id;
 mod shared;
 mod text;
@@ -32,7 +34,11 @@ mod _engine {
     #[pymodule_export]
     use crate::explain::explain_proxy;
     #[pymodule_export]
-    use crate::request::HttpRequest;
+    use crate::head::RequestHead;
+    #[pymodule_export]
+    use crate::reader::{Refusal, RequestReader};
+    #[pymodule_export]
+    use crate::reply::Reply;
     #[pymodule_export]
     use crate::wsgi::input::Input;
 

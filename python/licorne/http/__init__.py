@@ -1,5 +1,44 @@
-"""What hooks and loggers see of a request and its response; the bytes are the engine's."""
+"""HTTP by gunicorn's names: requests, and who reads them out of bytes.
 
-from licorne.http.views import Request, Response
+Workers on the engine need none of this: their requests are exchanges, and `views` shows them to
+hooks and loggers.
+"""
 
-__all__ = ["Request", "Response"]
+from __future__ import annotations
+
+from licorne.http.message import Message, Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterable
+
+    from licorne.config import Config
+    from licorne.http.message import Peer
+    from licorne.http.parser import RequestParser
+
+__all__ = ["Message", "Request", "RequestParser", "get_parser"]
+
+
+def get_parser(
+    cfg: Config,
+    source: socket.socket | Iterable[bytes],
+    source_addr: Peer,
+    http2_connection: bool = False,
+) -> RequestParser:
+    """The parser for what the connection speaks."""
+    from licorne.http.parser import RequestParser  # noqa: PLC0415 - asked for by few workers
+
+    if http2_connection or cfg.protocol != "http":
+        spoken = "HTTP/2" if http2_connection else cfg.protocol
+        raise RuntimeError(f"get_parser: {spoken} is not available yet; there is HTTP/1")
+    return RequestParser(cfg, source, source_addr)
+
+
+def __getattr__(name: str) -> object:
+    """Load the parser's class when it is asked for."""
+    if name == "RequestParser":
+        from licorne.http import parser  # noqa: PLC0415 - asked for by few workers
+
+        return parser.RequestParser
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from html import escape
 
+from licorne.http.errors import ParseException
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
 
     from licorne.glogging import Logger
-    from licorne.http import Request
+    from licorne.http.views import Request
 
 PAGE = """<html>
   <head>
@@ -26,6 +28,17 @@ PAGE = """<html>
 </html>
 """
 
+#: The reasons of what the parser refuses.
+REASONS = {
+    400: "Bad Request",
+    403: "Forbidden",
+    413: "Content Too Large",
+    414: "URI Too Long",
+    417: "Expectation Failed",
+    431: "Request Header Fields Too Large",
+    501: "Not Implemented",
+}
+
 
 def answer(
     log: Logger,
@@ -34,11 +47,20 @@ def answer(
     addr: object,
     error: BaseException,
 ) -> None:
-    """Log the failure and send `500 Internal Server Error`, if the client still listens."""
-    uri = "" if req is None else f" {req.method} {req.uri}"
-    log.error("Error handling request%s from %s", uri, addr, exc_info=error)
+    """Log the failure and send its page, if the client still listens.
+
+    What the parser refuses has a status of its own; everything else is the application's failure.
+    """
+    if isinstance(error, ParseException) and error.code in REASONS:
+        peer = addr[0] if isinstance(addr, tuple) else addr
+        log.warning("Invalid request from ip=%s: %s", peer, error)
+        told = page(error.code, REASONS[error.code], str(error))
+    else:
+        uri = "" if req is None else f" {req.method} {req.uri}"
+        log.error("Error handling request%s from %s", uri, addr, exc_info=error)
+        told = page(500, "Internal Server Error", "")
     try:
-        client.sendall(page(500, "Internal Server Error", ""))
+        client.sendall(told)
     except OSError:
         log.debug("Failed to send error message.")
 

@@ -6,56 +6,24 @@ sets on them itself (`req.started = …`) stays for the hooks after it and for `
 
 from __future__ import annotations
 
+from licorne.http import message
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from licorne._engine import Exchange
 
 
-class Request:
-    """One request, by gunicorn's names."""
+class Request(message.Request):
+    """The request of an exchange."""
 
     def __init__(self, exchange: Exchange) -> None:
+        message.Message.__init__(self, exchange)
         self._exchange = exchange
 
     @property
     def exchange(self) -> Exchange:
         """The engine's request and response in one."""
         return self._exchange
-
-    @property
-    def method(self) -> str:
-        """The method as received."""
-        return self._exchange.method
-
-    @property
-    def uri(self) -> str:
-        """The request target exactly as sent."""
-        return self._exchange.uri
-
-    @property
-    def path(self) -> str:
-        """The percent-encoded path."""
-        return self._exchange.path
-
-    @property
-    def query(self) -> str:
-        """What follows the question mark."""
-        return self._exchange.query
-
-    @property
-    def version(self) -> tuple[int, int]:
-        """The HTTP version."""
-        return self._exchange.version
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """Names in upper case with their values, in the order received."""
-        return self._exchange.headers
-
-    @property
-    def scheme(self) -> str:
-        """`http` or `https`."""
-        return self._exchange.scheme
 
     @property
     def remote_addr(self) -> tuple[str, int] | str:
@@ -72,6 +40,15 @@ class Request:
         """The body as the application reads it (`wsgi.input`); None before it is called."""
         environ = self._exchange.environ
         return None if environ is None else environ.get("wsgi.input")
+
+    @property
+    def expects_continue(self) -> bool:
+        """Never: the body is there."""
+        return False
+
+    def should_close(self) -> bool:
+        """Whoever answers on the client's socket by itself has taken the connection over."""
+        return True
 
 
 class Response:

@@ -1,21 +1,21 @@
 """What a WSGI application finds in its environ besides text: error stream, file wrapper, socket.
 
 The engine fills in what a request says; here is what is the same for all of them (PEP 3333).
+gunicorn's names for those who do without the engine are loaded when they are asked for.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import socket
 import sys
 
 import licorne
 from licorne import SERVER, SERVER_SOFTWARE, aliases
-from licorne.http.views import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable, Iterable, Iterator
     from typing import Protocol
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from licorne._engine import Exchange
     from licorne.config import Config
     from licorne.glogging import Logger
+    from licorne.http.create import create, default_environ
+    from licorne.http.response import Response
 
     class Readable(Protocol):
         """What a file wrapper needs of a file."""
@@ -33,8 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SERVER", "SERVER_SOFTWARE", "ClientSocket", "FileWrapper", "Response", "WSGIErrorsWrapper",
-    "base_environ", "server_name",
+    "base_environ", "create", "default_environ", "server_name",
 ]  # fmt: skip
+
+#: Where gunicorn's names are, for those who ask.
+_ELSEWHERE = {"Response": "response", "create": "create", "default_environ": "create"}
 
 
 class FileWrapper:
@@ -60,9 +65,9 @@ class FileWrapper:
 class WSGIErrorsWrapper(io.RawIOBase):
     """`wsgi.errors`: text that goes to wherever the error log goes."""
 
-    def __init__(self, log: Logger) -> None:
+    def __init__(self, log: logging.Logger) -> None:
         super().__init__()
-        self._logger: logging.Logger = log.error_log
+        self._logger = log
         self.encoding = "utf-8"
 
     def write(self, data: str) -> int:  # type: ignore[override]
@@ -150,10 +155,13 @@ def server_name() -> str:
     return next((str(name) for name in given if name not in usual), licorne.__name__)
 
 
-def base_environ(cfg: Config, log: Logger, *, multithread: bool) -> dict[str, object]:
+def base_environ(
+    cfg: Config, log: Logger | None = None, *, multithread: bool = False
+) -> dict[str, object]:
     """The environ entries that all requests of a worker share; the engine fills the empty ones."""
+    errors = logging.getLogger("gunicorn.error") if log is None else log.error_log
     return {
-        "wsgi.errors": WSGIErrorsWrapper(log),
+        "wsgi.errors": WSGIErrorsWrapper(errors),
         "wsgi.version": (1, 0),
         "wsgi.multithread": multithread,
         "wsgi.multiprocess": cfg.workers > 1,
@@ -175,3 +183,12 @@ def base_environ(cfg: Config, log: Logger, *, multithread: bool) -> dict[str, ob
         "QUERY_STRING": "",
         "REMOTE_ADDR": "",
     }
+
+
+def __getattr__(name: str) -> object:
+    """Load gunicorn's names for workers with their own network code when they are asked for."""
+    if name in _ELSEWHERE:
+        from importlib import import_module  # noqa: PLC0415 - asked for by few workers
+
+        return getattr(import_module(f"licorne.http.{_ELSEWHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

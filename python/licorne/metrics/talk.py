@@ -9,13 +9,15 @@ from __future__ import annotations
 import select
 from enum import Enum
 
-from licorne._engine import HttpRequest
+from licorne._engine import Refusal, Reply, RequestReader
 from licorne.supervisor.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+
+    from licorne._engine import RequestHead
 
     #: The answer for a path; None where nothing is. It gets the Accept field.
     Serve = Callable[[str, str], "Answer | None"]
@@ -56,7 +58,8 @@ class Talk:
         self.deadline = deadline
         self.mood = Mood.LISTENING
         self._serve = serve
-        self._request = HttpRequest(LONGEST_REQUEST, server)
+        self._reader = RequestReader(LONGEST_REQUEST)
+        self._server = server
         self._output = memoryview(b"")
 
     @property
@@ -85,25 +88,28 @@ class Talk:
         data = self.sock.recv(LONGEST_REQUEST)
         if not data:
             self.mood = Mood.OVER
-        elif self._request.feed(data):
-            self._output = memoryview(self._answer())
+            return
+        self._reader.feed(data)
+        head = self._reader.head()
+        if head is not None:
+            answer = head.page() if isinstance(head, Refusal) else self._answer(head)
+            self._output = memoryview(answer)
             self.mood = Mood.SPEAKING
             self._send()
 
-    def _answer(self) -> bytes:
-        request = self._request
-        refusal = request.refusal
-        if refusal is not None:
-            return refusal
-        found = self._serve(request.path, request.field("Accept"))
+    def _answer(self, head: RequestHead) -> bytes:
+        found = self._serve(head.path, head.field("Accept"))
         fields = [("Cache-Control", "no-store")]
         if found is None:
             found = Answer("404 Not Found", "text/plain", "There is /metrics, /livez, /readyz.\n")
-        elif request.method not in {"GET", "HEAD"}:
+        elif head.method not in {"GET", "HEAD"}:
             found = Answer("405 Method Not Allowed", "text/plain", "There is GET and HEAD.\n")
             fields.append(("Allow", "GET, HEAD"))
         fields.append(("Content-Type", found.kind))
-        return request.answer(found.status, fields, found.body.encode())
+        body = found.body.encode()
+        reply = Reply(head.method, head.version, self._server)
+        reply.start(found.status, fields)
+        return reply.head(len(body)) + reply.body(body) + reply.end()
 
     def _send(self) -> None:
         self._output = self._output[self.sock.send(self._output) :]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.glogging import Logger
-    from licorne.http import Request
+    from licorne.http.views import Request
     from licorne.reloader import Reloader
     from licorne.sock import BaseSocket
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from licorne._engine import Engine
-    from licorne.http import Request
+    from licorne.http.views import Request
 
 
 class ThreadWorker(EngineWorker):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from licorne.config.convert import Address
     from licorne.glogging import Logger
-    from licorne.http import Request
+    from licorne.http.views import Request
     from licorne.sock import BaseSocket
 
 #: Methods of gunicorn's network code, which the engine does in their place.

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
 
-    from licorne.http import Request
+    from licorne.http.views import Request
     from licorne.sock import BaseSocket
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from licorne.http import Request, Response
+from licorne.http.views import Request, Response
 
 if TYPE_CHECKING:
     from licorne._engine import Exchange

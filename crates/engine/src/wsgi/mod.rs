@@ -10,4 +10,4 @@ mod taken;
 
 pub(crate) use respond::write;
 pub(crate) use run::{run, seconds};
-pub(crate) use start::{early_hints, start};
+pub(crate) use start::{early_hints, fields, interim, misuse, start};

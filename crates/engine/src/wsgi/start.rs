@@ -47,8 +47,9 @@ pub(crate) fn start(
     Ok(())
 }
 
+/// Puts the header pairs of an application into a draft.
 #[inline]
-fn fields(draft: &mut h1::ResponseDraft, headers: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn fields(draft: &mut h1::ResponseDraft, headers: &Bound<'_, PyAny>) -> PyResult<()> {
     if let Ok(list) = headers.cast_exact::<PyList>() {
         for pair in list.iter() {
             field(draft, &pair)?;
@@ -85,7 +86,8 @@ fn field_of(
         .map_err(misuse)
 }
 
-pub(super) fn misuse(misuse: Misuse) -> PyErr {
+/// The exception for what an application did wrong.
+pub(crate) fn misuse(misuse: Misuse) -> PyErr {
     PyValueError::new_err(misuse.message())
 }
 
@@ -99,6 +101,16 @@ pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -
     if net.head.version() == proto::Version::Http10 {
         return Ok(());
     }
+    let token = net.token;
+    let bytes = interim("103 Early Hints", headers)?;
+    if let Some(token) = token {
+        core.looped.interim(thread_number(), token, &bytes);
+    }
+    Ok(())
+}
+
+/// An interim response with header pairs of an application.
+pub(crate) fn interim(status: &str, headers: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     let pairs: Vec<(String, String)> = headers
         .try_iter()?
         .map(|pair| pair?.extract())
@@ -107,9 +119,6 @@ pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -
         .iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
     let mut bytes = Vec::new();
-    h1::interim(&mut bytes, b"103 Early Hints", pairs).map_err(misuse)?;
-    if let Some(token) = net.token {
-        core.looped.interim(thread_number(), token, &bytes);
-    }
-    Ok(())
+    h1::interim(&mut bytes, status.as_bytes(), pairs).map_err(misuse)?;
+    Ok(bytes)
 }

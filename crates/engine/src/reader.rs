@@ -1,0 +1,167 @@
+//! `RequestReader`: the workers' parser for whoever has a socket of its own, the master's metrics and
+//! gunicorn's `RequestParser`. Bytes in, heads and bodies out; no connection, thread or clock.
+
+use proto::{Event, Policy, Received, Reject};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use crate::head::RequestHead;
+use crate::{config, explain};
+
+/// Bytes of a body given to Python at once, about.
+const PIECE: usize = 1 << 16;
+
+/// One request at a time, out of bytes that the owner has received.
+#[pyclass(module = "licorne._engine")]
+pub(crate) struct RequestReader {
+    connection: proto::h1::Connection,
+    policy: Policy,
+    head: proto::RequestHead,
+    input: Vec<u8>,
+    /// Where in `input` begins what was not consumed.
+    at: usize,
+    /// Bytes that may wait for the end of a head.
+    most: usize,
+    eof: bool,
+    ended: bool,
+}
+
+/// Why a peer is refused: one row of the parser's table.
+#[pyclass(module = "licorne._engine", frozen)]
+pub(crate) struct Refusal {
+    reject: Reject,
+}
+
+#[pymethods]
+impl RequestReader {
+    #[new]
+    #[pyo3(signature = (most, rules=None, peer="unix"))]
+    fn new(most: usize, rules: Option<&Bound<'_, PyAny>>, peer: &str) -> PyResult<Self> {
+        let (policy, trusted) = match rules {
+            Some(rules) => {
+                let policy = config::policy(rules)?;
+                let trusted = &policy.forwarding.trusted;
+                let trusted = trusted.contains_peer(explain::address(peer)?);
+                (policy, trusted)
+            }
+            None => (Policy::default(), false),
+        };
+        Ok(Self {
+            connection: proto::h1::Connection::new(trusted),
+            policy,
+            head: proto::RequestHead::default(),
+            input: Vec::new(),
+            at: 0,
+            most,
+            eof: false,
+            ended: false,
+        })
+    }
+
+    /// Takes bytes of the peer.
+    fn feed(&mut self, data: &[u8]) {
+        self.input.drain(..self.at);
+        self.at = 0;
+        self.input.extend_from_slice(data);
+    }
+
+    /// The peer sends nothing more.
+    fn end(&mut self) {
+        self.eof = true;
+    }
+
+    /// The head of the next request, why there is none, or `None` while bytes are missing.
+    fn head<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.step() {
+            Ok(Event::Head) => {
+                let head = RequestHead::new(std::mem::take(&mut self.head));
+                Ok(Some(Bound::new(py, head)?.into_any()))
+            }
+            Ok(_) if self.input.len() - self.at < self.most => Ok(None),
+            Ok(_) => refusal(py, Reject::FieldTooLarge).map(Some),
+            Err(reject) => refusal(py, reject).map(Some),
+        }
+    }
+
+    /// Bytes of the body: empty at its end, `None` while bytes are missing; or what is wrong with it.
+    fn body<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let mut piece = Vec::new();
+        while !self.ended && piece.len() < PIECE {
+            let from = self.at;
+            match self.step() {
+                Ok(Event::Body(range)) => {
+                    let body = self.input.get(from + range.start..from + range.end);
+                    piece.extend_from_slice(body.unwrap_or_default());
+                }
+                Ok(Event::End) => self.ended = true,
+                // It is told again when what came before it has been taken.
+                Err(_) if !piece.is_empty() => break,
+                Err(reject) => return refusal(py, reject).map(Some),
+                Ok(_) if piece.is_empty() => return Ok(None),
+                Ok(_) => break,
+            }
+        }
+        Ok(Some(PyBytes::new(py, &piece).into_any()))
+    }
+
+    /// Takes out what was not consumed.
+    fn rest<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let rest = PyBytes::new(py, self.input.get(self.at..).unwrap_or_default());
+        self.input.clear();
+        self.at = 0;
+        rest
+    }
+}
+
+impl RequestReader {
+    fn step(&mut self) -> Result<Event, Reject> {
+        let input = self.input.get(self.at..).unwrap_or_default();
+        let Received { consumed, event } =
+            self.connection
+                .receive(&self.policy, input, self.eof, &mut self.head)?;
+        self.at += consumed;
+        Ok(event)
+    }
+}
+
+fn refusal(py: Python<'_>, reject: Reject) -> PyResult<Bound<'_, PyAny>> {
+    Ok(Bound::new(py, Refusal { reject })?.into_any())
+}
+
+#[pymethods]
+impl Refusal {
+    /// The names of all refusals.
+    #[classattr]
+    #[pyo3(name = "NAMES")]
+    fn names(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
+        PyTuple::new(py, Reject::ALL.iter().map(|reject| reject.name()))
+    }
+
+    #[getter]
+    fn name(&self) -> &'static str {
+        self.reject.name()
+    }
+
+    #[getter]
+    fn status(&self) -> u16 {
+        self.reject.status()
+    }
+
+    #[getter]
+    fn message(&self) -> &'static str {
+        self.reject.message()
+    }
+
+    /// The whole response that the peer gets.
+    fn page<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let mut page = Vec::new();
+        let Self { reject } = self;
+        proto::h1::error_page(
+            &mut page,
+            reject.status(),
+            reject.reason(),
+            reject.message(),
+        );
+        PyBytes::new(py, &page)
+    }
+}

@@ -1,0 +1,109 @@
+"""The environ of a request, and the response to it: `gunicorn.http.wsgi.create`.
+
+For workers with their own network code, and for those that answer a request of the engine on its
+socket. The engine builds the environ of its own requests itself; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import os
+
+from licorne.http import errors
+from licorne.http.response import Response
+from licorne.http.views import Request as ExchangeRequest
+from licorne.http.wsgi import base_environ
+from licorne.legacyutil import unquote_to_wsgi_str
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from licorne.config import Config
+    from licorne.http.message import Peer, Request
+
+_SECURE = "https"
+
+
+def create(  # noqa: PLR0917 - gunicorn's arguments
+    req: Request,
+    sock: socket.socket,
+    client: Peer,
+    server: Peer,
+    cfg: Config,
+    response_class: type[Response] = Response,
+    response_args: tuple[object, ...] = (),
+) -> tuple[Response, dict[str, object]]:
+    """The response to a request, and the environ that the application gets."""
+    resp = response_class(req, sock, cfg, *response_args)
+    resp.ask_for_body()
+    environ = default_environ(req, sock, cfg)
+    environ["wsgi.early_hints"] = resp.early_hints
+    environ.update(_fields(req))
+    # What a trusted proxy says of the client, if the settings believe it.
+    environ.update(_client(client if req.remote_addr == req.peer_addr else req.remote_addr))
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = _server(server, req)
+    environ.update(_path(req))
+    return resp, environ
+
+
+def default_environ(req: Request, sock: socket.socket, cfg: Config) -> dict[str, object]:
+    """What the request line says, over what all requests share."""
+    environ = base_environ(cfg)
+    # The body of an exchange is complete; whoever reads it has it.
+    body = req.exchange.take_body() if isinstance(req, ExchangeRequest) else req.body
+    environ.update(
+        {
+            "wsgi.input": body,
+            "wsgi.url_scheme": req.scheme,
+            "gunicorn.socket": sock,
+            "REQUEST_METHOD": req.method,
+            "QUERY_STRING": req.query,
+            "RAW_URI": req.uri,
+            "SERVER_PROTOCOL": req.protocol,
+        }
+    )
+    return environ
+
+
+def _fields(req: Request) -> dict[str, str]:
+    """The header fields; those that are repeated, joined (RFC 9110, section 5.3)."""
+    values: dict[str, list[str]] = {}
+    for name, value in req.headers:
+        key = name.replace("-", "_")
+        if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
+            key = f"HTTP_{key}"
+        values.setdefault(key, []).append(value)
+    if req.host is not None:
+        # Of the target, or of a proxy: it replaces the field (RFC 9112, section 3.2.2).
+        values["HTTP_HOST"] = [req.host]
+    return {key: ",".join(each) for key, each in values.items()}
+
+
+def _client(client: Peer) -> dict[str, str]:
+    if isinstance(client, tuple):
+        named = {"REMOTE_ADDR": client[0]}
+        # A proxy may tell the address alone.
+        return {**named, "REMOTE_PORT": str(client[1])} if client[1] else named
+    return {"REMOTE_ADDR": os.fsdecode(client or b"")}
+
+
+def _server(server: Peer, req: Request) -> tuple[str, str]:
+    """SERVER_NAME and SERVER_PORT; on unix sockets what Host says."""
+    if isinstance(server, tuple):
+        return server[0], str(server[1])
+    name, colon, port = (req.host or "").rpartition(":")
+    if not colon or port.endswith("]"):
+        name, port = req.host or "", ""
+    return name, port or ("443" if req.scheme == _SECURE else "80")
+
+
+def _path(req: Request) -> dict[str, str]:
+    """SCRIPT_NAME, by a trusted peer or the process's environment, and PATH_INFO behind it."""
+    named = [value for name, value in req.headers if name == "SCRIPT_NAME"]
+    script_name = named[-1] if named else os.environ.get("SCRIPT_NAME", "")
+    if not req.path.startswith(script_name):
+        raise errors.ConfigurationProblem(
+            f"the request path does not start with SCRIPT_NAME {script_name!r}"
+        )
+    path = unquote_to_wsgi_str(req.path.removeprefix(script_name))
+    return {"SCRIPT_NAME": script_name, "PATH_INFO": path}
