@@ -1,6 +1,6 @@
 """The native engine: everything that touches bytes of a request (crates/engine)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, final
 
@@ -321,6 +321,9 @@ class Scoreboard:
     def beat(self, slot: int) -> None:
         """A sign of life from a worker that does not run the engine."""
 
+    def breakpoint_hook(self, slot: int, tell: Callable[[], None], usual: object) -> BreakpointHook:
+        """A `sys.breakpointhook` for a worker: suspends `timeout`, calls `tell`, then `usual`."""
+
     def mark_ready(self, slot: int) -> None:
         """Say that the application is loaded."""
 
@@ -336,6 +339,12 @@ class Scoreboard:
 
     def ask_stack(self, slot: int, thread: int | None, number: int) -> bool:
         """Send signal `number` to a thread of the worker, or to its main thread; False: gone."""
+
+@final
+class BreakpointHook:
+    """A `sys.breakpointhook` without a frame of its own: debuggers stop in its caller's."""
+
+    def __call__(self, *args: object, **kwargs: object) -> object: ...
 
 @final
 class Exchange:

@@ -13,6 +13,7 @@ from licorne.workers.engine import EngineConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = (
+    "BreakpointHook",
     "Counts",
     "Engine",
     "Exchange",

@@ -7,6 +7,7 @@ use net::scoreboard::{self as board, Snapshot};
 use pyo3::exceptions::{PyIndexError, PyOSError};
 use pyo3::prelude::*;
 
+use crate::breakpoint::BreakpointHook;
 use crate::counts::Counts;
 
 /// A request that a worker has read and not finished.
@@ -99,6 +100,21 @@ impl Scoreboard {
         self.inner
             .beat(self.checked(slot)?, net::clock::monotonic_ms());
         Ok(())
+    }
+
+    /// A `sys.breakpointhook` for the worker in `slot`.
+    fn breakpoint_hook(
+        &self,
+        slot: usize,
+        tell: Py<PyAny>,
+        usual: Py<PyAny>,
+    ) -> PyResult<BreakpointHook> {
+        Ok(BreakpointHook {
+            board: Arc::clone(&self.inner),
+            slot: self.checked(slot)?,
+            tell,
+            usual,
+        })
     }
 
     fn mark_ready(&self, slot: usize) -> PyResult<()> {

@@ -5,6 +5,7 @@
 
 mod access;
 mod board;
+mod breakpoint;
 mod config;
 mod core;
 mod counts;
@@ -25,6 +26,8 @@ mod wsgi;
 mod _engine {
     #[pymodule_export]
     use crate::board::{InFlight, Overdue, Scoreboard, WorkerRecord};
+    #[pymodule_export]
+    use crate::breakpoint::BreakpointHook;
     #[pymodule_export]
     use crate::counts::Counts;
     #[pymodule_export]

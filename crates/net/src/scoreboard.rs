@@ -170,6 +170,12 @@ impl Scoreboard {
         self.record(slot).beat_ms.store(now_ms, Ordering::Relaxed);
     }
 
+    /// No sign of life is due before the next one: somebody debugs the worker.
+    pub fn hold(&self, slot: usize) {
+        // Far ahead of any clock, and far from the end of numbers that limits are added to.
+        self.beat(slot, u64::MAX / 2);
+    }
+
     /// The application is loaded.
     pub fn mark_ready(&self, slot: usize) {
         self.record(slot).ready.store(1, Ordering::Relaxed);

@@ -147,6 +147,7 @@ class Worker:
         self.log.close_on_exec()
         self.wait_fds = [*self.sockets, self.PIPE[0]]
         self.init_signals()
+        self._expect_debuggers()
         if self.stack_pipe >= 0:
             stacks.offer(self.stack_pipe)
         if self.cfg.reload:
@@ -165,6 +166,19 @@ class Worker:
         if self.ready_before_run or not self.cfg.timeout:
             self.mark_ready()
         self.run()
+
+    def _expect_debuggers(self) -> None:
+        """Let nobody who debugs the application be interrupted by `timeout`."""
+        if self.scoreboard is None or not self.cfg.timeout:
+            return
+
+        def tell() -> None:
+            self.log.warning(
+                "breakpoint() in worker (pid:%s): `timeout` does not count until its next request",
+                self.pid,
+            )
+
+        sys.breakpointhook = self.scoreboard.breakpoint_hook(self.slot, tell, sys.breakpointhook)
 
     def load_wsgi(self) -> None:
         """Load the application; what it raises ends the worker with a boot error.
