@@ -351,6 +351,14 @@ class Exchange:
     """One request with its response, between the engine and the application."""
 
     @property
+    def id(self) -> int | None:
+        """Its number in its worker, as on the scoreboard; None when the response is complete."""
+
+    @property
+    def listener(self) -> int | None:
+        """Which listener it came through, counted from 0; None when the response is complete."""
+
+    @property
     def method(self) -> str: ...
     @property
     def uri(self) -> str:
@@ -473,6 +481,24 @@ class Engine:
         log: Log,
     ) -> None:
         """Take listening sockets by descriptor (the engine does not close them)."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when there is something to drain; the engine's own."""
+
+    def drain(self, watched: bool, /) -> tuple[list[Exchange], float] | None:
+        """For a loop that polls the engine: requests that are ready now, and the seconds until the
+        next call at the latest. Never waits. None when the engine was stopped and nothing is left.
+
+        `watched`: somebody looks at the exchanges after their responses have left.
+        """
+
+    @property
+    def pending(self) -> bool:
+        """Whether `drain` would find something that `fileno` does not tell of; to be asked after
+        each request."""
+
+    def late(self) -> bool:
+        """Whether requests were found over their time since this was last asked."""
 
     def __iter__(self) -> Iterator[Exchange]: ...
     def __next__(self) -> Exchange:

@@ -138,7 +138,8 @@ class Arbiter:
     def slots(self) -> Slots:
         """The scoreboard's places; made once, before the first fork."""
         if self._slots is None:
-            self._slots = Slots(self.cfg.workers, self.cfg.threads)
+            most = getattr(self.worker_class, "most_at_once", lambda cfg: int(cfg.threads))
+            self._slots = Slots(self.cfg.workers, most(self.cfg))
         return self._slots
 
     @property
@@ -253,6 +254,7 @@ class Arbiter:
             self.memory.patience(),
             self._molds_due(),
             self.stacks.wait(now),
+            self._overdue.wake_after(now),
         ]
         due += [each.wake_after(now) for each in self._desks()]
         if not self.SIG_QUEUE:

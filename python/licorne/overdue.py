@@ -6,6 +6,9 @@ anything, because an extension keeps the interpreter lock.
 
 from __future__ import annotations
 
+import math
+import time
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from licorne.stacks import Stack, Stacks
     from licorne.workers.base import Worker
 
+#: Seconds for a worker whose requests share a thread to end a request and tell of it. If it does
+#: not, the request keeps the thread.
+MOMENT = 1.0
 #: Seconds for a stack before the worker is told to abort: the kill comes a second later.
 HASTE = 0.4
 
@@ -27,16 +33,30 @@ class Teller:
         self._stacks = stacks
         #: By worker, the number of the first overdue request that was not told yet.
         self._told: dict[Worker, int] = {}
+        #: What the workers should tell themselves, and until when.
+        self._left: dict[Worker, list[tuple[float, Overdue]]] = {}
 
     def look(self, workers: Iterable[Worker]) -> None:
         """Tell of what is new on the scoreboard."""
         for worker in workers:
             for overdue in self._news(worker, before_abort=False):
+                if overdue.request.thread:
+                    self._ask(worker, overdue, then=None)
+                else:
+                    late = (time.monotonic() + MOMENT, overdue)
+                    self._left.setdefault(worker, []).append(late)
+        for worker in list(self._left):
+            for overdue in self._untold(worker, time.monotonic()):
                 self._ask(worker, overdue, then=None)
+
+    def wake_after(self, now: float) -> float | None:
+        """Seconds until a worker should have told of a request; None when there is none."""
+        until = [until for left in self._left.values() for until, _ in left]
+        return max(0.0, min(until) - now) if until else None
 
     def before_abort(self, worker: Worker, abort: Callable[[], None]) -> None:
         """Tell of what the worker was doing, then have it aborted."""
-        news = self._news(worker, before_abort=True)
+        news = self._untold(worker, math.inf) + self._news(worker, before_abort=True)
         for overdue in news[:-1]:
             self._ask(worker, overdue, then=None)
         if news:
@@ -51,9 +71,21 @@ class Teller:
 
     def bury(self, worker: Worker) -> None:
         """Tell of what nobody has heard of a worker that has ended."""
-        for overdue in self._news(worker, before_abort=True):
-            self._tell(worker, overdue, "No Python stack: the worker has ended")
+        for overdue in self._untold(worker, math.inf) + self._news(worker, before_abort=True):
+            tell(self._log, worker.pid, overdue, "No Python stack: the worker has ended")
         self._told.pop(worker, None)
+
+    def _untold(self, worker: Worker, now: float) -> list[Overdue]:
+        """What a worker should have told by now, and has not: the request runs on."""
+        board = worker.scoreboard
+        left = self._left.pop(worker, [])
+        wait = [(until, overdue) for until, overdue in left if until > now]
+        if wait:
+            self._left[worker] = wait
+        if board is None:
+            return []
+        due = [overdue for until, overdue in left if until <= now]
+        return [each for each in due if _runs(board, worker.slot, each.request.id)]
 
     def _news(self, worker: Worker, *, before_abort: bool) -> list[Overdue]:
         board = worker.scoreboard
@@ -76,7 +108,7 @@ class Teller:
 
     def _ask(self, worker: Worker, overdue: Overdue, then: Callable[[], None] | None) -> None:
         def told(stack: Stack) -> None:
-            self._tell(worker, overdue, str(stack))
+            tell(self._log, worker.pid, overdue, str(stack))
             if then is not None:
                 then()
 
@@ -84,29 +116,31 @@ class Teller:
             board = worker.scoreboard
             return board is not None and _runs(board, worker.slot, overdue.request.id)
 
-        # A thread's id of 0 would ask the main thread for the stack of another.
-        thread = overdue.request.thread
+        # What has no thread of its own shares the main thread, and has kept it until now.
+        thread = overdue.request.thread or None
         patience = {} if then is None else {"patience": HASTE}
         self._stacks.ask(worker, thread, told, still, **patience)
 
-    def _tell(self, worker: Worker, overdue: Overdue, stack: str) -> None:
-        request = overdue.request
-        self._log.error(
-            "Request over its time: %s %s from %s, id %s.%s, running for %.1f s (%s %g s), "
-            "body %s bytes, sent %s bytes, worker %s\n%s",
-            request.method,
-            request.target,
-            request.peer or "-",
-            worker.pid,
-            request.id,
-            request.age,
-            overdue.setting,
-            overdue.limit,
-            request.body,
-            request.sent,
-            worker.pid,
-            stack,
-        )
+
+def tell(log: Logger, pid: object, overdue: Overdue, stack: str) -> None:
+    """The one record about a request that was over its time."""
+    request = overdue.request
+    log.error(
+        "Request over its time: %s %s from %s, id %s.%s, running for %.1f s (%s %g s), "
+        "body %s bytes, sent %s bytes, worker %s\n%s",
+        request.method,
+        request.target,
+        request.peer or "-",
+        pid,
+        request.id,
+        request.age,
+        overdue.setting,
+        overdue.limit,
+        request.body,
+        request.sent,
+        pid,
+        stack,
+    )
 
 
 def _runs(board: Scoreboard, slot: int, number: int) -> bool:

@@ -32,7 +32,7 @@ pub(crate) struct Face {
     pub(crate) server: String,
     /// SERVER_NAME and SERVER_PORT for each listener; `None` for unix sockets.
     pub(crate) addresses: Vec<Option<(String, String)>>,
-    /// The application has threads of its own: one that ends does not end the process.
+    /// The application has threads or greenlets: one that ends does not end the process.
     pub(crate) threads: bool,
     /// How long requests may run.
     pub(crate) limits: TimeLimits,
@@ -48,6 +48,10 @@ pub(crate) struct Face {
     pub(crate) policy: Policy,
     /// The access log, if there is one.
     pub(crate) access: Option<Py<PyAny>>,
+    /// Another loop polls the engine.
+    pub(crate) polled: bool,
+    /// There a request that has to wait calls this for a place to wait at (`wait`, `wake`).
+    pub(crate) parking: Option<Py<PyAny>>,
 }
 
 macro_rules! fields {
@@ -81,10 +85,12 @@ fields!(
     "max_connections",
     "max_requests",
     "parent",
+    "parking",
     "permit_missing_host",
     "permit_obsolete_folding",
     "permit_unconventional_http_method",
     "permit_unconventional_http_version",
+    "polled",
     "queue_time",
     "request_id",
     "request_timeout",
@@ -128,6 +134,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         write_timeout_ms: milliseconds(config, "write_timeout")?,
         limits: limits.clone(),
         threads: get("threads")?.extract()?,
+        polled: get("polled")?.extract()?,
         max_connections: get("max_connections")?.extract()?,
         siblings: get("siblings")?.extract()?,
         parent: get("parent")?.extract()?,
@@ -147,7 +154,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         script_name: get("script_name")?.extract::<String>()?.into_bytes(),
         server: get("server")?.extract()?,
         addresses: get("addresses")?.extract()?,
-        threads: get("standin_beats")?.extract()?,
+        threads: get("standin_beats")?.extract::<bool>()? || get("polled")?.extract()?,
         limits,
         max_requests: get("max_requests")?.extract()?,
         grace_ms: milliseconds(config, "graceful_timeout")?,
@@ -155,6 +162,8 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         queue_time: get("queue_time")?.extract()?,
         policy,
         access: get("access")?.extract::<Option<Py<PyAny>>>()?,
+        polled: get("polled")?.extract()?,
+        parking: get("parking")?.extract::<Option<Py<PyAny>>>()?,
     };
     Ok((reactor, face))
 }

@@ -17,6 +17,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use crate::access::Access;
 use crate::config::Face;
 use crate::exchange::Exchange;
+use crate::parked::Parked;
 use crate::request_id::RequestIds;
 use crate::text;
 
@@ -36,6 +37,8 @@ pub(crate) struct Core {
     /// Requests taken so far.
     taken: AtomicU64,
     server: Mutex<ServerFields>,
+    /// Requests that wait for their clients, where another loop polls the engine.
+    pub(crate) parked: Parked,
     /// Exchanges that may be used again, oldest first.
     spare: Mutex<VecDeque<Py<Exchange>>>,
 }
@@ -69,6 +72,7 @@ impl Core {
             face,
             log,
             taken: AtomicU64::new(0),
+            parked: Parked::default(),
             spare: Mutex::new(VecDeque::new()),
         })
     }

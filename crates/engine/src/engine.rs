@@ -1,13 +1,16 @@
 //! `Engine`: the reactor of one worker process, as Python drives it.
 
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use net::baton::{Loop, Taken};
+use net::notice::Notice;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyTuple};
 
 use crate::board::Scoreboard;
 use crate::config;
@@ -22,6 +25,7 @@ pub(crate) struct Engine {
     core: Arc<Core>,
     process: u32,
     standin: Mutex<Option<JoinHandle<()>>>,
+    late: AtomicBool,
 }
 
 impl Engine {
@@ -84,7 +88,60 @@ impl Engine {
             core: Arc::new(core),
             process: std::process::id(),
             standin: Mutex::new(Some(standin)),
+            late: AtomicBool::new(false),
         })
+    }
+
+    /// Readable when there is something to drain, for loops that poll the engine.
+    fn fileno(&self) -> RawFd {
+        self.core.looped.poll_fd()
+    }
+
+    /// The requests that are ready now, and the seconds until the next call at the latest; `None`
+    /// when there will be no more. Never waits. `watched`: hooks look at them afterwards.
+    fn drain<'py>(
+        &self,
+        py: Python<'py>,
+        watched: bool,
+    ) -> PyResult<Option<(Bound<'py, PyList>, f64)>> {
+        shared::release(py);
+        let drained = self.core.looped.drain(thread_number());
+        let requests = PyList::empty(py);
+        for net in drained.requests {
+            self.core.count(py)?;
+            let exchange = self.core.exchange(py)?;
+            {
+                let mut this = exchange.try_borrow_mut()?;
+                this.begin(net);
+                this.run.watched = watched;
+            }
+            requests.append(&exchange)?;
+            self.core.put_back(exchange.unbind());
+        }
+        if drained.late {
+            self.late.store(true, Ordering::Relaxed);
+        }
+        if let Err(error) = self.tell(py, drained.notices, drained.room) {
+            // A logger of the user failed, or a loop: the requests must not be lost for it.
+            error.write_unraisable(py, None);
+        }
+        if drained.stopped && requests.is_empty() {
+            return Ok(None);
+        }
+        let wait = Duration::from_millis(drained.wait_ms).as_secs_f64();
+        Ok(Some((requests, wait)))
+    }
+
+    /// Whether `drain` would find something that `fileno` does not tell of: to be asked after each
+    /// request.
+    #[getter]
+    fn pending(&self) -> bool {
+        self.core.looped.pending()
+    }
+
+    /// Whether requests were found over their time since this was last asked.
+    fn late(&self) -> bool {
+        self.late.swap(false, Ordering::Relaxed)
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyResult<PyRef<'_, Self>> {
@@ -160,6 +217,16 @@ impl Engine {
 }
 
 impl Engine {
+    /// Says what a turn has found: to the log, and to whoever waits for room.
+    fn tell(&self, py: Python<'_>, notices: Vec<Notice>, room: bool) -> PyResult<()> {
+        let woken = if room {
+            self.core.parked.wake(py, &self.core)
+        } else {
+            Ok(())
+        };
+        self.core.tell(py, notices).and(woken)
+    }
+
     fn own_process(&self) -> PyResult<()> {
         if self.process == std::process::id() {
             return Ok(());

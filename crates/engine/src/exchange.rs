@@ -227,6 +227,18 @@ impl Drop for Exchange {
 
 #[pymethods]
 impl Exchange {
+    /// Its number in its worker, as on the scoreboard; `None` when the response is complete.
+    #[getter]
+    fn id(&self) -> Option<u64> {
+        self.run.net.as_ref().map(|net| net.id)
+    }
+
+    /// Which of the worker's listeners it came through; `None` when the response is complete.
+    #[getter]
+    fn listener(&self) -> Option<usize> {
+        self.run.net.as_ref().map(|net| net.listener)
+    }
+
     #[getter]
     fn method<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
         text::latin1(py, self.head()?.method())

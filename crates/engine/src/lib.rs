@@ -13,6 +13,7 @@ mod engine;
 mod exchange;
 mod explain;
 mod head;
+mod parked;
 mod queue;
 mod reader;
 mod reply;

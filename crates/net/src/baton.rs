@@ -10,6 +10,7 @@
 //! The mutex protects the reactor's state; nobody waits for readiness while holding it, and nobody
 //! who holds it ever waits for Python.
 
+mod polled;
 mod standin;
 
 use std::io;
@@ -28,6 +29,7 @@ use crate::poll::{Bell, Events, Poller};
 use crate::reactor::{BATCH, Reactor};
 pub use crate::reactor::{Room, Tail};
 use crate::scoreboard::{RetireCause, Scoreboard};
+pub use polled::Drained;
 
 /// How to wait: the engine lets the interpreter lock go meanwhile.
 pub trait Blocking {
@@ -63,6 +65,9 @@ struct State {
     waiting_for_room: usize,
     /// An application thread is blocked in the poller.
     polling: bool,
+    /// Another loop polls: requests with the application now, and whether it was blocked.
+    polled: bool,
+    running: usize,
     /// Event buffers for the next waits.
     buffers: Vec<Events>,
 }
@@ -92,6 +97,7 @@ impl Loop {
         board: Arc<Scoreboard>,
         slot: usize,
     ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
+        let polled = config.polled;
         let reactor = Reactor::new(config, listeners, board, slot)?;
         let draining = reactor.draining();
         let looped = Arc::new(Self {
@@ -102,6 +108,8 @@ impl Loop {
                 idle: 0,
                 waiting_for_room: 0,
                 polling: false,
+                polled,
+                running: 0,
                 buffers: Vec::new(),
             }),
             work: Condvar::new(),
@@ -165,14 +173,7 @@ impl Loop {
     /// Takes the oldest complete request, and leaves with it.
     #[inline]
     fn pop(&self, state: &mut State, me: u32) -> Option<Box<Exchange>> {
-        let mut exchange = state.reactor.inbox.pop_front()?;
-        if exchange.place.is_none() {
-            // Too many waited when it was read; now there is room.
-            state.reactor.name(&mut exchange);
-        }
-        if std::mem::take(&mut state.reactor.sample) || state.reactor.config.timed {
-            exchange.started_ns = clock::monotonic_ns();
-        }
+        let exchange = state.next_request()?;
         self.depart(state, me);
         Some(exchange)
     }
@@ -282,14 +283,17 @@ impl Loop {
         if let Some(line) = line {
             state.reactor.log_line(line);
         }
+        self.ended(&mut state, me);
         if state.reactor.room_made {
             self.tell_of_room(&mut state);
         }
     }
 
     /// A response that nobody can be given: the exchange was taken over or its client has gone.
-    pub fn discard(&self, exchange: Box<Exchange>) {
-        self.lock().reactor.discard(exchange);
+    pub fn discard(&self, me: u32, exchange: Box<Exchange>) {
+        let mut state = self.lock();
+        state.reactor.discard(exchange);
+        self.ended(&mut state, me);
     }
 
     /// A part of a response: encoded `bytes`, then `shared`, then `after`.
@@ -395,7 +399,7 @@ impl Loop {
     #[inline]
     #[expect(clippy::unused_self, reason = "beside grab and depart")]
     fn let_hold(&self, state: &mut State, me: u32) {
-        state.reactor.may_hold = state.driver == Driver::Application(me);
+        state.reactor.may_hold = state.driver == Driver::Application(me) && !state.polled;
     }
 
     /// Makes `me` the driver if the baton is to be had: on the table, or with the stand-in.
@@ -457,12 +461,16 @@ impl Loop {
         for _ in 0..ready.min(state.idle) {
             self.work.notify_one();
         }
-        if ready > 0 && state.polling {
+        if ready > 0 && (state.polling || state.polled) {
             self.poller.wake();
         }
     }
 
     fn tell_of_room(&self, state: &mut State) {
+        if state.polled {
+            // The next `drain` tells of it.
+            return;
+        }
         state.reactor.room_made = false;
         if state.waiting_for_room > 0 {
             self.room.notify_all();
@@ -474,6 +482,23 @@ impl Loop {
         // A panic elsewhere has failed one exchange; the reactor's state is kept consistent by
         // its own steps, so the others go on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The oldest complete request, ready for the application.
+    #[inline]
+    fn next_request(&mut self) -> Option<Box<Exchange>> {
+        let reactor = &mut self.reactor;
+        let mut exchange = reactor.inbox.pop_front()?;
+        if exchange.place.is_none() {
+            // Too many waited when it was read; now there is room.
+            reactor.name(&mut exchange);
+        }
+        if std::mem::take(&mut reactor.sample) || reactor.config.timed {
+            exchange.started_ns = clock::monotonic_ns();
+        }
+        Some(exchange)
     }
 }
 

@@ -10,6 +10,10 @@ use crate::overdue::TimeLimits;
 
 /// Configuration of one reactor.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches, in any combination"
+)]
 pub struct Config {
     /// What the parser accepts.
     pub policy: Policy,
@@ -29,6 +33,9 @@ pub struct Config {
     pub limits: TimeLimits,
     /// Threads that run the application.
     pub threads: usize,
+    /// Another loop polls the reactor, and its thread runs many requests at a time (greenlets,
+    /// callbacks); each turn hands over all that is ready.
+    pub polled: bool,
     /// Connections at most; accepting rests at the limit. 0 is unlimited.
     pub max_connections: usize,
     /// There are other workers on the same listeners: leave connections to them.

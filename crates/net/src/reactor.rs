@@ -105,6 +105,8 @@ pub(crate) struct Reactor {
     look_ms: u64,
     /// Somebody may wait for room in an output queue, and there is more now.
     pub(crate) room_made: bool,
+    /// Requests were found over their time.
+    pub(crate) late: bool,
 }
 
 impl Reactor {
@@ -158,6 +160,7 @@ impl Reactor {
             interrupted: false,
             look_ms: 0,
             room_made: false,
+            late: false,
         };
         if let Some(fd) = reactor.config.signal_fd {
             reactor.poller.add_pipe(fd, SIGNAL)?;

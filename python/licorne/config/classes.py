@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 WORKER_ALIASES = {
     "sync": "licorne.workers.sync.SyncWorker",
     "gthread": "licorne.workers.gthread.ThreadWorker",
+    "gevent": "licorne.workers.ggevent.GeventWorker",
+    "gevent_pywsgi": "licorne.workers.ggevent.GeventPyWSGIWorker",
+    "gevent_wsgi": "licorne.workers.ggevent.GeventPyWSGIWorker",
 }
 
 #: Names that gunicorn knows, or knew, and that licorne does not serve yet.
-NOT_YET = ("asgi", "eventlet", "gaiohttp", "gevent", "gevent_pywsgi", "gevent_wsgi", "tornado")
+NOT_YET = ("asgi", "eventlet", "gaiohttp", "tornado")
+
+#: Packages that a worker type needs, by the extra of the same name.
+EXTRAS = ("eventlet", "gevent", "tornado")
 
 LOGGER = "licorne.glogging.Logger"
 LOGGER_ALIASES = {"simple": LOGGER, "gunicorn.glogging.Logger": LOGGER}
@@ -98,6 +104,11 @@ def _dotted(path: str) -> object:
     try:
         return getattr(import_module(module), name)
     except ModuleNotFoundError as error:
+        if error.name in EXTRAS and path.startswith("licorne."):
+            raise ConfigError(
+                f"class uri {path!r} needs the package {error.name}: "
+                f"pip install 'licorne[{error.name}]'."
+            ) from None
         # Only the missing module itself is a wrong name; a module missing inside it is news.
         if error.name is None or not (module + ".").startswith(error.name + "."):
             raise

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from _typeshed import WriteableBuffer
+    from typing_extensions import Self
 
     from licorne._engine import Exchange
     from licorne.config import Config
@@ -32,10 +33,14 @@ if TYPE_CHECKING:
 
         def read(self, size: int, /) -> bytes: ...
 
+    _Socket = socket.socket
+else:
+    _Socket = object
+
 
 __all__ = [
     "SERVER", "SERVER_SOFTWARE", "ClientSocket", "FileWrapper", "Response", "WSGIErrorsWrapper",
-    "base_environ", "create", "default_environ", "server_name",
+    "base_environ", "client_socket_class", "create", "default_environ", "server_name",
 ]  # fmt: skip
 
 #: Where gunicorn's names are, for those who ask.
@@ -88,17 +93,17 @@ class WSGIErrorsWrapper(io.RawIOBase):
         """Every write is flushed already."""
 
 
-class ClientSocket(socket.socket):
-    """`gunicorn.socket`: becomes the client's socket when it is first used.
+class Takeable(_Socket):
+    """What makes a client's socket of a class of sockets, when it is first used.
 
     From then on the connection is the application's: the engine lets go of it. Until then it
     costs nothing, so that it can be there for every request.
     """
 
-    __slots__ = ("_exchange", "_rest")
+    __slots__ = ()
 
     @classmethod
-    def of(cls, exchange: Exchange) -> ClientSocket:
+    def of(cls, exchange: Exchange) -> Self:
         """The socket of an exchange, not yet taken over."""
         new = cls.__new__(cls)
         object.__setattr__(new, "_exchange", exchange)
@@ -107,9 +112,14 @@ class ClientSocket(socket.socket):
 
     def __getattribute__(self, name: str) -> object:
         """Take the connection over before anything of it is used."""
-        if not name.startswith("__") and object.__getattribute__(self, "_exchange") is not None:
-            _take_over(self)
-        return object.__getattribute__(self, name)
+        if not name.startswith("__"):
+            exchange: Exchange | None = object.__getattribute__(self, "_exchange")
+            if exchange is not None:
+                object.__setattr__(self, "_exchange", None)
+                fd, rest = exchange.take_over()
+                object.__setattr__(self, "_rest", rest)
+                super().__init__(fileno=fd)
+        return super().__getattribute__(name)
 
     def __repr__(self) -> str:
         if object.__getattribute__(self, "_exchange") is not None:
@@ -135,12 +145,21 @@ class ClientSocket(socket.socket):
         return len(data)
 
 
-def _take_over(sock: ClientSocket) -> None:
-    exchange: Exchange = object.__getattribute__(sock, "_exchange")
-    object.__setattr__(sock, "_exchange", None)
-    fd, rest = exchange.take_over()
-    object.__setattr__(sock, "_rest", rest)
-    socket.socket.__init__(sock, fileno=fd)
+class ClientSocket(Takeable, socket.socket):
+    """`gunicorn.socket`."""
+
+    __slots__ = ("_exchange", "_rest")
+
+
+def client_socket_class() -> type[Takeable]:
+    """The class of `gunicorn.socket`, over what `socket.socket` is now.
+
+    gevent and eventlet put classes of their own there, which let other greenlets run.
+    """
+    if issubclass(ClientSocket, socket.socket):
+        return ClientSocket
+    slots = {"__slots__": ClientSocket.__slots__}
+    return type(ClientSocket.__name__, (Takeable, socket.socket), slots)
 
 
 def server_name() -> str:

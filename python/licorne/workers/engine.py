@@ -9,20 +9,21 @@ it on TERM and puts the hooks around each request.
 from __future__ import annotations
 
 import os
-import threading
+from contextvars import ContextVar
 
 from licorne.config.settings.hooks import nothing
 from licorne.http.rules import RequestRules
 from licorne.http.views import Request, Response
-from licorne.http.wsgi import ClientSocket, FileWrapper, base_environ, server_name
+from licorne.http.wsgi import FileWrapper, base_environ, client_socket_class, server_name
 from licorne.workers import overrides
 from licorne.workers.base import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import FrameType
+    from typing import Protocol
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.sock import BaseSocket
+
+    class Place(Protocol):
+        """Where one request waits while the others of its thread run."""
+
+        def wait(self) -> None:
+            """Let the others run until `wake`, which may have come already."""
+
+        def wake(self) -> None:
+            """Let the one who waits go on."""
 
 
 class EngineConfig(RequestRules):
@@ -43,22 +53,30 @@ class EngineConfig(RequestRules):
         *,
         multithread: bool = False,
         max_connections: int = 0,
+        parking: Callable[[], Place] | None = None,
+        polled: bool = False,
     ) -> None:
-        """Without threads the application keeps the loop's own: no sign of life meanwhile."""
+        """Without threads the application keeps the loop's own: no sign of life meanwhile.
+
+        With another loop (`polled`) requests share its thread, which is as good as threads to them.
+        Those that have to wait for their clients do so where `parking` says.
+        """
         super().__init__(cfg)
-        self._times(cfg, multithread)
+        self.polled = polled
+        self.parking = parking
+        self._times(cfg, multithread and not polled)
         self.body_buffer_size = cfg.body_buffer_size
         self.tmp_upload_dir = cfg.tmp_upload_dir or _temporary_directory()
         self.max_connections = max_connections
         # With SO_REUSEPORT nobody else can take in whom the kernel gave to this worker's socket.
         self.siblings = cfg.workers > 1 and not cfg.reuse_port
-        self.standin_beats = multithread
+        self.standin_beats = multithread and not polled
         self.server = server_name()
         self.sendfile = cfg.sendfile
         self.script_name = os.environ.get("SCRIPT_NAME", "")
         self.environ = base_environ(cfg, log, multithread=multithread)
         self.file_wrapper = FileWrapper
-        self.socket_class = ClientSocket
+        self.socket_class = client_socket_class()
         self.addresses = [_server_address(each) for each in sockets]
         if self.addresses and self.addresses[0] is not None:
             self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = self.addresses[0]
@@ -102,13 +120,9 @@ def _server_address(sock: BaseSocket) -> tuple[str, str] | None:
     return (str(name[0]), str(name[1])) if isinstance(name, tuple) else None
 
 
-class InHand(threading.local):
-    """The request that a thread has in hand: what hooks set on it is there for the access log."""
-
-    request: Request | None = None
-
-
-IN_HAND = InHand()
+#: The request that a thread or greenlet has in hand: what hooks set on it is there for the access
+#: log.
+IN_HAND: ContextVar[Request | None] = ContextVar("licorne.request", default=None)
 
 
 class AccessLog:
@@ -157,7 +171,7 @@ class AccessLog:
         """Write one line the way gunicorn does: through the logger, whatever it has become."""
         from datetime import timedelta
 
-        request = IN_HAND.request
+        request = IN_HAND.get()
         if request is None or request.exchange is not exchange:
             request = Request(exchange)
         environ = exchange.environ or {}
@@ -218,7 +232,7 @@ class EngineWorker(Worker):
         """Handle one request, by the `handle_request` of a subclass if it has one."""
         if self.explains:
             self._explain(request)
-        IN_HAND.request = request
+        IN_HAND.set(request)
         try:
             if self.handles():
                 self._try_hand_over(request)
@@ -226,7 +240,7 @@ class EngineWorker(Worker):
                 self.run_exchange(request)
         finally:
             # The engine uses an exchange again when nobody refers to it.
-            IN_HAND.request = None
+            IN_HAND.set(None)
 
     def _try_hand_over(self, request: Request) -> None:
         try:

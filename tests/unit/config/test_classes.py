@@ -30,8 +30,7 @@ def test_a_class_a_path_an_alias_and_gunicorns_path() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("gevent", "'gevent' is not available yet"),
-        ("eventlet", "'eventlet' is not available yet"),
+        ("asgi", "'asgi' is not available yet"),
         ("nope", "class uri 'nope' invalid or not found: known names are sync, gthread"),
         ("no.such.Class", "there is no module 'no'"),
         ("licorne.glogging.Nope", "has no 'Nope'"),

@@ -6,7 +6,7 @@ use net::baton::{Room, Tail};
 use net::exchange::Token;
 use net::output::{COPY_LIMIT, FilePart};
 use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Sending, Sent};
-use pyo3::exceptions::{PyBrokenPipeError, PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyBrokenPipeError, PyException, PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
@@ -341,6 +341,9 @@ fn encode_block(
 
 /// Waits for a slow client without the interpreter lock; signals are seen to meanwhile.
 fn wait_for_room(py: Python<'_>, core: &Core, token: Token) -> PyResult<bool> {
+    if let Some(parking) = &core.face.parking {
+        return core.parked.wait_for_room(parking.bind(py), core, token);
+    }
     loop {
         match core
             .looped
@@ -422,7 +425,7 @@ pub(super) fn discard(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     this.run.remaining = None;
     let core = Arc::clone(&this.core);
     if let Some(net) = this.run.net.take() {
-        core.looped.discard(net);
+        core.looped.discard(thread_number(), net);
     }
     Ok(())
 }
@@ -467,12 +470,16 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     if let Err(another) = complete(py, this, &core, Tail::None) {
         failed_afterwards(&core, py, another)?;
     }
-    if overdue && asks_to_end(&error, py) {
-        // The end of a worker that was told to abort: the log has this request already.
+    if overdue && !error.is_instance_of::<PyException>(py) {
+        // It was ended, or the worker was told to abort: the log has this request already.
         let text =
             format!("Error handling request {method} {target}: aborted, it was over its time");
         core.log(py, "info", &text)?;
-        return Err(error);
+        return if asks_to_end(&error, py) {
+            Err(error)
+        } else {
+            Ok(())
+        };
     }
     core.log_exception(
         py,

@@ -81,8 +81,10 @@ fn prepare<'py>(
     net.begun = true;
     let limit_ms = core.face.limits.of(net.head.path());
     let now_ns = net::clock::coarse_monotonic_ns();
+    // Of many requests on one thread none has a thread of its own.
+    let thread = if core.face.polled { 0 } else { thread_id() };
     core.board
-        .begin(core.slot, this.run.place, now_ns, thread_id(), limit_ms);
+        .begin(core.slot, this.run.place, now_ns, thread, limit_ms);
     if core.access.is_some() || core.queue_timed {
         this.run.started_ns = net::clock::monotonic_ns();
     }

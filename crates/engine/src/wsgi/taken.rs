@@ -3,14 +3,17 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::sync::Arc;
 
 use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Sending};
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyConnectionError, PyOSError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict};
 
 use super::respond::{allowed, discard, finish_head};
+use crate::core::Core;
 use crate::exchange::{Exchange, Run};
 
 /// A block for a socket that the application has taken over.
@@ -32,7 +35,7 @@ pub(super) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>)
     if chunked {
         net.out.extend_from_slice(CHUNK_END);
     }
-    flush(block.py(), run)
+    flush(block.py(), &core, run)
 }
 
 pub(super) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
@@ -50,7 +53,7 @@ pub(super) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
             if net.framing == Some(BodyFraming::Chunked) {
                 net.out.extend_from_slice(LAST_CHUNK);
             }
-            flush(py, run)?;
+            flush(py, &core, run)?;
         }
         run.socket = None;
     }
@@ -58,15 +61,37 @@ pub(super) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
 }
 
 /// Writes what is encoded to the taken socket, blocking. False: the client has gone.
-fn flush(py: Python<'_>, run: &mut Run) -> PyResult<bool> {
+fn flush(py: Python<'_>, core: &Core, run: &mut Run) -> PyResult<bool> {
     let Some(socket) = &run.socket else {
         return Ok(false);
     };
-    let mut stream = File::from(socket.try_clone()?);
+    let copy = socket.try_clone()?;
     let bytes = std::mem::take(&mut run.open()?.out);
+    if core.face.polled {
+        return flush_politely(py, copy, &bytes);
+    }
+    let mut stream = File::from(copy);
     match py.detach(|| stream.write_all(&bytes)) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(PyOSError::new_err(error)),
+    }
+}
+
+/// The same where many requests share the thread: by the socket class of the day, which lets the
+/// others run while it waits.
+fn flush_politely(py: Python<'_>, copy: OwnedFd, bytes: &[u8]) -> PyResult<bool> {
+    let keywords = PyDict::new(py);
+    keywords.set_item(intern!(py, "fileno"), copy.into_raw_fd())?;
+    let class = py
+        .import(intern!(py, "socket"))?
+        .getattr(intern!(py, "socket"))?;
+    let socket = class.call((), Some(&keywords))?;
+    let sent = socket.call_method1(intern!(py, "sendall"), (PyBytes::new(py, bytes),));
+    socket.call_method0(intern!(py, "close"))?;
+    match sent {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_instance_of::<PyConnectionError>(py) => Ok(false),
+        Err(error) => Err(error),
     }
 }

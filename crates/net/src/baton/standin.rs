@@ -23,6 +23,9 @@ const TRUST: u32 = 2000;
 /// A request that takes this long is slow: the stand-in picks the baton up and drives, asleep in the
 /// poller, until an application thread wants it back. For a shorter one that would cost too much.
 const SLOW: Duration = Duration::from_millis(3);
+/// The first look after a loop that polls, and the longest time between two.
+const POLLED_LOOK: Duration = Duration::from_millis(5);
+const POLLED_REST: Duration = Duration::from_millis(160);
 /// Looks without any request before it sleeps for good.
 const CALM_LOOKS: u32 = 8;
 
@@ -32,7 +35,11 @@ pub(super) fn spawn(looped: Arc<Loop>) -> io::Result<JoinHandle<()>> {
         .stack_size(256 * 1024)
         .spawn(move || {
             block_signals();
-            look_out(&looped);
+            if looped.lock().polled {
+                look_after(&looped);
+            } else {
+                look_out(&looped);
+            }
         })
 }
 
@@ -76,6 +83,27 @@ fn look_out(looped: &Loop) {
             sleep(looped, turn);
             calm = 0;
         }
+    }
+}
+
+/// Looks whether the loop that polls still comes round, as long as requests are with the
+/// application. Its looks get rarer, each twice as long after the one before: a quiet loop with
+/// requests that wait for something looks the same as a blocked one.
+fn look_after(looped: &Loop) {
+    let mut last = 0;
+    let mut wait = POLLED_LOOK;
+    while !looped.closing.load(Ordering::SeqCst) {
+        let turn = looped.turn.load(Ordering::Acquire);
+        if !away(turn) {
+            sleep(looped, turn);
+        } else if turn == last {
+            looped.cover_polled(turn);
+            wait = (wait * 2).min(POLLED_REST);
+        } else {
+            wait = POLLED_LOOK;
+        }
+        last = turn;
+        thread::park_timeout(wait);
     }
 }
 

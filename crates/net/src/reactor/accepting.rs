@@ -58,7 +58,7 @@ impl Reactor {
 
     /// One application thread, which takes its time: who is taken in together waits for each other.
     fn one_by_one(&self) -> bool {
-        !self.config.standin_beats && !self.pace.fast()
+        !self.config.standin_beats && !self.config.polled && !self.pace.fast()
     }
 
     /// Beside siblings nobody is taken in while no application thread is free to serve him: a
@@ -84,8 +84,13 @@ impl Reactor {
             // It had left them to the siblings already: nobody here would serve them.
             return;
         }
-        let most = self.pace.requests_in(time_ms / 2);
-        let most = most.clamp(ACCEPT_ALONE, ACCEPT_LAST);
+        let most = if self.config.polled {
+            // They do not wait for each other.
+            ACCEPT_LAST
+        } else {
+            let most = self.pace.requests_in(time_ms / 2);
+            most.clamp(ACCEPT_ALONE, ACCEPT_LAST)
+        };
         for index in 0..self.listeners.len() {
             for _ in 0..most {
                 if !self.accept_one(index) {

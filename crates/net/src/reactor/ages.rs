@@ -33,7 +33,8 @@ impl Reactor {
             if !self.board.tell_overdue(self.slot, entry, request, broken) {
                 continue;
             }
-            if broken.cause == Cause::Request {
+            // A loop that polls ends the request itself: no thread is lost with it.
+            if broken.cause == Cause::Request && !self.config.polled {
                 self.ask_to_retire(RetireCause::RequestTimeout);
             }
             self.answer_for(request);
@@ -41,9 +42,10 @@ impl Reactor {
             news = true;
         }
         if news {
+            self.late = true;
             self.config.bell.inspect(|&fd| ring(fd));
         }
-        self.abandoned = abandoned >= self.config.threads;
+        self.abandoned = abandoned >= self.config.threads && !self.config.polled;
         if self.abandoned {
             self.pause_accepting();
         }

@@ -170,8 +170,8 @@ impl Reactor {
         let (Some(peer), Some(token)) = (exchange.client(), exchange.token) else {
             return;
         };
-        // Those that wait are next to each other, mostly.
-        let from = if self.inbox.is_empty() {
+        // Those that wait are next to each other, mostly; those that run at the same time are many.
+        let from = if self.inbox.is_empty() && !self.config.polled {
             0
         } else {
             self.next_place

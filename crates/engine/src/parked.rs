@@ -1,0 +1,60 @@
+//! Requests that wait for their clients while another loop polls the engine: each at a place of its
+//! own (an object with `wait` and `wake`), where its greenlet lets the others run.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use net::baton::Room;
+use net::exchange::Token;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::core::Core;
+
+/// Who waits, and where.
+#[derive(Default)]
+pub(crate) struct Parked(Mutex<Vec<(Token, Py<PyAny>)>>);
+
+impl Parked {
+    /// Waits until the client of `token` has read on. False: it has gone.
+    pub(crate) fn wait_for_room(
+        &self,
+        parking: &Bound<'_, PyAny>,
+        core: &Core,
+        token: Token,
+    ) -> PyResult<bool> {
+        let py = parking.py();
+        loop {
+            if let Some(room) = core.looped.room(token) {
+                return Ok(room != Room::Gone);
+            }
+            let place = parking.call0()?;
+            self.lock().push((token, place.clone().unbind()));
+            let woken = place.call_method0(intern!(py, "wait"));
+            // An exception that was thrown into the wait leaves its place behind.
+            let left = self.take(|(_, other)| other.is(&place));
+            drop(left);
+            woken?;
+        }
+    }
+
+    /// Wakes those whose clients have read on, or have gone.
+    pub(crate) fn wake(&self, py: Python<'_>, core: &Core) -> PyResult<()> {
+        let ready = self.take(|(token, _)| core.looped.room(*token).is_some());
+        for (_, place) in ready {
+            place.bind(py).call_method0(intern!(py, "wake"))?;
+        }
+        Ok(())
+    }
+
+    /// Python objects leave the list under the mutex, and are released without it.
+    fn take(&self, which: impl Fn(&(Token, Py<PyAny>)) -> bool) -> Vec<(Token, Py<PyAny>)> {
+        let mut list = self.lock();
+        let (taken, left) = std::mem::take(&mut *list).into_iter().partition(which);
+        *list = left;
+        taken
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(Token, Py<PyAny>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

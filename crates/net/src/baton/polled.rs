@@ -1,0 +1,130 @@
+//! The baton with a loop of somebody else's (gevent's hub, an `IOLoop`): it watches the poller's
+//! descriptor, and turns the reactor when that is readable or a deadline has come. Its one thread
+//! runs many requests at a time, and never waits here.
+//!
+//! `turn` is odd while requests are with the application. The stand-in then looks now and then
+//! whether the loop still comes round; it does not as long as one of them keeps the thread.
+
+use super::{Driver, Loop, State, away};
+use crate::drain::Drain;
+use crate::exchange::{Exchange, Token};
+use crate::notice::Notice;
+use crate::poll::Events;
+use crate::reactor::Room;
+
+/// What one turn has brought.
+pub struct Drained {
+    /// Complete requests, oldest first.
+    pub requests: Vec<Box<Exchange>>,
+    /// For the error log.
+    pub notices: Vec<Notice>,
+    /// Whoever waits for room may have some.
+    pub room: bool,
+    /// Requests were found over their time.
+    pub late: bool,
+    /// There will be no more work, ever.
+    pub stopped: bool,
+    /// When to turn again at the latest, in ms.
+    pub wait_ms: u64,
+}
+
+impl Loop {
+    /// Readable when there is something to do for [`Loop::drain`].
+    pub fn poll_fd(&self) -> std::os::fd::RawFd {
+        self.poller.fd()
+    }
+
+    /// One turn without waiting, by the thread of the polling loop.
+    pub fn drain(&self, me: u32) -> Drained {
+        let mut state = self.lock();
+        let state = &mut *state;
+        state.driver = Driver::Application(me);
+        state.reactor.mind_the_door(true);
+        state.reactor.interrupted = false;
+        self.look(state);
+        state.reactor.process(usize::MAX);
+        self.end_turn(state, true);
+        let mut requests = Vec::with_capacity(state.reactor.inbox.len());
+        while let Some(exchange) = state.next_request() {
+            requests.push(exchange);
+        }
+        state.running += requests.len();
+        if state.running == 0 {
+            self.come_home();
+        } else {
+            self.depart(state, me);
+        }
+        Drained {
+            requests,
+            notices: state.reactor.notices.take(),
+            room: std::mem::take(&mut state.reactor.room_made),
+            late: std::mem::take(&mut state.reactor.late),
+            stopped: state.reactor.drain == Drain::Stopped,
+            wait_ms: state.reactor.wait_ms(),
+        }
+    }
+
+    /// Whether a turn would find something that no event tells of, such as a pipelined request.
+    pub fn pending(&self) -> bool {
+        let state = self.lock();
+        let reactor = &state.reactor;
+        let work = !reactor.inbox.is_empty() || reactor.wait_ms() == 0;
+        work || reactor.room_made || !reactor.drain.serving()
+    }
+
+    /// Whether the client of `token` has read on; `None`: not yet.
+    pub fn room(&self, token: Token) -> Option<Room> {
+        self.lock().reactor.room(token)
+    }
+
+    /// Takes the events there are.
+    fn look(&self, state: &mut State) {
+        let mut events = state.buffers.pop().unwrap_or_else(Events::new);
+        if self.poller.wait(&mut events, Some(0)).is_err() {
+            events.clear();
+        }
+        state.reactor.harvest(&mut events);
+        state.buffers.push(events);
+    }
+
+    /// A request has ended; with the last one the application is at rest.
+    #[inline]
+    pub(super) fn ended(&self, state: &mut State, me: u32) {
+        if !state.polled {
+            return;
+        }
+        state.running = state.running.saturating_sub(1);
+        if state.running == 0 && state.driver == Driver::Application(me) {
+            self.come_home();
+        }
+    }
+
+    /// Nothing is with the application: the stand-in may sleep.
+    fn come_home(&self) {
+        let turn = self.turn.load(std::sync::atomic::Ordering::Relaxed);
+        if away(turn) {
+            self.turn
+                .store(turn + 1, std::sync::atomic::Ordering::Release);
+        }
+    }
+
+    /// The turn of the stand-in, while the polling loop is kept from its own: whoever is not yet
+    /// with the application is read and answered as far as possible, and times out; new clients are
+    /// left to the siblings.
+    pub(super) fn cover_polled(&self, turn: u64) {
+        let mut state = self.lock();
+        if self.turn.load(std::sync::atomic::Ordering::Relaxed) != turn {
+            return;
+        }
+        let state = &mut *state;
+        state.reactor.mind_the_door(false);
+        self.look(state);
+        state.reactor.process(usize::MAX);
+        self.end_turn(state, false);
+        self.hand_out(state);
+        let reactor = &state.reactor;
+        if reactor.room_made || reactor.late || reactor.drain == Drain::Stopped {
+            self.poller.wake();
+        }
+    }
+}

@@ -1,0 +1,157 @@
+"""Workers on another loop: it polls the engine, and one thread runs many requests at a time.
+
+A subclass says how its loop watches a descriptor, calls later and runs one request.
+"""
+
+from __future__ import annotations
+
+import time
+
+from licorne import overdue
+from licorne.http.views import Request
+from licorne.http.wsgi import client_socket_class
+from licorne.workers.engine import EngineConfig, EngineWorker
+from licorne.workers.overrides import replaced
+from licorne.workers.slots import MOST_THREADS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from licorne._engine import Engine, Exchange
+    from licorne.config import Config
+    from licorne.workers.engine import Place
+
+#: The timer of a worker may be this late, in seconds: fewer timers are set.
+SLACK = 0.01
+
+
+class AsyncWorker(EngineWorker):
+    """Many requests at a time on one thread, each until it waits for something."""
+
+    multithread = True
+
+    #: When the timer wakes the loop (monotonic seconds).
+    due = 0.0
+
+    #: The first of the requests over their time that was not told yet.
+    told = 0
+
+    @classmethod
+    def most_at_once(cls, cfg: Config) -> int:
+        """Requests with the application at a time, as far as the scoreboard has room."""
+        return min(cfg.worker_connections, MOST_THREADS)
+
+    def parking(self) -> Place:
+        """A place for a request to wait at, while the others go on."""
+        raise NotImplementedError
+
+    def watch(self, fd: int, turn: Callable[[], None]) -> None:
+        """Have `turn` called whenever the descriptor is readable."""
+        raise NotImplementedError
+
+    def call_later(self, seconds: float, turn: Callable[[], None]) -> None:
+        """Have `turn` called once; what was asked for before is forgotten."""
+        raise NotImplementedError
+
+    def begin(self, exchange: Exchange) -> None:
+        """Have `run_one` called with the exchange, soon, without waiting."""
+        raise NotImplementedError
+
+    def wait_for_end(self) -> None:
+        """Let the loop run until `tell_end`, then end what is left."""
+        raise NotImplementedError
+
+    def tell_end(self) -> None:
+        """There will be no more requests."""
+        raise NotImplementedError
+
+    def end_request(self, number: int) -> str:
+        """Throw an exception into the request of this number; its stack at that moment."""
+        raise NotImplementedError
+
+    def engine_config(self) -> EngineConfig:
+        """`worker_connections` for each listener."""
+        return EngineConfig(
+            self.cfg,
+            self.log,
+            self.sockets,
+            multithread=self.multithread,
+            max_connections=self.cfg.worker_connections * max(1, len(self.sockets)),
+            parking=self.parking,
+            polled=True,
+        )
+
+    def serve(self, engine: Engine) -> None:
+        """Turn the engine whenever its loop finds that there is something to do."""
+        self.watch(engine.fileno(), self.turn)
+        self.turn()
+        self.wait_for_end()
+
+    def turn(self) -> None:
+        """Begin what is ready, and see to it that the next turn comes in time."""
+        engine = self.engine
+        if engine is None:
+            raise RuntimeError("the engine is not started")
+        self.beat()
+        drained = engine.drain(self.watched)
+        if drained is None:
+            self.tell_end()
+            return
+        exchanges, wait = drained
+        for exchange in exchanges:
+            self.begin(exchange)
+        now = time.monotonic()
+        if not now < self.due <= now + wait + SLACK:
+            self.due = now + wait
+            self.call_later(wait, self._turn_in_time)
+        if engine.late():
+            self._end_late()
+
+    def _turn_in_time(self) -> None:
+        # The clock of a loop may be ahead: whatever the time, this timer is spent.
+        self.due = 0.0
+        self.turn()
+
+    def run_one(self, exchange: Exchange) -> None:
+        """Run the application for one request; one that fails never ends the others."""
+        try:
+            if self.watched:
+                self.take(Request(exchange))
+            elif self.wsgi is not None:
+                exchange.run_wsgi(self.wsgi)
+        except (SystemExit, KeyboardInterrupt) as error:
+            if not self.alive:
+                # Not the application's: INT, QUIT or ABRT came while it ran.
+                raise
+            self.log.warning("The application raised %r; the worker goes on", error)
+        finally:
+            if self.engine is not None and self.engine.pending:
+                # Pipelined requests, which no event tells of.
+                self.turn()
+
+    def handles(self) -> bool:
+        """Whether a subclass has its own `handle_request`."""
+        return replaced(type(self), AsyncWorker, "handle_request")
+
+    def hand_over(self, request: Request) -> None:
+        """Call the `handle_request` of a subclass."""
+        listener = self.sockets[request.exchange.listener or 0]
+        client = client_socket_class().of(request.exchange)
+        self.handle_request(listener.getsockname(), request, client, request.remote_addr)
+
+    def handle_request(
+        self, _listener_name: object, req: Request, _sock: socket.socket, _addr: object
+    ) -> None:
+        """Run the application for one request; for subclasses to extend."""
+        self.run_exchange(req)
+
+    def _end_late(self) -> None:
+        """Requests over their time: their clients have their answers, what runs is ended."""
+        if self.scoreboard is None:
+            return
+        for late in self.scoreboard.overdue(self.slot, self.told):
+            self.told = late.number + 1
+            if late.setting == "request_timeout":
+                overdue.tell(self.log, self.pid, late, self.end_request(late.request.id))
