@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use net::record::exclude::Exclude;
 use net::record::{Format, Source, Stamp, Style};
-use pyo3::exceptions::{PyAttributeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
@@ -41,10 +41,18 @@ struct Native {
     /// `None` if nothing is left out.
     exclude: Option<Exclude>,
     keys: Vec<Py<PyString>>,
-    logger: Py<PyDict>,
+    logger: Watched,
+    /// The list of the logger's handlers, and the only one in it.
+    handlers: Py<PyList>,
     handler: Py<PyAny>,
-    handler_dict: Py<PyDict>,
+    handler_own: Watched,
     formatter: Py<PyAny>,
+}
+
+/// What a logger or a handler says of itself, and its list of filters.
+struct Watched {
+    dict: Py<PyDict>,
+    filters: Py<PyList>,
 }
 
 impl Access {
@@ -114,6 +122,7 @@ impl Access {
             request_id: run.request_id.as_ref().map(|id| id.bind(py)),
             sent: run.sent,
             duration_ns: now_ns.saturating_sub(run.started_ns),
+            ended_ns: now_ns,
         };
         let mut stamp = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
         native.format.render(&values, &mut stamp, &mut line);
@@ -165,12 +174,7 @@ fn whole_path(environ: &Bound<'_, PyDict>) -> PyResult<Vec<u8>> {
 impl Native {
     fn new(object: &Bound<'_, PyAny>, format: Format) -> PyResult<Self> {
         let py = object.py();
-        let dict = |of: &Bound<'_, PyAny>| -> PyResult<Py<PyDict>> {
-            Ok(of
-                .getattr(intern!(py, "__dict__"))?
-                .cast_into::<PyDict>()?
-                .unbind())
-        };
+        let logger = object.getattr(intern!(py, "logger"))?;
         let handler = object.getattr(intern!(py, "handler"))?;
         let keys = format
             .keys()
@@ -188,41 +192,59 @@ impl Native {
             format,
             exclude: (!exclude.is_empty()).then_some(exclude),
             keys,
-            logger: dict(&object.getattr(intern!(py, "logger"))?)?,
-            handler_dict: dict(&handler)?,
+            handlers: logger.getattr(intern!(py, "handlers"))?.extract()?,
+            logger: Watched::new(&logger)?,
+            handler_own: Watched::new(&handler)?,
             handler: handler.unbind(),
             formatter: object.getattr(intern!(py, "formatter"))?.unbind(),
         })
     }
 
-    /// The logger has exactly our handler, with our formatter and no filter.
+    /// The logger has exactly our handler, with our formatter and no filter. Lists are compared as
+    /// objects, which is cheaper than to look what they are: who has put another one there has
+    /// touched them.
     #[inline]
     fn untouched(&self, py: Python<'_>) -> PyResult<bool> {
-        let logger = self.logger.bind(py);
-        let handler = self.handler_dict.bind(py);
-        let handlers = list(logger, intern!(py, "handlers"))?;
-        Ok(handlers.len() == 1
+        let (logger, handler) = (&self.logger, &self.handler_own);
+        let handlers = self.handlers.bind(py);
+        Ok(logger.is(intern!(py, "handlers"), handlers)?
+            && handlers.len() == 1
             && handlers.get_item(0)?.is(&self.handler)
-            && list(logger, intern!(py, "filters"))?.is_empty()
-            && list(handler, intern!(py, "filters"))?.is_empty()
-            && handler
-                .get_item(intern!(py, "formatter"))?
-                .is_some_and(|formatter| formatter.is(&self.formatter))
-            && !flag(logger, intern!(py, "propagate"))?
-            && !flag(logger, intern!(py, "disabled"))?)
+            && logger.unfiltered(py)?
+            && handler.unfiltered(py)?
+            && handler.is(intern!(py, "formatter"), self.formatter.bind(py))?
+            && logger.off(intern!(py, "propagate"))?
+            && logger.off(intern!(py, "disabled"))?)
     }
 }
 
-fn list<'py>(of: &Bound<'py, PyDict>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyList>> {
-    match of.get_item(name)? {
-        Some(list) => Ok(list.cast_into()?),
-        None => Err(PyAttributeError::new_err(name.to_string())),
+impl Watched {
+    fn new(of: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = of.py();
+        Ok(Self {
+            dict: of.getattr(intern!(py, "__dict__"))?.extract()?,
+            filters: of.getattr(intern!(py, "filters"))?.extract()?,
+        })
     }
-}
 
-fn flag<'py>(of: &Bound<'py, PyDict>, name: &Bound<'py, PyString>) -> PyResult<bool> {
-    of.get_item(name)?
-        .map_or(Ok(false), |value| value.is_truthy())
+    /// Whether an attribute is still this very object.
+    #[inline]
+    fn is(&self, name: &Bound<'_, PyString>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let now = self.dict.bind(name.py()).get_item(name)?;
+        Ok(now.is_some_and(|now| now.is(object)))
+    }
+
+    #[inline]
+    fn unfiltered(&self, py: Python<'_>) -> PyResult<bool> {
+        let filters = self.filters.bind(py);
+        Ok(filters.is_empty() && self.is(intern!(py, "filters"), filters)?)
+    }
+
+    #[inline]
+    fn off(&self, name: &Bound<'_, PyString>) -> PyResult<bool> {
+        let now = self.dict.bind(name.py()).get_item(name)?;
+        now.map_or(Ok(true), |now| Ok(!now.is_truthy()?))
+    }
 }
 
 fn status_code(py: Python<'_>, run: &Run) -> u16 {
@@ -247,6 +269,7 @@ struct Values<'a, 'py> {
     status: u16,
     sent: u64,
     duration_ns: u64,
+    ended_ns: u64,
     queue_ns: Option<u64>,
     request_id: Option<&'a Bound<'py, PyString>>,
 }
@@ -309,6 +332,10 @@ impl Source for Values<'_, '_> {
 
     fn duration_ns(&self) -> u64 {
         self.duration_ns
+    }
+
+    fn ended_ns(&self) -> u64 {
+        self.ended_ns
     }
 }
 

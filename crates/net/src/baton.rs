@@ -175,6 +175,7 @@ impl Loop {
     fn pop(&self, state: &mut State, me: u32) -> Option<Box<Exchange>> {
         let exchange = state.next_request()?;
         self.depart(state, me);
+        self.show_progress(state, me);
         Some(exchange)
     }
 
@@ -439,6 +440,17 @@ impl Loop {
         }
     }
 
+    /// The driver is away, and another thread goes on with what was read: as long as the requests
+    /// are fast ones, the stand-in need not wake more threads. What is waiting is soon done, and
+    /// then this thread drives.
+    #[inline]
+    fn show_progress(&self, state: &State, me: u32) {
+        let turn = self.turn.load(Ordering::Relaxed);
+        if away(turn) && state.driver != Driver::Application(me) && state.reactor.fast() {
+            self.turn.store(turn + 2, Ordering::Relaxed);
+        }
+    }
+
     fn end_turn(&self, state: &mut State, alive: bool) {
         state.reactor.end_turn();
         if alive {
@@ -455,10 +467,12 @@ impl Loop {
         }
     }
 
-    /// Wakes application threads for what is in the inbox.
+    /// Wakes application threads for what is in the inbox: one if it will be done with all of it
+    /// before the others have had the interpreter lock, and they would only take it from each other.
     fn hand_out(&self, state: &mut State) {
         let ready = state.reactor.inbox.len() + usize::from(!state.reactor.notices.is_empty());
-        for _ in 0..ready.min(state.idle) {
+        let most = if state.reactor.fast() { 1 } else { state.idle };
+        for _ in 0..ready.min(state.idle).min(most) {
             self.work.notify_one();
         }
         if ready > 0 && (state.polling || state.polled) {

@@ -6,10 +6,14 @@
 use std::io::{self, Write};
 use std::os::fd::RawFd;
 
-use crate::clock;
+use proto::h1::{push_decimal, push_padded};
 
 pub mod exclude;
 mod json;
+mod stamp;
+mod user;
+
+pub use stamp::Stamp;
 
 /// How values of clients are written, so that none of them ends the field it stands in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +27,17 @@ pub enum Style {
 
 impl Style {
     /// Appends latin-1 text.
+    #[inline]
     pub fn escape(self, line: &mut Vec<u8>, latin1: &[u8]) {
+        if latin1.iter().fold(true, |all, &byte| all & plain(byte)) {
+            line.extend_from_slice(latin1);
+        } else {
+            self.escape_each(line, latin1);
+        }
+    }
+
+    #[cold]
+    fn escape_each(self, line: &mut Vec<u8>, latin1: &[u8]) {
         match self {
             Self::Text => escape(line, latin1.iter().map(|&byte| char::from(byte))),
             Self::Json => json::escape(line, latin1),
@@ -37,6 +51,11 @@ impl Style {
             Self::Json => json::escape(line, text.as_bytes()),
         }
     }
+}
+
+/// Whether a byte stands for itself in lines of any style.
+const fn plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 /// One piece of a compiled format.
@@ -92,6 +111,8 @@ pub trait Source {
     fn sent(&self) -> u64;
     /// From the call of the application to the end of the response, in ns.
     fn duration_ns(&self) -> u64;
+    /// The end of the response (monotonic), for formats that are [`Format::timed`].
+    fn ended_ns(&self) -> u64;
     /// How long the request waited for the application, in ns, if that is known.
     fn queue_ns(&self) -> Option<u64>;
 }
@@ -189,11 +210,11 @@ impl Format {
         &self.keys
     }
 
-    /// Whether the duration is needed, which costs two looks at the clock.
+    /// Whether the exact end of the response is needed, which costs a look at the clock.
     pub fn timed(&self) -> bool {
         self.pieces
             .iter()
-            .any(|piece| matches!(piece, Piece::Duration(_)))
+            .any(|piece| matches!(piece, Piece::Duration(_) | Piece::Instant))
     }
 
     /// Whether the time in the queue is needed.
@@ -248,7 +269,10 @@ impl Format {
                 line.extend_from_slice(stamp.now());
                 true
             }
-            Piece::Instant => stamp.instant(line),
+            Piece::Instant => {
+                stamp.instant(line, source.ended_ns());
+                true
+            }
             Piece::Pid => write!(line, "<{}>", std::process::id()).is_ok(),
             Piece::Duration(unit) => duration(line, *unit, source.duration_ns()),
             Piece::Queue => self.queue(line, source.queue_ns()),
@@ -333,54 +357,6 @@ impl Format {
     }
 }
 
-/// `[21/Nov/2026:10:25:00 +0000]` in local time, or `2026-11-21T10:25:00.123Z`: made once a second.
-#[derive(Default)]
-pub struct Stamp {
-    second: libc::time_t,
-    text: Vec<u8>,
-    utc_second: u64,
-    utc: Vec<u8>,
-}
-
-impl Stamp {
-    fn now(&mut self) -> &[u8] {
-        // SAFETY: time(NULL) has no preconditions.
-        let second = unsafe { libc::time(std::ptr::null_mut()) };
-        if second != self.second || self.text.is_empty() {
-            self.second = second;
-            self.text = stamp(second);
-        }
-        &self.text
-    }
-
-    fn instant(&mut self, line: &mut Vec<u8>) -> bool {
-        let now = clock::unix_time();
-        if now.as_secs() != self.utc_second || self.utc.is_empty() {
-            self.utc_second = now.as_secs();
-            self.utc = utc(self.utc_second);
-        }
-        line.extend_from_slice(&self.utc);
-        write!(line, ".{:03}Z", now.subsec_millis()).is_ok()
-    }
-}
-
-/// `2026-11-21T10:25:00` (RFC 3339).
-fn utc(second: u64) -> Vec<u8> {
-    let time = libc::time_t::try_from(second).unwrap_or(0);
-    // SAFETY: an all-zero tm is valid, and gmtime_r writes only to it.
-    let tm = unsafe {
-        let mut tm: libc::tm = std::mem::zeroed();
-        libc::gmtime_r(&raw const time, &raw mut tm);
-        tm
-    };
-    let (year, month) = (tm.tm_year + 1900, tm.tm_mon + 1);
-    format!(
-        "{year:04}-{month:02}-{:02}T{:02}:{:02}:{:02}",
-        tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec
-    )
-    .into_bytes()
-}
-
 /// Appends a JSON string of what `inside` appends, or null for nothing.
 fn quoted(line: &mut Vec<u8>, inside: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
     line.push(b'"');
@@ -392,35 +368,6 @@ fn quoted(line: &mut Vec<u8>, inside: impl FnOnce(&mut Vec<u8>) -> bool) -> bool
         line.extend_from_slice(b"null");
     }
     true
-}
-
-fn stamp(time: libc::time_t) -> Vec<u8> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    // SAFETY: an all-zero tm is valid, and localtime_r writes only to it.
-    let tm = unsafe {
-        let mut tm: libc::tm = std::mem::zeroed();
-        libc::localtime_r(&raw const time, &raw mut tm);
-        tm
-    };
-    let month = usize::try_from(tm.tm_mon)
-        .ok()
-        .and_then(|month| MONTHS.get(month));
-    let sign = if tm.tm_gmtoff < 0 { '-' } else { '+' };
-    let offset = tm.tm_gmtoff.abs() / 60;
-    format!(
-        "[{:02}/{}/{}:{:02}:{:02}:{:02} {sign}{:02}{:02}]",
-        tm.tm_mday,
-        month.unwrap_or(&"???"),
-        tm.tm_year + 1900,
-        tm.tm_hour,
-        tm.tm_min,
-        tm.tm_sec,
-        offset / 60,
-        offset % 60
-    )
-    .into_bytes()
 }
 
 /// Appends text as UTF-8; quotes get a backslash, control characters their number, so that a line
@@ -455,65 +402,33 @@ pub(crate) fn write_all(fd: RawFd, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 fn number(line: &mut Vec<u8>, number: u64) -> bool {
-    write!(line, "{number}").is_ok()
+    push_decimal(line, number);
+    true
 }
 
 fn duration(line: &mut Vec<u8>, unit: Unit, ns: u64) -> bool {
     match unit {
-        Unit::Seconds => number(line, ns / 1_000_000_000),
-        Unit::Millis => number(line, ns / 1_000_000),
-        Unit::Micros => number(line, ns / 1_000),
+        Unit::Seconds => push_decimal(line, ns / 1_000_000_000),
+        Unit::Millis => push_decimal(line, ns / 1_000_000),
+        Unit::Micros => push_decimal(line, ns / 1_000),
         Unit::Decimal => {
-            write!(line, "{}.{:06}", ns / 1_000_000_000, ns / 1_000 % 1_000_000).is_ok()
+            push_decimal(line, ns / 1_000_000_000);
+            line.push(b'.');
+            push_padded(line, ns / 1_000 % 1_000_000, 6);
         }
     }
-}
-
-/// The user name of `Authorization: Basic …` (RFC 7617).
-fn user(source: &impl Source, key: usize, line: &mut Vec<u8>) -> bool {
-    let mut value = Vec::new();
-    if !source.environ(key, Style::Text, &mut value) {
-        return false;
-    }
-    let Some((scheme, rest)) = value.split_at_checked(6) else {
-        return false;
-    };
-    if !scheme.eq_ignore_ascii_case(b"basic ") {
-        return false;
-    }
-    let decoded = decode_base64(rest.trim_ascii());
-    let name = decoded
-        .split(|&byte| byte == b':')
-        .next()
-        .unwrap_or_default();
-    if name.is_empty() {
-        return false;
-    }
-    Style::Text.escape(line, name);
     true
 }
 
-/// Decodes what can be decoded: this is for a log line, not for access.
-fn decode_base64(text: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0u32, 0);
-    for &byte in text {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => break,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            decoded.push((bits >> count & 0xff) as u8);
-        }
+fn user(source: &impl Source, key: usize, line: &mut Vec<u8>) -> bool {
+    let before = line.len();
+    if !source.environ(key, Style::Text, line) {
+        return false;
     }
-    decoded
+    let value = line.split_off(before);
+    user::name_of(&value)
+        .inspect(|name| Style::Text.escape(line, name))
+        .is_some()
 }
 
 #[cfg(test)]
@@ -559,6 +474,9 @@ mod tests {
         }
         fn duration_ns(&self) -> u64 {
             61_002_003_999
+        }
+        fn ended_ns(&self) -> u64 {
+            crate::clock::monotonic_ns()
         }
     }
 

@@ -80,14 +80,17 @@ fn prepare<'py>(
     *place = net.place;
     net.begun = true;
     let limit_ms = core.face.limits.of(net.head.path());
-    let now_ns = net::clock::coarse_monotonic_ns();
+    // Exactly only for those who tell how long it took.
+    let now_ns = if core.access.is_some() || core.queue_timed {
+        net::clock::monotonic_ns()
+    } else {
+        net::clock::coarse_monotonic_ns()
+    };
+    this.run.started_ns = now_ns;
     // Of many requests on one thread none has a thread of its own.
     let thread = if core.face.polled { 0 } else { thread_id() };
     core.board
         .begin(core.slot, this.run.place, now_ns, thread, limit_ms);
-    if core.access.is_some() || core.queue_timed {
-        this.run.started_ns = net::clock::monotonic_ns();
-    }
     if core.queue_timed {
         this.run.queue_ns = Some(queue::waited_ns(net, this.run.started_ns));
     }

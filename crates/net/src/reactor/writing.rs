@@ -121,6 +121,12 @@ impl Reactor {
         self.recycle(exchange);
     }
 
+    /// Whether the application is one that answers at once.
+    #[inline]
+    pub(crate) fn fast(&self) -> bool {
+        self.pace.fast()
+    }
+
     /// A response that nobody can be given, or that an application wrote to the socket itself.
     pub(crate) fn discard(&mut self, exchange: Box<Exchange>) {
         if exchange.draft.started() {

@@ -5,11 +5,7 @@ use std::io::Write;
 /// Appends the inside of a JSON string: bytes that are UTF-8 as such, any others as latin-1.
 pub(super) fn escape(line: &mut Vec<u8>, bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        if text.bytes().all(plain) {
-            line.extend_from_slice(bytes);
-        } else {
-            escape_chars(line, text.chars());
-        }
+        escape_chars(line, text.chars());
     } else {
         escape_chars(line, bytes.iter().map(|&byte| char::from(byte)));
     }
@@ -28,10 +24,6 @@ fn escape_chars(line: &mut Vec<u8>, text: impl Iterator<Item = char>) {
             _ => line.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
-}
-
-const fn plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 #[cfg(test)]

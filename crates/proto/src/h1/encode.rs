@@ -50,19 +50,28 @@ pub fn interim<'a>(
     Ok(())
 }
 
-/// Appends a number.
-pub(super) fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut len = 0;
-    for place in digits.iter_mut().rev() {
-        *place = b'0' + (number % 10) as u8;
+/// Appends a number in decimal digits.
+#[inline]
+pub fn push_decimal(out: &mut Vec<u8>, number: u64) {
+    push_padded(out, number, 1);
+}
+
+/// Appends a number in at least so many decimal digits, zeros first.
+#[inline]
+pub fn push_padded(out: &mut Vec<u8>, mut number: u64, width: usize) {
+    // 20 digits are the most that a u64 has.
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (number % 10) as u8;
         number /= 10;
-        len += 1;
+        first = place;
         if number == 0 {
             break;
         }
     }
-    out.extend_from_slice(digits.get(20 - len..).unwrap_or_default());
+    let first = first.min(20 - width.min(20));
+    out.extend_from_slice(digits.get(first..).unwrap_or_default());
 }
 
 /// Appends a status line, of the server's own version (RFC 9110, section 6.2).

@@ -23,7 +23,9 @@ mod target;
 mod trailers;
 
 pub use draft::{BodySize, RequestFacts, ResponseDraft, ResponseFraming};
-pub use encode::{CHUNK_END, CONTINUE, LAST_CHUNK, chunk_start, interim};
+pub use encode::{
+    CHUNK_END, CONTINUE, LAST_CHUNK, chunk_start, interim, push_decimal, push_padded,
+};
 pub use error_page::{come_again_page, error_page, failure_page};
 pub use framing::BodyFraming;
 pub use misuse::Misuse;

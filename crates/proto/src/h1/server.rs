@@ -2,7 +2,7 @@
 //!
 //! They change once a second, so a response copies one block instead of writing three lines.
 
-use super::encode::push_decimal;
+use super::encode::{push_decimal, push_padded};
 
 /// `Server`, `Date` and `Connection`, rendered whenever the second changes.
 #[derive(Clone, Debug)]
@@ -94,17 +94,17 @@ fn push_date(out: &mut Vec<u8>, unix_seconds: u64) {
     // The first of January 1970 was a Thursday.
     out.extend_from_slice(nth(b"ThuFriSatSunMonTueWed", days % 7));
     out.extend_from_slice(b", ");
-    push_two(out, day);
+    push_padded(out, day, 2);
     out.push(b' ');
     out.extend_from_slice(nth(b"JanFebMarAprMayJunJulAugSepOctNovDec", month - 1));
     out.push(b' ');
     push_decimal(out, year);
     out.push(b' ');
-    push_two(out, second / 3600);
+    push_padded(out, second / 3600, 2);
     out.push(b':');
-    push_two(out, second / 60 % 60);
+    push_padded(out, second / 60 % 60, 2);
     out.push(b':');
-    push_two(out, second % 60);
+    push_padded(out, second % 60, 2);
     out.extend_from_slice(b" GMT");
 }
 
@@ -114,13 +114,6 @@ fn nth(names: &[u8], n: u64) -> &[u8] {
         .ok()
         .and_then(|n| names.chunks_exact(3).nth(n))
         .unwrap_or_default()
-}
-
-fn push_two(out: &mut Vec<u8>, number: u64) {
-    if number < 10 {
-        out.push(b'0');
-    }
-    push_decimal(out, number);
 }
 
 /// Year, month and day of a day counted from 1970 (proleptic Gregorian calendar). Years are counted
