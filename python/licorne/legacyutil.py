@@ -17,11 +17,9 @@ from licorne.http.errorpage import page
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from types import TracebackType
     from typing import NoReturn
-
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REDIRECT_TO = os.devnull
 
@@ -154,18 +152,6 @@ def warn(msg: str) -> None:
     sys.stderr.flush()
 
 
-def make_fail_app(msg: str | bytes) -> WSGIApplication:
-    """An application that answers everything with 500 and a text."""
-    body = to_bytestring(msg)
-
-    def app(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
-        start_response("500 Internal Server Error", headers)
-        return [body]
-
-    return app
-
-
 def reraise(
     _kind: type[BaseException], value: BaseException, trace: TracebackType | None = None
 ) -> NoReturn:
@@ -178,3 +164,28 @@ def get_username(uid: int) -> str:
     import pwd  # noqa: PLC0415 - rarely asked for
 
     return pwd.getpwuid(uid).pw_name
+
+
+def get_arity(function: object) -> int:
+    """How many arguments a function takes by position."""
+    import inspect  # noqa: PLC0415 - rarely asked for
+
+    if not callable(function):
+        raise TypeError(f"{function!r} is not a function")
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(each.kind in kinds for each in inspect.signature(function).parameters.values())
+
+
+def load_entry_point(distribution: str, group: str, name: str) -> object:
+    """The object that an installed distribution offers under a name."""
+    from importlib import metadata  # noqa: PLC0415 - rarely asked for
+
+    points = metadata.distribution(distribution).entry_points
+    found = next((each for each in points if (each.group, each.name) == (group, name)), None)
+    if found is None:
+        raise ImportError(f"Entry point {group}:{name} not found in {distribution}")
+    made: object = found.load()
+    return made
+
+
+closerange = os.closerange

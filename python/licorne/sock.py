@@ -373,3 +373,12 @@ def close_sockets(listeners: Sequence[BaseSocket], unlink: bool = True) -> None:
             # Before the close: who connects in between is refused, not left waiting.
             sock.unlink()
         sock.close()
+
+
+def __getattr__(name: str) -> object:
+    """Load gunicorn's names for TLS when they are asked for."""
+    if name in {"ssl_context", "ssl_wrap_socket"}:
+        from licorne import tls  # noqa: PLC0415 - ssl is slow to import
+
+        return getattr(tls, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from compat.distribution import commands
-from e2e.conftest import fifo, serve, short_tmp
+from e2e.conftest import fifo, fifos, serve, short_tmp
 
-__all__ = ["commands", "fifo", "serve", "short_tmp"]
+__all__ = ["commands", "fifo", "fifos", "serve", "short_tmp"]

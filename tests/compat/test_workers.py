@@ -141,6 +141,36 @@ def test_a_subclass_of_the_sync_worker(serve: Serve) -> None:
     server.log.wait_for("WILD notify 2")
 
 
+def test_a_subclass_that_answers_by_itself(serve: Serve) -> None:
+    server = serve("foreign_wsgi:app", "-k", "foreign_wsgi.AnsweringWorker", cwd=APPS)
+    for _ in range(2):
+        with server.client() as client:
+            client.request("POST", "/thread", body=b"a body")
+            answer = client.response()
+            assert (answer.status, answer.body) == (200, b"MainThread a body")
+            assert answer.get("Connection") == "close"
+            assert client.is_closed()
+        server.log.wait_for("WILD answered /thread with 200 OK, 17 bytes")
+    assert who(server) == server.worker_pid()
+
+
+def test_a_subclass_that_answers_nothing(tmp_path: Path, serve: Serve) -> None:
+    (tmp_path / "silent.py").write_text(
+        "from gunicorn.workers.gthread import ThreadWorker\n"
+        "class Silent(ThreadWorker):\n"
+        "    def handle_request(self, req, conn):\n"
+        "        if req.path == '/shut': conn.sock.shutdown(2)\n"
+        "        return conn.sock is None\n"
+        "def app(environ, start_response): raise AssertionError\n"
+    )
+    server = serve("silent:app", "-k", "silent.Silent", cwd=tmp_path, tracebacks=True)
+    assert server.get("/")[0] == 500
+    server.log.wait_for("the application returned without calling start_response")
+    with server.client() as client:
+        client.get("/shut")
+        assert client.is_closed()
+
+
 def test_what_is_overridden_in_vain_is_told(tmp_path: Path, serve: Serve) -> None:
     (tmp_path / "polling.py").write_text(
         "from gunicorn.workers.gthread import ThreadWorker\n"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from e2e.conftest import args, fifo, short_tmp, worker
+from e2e.conftest import args, fifo, fifos, short_tmp, worker
 from e2e.server import Server
 from faults.processes import eventually, session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["args", "fifo", "short_tmp", "start", "worker"]
+__all__ = ["args", "fifo", "fifos", "short_tmp", "start", "worker"]
 
 APPS = Path(__file__).with_name("apps")
 

@@ -79,15 +79,26 @@ def test_files(tmp_path: Path) -> None:
 
 def test_an_application_that_fails() -> None:
     said: list[object] = []
-    app = util.make_fail_app("closed")
+    app = by_its_name.make_fail_app("closed")
 
     def start_response(status, headers):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         said.append((status, headers))
 
     assert list(app({}, start_response)) == [b"closed"]  # type: ignore[arg-type]
-    assert said == [
-        ("500 Internal Server Error", [("Content-Type", "text/plain"), ("Content-Length", "6")])
-    ]
+    kind = ("Content-Type", "text/plain; charset=utf-8")
+    assert said == [("500 Internal Server Error", [kind, ("Content-Length", "6")])]
+
+
+def test_what_a_function_takes() -> None:
+    assert util.get_arity(lambda _a, _b, *, _c=1: None) == 2
+    with pytest.raises(TypeError, match="7 is not a function"):
+        util.get_arity(7)
+
+
+def test_an_entry_point() -> None:
+    assert callable(util.load_entry_point("pytest", "console_scripts", "pytest"))
+    with pytest.raises(ImportError, match="Entry point console_scripts:nope not found in pytest"):
+        util.load_entry_point("pytest", "console_scripts", "nope")
 
 
 def test_names_that_do_not_exist() -> None:
@@ -98,5 +109,10 @@ def test_names_that_do_not_exist() -> None:
 
 def test_what_the_parser_of_gunicorn_raises() -> None:
     assert issubclass(errors.InvalidHeader, errors.ParseException)
-    assert errors.LimitRequestHeaders.code == 431  # type: ignore[attr-defined]
+    assert errors.LimitRequestHeaders.code == 431
+    assert str(errors.InvalidHeader("A", req=None)) == "Invalid HTTP Header: 'A'"
+    assert errors.InvalidHeader("A", req=5).__dict__ == {"hdr": "A", "req": 5}
+    assert str(errors.InvalidSchemeHeaders()) == "Contradictory scheme headers"
+    assert str(errors.LimitRequestLine(9, 8)) == "Request Line is too large (9 > 8)"
+    assert str(errors.LimitRequestLine("too long")) == "too long"
     assert str(errors.NoMoreData(b"GE")) == "No more data after: b'GE'"

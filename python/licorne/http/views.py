@@ -7,14 +7,18 @@ sets on them itself (`req.started = …`) stays for the hooks after it and for `
 from __future__ import annotations
 
 from licorne.http import message
+from licorne.http.wsgi import client_socket_class, let_go
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from licorne._engine import Exchange
+    from licorne.http.wsgi import Takeable
 
 
 class Request(message.Request):
     """The request of an exchange."""
+
+    _socket: Takeable | None = None
 
     def __init__(self, exchange: Exchange) -> None:
         message.Message.__init__(self, exchange)
@@ -40,6 +44,18 @@ class Request(message.Request):
         """The body as the application reads it (`wsgi.input`); None before it is called."""
         environ = self._exchange.environ
         return None if environ is None else environ.get("wsgi.input")
+
+    @property
+    def socket(self) -> Takeable:
+        """The client's socket; the connection is the caller's from its first use on."""
+        if self._socket is None:
+            self._socket = client_socket_class().of(self._exchange)
+        return self._socket
+
+    def let_go(self) -> None:
+        """Close the socket, if somebody has used it."""
+        if self._socket is not None:
+            let_go(self._socket)
 
     @property
     def expects_continue(self) -> bool:

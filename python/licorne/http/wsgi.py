@@ -162,6 +162,12 @@ def client_socket_class() -> type[Takeable]:
     return type(ClientSocket.__name__, (Takeable, socket.socket), slots)
 
 
+def let_go(sock: Takeable) -> None:
+    """Close it, if it was used."""
+    if object.__getattribute__(sock, "_exchange") is None:
+        sock.close()
+
+
 def server_name() -> str:
     """What the field `Server` says: a configuration may have assigned another name.
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from licorne.glogging.atoms import RequestLike, ResponseLike
     from licorne.glogging.logger import LogOptions
 
+#: What a message's `extra` may carry, and the kinds of metrics.
+METRIC_VAR, VALUE_VAR, MTYPE_VAR = "metric", "value", "mtype"
+GAUGE_TYPE, COUNTER_TYPE, HISTOGRAM_TYPE, TIMER_TYPE = "gauge", "counter", "histogram", "timer"
+
 
 class Statsd(Logger):
     """The logger that is used when `statsd_host` is set."""
@@ -121,16 +125,16 @@ class Statsd(Logger):
         self._send(f"{name}:{value}|h")
 
     def _measure(self, extra: Mapping[str, object]) -> None:
-        name, value, kind = extra.get("metric"), extra.get("value"), extra.get("mtype")
+        name, value, kind = extra.get(METRIC_VAR), extra.get(VALUE_VAR), extra.get(MTYPE_VAR)
         if not name or value is None:
             return
-        if kind == "gauge":
+        if kind == GAUGE_TYPE:
             self.gauge(str(name), value)
-        elif kind == "counter":
+        elif kind == COUNTER_TYPE:
             self.increment(str(name), value)
-        elif kind == "histogram":
+        elif kind == HISTOGRAM_TYPE:
             self.histogram(str(name), value)
-        elif kind == "timer":
+        elif kind == TIMER_TYPE:
             self.timer(str(name), value)
 
     def _open(self, host: Address | None) -> None:

@@ -9,7 +9,6 @@ import time
 
 from licorne import overdue
 from licorne.http.views import Request
-from licorne.http.wsgi import client_socket_class
 from licorne.workers.engine import EngineConfig, EngineWorker
 from licorne.workers.overrides import replaced
 from licorne.workers.slots import MOST_THREADS
@@ -138,8 +137,7 @@ class AsyncWorker(EngineWorker):
     def hand_over(self, request: Request) -> None:
         """Call the `handle_request` of a subclass."""
         listener = self.sockets[request.exchange.listener or 0]
-        client = client_socket_class().of(request.exchange)
-        self.handle_request(listener.getsockname(), request, client, request.remote_addr)
+        self.handle_request(listener.getsockname(), request, request.socket, request.remote_addr)
 
     def handle_request(
         self, _listener_name: object, req: Request, _sock: socket.socket, _addr: object

@@ -185,6 +185,11 @@ class AccessLog:
         )
 
 
+def _answered(_environ: WSGIEnvironment, _start_response: StartResponse) -> Iterable[bytes]:
+    """The application of a request that was answered without the engine."""
+    return []
+
+
 class EngineWorker(Worker):
     """A worker whose requests come from the native engine."""
 
@@ -245,9 +250,14 @@ class EngineWorker(Worker):
     def _try_hand_over(self, request: Request) -> None:
         try:
             self.hand_over(request)
+            if request.exchange.environ is None:
+                # It has answered on the socket; whoever has done nothing at all gets an error.
+                request.exchange.run_wsgi(_answered)
         except Exception as error:
             # A method of the user, around the application or in its place.
             self._failed(request, error)
+        finally:
+            request.let_go()
 
     @property
     def explains(self) -> bool:

@@ -7,8 +7,6 @@ here: whoever overrides it is told so at the start.
 
 from __future__ import annotations
 
-from licorne.http.wsgi import ClientSocket
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
@@ -43,7 +41,7 @@ class Connection:
     @property
     def sock(self) -> socket.socket:
         """The client's socket; the connection is the caller's from its first use on."""
-        return ClientSocket.of(self._request.exchange)
+        return self._request.socket
 
 
 def replaced(cls: type, base: type, name: str) -> bool:

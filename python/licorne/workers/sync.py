@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from licorne.http.wsgi import ClientSocket
 from licorne.workers.engine import EngineWorker
 from licorne.workers.overrides import replaced
 
@@ -24,8 +23,7 @@ class SyncWorker(EngineWorker):
 
     def hand_over(self, request: Request) -> None:
         """Call the `handle_request` of a subclass."""
-        client = ClientSocket.of(request.exchange)
-        self.handle_request(self.sockets[0], request, client, request.remote_addr)
+        self.handle_request(self.sockets[0], request, request.socket, request.remote_addr)
 
     def handle_request(
         self, _listener: BaseSocket, req: Request, _client: socket.socket, _addr: object

@@ -10,6 +10,7 @@ from concurrent import futures
 from pathlib import Path
 
 from gunicorn import util
+from gunicorn.http import wsgi
 from gunicorn.workers import base
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
@@ -119,6 +120,31 @@ class WildThreadWorker(ThreadWorker):
             super().run()
         finally:
             self.log.info("WILD run ended")
+
+
+class AnsweringWorker(SyncWorker):
+    """As projects do that have copied `handle_request`, to change a thing in its middle."""
+
+    def handle_request(self, listener, req, client, addr):  # noqa: ANN001, ANN201
+        """The application is called, and answered for, here."""
+        self.cfg.pre_request(self, req)
+        resp, environ = wsgi.create(req, client, addr, listener.getsockname(), self.cfg)
+        resp.force_close()
+        self.nr += 1
+        environ["test.seen"] = environ["wsgi.input"].read().decode()
+        respiter = self.wsgi(environ, resp.start_response)
+        try:
+            if isinstance(respiter, environ["wsgi.file_wrapper"]):
+                resp.write_file(respiter)
+            else:
+                for item in respiter:
+                    resp.write(item)
+            resp.close()
+        finally:
+            if hasattr(respiter, "close"):
+                respiter.close()
+        self.cfg.post_request(self, req, environ, resp)
+        self.log.info("WILD answered %s with %s, %d bytes", req.path, resp.status, resp.sent)
 
 
 class WildSyncWorker(SyncWorker):

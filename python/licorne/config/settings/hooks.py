@@ -23,6 +23,13 @@ def nothing(*_arguments: object) -> None:
     """The default of every hook: the server may skip the call when it finds this one."""
 
 
+def own_context(_config: object, factory: object) -> object:
+    """The default of `ssl_context`: the context that the settings describe."""
+    if not callable(factory):
+        raise TypeError(f"the factory of the TLS context cannot be called: {factory!r}")
+    return factory()
+
+
 class Hooks(Section):
     """Server hooks"""
 
@@ -149,7 +156,7 @@ class Hooks(Section):
         """,
     )
     ssl_context: Hook2 = option(
-        default=nothing,
+        default=own_context,
         convert=callables.hook(2),
         doc="""Called for the TLS context of the listeners; returns the one to use.
 
