@@ -64,9 +64,10 @@ FOUR_LINES = (
 #: The tree of the document, without compiled files: still there by the same name …
 TREE = (
     "app", "app.base", "app.djangoapp", "app.pasterapp", "app.wsgiapp", "arbiter", "config",
-    "debug", "errors", "glogging", "http", "http.errors", "http.message", "http.wsgi",
-    "instrument", "instrument.statsd", "pidfile", "reloader", "sock", "util", "workers",
-    "workers.base", "workers.gthread", "workers.sync", "workers.workertmp",
+    "debug", "errors", "glogging", "http", "http.body", "http.errors", "http.message",
+    "http.parser", "http.unreader", "http.wsgi", "instrument", "instrument.statsd", "pidfile",
+    "reloader", "sock", "util", "workers", "workers.base", "workers.ggevent", "workers.gthread",
+    "workers.sync", "workers.workertmp",
 )  # fmt: skip
 #: … or gone, and why.
 GONE = {
