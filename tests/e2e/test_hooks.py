@@ -26,6 +26,17 @@ ARGUMENTS = {
     "dirty_worker_exit": "arbiter, worker",
 }  # fmt: skip
 
+#: Forty requests wait for each other.
+MEETING = """
+import threading
+everybody = threading.Barrier(40)
+
+def app(environ, start_response):
+    everybody.wait()
+    start_response("200 OK", [])
+    return [b"met"]
+"""
+
 #: Each hook says its name and process, and looks at what others' hooks use.
 TELLING = """
 import os
@@ -236,3 +247,16 @@ def test_a_hook_that_cannot_be_called(serve: Serve, tmp_path: Path, text: str, s
     server = serve("site_app", "-c", str(tmp_path / "c.py"))
     assert server.wait() == 1
     server.log.wait_for(said)
+
+
+def test_hooks_around_many_requests_at_a_time(serve: Serve, tmp_path: Path) -> None:
+    """All of them are with the application before the first is answered."""
+    (tmp_path / "meeting.py").write_text(MEETING)
+    (tmp_path / "gunicorn.conf.py").write_text("def pre_request(worker, req): ...\n")
+    server = serve("meeting:app", "-k", "gthread", "--threads", "40", cwd=tmp_path)
+    clients = [server.client() for _ in range(40)]
+    for client in clients:
+        client.get("/", close=True)
+    for client in clients:
+        with client:
+            assert client.response().body == b"met"

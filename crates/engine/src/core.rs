@@ -43,7 +43,8 @@ pub(crate) struct Core {
     spare: Mutex<VecDeque<Py<Exchange>>>,
 }
 
-/// Spare exchanges kept at most; more are only there when applications hold on to them.
+/// Spare exchanges kept at most; more are only there while they are in use, or when applications
+/// hold on to them.
 const SPARE: usize = 16;
 
 impl Core {
@@ -129,8 +130,10 @@ impl Core {
         };
         // Nothing of Python is released or called while the mutex is held.
         drop(spare);
-        if let Some(excess) = excess {
-            Exchange::retire(excess.bind(py));
+        if let Some(excess) = excess
+            && !Exchange::retire(excess.bind(py))
+        {
+            self.put_back(excess);
         }
         Exchange::create(py, Arc::clone(self))
     }

@@ -180,13 +180,20 @@ impl Exchange {
             && references(bundle.socket.bind(py)) == dicts
     }
 
-    /// Breaks the circle of references of an object that an application has kept.
-    pub(crate) fn retire(exchange: &Bound<'_, Self>) {
-        let bundle = exchange
-            .try_borrow_mut()
-            .ok()
-            .and_then(|mut this| this.bundle.take());
+    /// Breaks the circle of references of an object that an application has kept. False: its
+    /// request is not answered yet.
+    pub(crate) fn retire(exchange: &Bound<'_, Self>) -> bool {
+        let Ok(mut this) = exchange.try_borrow_mut() else {
+            return false;
+        };
+        if this.run.net.is_some() {
+            return false;
+        }
+        let bundle = this.bundle.take();
+        drop(this);
+        // What is released may call Python code, which may look at the exchange.
         drop(bundle);
+        true
     }
 
     /// Begins a run.
