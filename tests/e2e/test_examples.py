@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -129,6 +130,24 @@ def test_socketio(serve: Serve, transport: str) -> None:
         assert one.call("say", "hello", timeout=int(PATIENCE)) == "told"
         for client in (one, two):
             assert client.receive(timeout=PATIENCE) == ["said", "hello"]
+
+
+def test_long_polling(serve: Serve) -> None:
+    """Far more clients wait than there are threads, and all of them are told."""
+    server = start(serve, "long_polling.py")
+    waiting = [server.client() for _ in range(200)]
+    for client in waiting:
+        client.get("/messages?after=0", close=True)
+    with server.client() as speaker:
+        speaker.request("POST", "/messages", body=b"hello")
+        assert json.loads(speaker.response().body) == {"last": 1}
+        for client in waiting:
+            with client:
+                answer = json.loads(client.response().body)
+            assert answer == {"last": 1, "messages": ["hello"]}
+        for query, status in (("after=0", 200), ("after=x", 400)):
+            speaker.get(f"/messages?{query}")
+            assert speaker.response().status == status
 
 
 def test_a_configuration_file(serve: Serve) -> None:
