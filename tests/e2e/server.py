@@ -137,13 +137,17 @@ class Server:
         """Send a signal to the master."""
         os.kill(self.pid, number)
 
+    def runs(self) -> bool:
+        """Whether the master has not ended."""
+        return self._process.poll() is None
+
     def wait(self) -> int:
         """The exit code, when the master has ended."""
         return self._process.wait(PATIENCE)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End the server with a signal to its master; the exit code."""
-        if self._process.poll() is None:
+        if self.runs():
             self.send(number)
         try:
             return self.wait()
@@ -163,7 +167,7 @@ class Server:
 
     def finish(self) -> None:
         """Stop, and check that it ended well: exit code 0 and no traceback nobody expected."""
-        running = self._process.poll() is None
+        running = self.runs()
         code = self.stop()
         lines = self.log.rest()
         shown = "\n".join(lines)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from licorne.app import django_wsgi
 from licorne.app.base import Application
 from licorne.errors import ConfigError
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from _typeshed.wsgi import WSGIApplication as WSGIApp
-
-VARIABLE = "DJANGO_SETTINGS_MODULE"
 
 
 class Project:
@@ -49,8 +48,9 @@ def find(given: str | None, folder: str, environ: Mapping[str, str]) -> Project:
 
 
 def _project_here(folder: str, environ: Mapping[str, str]) -> Project:
-    if environ.get(VARIABLE):
-        return Project(folder, environ[VARIABLE])
+    named = environ.get(django_wsgi.VARIABLE)
+    if named:
+        return Project(folder, named)
     inner = sorted(os.path.join(folder, name, "settings.py") for name in os.listdir(folder))
     found = [path for path in (os.path.join(folder, "settings.py"), *inner) if os.path.exists(path)]
     if len(found) != 1:
@@ -84,14 +84,9 @@ class DjangoApplication(Application):
 
     def load(self) -> WSGIApp:
         """Set Django up and take its application."""
-        from importlib import import_module  # noqa: PLC0415 - in the worker only
-
-        os.environ[VARIABLE] = self.project.settings
-        if self.project.folder not in sys.path:
-            sys.path.insert(0, self.project.folder)
-        # By name: Django is no dependency of the type check.
-        application: WSGIApp = import_module("django.core.wsgi").get_wsgi_application()
-        return application
+        os.environ[django_wsgi.VARIABLE] = self.project.settings
+        django_wsgi.look_first([self.project.folder])
+        return django_wsgi.make_wsgi_application()
 
 
 def run(prog: str | None = None) -> None:
