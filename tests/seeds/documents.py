@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PYTHON_HEADERS = "wheels need neither compiler nor headers"
 NO_EASY_INSTALL = "easy_install is gone; pip installs the extras [gevent], [eventlet]"
-OTHERS_SOURCE = "an excerpt of {}: nothing to run; what it does to a server is tried by {}"
+DJANGOS_SOURCE = "an excerpt of Django's source, which is tried by the test of runserver"
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ DOCUMENTS = {
     "test_request_analysis": Document(
         "Gunicorn (gevent) and Django: how an HTTP request is handled, part 1",
         frozenset({
+            "Gunicorn (gevent) and Django",
             "pip install gunicorn",
             "the gunicorn script, and setup.py's entry point",
             "class WSGIApplication",
@@ -60,6 +61,9 @@ DOCUMENTS = {
             "4 workers on 127.0.0.1:8000",
             "config.py",
             "a configuration file and flags together",
+            "for s in self.sockets: pool = Pool(…)",
+            "def do_handle",
+            "def handle",
         }),
         {
             "git clone": "the tests run in the source tree",
@@ -67,9 +71,6 @@ DOCUMENTS = {
             "easy_install -U greenlet eventlet gevent": NO_EASY_INSTALL,
             "apt-get install python-dev": PYTHON_HEADERS,
             "libevent 1.4 or 2.0.4": "gevent brings its own event loop",
-            "for s in self.sockets: pool = Pool(…)": OTHERS_SOURCE.format("gunicorn", "the worker"),
-            "def do_handle": OTHERS_SOURCE.format("gevent", "the worker"),
-            "def handle": OTHERS_SOURCE.format("gevent", "the worker"),
             "worker_class = eventlet": "there is no eventlet worker yet",
             "pip install flask": "Flask comes with the extra [test]",
             "kinds of proxies": "names of other programs, without a command",
@@ -99,8 +100,8 @@ DOCUMENTS = {
             "demo_project/wsgi.py",
         }),
         {
-            "django.core.servers.basehttp.run": OTHERS_SOURCE.format("Django", "runserver"),
-            "get_handler": OTHERS_SOURCE.format("Django", "runserver"),
+            "django.core.servers.basehttp.run": DJANGOS_SOURCE,
+            "get_handler": DJANGOS_SOURCE,
         },
     ),
     "test_study_notes": Document(

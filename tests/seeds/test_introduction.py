@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from compat.distribution import ROOT, run
+from e2e.client import Client
 from e2e.front import free_port
 from seeds.documents import shows
 
@@ -34,6 +35,49 @@ def app(environ, start_response):
 
 def make(_global, **_settings):
     return app
+"""
+#: Two addresses, each with a pool for one request; who waits at the first is let go at the second.
+POOLS = """
+import threading
+opened = threading.Event()
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    if environ["PATH_INFO"] == "/open":
+        opened.set()
+    else:
+        opened.wait()
+    return [environ["SERVER_PORT"].encode()]
+"""
+#: The two listings from gevent's source: each method extended in a subclass.
+OWN_SERVER = """
+import sys
+from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIHandler, PyWSGIServer
+
+def say(*words):
+    print("called:", *words, file=sys.stderr, flush=True)
+
+class Server(PyWSGIServer):
+    def start_accepting(self):
+        say("start_accepting")
+        super().start_accepting()
+
+    def do_handle(self, *args):
+        say("do_handle")
+        super().do_handle(*args)
+
+class Handler(PyWSGIHandler):
+    def handle(self):
+        say("handle")
+        super().handle()
+
+    def handle_one_request(self):
+        say("handle_one_request")
+        return super().handle_one_request()
+
+class Worker(GeventPyWSGIWorker):
+    server_class = Server
+    wsgi_handler = Handler
 """
 CONFIG = """
 import multiprocessing
@@ -140,6 +184,36 @@ def test_the_command_line_wins(type_: Type, folder: Path) -> None:
     assert server.get("/") == HELLO
     assert server.stop() == 0
     assert len(server.log.matching("Booting worker")) == 1
+
+
+@shows("for s in self.sockets: pool = Pool(…)")
+@pytest.mark.parametrize("kind", ["gevent", "gevent_pywsgi"])
+def test_each_listener_has_its_pool(type_: Type, folder: Path, kind: str) -> None:
+    (folder / "pools.py").write_text(POOLS)
+    line = f"gunicorn -k {kind} --worker-connections 1 pools:app"
+    server = type_(line, folder, bind=("127.0.0.1:0", "127.0.0.1:0"))
+    found = server.log.wait_for(
+        r"Listening at: http://127\.0\.0\.1:(\d+),http://127\.0\.0\.1:(\d+)"
+    )
+    first, second = int(found[1]), int(found[2])
+    with Client.tcp(first) as one, Client.tcp(second) as other:
+        one.get("/wait", close=True)
+        other.get("/open", close=True)
+        assert int(other.response().body) == second
+        assert int(one.response().body) == first
+
+
+@shows("def do_handle", "def handle")
+def test_gevents_own_server(type_: Type, folder: Path) -> None:
+    (folder / "own.py").write_text(OWN_SERVER)
+    server = type_("gunicorn -k own.Worker test:app", folder)
+    with server.client() as client:
+        for _ in range(2):
+            client.get("/")
+            assert client.response().body == HELLO[1]
+    server.log.wait_for("called: handle_one_request", 3)
+    called = [line.removeprefix("called: ") for line in server.log.matching("^called: ")]
+    assert called == ["start_accepting", "do_handle", "handle", *["handle_one_request"] * 3]
 
 
 @shows("TTIN, TTOU, CHLD")

@@ -58,6 +58,33 @@ class HelloWorldView(APIView):
             return Response({k: v for k, v in request.META.items() if isinstance(v, str)})
         return Response("Hello, World!")
 """
+MEETING_URLS = """
+from django.urls import path
+from . import views
+
+urlpatterns = [path('wait/', views.wait), path('meet/', views.meet)]
+"""
+MEETING_VIEWS = """
+import threading
+import gevent
+from gevent import monkey
+from django.http import HttpResponse, JsonResponse
+
+arrived, met = threading.Event(), threading.Event()
+
+def wait(request):
+    arrived.set()
+    met.wait()
+    return JsonResponse({
+        "patched": monkey.is_module_patched("socket"),
+        "greenlet": type(gevent.getcurrent()).__name__,
+    })
+
+def meet(request):
+    arrived.wait()
+    met.set()
+    return HttpResponse("met")
+"""
 #: The methods of the listing, overridden one by one.
 OWN = """
 import sys
@@ -98,11 +125,24 @@ def project(tmp_path: Path) -> Path:
     assert "INSTALLED_APPS = [" in text
     text = text.replace("INSTALLED_APPS = [", "INSTALLED_APPS = [\n    'rest_framework',")
     # The document forgets it, and Django refuses every other name.
-    text = text.replace("ALLOWED_HOSTS = []", "ALLOWED_HOSTS = ['yourdomain.com', '127.0.0.1']")
+    text = text.replace("ALLOWED_HOSTS = []", "ALLOWED_HOSTS = ['yourdomain.com', 'localhost']")
     settings.write_text(text)
     (place / "myproject" / "urls.py").write_text(URLS)
     (place / "myproject" / "views.py").write_text(VIEWS)
     return place
+
+
+@shows("Gunicorn (gevent) and Django")
+def test_django_on_greenlets(type_: Type, project: Path) -> None:
+    """One worker: two requests wait for each other."""
+    (project / "myproject" / "urls.py").write_text(MEETING_URLS)
+    (project / "myproject" / "views.py").write_text(MEETING_VIEWS)
+    server = type_("gunicorn -k gevent myproject.wsgi:application", project)
+    server.log.wait_for("Using worker: gevent")
+    with server.client() as first:
+        first.get("/wait/")
+        assert server.get("/meet/") == (200, b"met")
+        assert json.loads(first.response().body) == {"patched": True, "greenlet": "Greenlet"}
 
 
 @shows("pip install gunicorn", "the gunicorn script, and setup.py's entry point")
