@@ -125,6 +125,9 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "busy worker with a sibling": (
             "test_connections::test_a_busy_worker_leaves_new_clients_to_its_sibling"
         ),
+        "workers that are busy all the time": (
+            "test_connections::test_those_who_never_stop_asking_keep_nobody_out"
+        ),
     },
     "several at a time": {
         "a ready request beside a slow one": (

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.client import Client
+from e2e.client import TIMEOUT, Client
 from e2e.server import open_gate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from e2e.server import Serve, Server
 
 
@@ -202,6 +207,59 @@ def test_a_busy_worker_leaves_new_clients_to_its_sibling(
             assert server.get("/") == (200, b"hello")
         open_gate(fifo)
         assert client.response().body == b"waited"
+
+
+SLOW = """
+import os, time
+
+def app(environ, start_response):
+    time.sleep(0.005)
+    start_response("200 OK", [])
+    return [b"%d" % os.getpid()]
+"""
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+class Insatiable:
+    """A client with twenty requests under way all the time."""
+
+    def __init__(self, server: Server, answers: SimpleQueue[bytes]) -> None:
+        self._client = server.client()
+        self._answers = answers
+        self._enough = Event()
+        self._thread = Thread(target=self._ask)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._enough.set()
+        self._thread.join()
+        self._client.socket.close()
+
+    def _ask(self) -> None:
+        self._client.send(REQUEST * 20)
+        while not self._enough.is_set():
+            self._answers.put(self._client.response().body)
+            self._client.send(REQUEST)
+
+
+def test_those_who_never_stop_asking_keep_nobody_out(
+    args: tuple[str, ...], serve: Serve, tmp_path: Path
+) -> None:
+    """Both workers are busy without a pause: new clients are served among the others."""
+    (tmp_path / "slow.py").write_text(SLOW, encoding="ascii")
+    server = serve("slow:app", *args, "--threads", "1", "-w", "2", cwd=tmp_path)
+    workers = {b"%d" % server.worker_pid(number) for number in (1, 2)}
+    seen: Counter[bytes] = Counter()
+    answers: SimpleQueue[bytes] = SimpleQueue()
+    with ExitStack() as stack:
+        while len(seen) < len(workers):
+            stack.callback(Insatiable(server, answers).stop)
+            seen[answers.get(timeout=TIMEOUT)] += 1
+        while min(seen.values()) < 50:
+            seen[answers.get(timeout=TIMEOUT)] += 1
+        for _ in range(5):
+            assert server.get("/")[1] in workers
 
 
 def test_the_application_can_take_the_connection_over(site: Server) -> None:

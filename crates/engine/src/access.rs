@@ -2,6 +2,7 @@
 //! set up, lines are rendered here and written by the reactor at the end of a turn; as soon as
 //! somebody has changed any of them, Python writes each line.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use net::record::exclude::Exclude;
@@ -37,6 +38,8 @@ pub(crate) struct Access {
 
 /// What must be as it was set up for lines to be written here.
 struct Native {
+    /// It was so at the last look: one for all requests that were read together.
+    ours: AtomicBool,
     format: Format,
     /// `None` if nothing is left out.
     exclude: Option<Exclude>,
@@ -96,7 +99,10 @@ impl Access {
         else {
             return Ok(Line::Python);
         };
-        if !native.untouched(py)? {
+        if net.first {
+            native.ours.store(native.untouched(py)?, Ordering::Relaxed);
+        }
+        if !native.ours.load(Ordering::Relaxed) {
             return Ok(Line::Python);
         }
         let status = status_code(py, run);
@@ -189,6 +195,7 @@ impl Native {
             ))
         })?;
         Ok(Self {
+            ours: AtomicBool::new(false),
             format,
             exclude: (!exclude.is_empty()).then_some(exclude),
             keys,

@@ -173,6 +173,7 @@ impl Loop {
     /// Takes the oldest complete request, and leaves with it.
     #[inline]
     fn pop(&self, state: &mut State, me: u32) -> Option<Box<Exchange>> {
+        state.reactor.mind_those_outside();
         let exchange = state.next_request()?;
         self.depart(state, me);
         self.show_progress(state, me);
@@ -509,7 +510,8 @@ impl State {
             // Too many waited when it was read; now there is room.
             reactor.name(&mut exchange);
         }
-        if std::mem::take(&mut reactor.sample) || reactor.config.timed {
+        exchange.first = std::mem::take(&mut reactor.sample);
+        if exchange.first || reactor.config.timed {
             exchange.started_ns = clock::monotonic_ns();
         }
         Some(exchange)

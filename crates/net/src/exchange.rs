@@ -10,6 +10,10 @@ pub use crate::slab::Token;
 /// A complete request on its way through the application. Boxed and used again, so that in the
 /// steady state nothing is allocated for it.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named where it is used"
+)]
 pub struct Exchange {
     /// The connection it came from; `None` only while the box waits for its next use.
     pub token: Option<Token>,
@@ -31,6 +35,9 @@ pub struct Exchange {
     pub listener: usize,
     /// Monotonic ns at which the request was complete.
     pub ready_ns: u64,
+    /// It is the first one taken since the last look at the sockets: what need not be looked at for
+    /// each request is looked at for this one.
+    pub first: bool,
     /// Monotonic ns at which a thread took it; 0 for those whose time is not taken.
     pub started_ns: u64,
     /// The response head under construction.

@@ -53,6 +53,8 @@ pub(crate) struct Reactor {
     accepting: bool,
     /// Clients may come in: somebody has time for them, or there is nobody else.
     door_open: bool,
+    /// Requests taken by threads since the door was closed, or somebody came in all the same.
+    served_inside: usize,
     /// When to try again after the descriptors ran out.
     accept_again_ms: u64,
     conns: Slab<Conn>,
@@ -127,6 +129,7 @@ impl Reactor {
             listeners: copies?,
             accepting: false,
             door_open: true,
+            served_inside: 0,
             accept_again_ms: u64::MAX,
             conns: Slab::new(),
             events: Events::new(),

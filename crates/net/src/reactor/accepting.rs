@@ -26,10 +26,13 @@ impl Reactor {
     pub(super) fn accept(&mut self, index: usize) {
         // The event may be older than the decision to rest or to stop: whoever waits now is for the
         // siblings.
-        if !self.accepting {
-            return;
+        if self.accepting {
+            self.take_in(index);
         }
+    }
 
+    /// Takes in a few of those who wait, as far as there is room.
+    fn take_in(&mut self, index: usize) {
         let rounds = match (self.config.siblings, self.one_by_one()) {
             (false, _) => ACCEPT_ALONE,
             (true, false) => ACCEPT_SHARED,
@@ -70,9 +73,35 @@ impl Reactor {
         }
         self.door_open = open;
         if !open {
+            self.served_inside = 0;
             self.pause_accepting();
         } else if self.accept_again_ms == u64::MAX {
             self.resume_accepting();
+        }
+    }
+
+    /// A thread is free, and goes on with what was read before. Clients that always have a next
+    /// request never leave it without one, and it would never open the door; if the siblings fare
+    /// alike, nobody else would ever come in. So after each round of those inside a few may.
+    #[inline]
+    pub(crate) fn mind_those_outside(&mut self) {
+        if !self.door_open && !self.inbox.is_empty() {
+            self.count_to_a_round();
+        }
+    }
+
+    #[cold]
+    fn count_to_a_round(&mut self) {
+        self.served_inside += 1;
+        if self.served_inside <= self.inbox.len() {
+            return;
+        }
+        self.served_inside = 0;
+        let resting = self.abandoned || self.accept_again_ms != u64::MAX;
+        if !resting && self.drain.serving() {
+            for index in 0..self.listeners.len() {
+                self.take_in(index);
+            }
         }
     }
 
