@@ -20,14 +20,15 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (ROOT / "compat").exists():
         pytest.skip("not in the source tree")
     place = tmp_path_factory.mktemp("environment")
-    run(sys.executable, "-m", "venv", str(place))
+    run(sys.executable, "-m", "venv", "--without-pip", str(place))
     python = place / "bin" / "python"
     found = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
     # licorne, with what was built for it, and the frameworks are those of this environment.
     here = sysconfig.get_path("purelib")
     line = f"import site; site.addsitedir({here!r})\n"
     Path(found.stdout.strip(), "these.pth").write_text(line)
-    run(str(python), "-m", "pip", "install", "--no-deps", "-q", str(ROOT / "compat"))
+    pip = (sys.executable, "-m", "pip", "--python", str(python))
+    run(*pip, "install", "--no-deps", "-q", str(ROOT / "compat"))
     return place / "bin"
 
 

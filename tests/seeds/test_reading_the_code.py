@@ -63,11 +63,11 @@ FOUR_LINES = (
 )
 #: The tree of the document, without compiled files: still there by the same name …
 TREE = (
-    "app", "app.base", "app.djangoapp", "app.pasterapp", "app.wsgiapp", "arbiter", "config",
-    "debug", "errors", "glogging", "http", "http.body", "http.errors", "http.message",
-    "http.parser", "http.unreader", "http.wsgi", "instrument", "instrument.statsd", "pidfile",
-    "reloader", "sock", "util", "workers", "workers.base", "workers.ggevent", "workers.gthread",
-    "workers.sync", "workers.workertmp",
+    "app", "app.base", "app.django_wsgi", "app.djangoapp", "app.pasterapp", "app.wsgiapp",
+    "arbiter", "config", "debug", "errors", "glogging", "http", "http.body", "http.errors",
+    "http.message", "http.parser", "http.unreader", "http.wsgi", "instrument",
+    "instrument.statsd", "pidfile", "reloader", "sock", "util", "workers", "workers.base",
+    "workers.ggevent", "workers.gthread", "workers.sync", "workers.workertmp",
 )  # fmt: skip
 #: … or gone, and why.
 GONE = {
@@ -75,7 +75,6 @@ GONE = {
     "argparse_compat": "Python 2",
     "selectors": "Python 2",
     "six": "Python 2",
-    "app.django_wsgi": "Django before 1.4",
     "http._sendfile": "os.sendfile is in the standard library, and the engine has its own",
     "workers.async": "a keyword since Python 3.7",
 }

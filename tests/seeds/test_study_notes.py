@@ -200,6 +200,7 @@ def test_overrides_of_the_whole_chain_are_called(type_: Type, folder: Path) -> N
     (folder / "traced.py").write_text(TRACED)
     (folder / "start.py").write_text(START)
     server = type_("python start.py -k traced.Worker myapp:app", folder)
+    server.log.wait_for("chain: SyncWorker.run")
     assert server.get("/") == (200, b"one")
     told = [line.removeprefix("chain: ") for line in server.log.matching("^chain: ")]
     # The loop of the master goes on to manage its workers.
