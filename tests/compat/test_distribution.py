@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from compat.distribution import run
+from e2e.django_project import PROJECT
 from e2e.server import LISTENING, PATIENCE, Lines
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def folder(tmp_path: Path) -> Path:
         (("gunicorn_django",), "django", "gunicorn_django is now: gunicorn PROJECT.wsgi"),
         (("gunicorn_django", "shop/settings.py"), "django", "gunicorn_django is now"),
         (("gunicorn_django", "shop.settings"), "django", "gunicorn_django is now"),
+        (("gunicorn_django", "-w", "2", "shop"), "django", "gunicorn_django is now"),
         (("gunicorn_paster", "site.ini"), "one", "gunicorn_paster FILE.ini is now: gunicorn"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -112,6 +114,21 @@ def test_a_command_serves(
     assert hint in lines[0]
     assert [line for line in lines if re.search(r"\] Starting gunicorn \d", line)]
     assert not [line for line in lines if "means licorne" in line]
+
+
+def test_gunicorn_in_installed_apps(
+    commands: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It brings `manage.py run_gunicorn [OPTIONS] [ADDRPORT]`, and leaves runserver alone."""
+    monkeypatch.setenv("PROJECT_DATA", str(tmp_path))
+    monkeypatch.setenv("PROJECT_APPS", "gunicorn")
+    manage = (str(commands / "python"), "manage.py")
+    listed = run(*manage, "help", cwd=PROJECT).stdout
+    assert "[licorne]\n    run_gunicorn\n" in listed
+    assert re.search(r"^\[staticfiles\]\n(    \w+\n)*    runserver$", listed, re.MULTILINE)
+    told = run(*manage, "run_gunicorn", "-w", "3", "--print-config", "9000", cwd=PROJECT)
+    assert re.search(r"^bind += \['127.0.0.1:9000'\]", told.stdout, re.MULTILINE)
+    assert re.search(r"^workers += 3", told.stdout, re.MULTILINE)
 
 
 def test_gunicornc_asks_a_server(commands: Path, folder: Path, short_tmp: str) -> None:

@@ -14,25 +14,29 @@ from e2e.server import Server, open_gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from e2e.server import Serve
 
 CONTENT = bytes(range(256)) * 20_000
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where the data of all servers here is: a database with a superuser, and a file."""
+    data = tmp_path_factory.mktemp("data")
+    (data / "file.bin").write_bytes(CONTENT)
+    return made(data)
+
+
 @pytest.fixture
 def django(
-    worker: str,
-    args: tuple[str, ...],
-    sites: dict[str, Server],
-    tmp_path_factory: pytest.TempPathFactory,
+    worker: str, args: tuple[str, ...], sites: dict[str, Server], environment: dict[str, str]
 ) -> Server:
     """`licorne demo_project.wsgi`, started in the folder of manage.py."""
     name = f"django project {worker}"
     if name not in sites:
-        data = tmp_path_factory.mktemp("data")
-        (data / "file.bin").write_bytes(CONTENT)
-        sites[name] = Server("demo_project.wsgi", *args, cwd=PROJECT, environment=made(data))
+        sites[name] = Server("demo_project.wsgi", *args, cwd=PROJECT, environment=environment)
         # Two views raise.
         sites[name].tolerates_tracebacks = True
     return sites[name]
@@ -216,15 +220,11 @@ def test_an_api_with_a_database(django: Server) -> None:
     assert requests.get(one, timeout=20).status_code == 404
 
 
-def test_without_sendfile_a_file_is_read(tmp_path: Path, args: tuple[str, ...]) -> None:
+def test_without_sendfile_a_file_is_read(
+    args: tuple[str, ...], serve: Serve, environment: dict[str, str]
+) -> None:
     """The other half of the proof above."""
-    (tmp_path / "file.bin").write_bytes(CONTENT)
-    environment = made(tmp_path)
-    server = Server(
-        "demo_project.wsgi", *args, "--no-sendfile", cwd=PROJECT, environment=environment
-    )
-    try:
-        assert requests.get(f"{server.url}/file/", timeout=20).content == CONTENT
-        server.log.wait_for("app: the file was read")
-    finally:
-        server.finish()
+    flags = (*args, "--no-sendfile")
+    server = serve("demo_project.wsgi", *flags, cwd=PROJECT, environment=environment)
+    assert requests.get(f"{server.url}/file/", timeout=20).content == CONTENT
+    server.log.wait_for("app: the file was read")

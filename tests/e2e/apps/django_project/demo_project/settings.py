@@ -21,6 +21,7 @@ INSTALLED_APPS = {
     "first": ["licorne.django", *DJANGOS],
     "last": [*DJANGOS, "licorne.django"],
     "without staticfiles": [*(app for app in DJANGOS if "static" not in app), "licorne.django"],
+    "gunicorn": ["gunicorn", *DJANGOS],
     "none": DJANGOS,
 }[os.environ.get("PROJECT_APPS", "first")]
 MIDDLEWARE = [

@@ -1,0 +1,1 @@
+"""Each module here is a command of manage.py, by its name."""

@@ -1,0 +1,1 @@
+"""The Django app, without Django's own machinery."""
