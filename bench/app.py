@@ -91,6 +91,19 @@ def slow(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return whole(start_response, HELLO)
 
 
+def busy(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer after 100 ms of computing in Python."""
+    end = time.monotonic() + PAUSE
+    while time.monotonic() < end:
+        pass
+    return whole(start_response, HELLO)
+
+
+def began(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer when the application was called: the machine's own clock, in nanoseconds."""
+    return whole(start_response, b"%d" % time.clock_gettime_ns(time.CLOCK_MONOTONIC))
+
+
 def pid(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer which process runs the application."""
     return whole(start_response, b"%d" % os.getpid())
@@ -139,5 +152,7 @@ PATHS = {
     "/halting": halting,
     "/file": file,
     "/slow": slow,
+    "/busy": busy,
+    "/began": began,
     "/pid": pid,
 }

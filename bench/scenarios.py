@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bench import usage
 from bench.app import PAUSE
 from bench.crowd import Idle, SlowClients, SlowViews, settle
+from bench.fairness import start_delays
 from bench.load import Load, LoadError, pace, wrk
 from bench.process import Variant, ask, first_block_seconds
 
@@ -95,6 +96,18 @@ def slow_views(_scenario: Scenario, server: Running, tools: Tools, seconds: floa
     return Measure(values)
 
 
+def fairness(scenario: Scenario, server: Running, _tools: Tools, seconds: float) -> Measure:
+    """How long a ready request waits for its start while a slow one runs on another thread."""
+    delays = start_delays(server.port, scenario.load.path, seconds)
+    values = {
+        "start p50 ms": delays.at(0.5),
+        "start p99 ms": delays.at(0.99),
+        "start max ms": delays.at(1),
+        "samples": float(delays.count),
+    }
+    return Measure(values)
+
+
 def slow_clients(_scenario: Scenario, server: Running, tools: Tools, seconds: float) -> Measure:
     """Times of a fast client beside 200 slow senders and 200 slow readers of 1 MB."""
     idle_kb = usage.tree_pss(server.pid)
@@ -162,6 +175,7 @@ def _check(server: Running, scenario: Scenario) -> None:
 CROWD = 1000
 RATE = ("requests/s", "p99 ms", "user µs", "system µs", "cpu µs", "PSS MB", "errors")
 THREADED = ("licorne threads", "gunicorn threads")
+GREENLETS = ("licorne gevent", "gunicorn gevent")
 FAST = ("fast p99 ms", "fast p50 ms", "fast max ms", "answered", "slow/s", "errors")
 
 
@@ -202,6 +216,18 @@ def _slow(threads: int) -> Scenario:
     )
 
 
+def _fairness(name: str, title: str, path: str, *servers: str) -> Scenario:
+    return Scenario(
+        name=name,
+        title=f"a ready request beside one that {title} for 100 ms: time to its start",
+        measure=fairness,
+        load=Load(path=path),
+        columns=("start p99 ms", "start p50 ms", "start max ms", "samples"),
+        variant=Variant(threads=4),
+        only=servers,
+    )
+
+
 SCENARIOS = (
     _wrk("hello", "hello, 64 keep-alive connections", Load(), responder=True),
     _wrk("hello-256", "hello, 256 keep-alive connections", Load(connections=256), responder=True),
@@ -232,6 +258,8 @@ SCENARIOS = (
     _framework("django"),
     _slow(1),
     _slow(4),
+    _fairness("fairness", "waits", "/slow", *THREADED, *GREENLETS),
+    _fairness("fairness-busy", "computes", "/busy", *THREADED),
     Scenario(
         name="slow-clients",
         title="a fast client beside 200 slow senders and 200 slow readers of 1 MB",

@@ -514,6 +514,10 @@ class Engine:
         """Stop accepting, answer what was begun, give up after `grace` seconds. May be called
         from a signal handler and more than once (the shorter time wins)."""
 
+    @staticmethod
+    def name_thread(name: str) -> None:
+        """Name the calling thread for `top -H`, debuggers and profilers; the system cuts it."""
+
     def abort(self) -> None:
         """Answer 504 for what is with the application: the process is about to end."""
 

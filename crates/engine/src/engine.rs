@@ -182,6 +182,12 @@ impl Engine {
             .stop((grace.clamp(0.0, 1e9) * 1000.0) as u64);
     }
 
+    /// Names the calling thread for `top -H`, debuggers and profilers.
+    #[staticmethod]
+    fn name_thread(name: &str) {
+        net::thread::set_name(name);
+    }
+
     /// Answers 504 for what is with the application: the process is about to end.
     fn abort(&self) {
         self.core.looped.abort();

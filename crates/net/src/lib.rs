@@ -28,4 +28,5 @@ pub mod scoreboard;
 mod slab;
 mod stream;
 pub mod tally;
+pub mod thread;
 mod timer;

@@ -91,7 +91,7 @@ class ThreadWorker(EngineWorker):
         if replaced(type(self), ThreadWorker, "get_thread_pool"):
             pool = self.tpool = self.get_thread_pool()
             # Each thread of the pool is one that takes requests: more would never begin.
-            count = pool._max_workers
+            count: int = getattr(pool, "_max_workers", self.cfg.threads)
             for _ in range(count):
                 pool.submit(self._serve, engine)
             return count
@@ -104,6 +104,8 @@ class ThreadWorker(EngineWorker):
         return count
 
     def _serve(self, engine: Engine) -> None:
+        # Python itself tells the system the names of threads from 3.14 on.
+        engine.name_thread(threading.current_thread().name)
         try:
             while True:
                 try:

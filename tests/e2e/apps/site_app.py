@@ -19,7 +19,7 @@ import threading
 from typing import IO, TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
-from gates import wait_at
+from gates import spin_at, wait_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -217,6 +217,14 @@ def wait(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return [b"waited"]
 
 
+def spin(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Compute until somebody has written to the pipe."""
+    tell("spins")
+    spin_at(query(environ)["fifo"])
+    start_response("200 OK", TEXT)
+    return [b"spun"]
+
+
 def hold(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Wait in C code that does not let the interpreter go, until somebody has written."""
     pipe = os.open(
@@ -354,6 +362,7 @@ PATHS: dict[str, Callable[[Environ, StartResponse], Iterable[bytes]]] = {
     "/gate": gate,
     "/wait": wait,
     "/hold": hold,
+    "/spin": spin,
     "/writer": writer,
     "/replaced": replaced,
     "/replaced-after-empty-block": replaced_after_empty_block,

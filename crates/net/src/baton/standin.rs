@@ -34,23 +34,13 @@ pub(super) fn spawn(looped: Arc<Loop>) -> io::Result<JoinHandle<()>> {
         .name("licorne-standin".into())
         .stack_size(256 * 1024)
         .spawn(move || {
-            block_signals();
+            crate::thread::block_signals();
             if looped.lock().polled {
                 look_after(&looped);
             } else {
                 look_out(&looped);
             }
         })
-}
-
-/// Signals are for the main thread, where Python handles them.
-fn block_signals() {
-    // SAFETY: both sets are plain memory; changing this thread's mask affects nobody else.
-    unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
-    }
 }
 
 fn look_out(looped: &Loop) {

@@ -1,0 +1,60 @@
+//! What the system knows of the calling thread: which signals it takes, and its name.
+
+use std::ffi::CString;
+
+/// Bytes of a name that the system shows: Linux keeps 15 (`pthread_setname_np(3)`).
+const NAME_LENGTH: usize = if cfg!(target_os = "linux") { 15 } else { 63 };
+
+/// Signals are for the main thread, where Python handles them.
+pub(crate) fn block_signals() {
+    // SAFETY: both sets are plain memory; changing this thread's mask affects nobody else.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+    }
+}
+
+/// Names the calling thread for `top -H`, debuggers and profilers; what is too long is cut.
+pub fn set_name(name: &str) {
+    let text = name.split('\0').next().unwrap_or_default();
+    let mut end = text.len().min(NAME_LENGTH);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let Ok(shown) = CString::new(&text[..end]) else {
+        return;
+    };
+    // SAFETY: the name ends with NUL and is copied; the thread is the calling one. It cannot fail:
+    // the name is not too long.
+    unsafe {
+        #[cfg(target_os = "macos")]
+        libc::pthread_setname_np(shown.as_ptr());
+        #[cfg(not(target_os = "macos"))]
+        libc::pthread_setname_np(libc::pthread_self(), shown.as_ptr());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::set_name;
+
+    #[cfg(target_os = "linux")]
+    fn shown(name: &'static str) -> String {
+        let thread = std::thread::spawn(move || {
+            set_name(name);
+            std::fs::read_to_string("/proc/thread-self/comm")
+        });
+        let comm = thread.join().expect("the thread ends").expect("/proc");
+        comm.trim_end().to_owned()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_name_is_cut_to_what_the_system_keeps() {
+        assert_eq!(shown("licorne-app-3"), "licorne-app-3");
+        assert_eq!(shown("ThreadPoolExecutor-0_0"), "ThreadPoolExecu");
+        assert_eq!(shown("fourteen bytes\u{e9}"), "fourteen bytes");
+        assert_eq!(shown("before\0after"), "before");
+    }
+}
