@@ -109,19 +109,17 @@ def short_tmp() -> Iterator[str]:
 
 
 @pytest.fixture
-def fifo(fifos: Fifos) -> str:
+def fifo(tmp_path: Path) -> str:
     """A pipe with a name: the application waits there until the test opens it for writing."""
-    return fifos(1)[0]
+    return _pipe(tmp_path / "gate")
 
 
 @pytest.fixture
 def fifos(tmp_path: Path) -> Fifos:
     """As many such pipes as a test asks for."""
+    return lambda count: [_pipe(tmp_path / f"gate-{number}") for number in range(count)]
 
-    def make(count: int) -> list[str]:
-        paths = [str(tmp_path / f"gate{number}") for number in range(count)]
-        for path in paths:
-            os.mkfifo(path)
-        return paths
 
-    return make
+def _pipe(path: Path) -> str:
+    os.mkfifo(path)
+    return str(path)
