@@ -21,6 +21,7 @@ from licorne import (
     losses,
     memory,
     process,
+    unpatched,
     upgrade,
     util,
 )
@@ -237,9 +238,9 @@ class Arbiter:
     def init_signals(self) -> None:
         """Make signals wake the loop."""
         self.bell = self._loop.open()
-        signal.set_wakeup_fd(self.bell, warn_on_full_buffer=False)
+        unpatched.set_wakeup_fd(self.bell, warn_on_full_buffer=False)
         for each in self.SIGNALS:
-            signal.signal(each, self.signal)
+            unpatched.set_handler(each, self.signal)
 
     def signal(self, sig: int, _frame: FrameType | None) -> None:
         """Remember a signal for the loop."""

@@ -10,7 +10,7 @@ import math
 import os
 import select
 
-from licorne import util
+from licorne import unpatched, util
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Loop:
         self.pipe: tuple[int, int] | tuple[()] = ()
         self._watched: dict[int, Callable[[int], None]] = {}
         # poll, not select: the number of a descriptor may be high beside many inherited sockets.
-        self._poller = select.poll()
+        self._poller = unpatched.poll()
 
     def open(self) -> int:
         """Make the wake-up pipe, anew if there is one; the value is the end to write to."""

@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from importlib import invalidate_caches
 
-from licorne import process
+from licorne import process, unpatched
 from licorne.errors import AppImportError
 from licorne.supervisor.tables import BOOT_ERRORS
 
@@ -193,7 +193,7 @@ def _fork_orphan(signals: Sequence[Signals]) -> tuple[int, socket.socket]:
     theirs.close()
     told = ours.recv(32)
     with suppress(ChildProcessError):  # the application may have children reaped by the kernel
-        os.waitpid(between, 0)
+        unpatched.waitpid(between, 0)
     if not told:
         ours.close()
         raise OSError("the process between the mold and the worker has ended too early")

@@ -8,12 +8,11 @@ nothing about workers: what happened is told to the arbiter, which asks the plan
 from __future__ import annotations
 
 import os
-import select
 import signal
 import socket
 from contextlib import suppress
 
-from licorne import mold, process
+from licorne import mold, process, unpatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -300,11 +299,11 @@ def _messages(channel: socket.socket) -> Iterator[bytes | None]:
 def _kill_and_reap(pid: int) -> None:
     if pid and process.is_child(pid):
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        unpatched.waitpid(pid, 0)
 
 
 def _wait_for_hangup(channel: socket.socket, seconds: float) -> None:
-    poller = select.poll()
+    poller = unpatched.poll()
     # The hang-up alone: what it still says interests nobody.
     poller.register(channel, 0)
     poller.poll(seconds * 1000)

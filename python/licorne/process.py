@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+from licorne import unpatched
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,9 +49,10 @@ def fork(handled: Iterable[signal.Signals]) -> int:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
     pid = -1
     try:
-        pid = os.fork()
+        pid = unpatched.fork()
         if pid == 0:
             _forget_handlers(handled)
+            unpatched.begin_again()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
@@ -57,9 +60,9 @@ def fork(handled: Iterable[signal.Signals]) -> int:
 
 def _forget_handlers(handled: Iterable[signal.Signals]) -> None:
     try:
-        signal.set_wakeup_fd(-1)
+        unpatched.set_wakeup_fd(-1)
         for number in handled:
-            signal.signal(number, _ignored if number in _HARMLESS else signal.SIG_DFL)
+            unpatched.set_handler(number, _ignored if number in _HARMLESS else signal.SIG_DFL)
     except (OSError, ValueError) as error:
         # Whoever called fork in the parent must not go on here, as a second parent.
         print(f"licorne: a forked process cannot begin: {error!r}", file=sys.stderr, flush=True)
@@ -80,7 +83,7 @@ def deafen(signals: Iterable[signal.Signals]) -> None:
     """For a process that only its parent's word ends: signals of the terminal do nothing to it."""
     for number in signals:
         if number != signal.SIGCHLD:
-            signal.signal(number, _ignored)
+            unpatched.set_handler(number, _ignored)
 
 
 def adopt_orphans() -> bool:
@@ -117,14 +120,14 @@ def ignore(signals: Iterable[signal.Signals]) -> None:
     ignored stays ignored.
     """
     for number in signals:
-        signal.signal(number, signal.SIG_IGN)
+        unpatched.set_handler(number, signal.SIG_IGN)
 
 
 def ended() -> Iterator[Ended]:
     """Children that have ended, as long as there are any; never waits."""
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status = unpatched.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:

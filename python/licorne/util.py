@@ -9,7 +9,7 @@ import fcntl
 import os
 import sys
 
-from licorne import upgrade
+from licorne import unpatched, upgrade
 from licorne.config.classes import LOGGER_ALIASES, WORKER_ALIASES
 from licorne.config.classes import load_class as _load_class
 from licorne.config.convert import address
@@ -160,10 +160,10 @@ def daemonize(enable_stdio_inheritance: bool = False) -> None:
             "Use --daemon only without systemd's Type=notify.",
             file=sys.stderr,
         )
-    if os.fork():
+    if unpatched.fork():
         os._exit(0)
     os.setsid()
-    if os.fork():
+    if unpatched.fork():
         os._exit(0)
     os.umask(0o22)
     null = os.open(os.devnull, os.O_RDWR)

@@ -138,6 +138,7 @@ CASES = {
     "statsd": Case("statsd"),
     "JSON logs": Case("json_logs"),
     "preload": Case("preload_reconnect", app="database_site:app"),
+    "preload and gevent": Case("preload_gevent", app="database_site:app", needs="gevent"),
     "as many workers as cores": Case("cpu_count", only_started),
     "max_requests": Case("cpu_count", recycled, environment={"WORKERS": "1", "MAX_REQUESTS": "2"}),
     "timing": Case("timing"),
@@ -212,6 +213,7 @@ DELIBERATE = (
     Difference("requests that fail", r"\b500 0\b", config="custom_logger"),
     Difference("requests that fail", r'"status": 500', config="json_logs"),
     Difference("requests that fail", r"end /fail|status=500", config="timing"),
+    Difference("requests that fail", r"answered /fail|\b500 0\b", config="preload_gevent"),
     Difference("`max_requests`, `--reload`", "to be replaced: max_requests"),
     Difference("`max_requests`, `--reload`", "Autorestarting worker", how=Allowed.MOVED),
     Difference(
@@ -220,10 +222,9 @@ DELIBERATE = (
         how=Allowed.MOVED,
         config="cpu_count",
     ),
-    Difference(
-        "`--preload`",
-        "^hook pre_fork|^app in|Preloading the application",
-        config="preload_reconnect",
+    *(
+        Difference("`--preload`", "^hook pre_fork|^app in|Preloading the application", config=name)
+        for name in ("preload_reconnect", "preload_gevent")
     ),
     Difference("`%(h)s` of clients on a unix socket", "^-(?= - - )", how=Allowed.CUT),
 )
