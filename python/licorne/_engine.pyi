@@ -337,6 +337,11 @@ class Scoreboard:
     def overdue(self, slot: int, told: int) -> list[Overdue]:
         """The requests over their time from number `told` on; the oldest may be forgotten."""
 
+    def claim_overdue(self, slot: int, number: int) -> bool:
+        """Whether the caller is the first who wants to tell of overdue request `number`.
+
+        Of requests without a thread of their own the worker should tell, else the master."""
+
     def ask_stack(self, slot: int, thread: int | None, number: int) -> bool:
         """Send signal `number` to a thread of the worker, or to its main thread; False: gone."""
 
@@ -353,6 +358,10 @@ class Exchange:
     @property
     def id(self) -> int | None:
         """Its number in its worker, as on the scoreboard; None when the response is complete."""
+
+    @property
+    def overdue(self) -> bool:
+        """It is over its time, and its client has been answered."""
 
     @property
     def listener(self) -> int | None:

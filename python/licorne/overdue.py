@@ -76,7 +76,7 @@ class Teller:
         self._told.pop(worker, None)
 
     def _untold(self, worker: Worker, now: float) -> list[Overdue]:
-        """What a worker should have told by now, and has not: the request runs on."""
+        """What a worker should have told by now, and has not: something keeps its thread."""
         board = worker.scoreboard
         left = self._left.pop(worker, [])
         wait = [(until, overdue) for until, overdue in left if until > now]
@@ -85,7 +85,7 @@ class Teller:
         if board is None:
             return []
         due = [overdue for until, overdue in left if until <= now]
-        return [each for each in due if _runs(board, worker.slot, each.request.id)]
+        return [each for each in due if board.claim_overdue(worker.slot, each.number)]
 
     def _news(self, worker: Worker, *, before_abort: bool) -> list[Overdue]:
         board = worker.scoreboard

@@ -8,11 +8,13 @@ one comparison of file times and sizes; the engines differ in how they wait for 
 
 from __future__ import annotations
 
+import _thread
 import glob
 import os
 import sys
 import threading
 from importlib import import_module
+from types import BuiltinFunctionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,14 +185,23 @@ def waiting(
     engine: str, stopped: threading.Event, log: Logger | None
 ) -> Callable[[set[str]], None]:
     """The way to wait for the next look that this engine stands for."""
-    if engine != "poll" and has_watchfiles():
+    native = threads_are_native()
+    if engine != "poll" and native and has_watchfiles():
         return _Told(stopped, log)
     if engine == "inotify" and log is not None:
-        log.warning(
-            "reload_engine 'inotify' needs the package watchfiles, which is not installed: "
-            "files are looked at each second instead."
+        why = (
+            "needs the package watchfiles, which is not installed"
+            if native
+            else "would keep greenlets from running"
         )
+        log.warning("reload_engine 'inotify' %s: files are looked at each second instead.", why)
     return _pausing(stopped)
+
+
+def threads_are_native() -> bool:
+    """Whether a thread that waits in native code keeps nobody else; gevent and eventlet make
+    greenlets of threads."""
+    return isinstance(_thread.start_new_thread, BuiltinFunctionType)
 
 
 def has_watchfiles() -> bool:

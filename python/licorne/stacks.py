@@ -18,6 +18,7 @@ from licorne.process import STACK_SIGNAL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from licorne.workers.base import Worker
 
@@ -50,6 +51,14 @@ class Stack:
     def __init__(self, frames: tuple[tuple[str, int, str], ...] = (), missing: str = "") -> None:
         self.frames = frames
         self.missing = missing
+
+    @classmethod
+    def of(cls, frame: FrameType | None) -> Stack:
+        """The stack of what is not running now, but waits in this frame."""
+        import traceback  # noqa: PLC0415 - when the first stack is shown
+
+        outer = traceback.extract_stack(frame)
+        return cls(tuple((each.filename, each.lineno or 0, each.name) for each in outer))
 
     def __str__(self) -> str:
         """The application's frames with their source lines, as a traceback shows them."""

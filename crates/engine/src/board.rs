@@ -146,6 +146,11 @@ impl Scoreboard {
             .collect()
     }
 
+    /// Whether the caller is the first who wants to tell of overdue request `number`.
+    fn claim_overdue(&self, slot: usize, number: u64) -> PyResult<bool> {
+        Ok(self.inner.claim_overdue(self.checked(slot)?, number))
+    }
+
     /// Sends a signal to one thread of the worker, or to its main thread; false if it is gone.
     #[pyo3(signature = (slot, thread, number))]
     fn ask_stack(&self, slot: usize, thread: Option<u32>, number: i32) -> PyResult<bool> {

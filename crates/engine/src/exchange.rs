@@ -240,6 +240,12 @@ impl Exchange {
         self.run.net.as_ref().map(|net| net.id)
     }
 
+    /// It is over its time, and its client has been answered.
+    #[getter]
+    fn overdue(&self) -> bool {
+        self.core.is_overdue(self.run.place)
+    }
+
     /// Which of the worker's listeners it came through; `None` when the response is complete.
     #[getter]
     fn listener(&self) -> Option<usize> {

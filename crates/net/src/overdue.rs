@@ -128,6 +128,11 @@ impl Watch {
         None
     }
 
+    /// Another look is due by then.
+    pub(crate) fn expect(&mut self, at_ms: u64) {
+        self.next = self.next.min(at_ms);
+    }
+
     /// Milliseconds until the next look; `None` if there is none.
     pub(crate) fn wait_ms(&self, now_ms: u64) -> Option<u64> {
         (self.next != u64::MAX).then(|| self.next.saturating_sub(now_ms))

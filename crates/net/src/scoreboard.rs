@@ -26,8 +26,10 @@ struct Record {
     connections: AtomicU64,
     /// Why the worker asks to be replaced: a [`RetireCause`], 0 while it does not.
     retire: AtomicU64,
-    /// Requests found over their time so far.
+    /// Requests found over their time so far, and how many of them the log was told of where the
+    /// worker and the master could both do it.
     overdue: AtomicU64,
+    told: AtomicU64,
     tally: Tally,
 }
 
@@ -148,6 +150,7 @@ impl Scoreboard {
         record.connections.store(0, Ordering::Relaxed);
         record.retire.store(0, Ordering::Relaxed);
         record.overdue.store(0, Ordering::Relaxed);
+        record.told.store(0, Ordering::Relaxed);
         record.tally.reset();
         for entry in 0..self.entries {
             let place = self.entry(slot, entry);
@@ -329,6 +332,12 @@ impl Scoreboard {
         late.age_ns.store(age_ns, Ordering::Relaxed);
         count.store(told + 1, Ordering::Release);
         true
+    }
+
+    /// Whether the caller is the first who wants to tell of overdue request `number`.
+    pub fn claim_overdue(&self, slot: usize, number: u64) -> bool {
+        let told = &self.record(slot).told;
+        told.fetch_max(number + 1, Ordering::Relaxed) <= number
     }
 
     /// The requests over their time after the first `told` ones; older ones may be forgotten.

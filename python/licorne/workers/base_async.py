@@ -66,8 +66,8 @@ class AsyncWorker(EngineWorker):
         """There will be no more requests."""
         raise NotImplementedError
 
-    def end_request(self, number: int) -> str:
-        """Throw an exception into the request of this number; its stack at that moment."""
+    def end_overdue(self) -> dict[int, str]:
+        """Throw an exception into each request over its time; their stacks by their numbers."""
         raise NotImplementedError
 
     def engine_config(self) -> EngineConfig:
@@ -147,9 +147,16 @@ class AsyncWorker(EngineWorker):
 
     def _end_late(self) -> None:
         """Requests over their time: their clients have their answers, what runs is ended."""
-        if self.scoreboard is None:
+        stacks = self.end_overdue()
+        board = self.scoreboard
+        if board is None:
             return
-        for late in self.scoreboard.overdue(self.slot, self.told):
-            self.told = late.number + 1
-            if late.setting == "request_timeout":
-                overdue.tell(self.log, self.pid, late, self.end_request(late.request.id))
+        late = board.overdue(self.slot, self.told)
+        if late and late[0].number > self.told:
+            forgotten = late[0].number - self.told
+            self.log.error("%s more requests were over their time", forgotten)
+        for each in late:
+            self.told = each.number + 1
+            if each.setting == "request_timeout" and board.claim_overdue(self.slot, each.number):
+                stack = stacks.get(each.request.id, "No Python stack: it has ended meanwhile")
+                overdue.tell(self.log, self.pid, each, stack)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import deque
 
 import gevent
@@ -13,6 +12,7 @@ from gevent import monkey
 from gevent.event import Event
 from gevent.pool import Pool
 
+from licorne.stacks import Stack
 from licorne.workers.base_async import AsyncWorker
 from licorne.workers.gpywsgi import PyWSGIHandler, PyWSGIServer, serve
 
@@ -52,6 +52,8 @@ class GeventWorker(AsyncWorker):
     def init_process(self) -> None:
         """Patch before the application is loaded."""
         self.patch()
+        # Also makes the hub, which may read files that the worker's user must not.
+        gevent.get_hub()
         gevent.reinit()
         super().init_process()
 
@@ -68,7 +70,8 @@ class GeventWorker(AsyncWorker):
         self._pools = [Pool(self.cfg.worker_connections) for _ in self.sockets]
         #: Requests for whose greenlets there was no room in their pool.
         self._waiting: deque[Exchange] = deque()
-        self._running: dict[int, greenlet] = {}
+        #: Without the exchange once it was ended.
+        self._running: dict[greenlet, Exchange | None] = {}
         self._watcher.start(turn)
 
     def call_later(self, seconds: float, turn: Callable[[], None]) -> None:
@@ -86,12 +89,12 @@ class GeventWorker(AsyncWorker):
             pool.spawn(self._run, exchange)
 
     def _run(self, exchange: Exchange) -> None:
-        number = exchange.id or 0
-        self._running[number] = gevent.getcurrent()
+        me = gevent.getcurrent()
+        self._running[me] = exchange
         try:
             self.run_one(exchange)
         finally:
-            del self._running[number]
+            del self._running[me]
             if self._waiting:
                 # Once this greenlet has left its pool.
                 self._loop.run_callback(self._begin_waiting)
@@ -113,14 +116,15 @@ class GeventWorker(AsyncWorker):
         for pool in self._pools:
             pool.kill(timeout=1)
 
-    def end_request(self, number: int) -> str:
-        """Kill its greenlet (`GreenletExit`)."""
-        running = self._running.get(number)
-        if running is None:
-            return "No Python stack: the request has ended meanwhile"
-        stack = "".join(traceback.format_stack(running.gr_frame)).rstrip()
-        gevent.kill(running)
-        return stack
+    def end_overdue(self) -> dict[int, str]:
+        """Kill their greenlets (`GreenletExit`)."""
+        stacks = {}
+        for running, exchange in self._running.items():
+            if exchange is not None and exchange.overdue and exchange.id is not None:
+                stacks[exchange.id] = str(Stack.of(running.gr_frame))
+                self._running[running] = None
+                gevent.kill(running)
+        return stacks
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at once (INT, QUIT): in a greenlet of its own, since the hook may wait."""

@@ -7,6 +7,10 @@ use crate::exchange::Token;
 use crate::overdue::Cause;
 use crate::scoreboard::{RetireCause, Running};
 
+/// How long a request over its time may go on where it is ended by a loop that polls, in ms: then
+/// that loop is blocked, or the request cannot be ended.
+const MOMENT_MS: u64 = 1000;
+
 impl Reactor {
     /// Looks at the age of every running request, when one may be over its time.
     pub(super) fn look_at_ages(&mut self) {
@@ -21,11 +25,14 @@ impl Reactor {
             let Some(request) = self.board.running(self.slot, entry) else {
                 continue;
             };
+            let started_ms = request.started_ns / 1_000_000;
             if request.overdue {
                 abandoned += 1;
+                if self.config.polled && request.limit_ms > 0 {
+                    self.look_whether_it_ends(now_ms, started_ms + request.limit_ms + MOMENT_MS);
+                }
                 continue;
             }
-            let started_ms = request.started_ns / 1_000_000;
             let broken = self
                 .watch
                 .judge(now_ms, started_ms, request.limit_ms, beat_ms);
@@ -33,9 +40,12 @@ impl Reactor {
             if !self.board.tell_overdue(self.slot, entry, request, broken) {
                 continue;
             }
-            // A loop that polls ends the request itself: no thread is lost with it.
-            if broken.cause == Cause::Request && !self.config.polled {
-                self.ask_to_retire(RetireCause::RequestTimeout);
+            if broken.cause == Cause::Request {
+                if self.config.polled {
+                    self.watch.expect(now_ms + MOMENT_MS);
+                } else {
+                    self.ask_to_retire(RetireCause::RequestTimeout);
+                }
             }
             self.answer_for(request);
             abandoned += 1;
@@ -48,6 +58,16 @@ impl Reactor {
         self.abandoned = abandoned >= self.config.threads && !self.config.polled;
         if self.abandoned {
             self.pause_accepting();
+        }
+    }
+
+    /// A loop that polls ends a request over its time, and no thread is lost with it. Where it does
+    /// not, the worker is of little use.
+    fn look_whether_it_ends(&mut self, now_ms: u64, until_ms: u64) {
+        if now_ms < until_ms {
+            self.watch.expect(until_ms);
+        } else {
+            self.ask_to_retire(RetireCause::RequestTimeout);
         }
     }
 
