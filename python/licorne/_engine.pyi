@@ -334,6 +334,9 @@ class Scoreboard:
     def counts(self, slot: int) -> Counts:
         """What the worker has counted since its slot was emptied."""
 
+    def left_lines(self, slot: int) -> bytes:
+        """The access log lines that a worker which has ended did not write; they are there once."""
+
     def overdue(self, slot: int, told: int) -> list[Overdue]:
         """The requests over their time from number `told` on; the oldest may be forgotten."""
 

@@ -547,6 +547,7 @@ class Arbiter:
         worker = self.WORKERS.pop(action.pid)
         self.stacks.close(worker)
         self._overdue.bury(worker)
+        losses.write_lines(self.log, self.slots.left_lines(worker))
         losses.tell_requests(self.log, worker.pid, self.slots.in_flight(worker))
         told = self.slots.read(worker).retire
         self._last_failure = told if told >= BOOT_FAILURE else 0

@@ -1,6 +1,11 @@
-"""What went with a worker: its requests in hand, and whether the kernel's OOM killer took it."""
+"""What went with a worker: its requests in hand, and whether the kernel's OOM killer took it.
+
+What did not go with it are the last lines of its access log: they are written here.
+"""
 
 from __future__ import annotations
+
+import os
 
 from licorne import memory
 
@@ -10,6 +15,21 @@ if TYPE_CHECKING:
 
     from licorne._engine import InFlight
     from licorne.glogging import Logger
+
+
+def write_lines(log: Logger, lines: bytes) -> None:
+    """Write the access log lines of answers that the worker had given before it ended."""
+    if not lines:
+        return
+    stream = getattr(log.access_handler, "stream", None)
+    if stream is None:
+        return
+    try:
+        stream.flush()
+        while lines:
+            lines = lines[os.write(stream.fileno(), lines) :]
+    except OSError as error:
+        log.error("Cannot write the last %d bytes of a worker's access log: %s", len(lines), error)
 
 
 def tell_requests(log: Logger, pid: int | str, requests: Sequence[InFlight]) -> None:

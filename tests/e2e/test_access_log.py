@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from typing import TYPE_CHECKING
@@ -107,6 +108,23 @@ def test_usr1_reopens_the_file(args: tuple[str, ...], serve: Serve, tmp_path: Pa
     server.stop()
     assert "/first" in (tmp_path / "moved").read_text(encoding="ascii")
     assert "/second" in path.read_text(encoding="ascii")
+
+
+def test_lines_of_a_worker_that_was_killed_are_written(
+    args: tuple[str, ...], serve: Serve, tmp_path: Path
+) -> None:
+    """Lines wait some milliseconds for each other, but an answered request has its line."""
+    path = tmp_path / "access"
+    server = serve("site_app", *args, "--access-logfile", str(path))
+    for number in range(1, 11):
+        worker = server.worker_pid(number)
+        assert server.get(f"/answered-{number}")[0] == 200
+        os.kill(worker, signal.SIGKILL)
+    server.worker_pid(11)
+    server.stop()
+    lines = path.read_text(encoding="ascii").splitlines()
+    targets = [line.split()[6] for line in lines if "answered" in line]
+    assert targets == [f"/answered-{number}" for number in range(1, 11)]
 
 
 def test_the_time_of_the_request_is_that_of_the_application(

@@ -6,6 +6,7 @@ use net::overdue::Cause;
 use net::scoreboard::{self as board, Snapshot};
 use pyo3::exceptions::{PyIndexError, PyOSError};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::breakpoint::BreakpointHook;
 use crate::counts::Counts;
@@ -126,6 +127,14 @@ impl Scoreboard {
         // A cause that came before stays.
         self.inner.retire(self.checked(slot)?, code);
         Ok(())
+    }
+
+    /// The access log lines that a worker which has ended did not write; they are there once.
+    fn left_lines<'py>(&self, py: Python<'py>, slot: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let slot = self.checked(slot)?;
+        let lines = PyBytes::new(py, self.inner.kept_lines(slot));
+        self.inner.clear_lines(slot);
+        Ok(lines)
     }
 
     /// The requests over their time after the first `told` ones.

@@ -281,10 +281,11 @@ impl Loop {
     ) {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
-        state.reactor.finish(exchange, tail, keep);
+        // First: whoever has an answer can rely on its line, even if this process is killed now.
         if let Some(line) = line {
             state.reactor.log_line(line);
         }
+        state.reactor.finish(exchange, tail, keep);
         self.ended(&mut state, me);
         if state.reactor.room_made {
             self.tell_of_room(&mut state);

@@ -16,6 +16,7 @@ pub mod config;
 mod conn;
 pub mod drain;
 pub mod exchange;
+mod lines;
 mod listener;
 pub mod notice;
 pub mod output;

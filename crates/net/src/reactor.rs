@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::conn::Conn;
 use crate::drain::Drain;
 use crate::exchange::{Exchange, Token};
+use crate::lines::Lines;
 use crate::listener::Listener;
 use crate::notice::{Level, Notices};
 use crate::overdue::Watch;
@@ -95,9 +96,7 @@ pub(crate) struct Reactor {
     pub(crate) notices: Notices,
     /// It was told that a stranger's forwarded headers were ignored: once is enough.
     told_of_stranger: bool,
-    log: Vec<u8>,
-    log_fd: Option<RawFd>,
-    log_failed: bool,
+    lines: Lines,
     board: Arc<Scoreboard>,
     slot: usize,
     pub(crate) now_ns: u64,
@@ -154,9 +153,7 @@ impl Reactor {
             draining: Arc::default(),
             notices: Notices::default(),
             told_of_stranger: false,
-            log: Vec::new(),
-            log_fd: None,
-            log_failed: false,
+            lines: Lines::new(Arc::clone(&board), slot),
             board,
             slot,
             now_ns: clock::monotonic_ns(),
@@ -236,7 +233,9 @@ impl Reactor {
     pub(crate) fn end_turn(&mut self) {
         self.flush_held();
         self.flush_dirty();
-        self.flush_log();
+        if self.lines.due(self.now_ns) {
+            self.flush_log();
+        }
         let now_ms = self.now_ms();
         if self.scan.due(now_ms) {
             self.expire(now_ms);
@@ -269,6 +268,9 @@ impl Reactor {
             .min(self.config.beat_ms);
         if let Some(look) = self.watch.wait_ms(now_ms) {
             wait = wait.min(look);
+        }
+        if let Some(write) = self.lines.wait_ms(self.now_ns) {
+            wait = wait.min(write);
         }
         if self.accept_again_ms != u64::MAX {
             wait = wait.min(self.accept_again_ms.saturating_sub(now_ms));
@@ -444,34 +446,28 @@ impl Reactor {
     /// Where native access log lines go; `None` nowhere.
     pub(crate) fn set_log(&mut self, fd: Option<RawFd>) {
         self.flush_log();
-        self.log_fd = fd;
+        let directed = self.lines.direct(fd, self.config.polled);
+        self.tell_of_log(directed.err());
     }
 
-    /// Adds a line to the access log; it is written when the turn ends.
+    /// Adds a line to the access log.
+    #[inline]
     pub(crate) fn log_line(&mut self, line: &[u8]) {
-        self.log.extend_from_slice(line);
-        if self.log.len() >= SCRATCH {
-            self.flush_log();
-        }
+        let error = self.lines.add(line, self.now_ns);
+        self.tell_of_log(error);
     }
 
     pub(crate) fn flush_log(&mut self) {
-        let (Some(fd), false) = (self.log_fd, self.log.is_empty()) else {
-            return;
-        };
-        match crate::record::write_all(fd, &self.log) {
-            Ok(()) => self.log_failed = false,
-            // Said once, not for each line of a full disk.
-            Err(error) if !self.log_failed => {
-                self.log_failed = true;
-                self.notices.push(
-                    Level::Error,
-                    format!("Cannot write the access log: {error}"),
-                );
-            }
-            Err(_) => {}
+        let error = self.lines.write();
+        self.tell_of_log(error);
+    }
+
+    #[inline]
+    fn tell_of_log(&mut self, error: Option<io::Error>) {
+        if let Some(error) = error {
+            let text = format!("Cannot write the access log: {error}");
+            self.notices.push(Level::Error, text);
         }
-        self.log.clear();
     }
 
     pub(crate) fn recycle(&mut self, mut exchange: Box<Exchange>) {

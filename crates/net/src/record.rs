@@ -3,8 +3,7 @@
 //! A format is compiled once; rendering a line asks a [`Source`] for the values. Formats that use
 //! more of Python's `%` language than `%(atom)s` are not compiled: Python writes those lines.
 
-use std::io::{self, Write};
-use std::os::fd::RawFd;
+use std::io::Write;
 
 use proto::h1::{push_decimal, push_padded};
 
@@ -381,24 +380,6 @@ fn escape(line: &mut Vec<u8>, text: impl Iterator<Item = char>) {
             _ => line.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
-}
-
-/// The whole of `bytes` to a descriptor; what a full pipe does not take at once is lost with an
-/// error, so that a log nobody reads cannot stop the server.
-pub(crate) fn write_all(fd: RawFd, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        // SAFETY: `bytes` is readable for its length.
-        let count = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
-        if count < 0 {
-            let error = io::Error::last_os_error();
-            if error.kind() == io::ErrorKind::Interrupted {
-                continue;
-            }
-            return Err(error);
-        }
-        bytes = &bytes[count.unsigned_abs()..];
-    }
-    Ok(())
 }
 
 fn number(line: &mut Vec<u8>, number: u64) -> bool {

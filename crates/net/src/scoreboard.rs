@@ -4,6 +4,7 @@
 //! them. Every field is an atomic, so a torn read is impossible for one field.
 
 mod entry;
+mod held;
 
 use std::io;
 use std::ptr::NonNull;
@@ -15,6 +16,7 @@ use crate::tally::{Counts, Tally};
 use entry::Entry;
 pub use entry::InFlight;
 pub(crate) use entry::{Named, Running};
+use held::Held;
 
 /// One worker (everything relaxed: the numbers stand for themselves).
 #[repr(C)]
@@ -111,7 +113,8 @@ impl Scoreboard {
     /// Maps room for `slots` workers with so many threads each. Untouched pages cost nothing.
     pub fn new(slots: usize, threads: usize) -> io::Result<Self> {
         let entries = threads + WAITING;
-        let each = size_of::<Record>() + LATE * size_of::<Late>() + entries * size_of::<Entry>();
+        let named = LATE * size_of::<Late>() + entries * size_of::<Entry>();
+        let each = size_of::<Record>() + named + size_of::<Held>();
         let size = slots * each;
         // SAFETY: a fresh anonymous mapping, zeroed by the kernel.
         let base = unsafe {
@@ -157,6 +160,7 @@ impl Scoreboard {
             place.started_ns.store(0, Ordering::Relaxed);
             place.overdue.store(NONE, Ordering::Relaxed);
         }
+        self.clear_lines(slot);
         self.beat(slot, clock::monotonic_ms());
     }
 
@@ -405,6 +409,22 @@ impl Scoreboard {
         false
     }
 
+    /// Keeps an access log line of this worker; false: there is no room for it.
+    #[inline]
+    pub(crate) fn keep_line(&self, slot: usize, line: &[u8]) -> bool {
+        self.lines(slot).add(line)
+    }
+
+    /// The lines that are kept: for the worker itself, or for the master when it has ended.
+    pub fn kept_lines(&self, slot: usize) -> &[u8] {
+        self.lines(slot).bytes()
+    }
+
+    /// They are written.
+    pub fn clear_lines(&self, slot: usize) {
+        self.lines(slot).clear();
+    }
+
     fn record(&self, slot: usize) -> &Record {
         assert!(
             slot < self.slots,
@@ -427,6 +447,14 @@ impl Scoreboard {
             let first = self.base.as_ptr().add(offset).cast::<Entry>();
             &*first.add(slot * self.entries + entry)
         }
+    }
+
+    fn lines(&self, slot: usize) -> &Held {
+        assert!(slot < self.slots, "lines of slot {slot}");
+        let each = LATE * size_of::<Late>() + self.entries * size_of::<Entry>();
+        let offset = self.slots * (size_of::<Record>() + each);
+        // SAFETY: one for each slot follows the entries; alignment as in `record`.
+        unsafe { &*self.base.as_ptr().add(offset).cast::<Held>().add(slot) }
     }
 
     /// Where the `number`-th overdue request of a slot is kept.

@@ -76,6 +76,10 @@ class Slots:
         """What the worker shows of itself."""
         return self.scoreboard.read(worker.slot)
 
+    def left_lines(self, worker: Worker) -> bytes:
+        """The access log lines that the worker, which has ended, did not write."""
+        return self.scoreboard.left_lines(worker.slot)
+
     def in_flight(self, worker: Worker) -> tuple[InFlight, ...]:
         """The requests that the worker has read and not finished."""
         return self.read(worker).in_flight
