@@ -24,12 +24,16 @@ def write_lines(log: Logger, lines: bytes) -> None:
     stream = getattr(log.access_handler, "stream", None)
     if stream is None:
         return
+    failure: OSError | None = None
     try:
         stream.flush()
         while lines:
             lines = lines[os.write(stream.fileno(), lines) :]
     except OSError as error:
-        log.error("Cannot write the last %d bytes of a worker's access log: %s", len(lines), error)
+        failure = error
+    if failure is not None:
+        text = "Cannot write the last %d bytes of a worker's access log: %s"
+        log.error(text, len(lines), failure)
 
 
 def tell_requests(log: Logger, pid: int | str, requests: Sequence[InFlight]) -> None:
