@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from e2e.server import Serve, Server
 
-ADDRESS = r"Starting development server at http://127\.0\.0\.1:(\d+)/"
+ADDRESS = r"Starting (?:WSGI )?development server at http://127\.0\.0\.1:(\d+)/"
 CSS = "static/admin/css/base.css"
 
 
