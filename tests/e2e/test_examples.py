@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -22,6 +23,8 @@ from e2e.front import free_port, program, running
 from e2e.server import LISTENING, PATIENCE, Lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from e2e.server import Serve, Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,10 +135,21 @@ def test_socketio(serve: Serve, transport: str) -> None:
             assert client.receive(timeout=PATIENCE) == ["said", "hello"]
 
 
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Room for a thousand connections, in this process and in the server that it starts."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], min(4096, before[1])), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("many_files")
 def test_long_polling(serve: Serve) -> None:
-    """Far more clients wait than there are threads, and all of them are told."""
+    """A thousand clients wait at one worker, in little memory, and all of them are told."""
     server = start(serve, "long_polling.py")
-    waiting = [server.client() for _ in range(200)]
+    status = Path(f"/proc/{server.worker_pid()}/status")
+    waiting = [server.client() for _ in range(1000)]
     for client in waiting:
         client.get("/messages?after=0", close=True)
     with server.client() as speaker:
@@ -145,9 +159,12 @@ def test_long_polling(serve: Serve) -> None:
             with client:
                 answer = json.loads(client.response().body)
             assert answer == {"last": 1, "messages": ["hello"]}
-        for query, status in (("after=0", 200), ("after=x", 400)):
+        for query, code in (("after=0", 200), ("after=x", 400)):
             speaker.get(f"/messages?{query}")
-            assert speaker.response().status == status
+            assert speaker.response().status == code
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+    assert peak
+    assert int(peak[1]) < 60 * 1024
 
 
 def test_a_configuration_file(serve: Serve) -> None:

@@ -144,7 +144,7 @@ pub(crate) fn build<'py>(
         }
     };
     let entries = Entries { dict: &environ };
-    peer(py, &entries, &core.names, caches, exchange)?;
+    peer(py, &entries, core, caches, exchange)?;
     if !exchange.body.is_empty() {
         let input = Bound::new(py, Input::new(std::mem::take(&mut exchange.body)))?;
         entries.put_any(&core.names.input, input.as_ptr())?;
@@ -379,15 +379,17 @@ fn decoded_path(py: Python<'_>, path: &[u8]) -> PyResult<Py<PyString>> {
 fn peer(
     py: Python<'_>,
     entries: &Entries<'_, '_>,
-    names: &Names,
+    core: &Core,
     caches: &mut Caches,
     exchange: &net_exchange::Exchange,
 ) -> PyResult<()> {
+    let names = &core.names;
     let Some(peer @ Peer::Tcp(ip, port)) = exchange.client() else {
         return entries.put(&names.remote_addr, &names.empty);
     };
     let slot = exchange.token.map_or(usize::MAX, net_exchange::Token::slot);
-    if slot >= PEERS {
+    // Each of the many exchanges of a polled engine would have a table of all connections.
+    if slot >= PEERS || core.face.polled {
         return peer_text(py, peer, ip, port)?.put(entries, names);
     }
     if caches.peers.len() <= slot {
