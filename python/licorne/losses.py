@@ -24,16 +24,13 @@ def write_lines(log: Logger, lines: bytes) -> None:
     stream = getattr(log.access_handler, "stream", None)
     if stream is None:
         return
-    failure: OSError | None = None
     try:
         stream.flush()
         while lines:
             lines = lines[os.write(stream.fileno(), lines) :]
     except OSError as error:
-        failure = error
-    if failure is not None:
         text = "Cannot write the last %d bytes of a worker's access log: %s"
-        log.error(text, len(lines), failure)
+        log.error(text, len(lines), error)  # noqa: TRY400 - the message says all
 
 
 def tell_requests(log: Logger, pid: int | str, requests: Sequence[InFlight]) -> None:
