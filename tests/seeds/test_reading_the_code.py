@@ -66,8 +66,9 @@ TREE = (
     "app", "app.base", "app.django_wsgi", "app.djangoapp", "app.pasterapp", "app.wsgiapp",
     "arbiter", "config", "debug", "errors", "glogging", "http", "http.body", "http.errors",
     "http.message", "http.parser", "http.unreader", "http.wsgi", "instrument",
-    "instrument.statsd", "management.commands.run_gunicorn", "pidfile", "reloader", "sock", "util", "workers", "workers.base",
-    "workers.ggevent", "workers.gthread", "workers.sync", "workers.workertmp",
+    "instrument.statsd", "management.commands.run_gunicorn", "pidfile", "reloader", "sock", "util",
+    "workers", "workers.base", "workers.ggevent", "workers.gthread", "workers.sync",
+    "workers.workertmp",
 )  # fmt: skip
 #: … or gone, and why.
 GONE = {
