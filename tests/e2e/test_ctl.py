@@ -18,7 +18,7 @@ import pytest
 
 from e2e.server import PATIENCE, open_gate
 from licorne.ctl.client import ControlClient, ControlError
-from licorne.ctl.server import MOST_CLIENTS
+from licorne.reception import MOST_CLIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,6 +7,7 @@ the master from its workers.
 from __future__ import annotations
 
 import select
+import time
 from enum import Enum
 
 from licorne.ctl import protocol
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     #: Carries out a command; `Refused` comes out of it when that cannot be done.
     Serve = Callable[[protocol.Request], Answer]
 
+#: Seconds without a byte after which a client is sent away (gunicorn's number).
+IDLE = 300.0
+#: Seconds that an answer may take which the master has to wait for itself.
+THINKING = 10.0
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -45,8 +50,8 @@ class Talk:
     def __init__(self, sock: socket.socket, serve: Serve, changed: Callable[[Talk], None]) -> None:
         self.sock = sock
         self.mood = Mood.LISTENING
-        #: When something was last received, sent or answered; set by whoever watches.
-        self.since = 0.0
+        #: When something was last received, sent or answered.
+        self.since = time.monotonic()
         self._serve = serve
         self._changed = changed
         self._decoder = protocol.Decoder()
@@ -60,8 +65,19 @@ class Talk:
         moods = {Mood.LISTENING: select.POLLIN, Mood.SPEAKING: select.POLLOUT}
         return moods.get(self.mood, 0)
 
+    @property
+    def over(self) -> bool:
+        """There is nothing more to say."""
+        return self.mood is Mood.OVER
+
+    @property
+    def deadline(self) -> float:
+        """When the client was silent for too long, or somebody else's answer is too late."""
+        return self.since + (IDLE if self.wants else THINKING)
+
     def react(self, mask: int) -> None:
         """Go on after poll events."""
+        self.since = time.monotonic()
         if self.mood is Mood.LISTENING and mask & select.POLLIN:
             self._receive()
         elif self.mood is Mood.SPEAKING and mask & select.POLLOUT:
@@ -73,11 +89,12 @@ class Talk:
         elif mask & _GONE:
             self.mood = Mood.OVER
 
-    def give_up(self, why: str) -> None:
+    def expire(self) -> None:
         """End the conversation; an answer that is waited for is replaced by the reason."""
+        self.since = time.monotonic()
         if self.mood is Mood.THINKING:
             self._last = True
-            self._say(protocol.failure(self._asked, why))
+            self._say(protocol.failure(self._asked, "no answer came in time"))
         else:
             self.mood = Mood.OVER
 
@@ -123,6 +140,7 @@ class Talk:
         """The answer to a `Later` is there; perhaps the client is not any more."""
         if self.mood is not Mood.THINKING:
             return
+        self.since = time.monotonic()
         if isinstance(answer, Refused):
             self._say(protocol.failure(self._asked, str(answer)))
         else:

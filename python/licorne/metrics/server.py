@@ -1,7 +1,7 @@
-"""Metrics and health checks in the master: accepts clients and lets the master's loop carry them.
+"""Metrics and health checks in the master: where they are served, and what is answered.
 
-No thread and nothing that waits: a few clients, a small request each, some seconds for all of it.
-What is answered is made by `collect`, `page` and `health`; nothing here changes the server.
+A small request for each client, and some seconds for all of it. Answers are made by `collect`,
+`page` and `health`; nothing here changes the server.
 """
 
 # ruff: noqa: PLC0415 - start-up time: the page and the parser only when somebody asks
@@ -13,6 +13,7 @@ import os
 import time
 
 from licorne.metrics import place
+from licorne.reception import Reception
 from licorne.systemd import SD_LISTEN_FDS_START
 
 TYPE_CHECKING = False
@@ -24,11 +25,8 @@ if TYPE_CHECKING:
     from licorne.metrics.talk import Answer, Talk
     from licorne.sock import BaseSocket
 
-MOST_CLIENTS = 16
 #: Seconds that a client may take from its connection to its end.
 LONGEST = 10.0
-#: Seconds without accepting after accept() has failed (no descriptor is free, say).
-REST = 1.0
 
 
 class MetricsServer:
@@ -43,11 +41,9 @@ class MetricsServer:
         self._awaits: int | None = None
         #: The other end of the pipe that a new master of ours waits at.
         self._holds: int | None = None
-        self._talks: dict[int, Talk] = {}
-        self._accepting = False
-        #: When accepting goes on after a rest, and whether the log was told why it rests.
-        self._resume: float | None = None
-        self._told = False
+        self._reception = Reception(arbiter, "Metrics", self._welcome)
+        self.wake_after = self._reception.wake_after
+        self.look_after = self._reception.look_after
 
     def start(self, cfg: Config) -> None:
         """Listen, or end the start (`SystemExit`); what an old master has left is taken over."""
@@ -81,7 +77,7 @@ class MetricsServer:
     def _listen(self, listener: BaseSocket, bind: str) -> None:
         self._listener, self._bind = listener, bind
         self._arbiter.log.info("Metrics at: %s", place.shown(listener))
-        self._accept_again()
+        self._reception.open(listener)
 
     def _inherit(self, legacy: place.Legacy, cfg: Config) -> None:
         from licorne import sock
@@ -99,7 +95,7 @@ class MetricsServer:
         self._await_no_more()
         if self._listener is not None:
             self._arbiter.log.info("Metrics at: %s", place.shown(self._listener))
-            self._accept_again()
+            self._reception.open(self._listener)
 
     def _await_no_more(self) -> None:
         if self._awaits is not None:
@@ -140,8 +136,7 @@ class MetricsServer:
             self._holds = None
 
     def _stop_listening(self, *, unlink: bool) -> None:
-        self._rest_from_accepting()
-        self._resume = None
+        self._reception.shut()
         waited = self._awaits is not None
         self._await_no_more()
         if self._listener is not None:
@@ -153,111 +148,24 @@ class MetricsServer:
 
     def close(self) -> None:
         """Send the clients away and stop listening."""
-        for talk in list(self._talks.values()):
-            self._end(talk)
+        self._reception.dismiss()
         self._stop_listening(unlink=not self._arbiter.reexec_pid)
 
     def leave(self) -> None:
         """In a process that was forked: let go of the descriptors, and touch nothing else."""
-        for talk in self._talks.values():
-            talk.sock.close()
+        self._reception.leave()
         for fd in (self._awaits, self._holds):
             if fd is not None:
                 os.close(fd)
         if self._listener is not None:
             self._listener.close()
-        self._talks = {}
         self._listener = self._awaits = self._holds = None
 
-    def wake_after(self, now: float) -> float | None:
-        """Seconds until `look_after` has something to do; None without clients."""
-        times = [talk.deadline for talk in self._talks.values()]
-        if self._resume is not None:
-            times.append(self._resume)
-        return max(0.0, min(times) - now) if times else None
-
-    def look_after(self, now: float) -> None:
-        """Send away who took too long; accept again after a rest."""
-        for talk in [each for each in self._talks.values() if each.deadline <= now]:
-            self._end(talk)
-        if self._resume is not None and self._resume <= now:
-            self._resume = None
-            self._accept_again()
-
-    def _accept_again(self) -> None:
-        if self._listener is not None and not self._accepting:
-            self._accepting = True
-            self._arbiter.watch(self._listener.fileno(), self._accept)
-
-    def _rest_from_accepting(self) -> None:
-        if self._accepting and self._listener is not None:
-            self._accepting = False
-            self._arbiter.unwatch(self._listener.fileno())
-
-    def _accept(self, _mask: int) -> None:
-        if self._listener is None:
-            return
-        try:
-            sock, _ = self._listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return
-        except OSError as error:
-            self._rest(error)
-            return
-        try:
-            self._welcome(sock)
-        except (ImportError, OSError) as error:
-            # The first client makes the master load modules, for which a descriptor must be free.
-            sock.close()
-            self._rest(error)
-        else:
-            self._told = False
-
-    def _rest(self, error: Exception) -> None:
-        """Not to try again at once: what is missing will not be there yet."""
-        if not self._told:
-            self._told = True
-            self._arbiter.log.warning("Metrics: a client cannot be served: %s", error)
-        self._rest_from_accepting()
-        self._resume = time.monotonic() + REST
-
-    def _welcome(self, sock: socket.socket) -> None:
+    def _welcome(self, sock: socket.socket) -> Talk:
         from licorne.http.wsgi import server_name
         from licorne.metrics.talk import Talk
 
-        if len(self._talks) >= MOST_CLIENTS:
-            self._end(min(self._talks.values(), key=lambda talk: talk.deadline))
-        sock.setblocking(False)
-        talk = Talk(sock, self._serve, server_name(), time.monotonic() + LONGEST)
-        self._talks[sock.fileno()] = talk
-        self._watch(talk)
-
-    def _watch(self, talk: Talk) -> None:
-        def react(mask: int) -> None:
-            try:
-                talk.react(mask)
-            except Exception:
-                # The rim: a client, or a bug, must never end the master.
-                self._arbiter.log.exception("Metrics: a client was sent away")
-                self._end(talk)
-            else:
-                self._changed(talk)
-
-        self._arbiter.watch(talk.sock.fileno(), react, talk.wants)
-
-    def _changed(self, talk: Talk) -> None:
-        from licorne.metrics.talk import Mood
-
-        if talk.mood is Mood.OVER:
-            self._end(talk)
-        elif talk.sock.fileno() in self._talks:
-            self._watch(talk)
-
-    def _end(self, talk: Talk) -> None:
-        fd = talk.sock.fileno()
-        if self._talks.pop(fd, None) is not None:
-            self._arbiter.unwatch(fd)
-            talk.sock.close()
+        return Talk(sock, self._serve, server_name(), time.monotonic() + LONGEST)
 
     def _serve(self, path: str, accept: str) -> Answer | None:
         from licorne.metrics import health

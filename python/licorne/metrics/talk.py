@@ -55,7 +55,8 @@ class Talk:
 
     def __init__(self, sock: socket.socket, serve: Serve, server: str, deadline: float) -> None:
         self.sock = sock
-        self.deadline = deadline
+        #: All of them may take equally long: who came first is the one to make room.
+        self.since = self.deadline = deadline
         self.mood = Mood.LISTENING
         self._serve = serve
         self._reader = RequestReader(LONGEST_REQUEST)
@@ -66,6 +67,15 @@ class Talk:
     def wants(self) -> int:
         """The poll events to wait for."""
         return select.POLLOUT if self.mood is Mood.SPEAKING else select.POLLIN
+
+    @property
+    def over(self) -> bool:
+        """There is nothing more to say."""
+        return self.mood is Mood.OVER
+
+    def expire(self) -> None:
+        """End the conversation, wherever it is."""
+        self.mood = Mood.OVER
 
     def react(self, mask: int) -> None:
         """Go on after poll events."""

@@ -13,8 +13,8 @@ import pytest
 
 from licorne.config import Config
 from licorne.ctl.answer import Later, Refused
-from licorne.ctl.server import IDLE, ControlServer
-from licorne.ctl.talk import Mood, Talk
+from licorne.ctl.server import ControlServer
+from licorne.ctl.talk import IDLE, Mood, Talk
 from licorne.glogging import Logger
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ def test_an_answer_at_once_that_might_have_come_later(pair: Pair) -> None:
 def test_nobody_waits_for_ever(pair: Pair) -> None:
     pair.say("later")
     pair.turn()
-    pair.talk.give_up("too late")
-    assert pair.hear() == {"id": 1, "status": "error", "error": "too late"}
+    pair.talk.expire()
+    assert pair.hear() == {"id": 1, "status": "error", "error": "no answer came in time"}
     assert pair.talk.mood is Mood.OVER
 
 
