@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from e2e.server import Serve, Server
 
 ADDRESS = r"Starting (?:WSGI )?development server at http://127\.0\.0\.1:(\d+)/"
+#: The reloader has made its first round: from now on it sees changes, and Ctrl-C meets no import.
+WATCHED = r"File .*/notes/views\.py first seen"
 CSS = "static/admin/css/base.css"
 
 
@@ -44,13 +46,13 @@ def start(serve: Serve, environment: dict[str, str]) -> Iterator[Manage]:
         with_them = environment | variables
         words = ("manage.py", *words)
         server = serve("", bind=(), cwd=cwd, environment=with_them, program=words)
-        if "runserver" in words:
+        if "--noreload" in words:
             developed.append(server)
         return server
 
     yield started
     for server in developed:
-        # The way it is meant to be ended; TERM would just kill it.
+        # Here TERM would just kill it; a reloader ends at it.
         if server.runs():
             interrupt(server)
 
@@ -86,6 +88,8 @@ def test_runserver_is_the_engine(start: Manage, reloading: tuple[str, ...]) -> N
     assert "Performing system checks..." in said
     assert "using settings 'demo_project.settings'" in said
     assert "Quit the server with CONTROL-C." in said
+    if not reloading:
+        server.log.wait_for(WATCHED)
     assert interrupt(server) == 0
     assert not server.log.matching("KeyboardInterrupt")
 
@@ -149,9 +153,10 @@ def test_runserver_reloads(start: Manage, copy: Path, fifo: str, hanging: bool) 
     with requests.Session() as session:
         if hanging:
             session.get(f"{first}gated/?gate={fifo}", stream=True, timeout=20)
-        server.log.wait_for(r"File .*/notes/views\.py first seen")
+        server.log.wait_for(WATCHED)
         views.write_text(changed, encoding="utf-8")
         assert requests.get(url(server, 2), timeout=20).text == "0 lines\n"
+    server.log.wait_for(WATCHED, 2)
     assert interrupt(server) == 0
 
 
