@@ -67,8 +67,8 @@ enum Piece {
     Filled(usize),
     /// The same as a JSON string, or null.
     Json(usize),
-    /// `%(r)s`: three keys in a row from this one on.
-    RequestLine(usize),
+    /// `%(r)s`: method, target, protocol.
+    RequestLine([usize; 3]),
     /// `%(u)s`: the user of basic authentication.
     User(usize),
     RequestHeader(String),
@@ -84,6 +84,25 @@ enum Piece {
     RequestId,
     /// A JSON string, or null.
     JsonRequestId,
+}
+
+/// Where in a line the values of the first keys stand: looking one up costs more than copying it.
+#[derive(Default)]
+struct Seen([(u32, u32); 16]);
+
+impl Seen {
+    fn of(&self, key: usize) -> Option<(usize, usize)> {
+        let &(from, to) = self.0.get(key)?;
+        (to > 0).then_some((from as usize, to as usize))
+    }
+
+    fn note(&mut self, key: usize, from: usize, to: usize) {
+        if let (Some(place), Ok(from), Ok(to)) =
+            (self.0.get_mut(key), u32::try_from(from), u32::try_from(to))
+        {
+            *place = (from, to);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,8 +219,16 @@ impl Format {
     }
 
     fn json_environ(&mut self, key: &str) -> Piece {
-        self.keys.push(key.to_owned());
-        Piece::Json(self.keys.len() - 1)
+        Piece::Json(self.key(key))
+    }
+
+    /// The number of a key.
+    fn key(&mut self, key: &str) -> usize {
+        let known = self.keys.iter().position(|each| each == key);
+        known.unwrap_or_else(|| {
+            self.keys.push(key.to_owned());
+            self.keys.len() - 1
+        })
     }
 
     /// The environ keys that lines of this format need.
@@ -223,8 +250,9 @@ impl Format {
 
     /// Appends one line, its end included.
     pub fn render(&self, source: &impl Source, stamp: &mut Stamp, line: &mut Vec<u8>) {
+        let mut seen = Seen::default();
         for piece in &self.pieces {
-            if !self.piece(piece, source, stamp, line) {
+            if !self.piece(piece, source, stamp, line, &mut seen) {
                 line.push(b'-');
             }
         }
@@ -237,6 +265,7 @@ impl Format {
         source: &impl Source,
         stamp: &mut Stamp,
         line: &mut Vec<u8>,
+        seen: &mut Seen,
     ) -> bool {
         let before = line.len();
         match piece {
@@ -246,17 +275,16 @@ impl Format {
             }
             // Parts of a JSON string may be missing.
             Piece::Environ(key) => {
-                source.environ(*key, self.style, line) || self.style == Style::Json
+                self.value(source, *key, line, seen) || self.style == Style::Json
             }
-            Piece::Filled(key) => source.environ(*key, self.style, line) && line.len() > before,
-            Piece::Json(key) => quoted(line, |line| source.environ(*key, self.style, line)),
-            Piece::RequestLine(key) => {
-                for part in *key..*key + 3 {
-                    if part > *key {
-                        line.push(b' ');
-                    }
-                    source.environ(part, self.style, line);
-                }
+            Piece::Filled(key) => self.value(source, *key, line, seen) && line.len() > before,
+            Piece::Json(key) => quoted(line, |line| self.value(source, *key, line, seen)),
+            Piece::RequestLine([method, target, protocol]) => {
+                self.value(source, *method, line, seen);
+                line.push(b' ');
+                self.value(source, *target, line, seen);
+                line.push(b' ');
+                self.value(source, *protocol, line, seen);
                 true
             }
             Piece::User(key) => user(source, *key, line),
@@ -280,6 +308,21 @@ impl Format {
         }
     }
 
+    /// Appends the value of a key; one that stands in the line already is copied from there.
+    #[inline]
+    fn value(&self, source: &impl Source, key: usize, line: &mut Vec<u8>, seen: &mut Seen) -> bool {
+        if let Some((from, to)) = seen.of(key) {
+            line.extend_from_within(from..to);
+            return true;
+        }
+        let before = line.len();
+        let found = source.environ(key, self.style, line);
+        if found {
+            seen.note(key, before, line.len());
+        }
+        found
+    }
+
     fn queue(&self, line: &mut Vec<u8>, waited_ns: Option<u64>) -> bool {
         match (waited_ns, self.style) {
             (Some(ns), _) => duration(line, Unit::Decimal, ns),
@@ -301,21 +344,12 @@ impl Format {
 
     fn atom(&mut self, atom: &str) -> Piece {
         match atom {
-            "h" => {
-                self.keys.push("REMOTE_ADDR".to_owned());
-                Piece::Filled(self.keys.len() - 1)
-            }
-            "u" => {
-                self.keys.push("HTTP_AUTHORIZATION".to_owned());
-                Piece::User(self.keys.len() - 1)
-            }
+            "h" => Piece::Filled(self.key("REMOTE_ADDR")),
+            "u" => Piece::User(self.key("HTTP_AUTHORIZATION")),
             "t" => Piece::Time,
-            "r" => {
-                let first = self.keys.len();
-                self.keys
-                    .extend(["REQUEST_METHOD", "RAW_URI", "SERVER_PROTOCOL"].map(String::from));
-                Piece::RequestLine(first)
-            }
+            "r" => Piece::RequestLine(
+                ["REQUEST_METHOD", "RAW_URI", "SERVER_PROTOCOL"].map(|key| self.key(key)),
+            ),
             "s" => Piece::Status,
             "m" => self.environ("REQUEST_METHOD"),
             "U" => self.environ("PATH_INFO"),
@@ -351,8 +385,7 @@ impl Format {
     }
 
     fn environ(&mut self, key: &str) -> Piece {
-        self.keys.push(key.to_owned());
-        Piece::Environ(self.keys.len() - 1)
+        Piece::Environ(self.key(key))
     }
 }
 
@@ -491,6 +524,10 @@ mod tests {
         assert_eq!(
             render("%({request_id}x)s %({queue_time}x)s %({none}x)s"),
             "abc-1 0.001500 -\n"
+        );
+        assert_eq!(
+            render("%(r)s|%(m)s|%(U)s|%(U)s|%(q)s|%(q)s"),
+            "GET /a?b=\\\"c\\\" HTTP/1.1|GET|/é\\x0a|/é\\x0a|-|-\n"
         );
         assert_eq!(render("100%% %(nonsense)s"), "100% -\n");
         let time = render("%(t)s");
