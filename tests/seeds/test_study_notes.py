@@ -190,9 +190,9 @@ def test_hup_brings_new_code(type_: Type, folder: Path) -> None:
     server.log.wait_for("Reload complete: 2 workers serve")
     new = {int(m[1]) for line in server.log.all() if (m := re.search(BOOTING, line))} - old
     assert len(new) == 2
-    assert {server.get("/") for _ in range(4)} == {(200, b"another")}
     for pid in old:
         server.log.wait_for(rf"Worker exiting \(pid: {pid}\)")
+    assert {server.get("/") for _ in range(4)} == {(200, b"another")}
 
 
 @shows("the call chain")
