@@ -141,6 +141,45 @@ def test_a_subclass_of_the_sync_worker(serve: Serve) -> None:
     server.log.wait_for("WILD notify 2")
 
 
+def test_a_subclass_of_the_gevent_worker(serve: Serve) -> None:
+    """`patch`, `init_process`, `handle_request` with the arguments of gunicorn's."""
+    pytest.importorskip("gevent")
+    server = serve("foreign_gevent:app", "-k", "foreign_gevent.WildGeventWorker", cwd=APPS)
+    assert who(server) == server.worker_pid()
+    server.log.wait_for("WILD after /")
+    server.stop()
+    told = [line.partition("WILD ")[2] for line in server.log.rest() if "WILD " in line]
+    assert told == [
+        "init_process",
+        "patch, threads too: True",
+        "before / from 127.0.0.1 at 127.0.0.1",
+        "after /",
+    ]
+
+
+def test_the_worker_of_gevent_websocket(serve: Serve) -> None:
+    if importlib.util.find_spec("geventwebsocket") is None:
+        pytest.skip("gevent-websocket is not installed")
+    worker = "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
+    server = serve("foreign_gevent:app", "-k", worker, cwd=APPS)
+    assert who(server) == server.worker_pid()
+    with server.client() as client:
+        # The handshake of RFC 6455, section 1.3.
+        client.get(
+            "/ws", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        )  # fmt: skip
+        answer = client.response()
+        assert answer.status == 101
+        assert answer.get("Sec-WebSocket-Accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        # A text frame, masked with zeros; then what closes the connection.
+        client.send(b"\x81\x82\0\0\0\0hi")
+        echo = f"hi back from {server.worker_pid()}".encode()
+        frame = bytes([0x81, len(echo)]) + echo
+        client.send(b"\x88\x82\0\0\0\0\x03\xe8")
+        assert client.everything().startswith(frame)
+
+
 def test_a_subclass_that_answers_by_itself(serve: Serve) -> None:
     server = serve("foreign_wsgi:app", "-k", "foreign_wsgi.AnsweringWorker", cwd=APPS)
     for _ in range(2):
