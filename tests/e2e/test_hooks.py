@@ -40,6 +40,7 @@ def app(environ, start_response):
 #: Each hook says its name and process, and looks at what others' hooks use.
 TELLING = """
 import os
+import sys
 SERVER = "log cfg pid address LISTENERS WORKERS num_workers proc_name".split()
 WORKER = ("pid ppid age nr alive booted aborted cfg log tmp app wsgi sockets max_requests").split()
 REQUEST = "method uri path query headers version body scheme remote_addr peer_addr".split()
@@ -51,7 +52,7 @@ def tell(name, **given):
         for attribute in WANTED.get(kind, ()):
             getattr(thing, attribute)
     pid = getattr(given.get("worker"), "pid", "-")
-    os.write(2, f"hook {name} in {os.getpid()} worker {pid}\\n".encode())
+    sys.stderr.write(f"hook {name} in {os.getpid()} worker {pid}\\n")
 """
 
 

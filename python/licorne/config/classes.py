@@ -24,12 +24,13 @@ WORKER_ALIASES = {
     "sync": "licorne.workers.sync.SyncWorker",
     "gthread": "licorne.workers.gthread.ThreadWorker",
     "gevent": "licorne.workers.ggevent.GeventWorker",
+    "eventlet": "licorne.workers.geventlet.EventletWorker",
     "gevent_pywsgi": "licorne.workers.ggevent.GeventPyWSGIWorker",
     "gevent_wsgi": "licorne.workers.ggevent.GeventPyWSGIWorker",
 }
 
 #: Names that gunicorn knows, or knew, and that licorne does not serve yet.
-NOT_YET = ("asgi", "eventlet", "gaiohttp", "tornado")
+NOT_YET = ("asgi", "gaiohttp", "tornado")
 
 #: Packages that a worker type needs, by the extra of the same name.
 EXTRAS = ("eventlet", "gevent", "tornado")

@@ -121,6 +121,12 @@ class Takeable(_Socket):
                 super().__init__(fileno=fd)
         return super().__getattribute__(name)
 
+    def __del__(self) -> None:
+        # Most classes of sockets close themselves; one that was never used has nothing to close.
+        closes: Callable[[], None] | None = getattr(super(), "__del__", None)
+        if closes is not None and object.__getattribute__(self, "_exchange") is None:
+            closes()
+
     def __repr__(self) -> str:
         if object.__getattribute__(self, "_exchange") is not None:
             return "<ClientSocket, not used yet>"

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import gevent
 from gevent import monkey
 from gevent.event import Event
 from gevent.pool import Pool
 
-from licorne.stacks import Stack
-from licorne.workers.base_async import AsyncWorker
 from licorne.workers.gpywsgi import PyWSGIHandler, PyWSGIServer, serve
+from licorne.workers.greenlets import GreenletWorker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,20 +39,17 @@ class Place:
         self._event.set()
 
 
-class GeventWorker(AsyncWorker):
-    """`worker_connections` greenlets for each listener."""
+class GeventWorker(GreenletWorker):
+    """`worker_connections` greenlets of gevent's for each listener."""
 
     def patch(self) -> None:
         """Make the standard library let other greenlets run; for subclasses to extend."""
         monkey.patch_all()
 
-    def init_process(self) -> None:
-        """Patch before the application is loaded."""
-        self.patch()
-        # Also makes the hub, which may read files that the worker's user must not.
+    def make_hub(self) -> None:
+        """A new one: it may read files that the worker's user must not, once it is that user's."""
         gevent.get_hub()
         gevent.reinit()
-        super().init_process()
 
     def parking(self) -> Place:
         """An event of gevent's."""
@@ -68,10 +62,6 @@ class GeventWorker(AsyncWorker):
         self._timer = self._loop.timer(0)
         self._end = Event()
         self._pools = [Pool(self.cfg.worker_connections) for _ in self.sockets]
-        #: Requests for whose greenlets there was no room in their pool.
-        self._waiting: deque[Exchange] = deque()
-        #: Without the exchange once it was ended.
-        self._running: dict[greenlet, Exchange | None] = {}
         self._watcher.start(turn)
 
     def call_later(self, seconds: float, turn: Callable[[], None]) -> None:
@@ -80,29 +70,21 @@ class GeventWorker(AsyncWorker):
         self._timer = self._loop.timer(seconds)
         self._timer.start(turn)
 
-    def begin(self, exchange: Exchange) -> None:
-        """Start a greenlet in the pool of the listener, or keep the request until it has room."""
-        pool = self._pools[exchange.listener or 0]
+    def spawn(self, function: Callable[[], None]) -> None:
+        """A greenlet outside the pools."""
+        gevent.spawn(function)
+
+    def spawn_in_pool(self, listener: int, exchange: Exchange) -> bool:
+        """Start a greenlet, if that needs no wait."""
+        pool = self._pools[listener]
         if pool.full():
-            self._waiting.append(exchange)
-        else:
-            pool.spawn(self._run, exchange)
+            return False
+        pool.spawn(self.handle_exchange, exchange)
+        return True
 
-    def _run(self, exchange: Exchange) -> None:
-        me = gevent.getcurrent()
-        self._running[me] = exchange
-        try:
-            self.run_one(exchange)
-        finally:
-            del self._running[me]
-            if self._waiting:
-                # Once this greenlet has left its pool.
-                self._loop.run_callback(self._begin_waiting)
-
-    def _begin_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, deque()
-        for exchange in waiting:
-            self.begin(exchange)
+    def kill(self, running: greenlet) -> None:
+        """`GreenletExit`, at the hub's next round."""
+        gevent.kill(running)
 
     def tell_end(self) -> None:
         """Wake the main greenlet."""
@@ -115,24 +97,6 @@ class GeventWorker(AsyncWorker):
         self._timer.close()
         for pool in self._pools:
             pool.kill(timeout=1)
-
-    def end_overdue(self) -> dict[int, str]:
-        """Kill their greenlets (`GreenletExit`)."""
-        stacks = {}
-        for running, exchange in self._running.items():
-            if exchange is not None and exchange.overdue and exchange.id is not None:
-                stacks[exchange.id] = str(Stack.of(running.gr_frame))
-                self._running[running] = None
-                gevent.kill(running)
-        return stacks
-
-    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop at once (INT, QUIT): in a greenlet of its own, since the hook may wait."""
-        gevent.spawn(super().handle_quit, sig, frame)
-
-    def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
-        """Reopen the log files, in a greenlet of its own."""
-        gevent.spawn(super().handle_usr1, sig, frame)
 
 
 class GeventPyWSGIWorker(GeventWorker):

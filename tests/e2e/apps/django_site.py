@@ -17,7 +17,7 @@ application = get_wsgi_application()
 
 def tell(**_signal: object) -> None:
     """Tell the test."""
-    os.write(2, b"app: request finished\n")
+    sys.stderr.write("app: request finished\n")
 
 
 request_finished.connect(tell)

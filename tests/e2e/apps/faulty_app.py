@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ def application(environ: Environ, start_response: StartResponse) -> Iterable[byt
 
 
 def tell(line: str) -> None:
-    os.write(2, f"app: {line}\n".encode())
+    sys.stderr.write(f"app: {line}\n")
 
 
 def fine(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,4 +64,4 @@ def file() -> Response:
 @app.teardown_request
 def tell(_error: BaseException | None) -> None:
     """Tell the test that the request was torn down."""
-    os.write(2, f"app: teardown {request.path}\n".encode())
+    sys.stderr.write(f"app: teardown {request.path}\n")

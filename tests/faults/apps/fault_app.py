@@ -35,7 +35,7 @@ def application(environ: Environ, start_response: Callable[..., object]) -> list
 
 def tell(line: str) -> None:
     """Write a line for the test to wait for."""
-    os.write(2, f"app: {line}\n".encode())
+    sys.stderr.write(f"app: {line}\n")
 
 
 def load(query: dict[str, str], environ: Environ) -> bytes:

@@ -481,6 +481,12 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
             Ok(())
         };
     }
+    let ended = !error.is_instance_of::<PyException>(py) && !asks_to_end(&error, py);
+    if ended && core.face.polled && core.looped.stopping() {
+        // Its greenlet was ended with the worker.
+        let text = format!("Error handling request {method} {target}: graceful_timeout is over");
+        return core.log_about(py, "warning", &text, id.as_ref());
+    }
     core.log_exception(
         py,
         "Error handling request %s %s",

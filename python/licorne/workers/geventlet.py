@@ -1,0 +1,106 @@
+"""The eventlet worker: a greenlet for each request; eventlet's hub polls the engine."""
+
+from __future__ import annotations
+
+import warnings
+
+with warnings.catch_warnings():
+    # It advises against itself on every import; docs/coming-from-gunicorn.md does so once.
+    warnings.simplefilter("ignore")
+    import eventlet
+    import eventlet.hubs
+from eventlet.event import Event
+from eventlet.greenpool import GreenPool
+
+from licorne.workers.greenlets import GreenletWorker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from greenlet import greenlet
+
+    from licorne._engine import Exchange
+
+#: Seconds for greenlets that are left when a worker ends.
+LAST = 1.0
+
+
+class Place:
+    """Where a greenlet waits for its client."""
+
+    def __init__(self) -> None:
+        self._event = Event()
+
+    def wait(self) -> None:
+        """Let the other greenlets run until `wake`."""
+        self._event.wait()
+
+    def wake(self) -> None:
+        """Let the one who waits go on."""
+        self._event.send()
+
+
+class EventletWorker(GreenletWorker):
+    """`worker_connections` greenlets of eventlet's for each listener."""
+
+    def patch(self) -> None:
+        """Make the standard library let other greenlets run; for subclasses to extend."""
+        eventlet.monkey_patch()
+
+    def make_hub(self) -> None:
+        """A new one: that of the parent process has its descriptors."""
+        eventlet.hubs.use_hub()
+
+    def parking(self) -> Place:
+        """An event of eventlet's."""
+        return Place()
+
+    def watch(self, fd: int, turn: Callable[[], None]) -> None:
+        """Have the hub watch the engine."""
+        self._hub = eventlet.hubs.get_hub()
+        self._timer = self._hub.schedule_call_global(0, turn)
+        self._end = Event()
+        self._pools = [GreenPool(self.cfg.worker_connections) for _ in self.sockets]
+
+        def readable(_fd: int) -> None:
+            turn()
+
+        # Nothing is thrown into a listener that nobody waits at.
+        self._listener = self._hub.add(self._hub.READ, fd, readable, readable, None)
+
+    def call_later(self, seconds: float, turn: Callable[[], None]) -> None:
+        """Set the hub's timer."""
+        self._timer.cancel()
+        self._timer = self._hub.schedule_call_global(seconds, turn)
+
+    def spawn(self, function: Callable[[], None]) -> None:
+        """A greenlet outside the pools."""
+        eventlet.spawn_n(function)
+
+    def spawn_in_pool(self, listener: int, exchange: Exchange) -> bool:
+        """Start a greenlet, if that needs no wait."""
+        pool = self._pools[listener]
+        if pool.free() <= 0:
+            return False
+        pool.spawn_n(self.handle_exchange, exchange)
+        return True
+
+    def kill(self, running: greenlet) -> None:
+        """`GreenletExit`, at the hub's next round."""
+        self._hub.schedule_call_global(0, running.throw)
+
+    def tell_end(self) -> None:
+        """Wake the main greenlet."""
+        if not self._end.ready():
+            self._end.send()
+
+    def wait_for_end(self) -> None:
+        """Wait in the main greenlet; greenlets that are left then have a second to end."""
+        self._end.wait()
+        self._hub.remove(self._listener)
+        self._timer.cancel()
+        self.kill_all()
+        with eventlet.Timeout(LAST, False):
+            for pool in self._pools:
+                pool.waitall()

@@ -1,0 +1,102 @@
+"""What gevent's and eventlet's workers have in common: a greenlet for each request, in a pool for
+each listener, and an end for those that take too long.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from greenlet import getcurrent
+
+from licorne.stacks import Stack
+from licorne.workers.base_async import AsyncWorker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from greenlet import greenlet
+
+    from licorne._engine import Exchange
+
+
+class GreenletWorker(AsyncWorker):
+    """`worker_connections` greenlets for each listener."""
+
+    def patch(self) -> None:
+        """Make the standard library let other greenlets run; for subclasses to extend."""
+        raise NotImplementedError
+
+    def make_hub(self) -> None:
+        """Make the hub of this process, and drop that of the process it was forked from."""
+        raise NotImplementedError
+
+    def spawn(self, function: Callable[[], None]) -> None:
+        """Run a function in a greenlet of its own, soon."""
+        raise NotImplementedError
+
+    def spawn_in_pool(self, listener: int, exchange: Exchange) -> bool:
+        """Run `handle_exchange` in a greenlet of the listener's pool; False if that is full."""
+        raise NotImplementedError
+
+    def kill(self, running: greenlet) -> None:
+        """Have `GreenletExit` raised in a greenlet, soon."""
+        raise NotImplementedError
+
+    def init_process(self) -> None:
+        """Patch before the application is loaded."""
+        self.patch()
+        self.make_hub()
+        #: Requests for whose greenlets there was no room in their pool.
+        self._waiting: deque[Exchange] = deque()
+        #: Without the exchange once it was ended.
+        self._running: dict[greenlet, Exchange | None] = {}
+        super().init_process()
+
+    def begin(self, exchange: Exchange) -> None:
+        """Start a greenlet in the pool of the listener, or keep the request until it has room."""
+        if not self.spawn_in_pool(exchange.listener or 0, exchange):
+            self._waiting.append(exchange)
+
+    def handle_exchange(self, exchange: Exchange) -> None:
+        """One request, in its greenlet."""
+        me = getcurrent()
+        self._running[me] = exchange
+        try:
+            self.run_one(exchange)
+        finally:
+            del self._running[me]
+            if self._waiting:
+                # Once this greenlet has left its pool.
+                self.spawn(self._begin_waiting)
+
+    def _begin_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for exchange in waiting:
+            self.begin(exchange)
+
+    def end_overdue(self) -> dict[int, str]:
+        """Kill their greenlets."""
+        stacks = {}
+        for running, exchange in self._running.items():
+            if exchange is not None and exchange.overdue and exchange.id is not None:
+                stacks[exchange.id] = str(Stack.of(running.gr_frame))
+                self._running[running] = None
+                self.kill(running)
+        return stacks
+
+    def kill_all(self) -> None:
+        """Kill the greenlets of all requests."""
+        for running in self._running:
+            self.kill(running)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at once (INT, QUIT): in a greenlet of its own, since the hook may wait."""
+        quit_now = super().handle_quit
+        self.spawn(lambda: quit_now(sig, frame))
+
+    def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
+        """Reopen the log files, in a greenlet of its own."""
+        reopen = super().handle_usr1
+        self.spawn(lambda: reopen(sig, frame))
