@@ -470,35 +470,50 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     if let Err(another) = complete(py, this, &core, Tail::None) {
         failed_afterwards(&core, py, another)?;
     }
-    if overdue && !error.is_instance_of::<PyException>(py) {
-        // It was ended, or the worker was told to abort: the log has this request already.
-        let text =
-            format!("Error handling request {method} {target}: aborted, it was over its time");
-        core.log(py, "info", &text)?;
-        return if asks_to_end(&error, py) {
-            Err(error)
-        } else {
-            Ok(())
-        };
-    }
-    let ended = !error.is_instance_of::<PyException>(py) && !asks_to_end(&error, py);
-    if ended && core.face.polled && core.looped.stopping() {
-        // Its greenlet was ended with the worker.
-        let text = format!("Error handling request {method} {target}: graceful_timeout is over");
-        return core.log_about(py, "warning", &text, id.as_ref());
-    }
-    core.log_exception(
-        py,
-        "Error handling request %s %s",
-        (&method, &target),
-        &error,
-        id.as_ref(),
-    )?;
+    tell_failure(&core, py, (&method, &target), &error, overdue, id.as_ref())?;
     if asks_to_end(&error, py) {
         Err(error)
     } else {
         Ok(())
     }
+}
+
+/// What the log says of an application that failed, or that was ended.
+#[cold]
+fn tell_failure(
+    core: &Core,
+    py: Python<'_>,
+    (method, target): (&str, &str),
+    error: &PyErr,
+    overdue: bool,
+    id: Option<&Py<PyString>>,
+) -> PyResult<()> {
+    let about = format!("Error handling request {method} {target}");
+    let failure = error.is_instance_of::<PyException>(py);
+    if overdue && !failure {
+        // It was ended, or the worker was told to abort: the log has this request already.
+        return core.log(
+            py,
+            "info",
+            &format!("{about}: aborted, it was over its time"),
+        );
+    }
+    if core.face.polled && core.looped.stopping() && !failure && !asks_to_end(error, py) {
+        // Its greenlet was ended with the worker.
+        return core.log_about(
+            py,
+            "warning",
+            &format!("{about}: graceful_timeout is over"),
+            id,
+        );
+    }
+    core.log_exception(
+        py,
+        "Error handling request %s %s",
+        (method, target),
+        error,
+        id,
+    )
 }
 
 /// Method and target as messages name them, with the request's id if it has one.
