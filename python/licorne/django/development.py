@@ -17,6 +17,7 @@ import time
 from licorne import sock, util
 from licorne.app.base import BaseApplication
 from licorne.glogging import Logger
+from licorne.glogging.atoms import status_code
 from licorne.workers.gthread import ThreadWorker
 from licorne.workers.slots import Slots
 
@@ -69,7 +70,8 @@ class DevelopmentLog(Logger):
     ) -> None:
         """Write the line of one request, with Django's format, arguments and levels."""
         del request_time
-        status, _, _ = str(resp.status).partition(" ")
+        # Empty, when the application took the connection over.
+        status = status_code(resp.status)
         asked = " ".join(
             str(environ.get(name, "-")) for name in ("REQUEST_METHOD", "RAW_URI", "SERVER_PROTOCOL")
         )
@@ -83,7 +85,7 @@ class DevelopmentLog(Logger):
             extra={
                 "request": req,
                 "server_time": time.strftime("%d/%b/%Y %H:%M:%S"),
-                "status_code": int(status),
+                "status_code": int(status) if status.isdigit() else None,
             },
         )
 
