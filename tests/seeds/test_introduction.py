@@ -79,6 +79,18 @@ class Worker(GeventPyWSGIWorker):
     server_class = Server
     wsgi_handler = Handler
 """
+MEETING = """
+import threading
+from eventlet import patcher
+arrived, met = threading.Event(), threading.Event()
+
+def app(environ, start_response):
+    mine, other = (arrived, met) if environ["PATH_INFO"] == "/wait" else (met, arrived)
+    mine.set()
+    other.wait()
+    start_response("200 OK", [])
+    return [str(patcher.is_monkey_patched("socket")).encode()]
+"""
 CONFIG = """
 import multiprocessing
 
@@ -173,6 +185,21 @@ def test_workers_and_address_by_file(type_: Type, folder: Path) -> None:
     server.worker_pid(multiprocessing.cpu_count() * 2 + 1)
     assert server.port == port
     assert server.get("/") == HELLO
+
+
+@shows("worker_class = eventlet")
+def test_the_file_chooses_eventlet(type_: Type, folder: Path) -> None:
+    """One worker: two requests wait for each other."""
+    port = free_port()
+    text = CONFIG.format(port=port).replace("multiprocessing.cpu_count() * 2 + 1", "1")
+    (folder / "config.py").write_text(text + 'worker_class = "eventlet"\n')
+    (folder / "meeting.py").write_text(MEETING)
+    server = type_("gunicorn -c config.py meeting:app", folder, bind=())
+    server.log.wait_for("Using worker: eventlet")
+    with server.client() as first:
+        first.get("/wait")
+        assert server.get("/meet") == (200, b"True")
+        assert first.response().body == b"True"
 
 
 @shows("a configuration file and flags together")

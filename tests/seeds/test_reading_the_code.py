@@ -67,8 +67,8 @@ TREE = (
     "arbiter", "config", "debug", "errors", "glogging", "http", "http.body", "http.errors",
     "http.message", "http.parser", "http.unreader", "http.wsgi", "instrument",
     "instrument.statsd", "management.commands.run_gunicorn", "pidfile", "reloader", "sock", "util",
-    "workers", "workers.base", "workers.ggevent", "workers.gthread", "workers.sync",
-    "workers.workertmp",
+    "workers", "workers.base", "workers.geventlet", "workers.ggevent", "workers.gthread",
+    "workers.sync", "workers.workertmp",
 )  # fmt: skip
 #: … or gone, and why.
 GONE = {
