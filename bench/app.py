@@ -22,6 +22,8 @@ BLOCK = b"x" * 1024
 BLOCKS = 1000
 FILE_SIZE = 10 * 1024 * 1024
 PAUSE = 0.1
+#: Seconds for which a long poll waits: longer than a thousand of them take to come.
+WAIT = 5.0
 
 
 class Input(Protocol):
@@ -91,6 +93,12 @@ def slow(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return whole(start_response, HELLO)
 
 
+def poll(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Let the client wait for news that take their time."""
+    time.sleep(WAIT)
+    return whole(start_response, HELLO)
+
+
 def busy(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer after 100 ms of computing in Python."""
     end = time.monotonic() + PAUSE
@@ -152,6 +160,7 @@ PATHS = {
     "/halting": halting,
     "/file": file,
     "/slow": slow,
+    "/poll": poll,
     "/busy": busy,
     "/began": began,
     "/pid": pid,

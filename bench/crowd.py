@@ -60,6 +60,25 @@ class Idle:
             client.close()
 
 
+class LongPolls:
+    """Requests that the application keeps waiting, one on each connection."""
+
+    def __init__(self, port: int, count: int) -> None:
+        request = f"GET /poll HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+        self._clients = []
+        for _ in range(count):
+            client = socket.create_connection(("127.0.0.1", port), 20)
+            self._clients.append(client)
+            client.sendall(request)
+
+    def answered(self) -> int:
+        """How many get an answer."""
+        heads = [client.recv(4096) for client in self._clients]
+        for client in self._clients:
+            client.close()
+        return sum(head.startswith(b"HTTP/1.1 200") for head in heads)
+
+
 class _Thread:
     """A crowd that lives in a thread of its own between `with` and its end."""
 

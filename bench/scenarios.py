@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench import usage
 from bench.app import PAUSE
-from bench.crowd import Idle, SlowClients, SlowViews, settle
+from bench.crowd import Idle, LongPolls, SlowClients, SlowViews, settle
 from bench.fairness import start_delays
 from bench.load import Load, LoadError, pace, wrk
 from bench.process import Variant, ask, first_block_seconds
@@ -155,6 +155,23 @@ def memory(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float)
     return Measure(values, "" if held else "closes after each answer")
 
 
+def long_polls(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float) -> Measure:
+    """Memory of a worker while a thousand requests wait in the application; who was answered."""
+    idle_kb = usage.tree_pss(server.pid)
+    polls = LongPolls(server.port, CROWD)
+    settle()
+    busy_kb = usage.tree_pss(server.pid)
+    answered = polls.answered()
+    worker_kb = usage.pss(int(ask(server.port, "/pid").rpartition(b"\r\n\r\n")[2] or server.pid))
+    values = {
+        "all PSS MB": busy_kb / 1024,
+        "KB/request": (busy_kb - idle_kb) / CROWD,
+        "worker PSS MB after": worker_kb / 1024,
+        "answered": float(answered),
+    }
+    return Measure(values)
+
+
 def _keeps_alive(server: Running) -> bool:
     """Whether a connection stays open after an answer: found out with one, not with a thousand."""
     probe = Idle(server.port, 1)
@@ -273,6 +290,14 @@ SCENARIOS = (
             "dropped",
             "errors",
         ),
+    ),
+    Scenario(
+        name="long-polls",
+        title="1,000 requests that wait 5 s in the application, all at a time",
+        measure=long_polls,
+        load=Load(path="/poll"),
+        columns=("all PSS MB", "KB/request", "worker PSS MB after", "answered"),
+        only=GREENLETS,
     ),
     Scenario(
         name="memory",

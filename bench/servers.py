@@ -70,6 +70,13 @@ SERVERS = (
         on_request=True,
     ),
     Server(
+        name="licorne gevent",
+        requires=("gevent",),
+        command=(*_LICORNE, "-k", "gevent", "--worker-connections", "4096", "{app}"),
+        access_log=("--access-logfile", "{log}"),
+        json=("--log-format", "json"),
+    ),
+    Server(
         name="gunicorn sync",
         requires=("gunicorn",),
         command=(*_GUNICORN, "-k", "sync", "{app}"),
@@ -80,6 +87,12 @@ SERVERS = (
         name="gunicorn gthread",
         requires=("gunicorn",),
         command=(*_GTHREAD, "--threads", "4", "{app}"),
+        access_log=("--access-logfile", "{log}"),
+    ),
+    Server(
+        name="gunicorn gevent",
+        requires=("gunicorn", "gevent", "packaging"),
+        command=(*_GUNICORN, "-k", "gevent", "--worker-connections", "4096", "{app}"),
         access_log=("--access-logfile", "{log}"),
     ),
     Server(

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use crate::board::Scoreboard;
+use crate::chunks;
 use crate::config;
 use crate::core::{Core, Detached, thread_number};
 use crate::exchange::{Exchange, empty_input};
@@ -73,6 +74,9 @@ impl Engine {
         log: Py<PyAny>,
     ) -> PyResult<Self> {
         let (reactor, face) = config::read(config)?;
+        if face.polled {
+            chunks::keep();
+        }
         let slot = scoreboard.checked(slot)?;
         let board = Arc::clone(&scoreboard.inner);
         face.environ

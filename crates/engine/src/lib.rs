@@ -6,6 +6,7 @@
 mod access;
 mod board;
 mod breakpoint;
+mod chunks;
 mod config;
 mod core;
 mod counts;
