@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 WORKERS = {
     "sync": ("-k", "sync"),
     "gthread": ("-k", "gthread", "--threads", "4"),
+    "gevent": ("-k", "gevent"),
 }
 
 

@@ -196,7 +196,28 @@ SCENARIOS: dict[str, dict[str, str]] = {
     },
 }
 
+#: Worker types that end a request over its time where it waits: the thread is not lost with it, and
+#: nothing is to be replaced.
+ENDS_WHAT_WAITS = ("gevent",)
+
 #: Worker type → test → why the type does not run it.
 EXCEPTIONS: dict[str, dict[str, str]] = {
     "sync": dict.fromkeys(SCENARIOS["several at a time"].values(), "one request at a time"),
+    **{
+        worker: {
+            "test_timeouts::test_a_thread_that_returns_late_harms_nobody": (
+                "a request over its time is ended, and does not return late"
+            ),
+            "test_metrics::test_a_request_over_its_time": (
+                "a request over its time is ended, and no worker replaced"
+            ),
+            "test_stuck::test_request_timeout_bounds_a_request_of_any_worker": (
+                "a request over its time is ended, and no worker replaced"
+            ),
+            "test_ctl::test_the_stack_of_a_request": (
+                "what waits has no thread whose stack the system could ask for"
+            ),
+        }
+        for worker in ENDS_WHAT_WAITS
+    },
 }

@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 from e2e.client import Client
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 APPS = Path(__file__).with_name("apps")
 #: Seconds after which a wait is a failure. Generous: nothing waits that long when all is well.
@@ -210,3 +211,14 @@ def open_gate(fifo: str) -> None:
     """Let go an application that waits for somebody to write to the pipe."""
     with Path(fifo).open("wb"):
         pass
+
+
+@contextmanager
+def opened(*gates: str) -> Iterator[None]:
+    """Meanwhile whoever comes to one of the pipes, or waits there, goes on; nobody need."""
+    pipes = [os.open(gate, os.O_RDWR) for gate in gates]
+    for pipe in pipes:
+        os.write(pipe, b"x")
+    yield
+    for pipe in pipes:
+        os.close(pipe)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.client import Client
-from e2e.server import open_gate
+from e2e.server import open_gate, opened
 
 if TYPE_CHECKING:
     from e2e.conftest import Fifos
@@ -84,11 +84,7 @@ def test_more_slow_requests_than_the_worker_runs_are_all_answered(
     with ExitStack() as stack:
         clients = [waiting(stack, server, gate) for gate in gates]
         server.log.wait_for("app: waits")
-        for gate in gates:
-            # Open from now on, for whoever comes whenever.
-            pipe = os.open(gate, os.O_RDWR)
-            stack.callback(os.close, pipe)
-            os.write(pipe, b"x")
+        stack.enter_context(opened(*gates))
         for client in clients:
             assert client.response().body == b"waited"
 
@@ -177,10 +173,7 @@ def test_a_client_that_leaves_before_its_turn_harms_nobody(server: Server, fifos
         server.log.wait_for("app: waits")
         with server.client() as leaving:
             leaving.get("/left")
-        for gate in gates:
-            pipe = os.open(gate, os.O_RDWR)
-            stack.callback(os.close, pipe)
-            os.write(pipe, b"x")
+        stack.enter_context(opened(*gates))
         for client in clients:
             assert client.response().body == b"waited"
     assert server.get("/") == (200, b"hello")

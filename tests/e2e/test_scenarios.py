@@ -12,17 +12,21 @@ import pytest
 from e2e.conftest import WORKERS
 from e2e.scenarios import EXCEPTIONS, SCENARIOS
 
-FOLDER = Path(__file__).parent
+#: Where tests run under each worker type.
+FOLDERS = (Path(__file__).parent, Path(__file__).parents[1] / "faults")
 ITEM = re.compile(r"^\S*?(\w+)\.py::(\w+)(?:\[(.*)\])?$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def collected() -> dict[str, set[str]]:
-    """The tests of this folder with the worker types that each of them runs under."""
+    """The tests with the worker types that each of them runs under."""
     # Each with its parameters, as pytest finds them: not as somebody may have meant them.
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, "--verbosity=-1", str(FOLDER)], capture_output=True, text=True, check=False
+        [*command, *map(str, FOLDERS)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
     found: dict[str, set[str]] = {}
