@@ -19,6 +19,11 @@ def explain_proxy(rules: RequestRules, peer: str, head: bytes) -> str:
     `peer` is an IP address or `unix`. Made by the parser that requests go through.
     """
 
+class Woken(Protocol):
+    """Somebody who waits."""
+
+    def wake(self) -> object: ...
+
 class Log(Protocol):
     """What the engine asks of the error log; `licorne.glogging.Logger` is one."""
 
@@ -456,6 +461,61 @@ class Exchange:
 
     def early_hints(self, headers: Iterable[tuple[str, str]]) -> None:
         """`wsgi.early_hints`: sends `103 Early Hints` (RFC 8297); nothing on HTTP/1.0."""
+
+    @property
+    def paused(self) -> bool:
+        """`run_wsgi` has sent a part of the body, and its client reads slowly.
+
+        Only on a loop that polls the engine without places to wait at (`EngineConfig.parking`).
+        """
+
+    def resume(self) -> None:
+        """Go on where `run_wsgi` or `resume` has paused, when there is room (`when_room`)."""
+
+    def begin_pieces(self) -> None:
+        """Begin with a request whose response will be given piece by piece, without waiting.
+
+        For adapters of other interfaces than WSGI on a loop that polls the engine. `environ` is
+        there from now on. What follows is `start_response`, any number of `send`, and exactly one
+        of `finish`, `fail` and `abandon`; `id` is None after that.
+        """
+
+    def send(self, block: bytes, /) -> bool:
+        """Give a block to the connection, which may be empty, behind the head.
+
+        False: the client reads slowly, and there is no room for more now (`when_room`).
+        BrokenPipeError: it has gone.
+        """
+
+    def finish(self, block: bytes, /) -> None:
+        """Give the last block, which may be empty: the response is complete.
+
+        With nothing sent before it, its length becomes the Content-Length if there is none.
+        """
+
+    def fail(self, error: BaseException, /) -> None:
+        """The application has failed: logs it, answers 500 or ends a response that has begun."""
+
+    def abandon(self) -> None:
+        """Nobody completes the response: end the connection without the rest of it.
+
+        Nothing happens when it is complete. Closes the body of a request that is paused, and ends
+        one whose connection was taken over.
+        """
+
+    def when_room(self, place: Woken, /) -> bool:
+        """Have `place.wake()` called, once, when the client has read on, or has gone.
+
+        False: it has already. The call comes in the middle of `Engine.drain`.
+        """
+
+    def when_ended(self, place: Woken, /) -> None:
+        """Have `place.wake()` called, once, when the client sends no more.
+
+        Most have gone then; one that has only said that this was its last request can still be
+        answered. Nothing comes when the request has ended before. The call comes in the middle of
+        `Engine.drain`.
+        """
 
     def take_body(self) -> Input:
         """The body, for whoever runs the application in its own way; once."""

@@ -23,6 +23,7 @@ WORKERS = {
     "sync": ("-k", "sync"),
     "gthread": ("-k", "gthread", "--threads", "4"),
     "gevent": ("-k", "gevent"),
+    "tornado": ("-k", "tornado"),
 }
 
 

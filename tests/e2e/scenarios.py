@@ -220,4 +220,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         }
         for worker in ENDS_WHAT_WAITS
     },
+    "tornado": dict.fromkeys(
+        SCENARIOS["several at a time"].values(), "WSGI runs on the loop, one request at a time"
+    ),
 }

@@ -54,6 +54,14 @@ pub(crate) struct Face {
     pub(crate) parking: Option<Py<PyAny>>,
 }
 
+impl Face {
+    /// Another loop polls, and whoever has to wait there has no place to: the iteration of a body is
+    /// broken off, and resumed when there is room.
+    pub(crate) fn pauses(&self) -> bool {
+        self.polled && self.parking.is_none()
+    }
+}
+
 macro_rules! fields {
     ($($name:literal),+ $(,)?) => {
         /// Names of all attributes that are read, for the test that Python has the same.

@@ -17,7 +17,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use crate::access::Access;
 use crate::config::Face;
 use crate::exchange::Exchange;
-use crate::parked::Parked;
+use crate::parked::{Parked, Watching};
 use crate::request_id::RequestIds;
 use crate::text;
 
@@ -39,6 +39,8 @@ pub(crate) struct Core {
     server: Mutex<ServerFields>,
     /// Requests that wait for their clients, where another loop polls the engine.
     pub(crate) parked: Parked,
+    /// ... and those that want to know when their clients have gone.
+    pub(crate) watching: Watching,
     /// Exchanges that may be used again, oldest first.
     spare: Mutex<VecDeque<Py<Exchange>>>,
 }
@@ -74,6 +76,7 @@ impl Core {
             log,
             taken: AtomicU64::new(0),
             parked: Parked::default(),
+            watching: Watching::default(),
             spare: Mutex::new(VecDeque::new()),
         })
     }

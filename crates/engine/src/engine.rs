@@ -125,7 +125,9 @@ impl Engine {
         if drained.late {
             self.late.store(true, Ordering::Relaxed);
         }
-        if let Err(error) = self.tell(py, drained.notices, drained.room) {
+        let told = self.tell(py, drained.notices, drained.room);
+        let told = told.and(self.core.watching.wake(py, &drained.ended));
+        if let Err(error) = told {
             // A logger of the user failed, or a loop: the requests must not be lost for it.
             error.write_unraisable(py, None);
         }

@@ -4,7 +4,7 @@
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use net::exchange as net_exchange;
+use net::exchange::{self as net_exchange, Token};
 use net::peer::Peer;
 use proto::RequestHead;
 use proto::h1::Sending;
@@ -57,6 +57,10 @@ pub(crate) struct Run {
     pub(crate) watched: bool,
     /// The request then.
     pub(crate) past: Option<Past>,
+    /// What is left of a body whose client reads slowly.
+    pub(crate) paused: Option<wsgi::Paused>,
+    /// Somebody is to be told when the client of this connection has gone.
+    pub(crate) watching: Option<Token>,
 }
 
 /// What is kept of a request whose response is complete.
@@ -103,6 +107,8 @@ impl Run {
             line: Vec::new(),
             watched: false,
             past: None,
+            paused: None,
+            watching: None,
         }
     }
 
@@ -211,6 +217,7 @@ impl Exchange {
         self.run.place = None;
         self.run.queue_ns = None;
         self.run.request_id = None;
+        self.run.watching = None;
     }
 
     fn head(&self) -> PyResult<&RequestHead> {
@@ -394,6 +401,65 @@ impl Exchange {
         wsgi::early_hints(self, headers)
     }
 
+    /// The client reads slowly, and the body that `run_wsgi` has begun to send is to be resumed when
+    /// it has read on.
+    #[getter]
+    fn paused(&self) -> bool {
+        self.run.paused.is_some()
+    }
+
+    /// Goes on where `run_wsgi` has paused.
+    fn resume(slf: &Bound<'_, Self>) -> PyResult<()> {
+        wsgi::resume(slf)
+    }
+
+    /// Begins with a request whose response will be given piece by piece.
+    fn begin_pieces(slf: &Bound<'_, Self>) -> PyResult<()> {
+        wsgi::begin(slf)
+    }
+
+    /// Gives a block to the connection, behind the head; false: there is no room for more now.
+    fn send(slf: &Bound<'_, Self>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
+        wsgi::send(slf, block)
+    }
+
+    /// Gives the last block to the connection: the response is complete.
+    #[pyo3(signature = (block, /))]
+    fn finish(slf: &Bound<'_, Self>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
+        wsgi::finish(slf, block)
+    }
+
+    /// The application has failed: 500, or the end of the connection.
+    fn fail(slf: &Bound<'_, Self>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        wsgi::fail(slf, PyErr::from_value(error.clone()))
+    }
+
+    /// Nobody completes the response: ends the connection without the rest of it.
+    fn abandon(slf: &Bound<'_, Self>) -> PyResult<()> {
+        wsgi::abandon(slf)
+    }
+
+    /// Has `place` woken, once, when the client has read on, or has gone; false: it has already.
+    fn when_room(&mut self, place: Py<PyAny>) -> PyResult<bool> {
+        let core = Arc::clone(&self.core);
+        match self.run.open()?.token {
+            Some(token) => Ok(core.parked.park(&core, token, place)),
+            None => Ok(false),
+        }
+    }
+
+    /// Has `place` woken, once, when the client sends no more. Most have gone then; who has only
+    /// said that this was the last request can still be answered.
+    fn when_ended(&mut self, place: Py<PyAny>) -> PyResult<()> {
+        let core = Arc::clone(&self.core);
+        let token = self.run.open()?.token;
+        if let Some(token) = token {
+            self.run.watching = Some(token);
+            core.watching.add(&core, token, place);
+        }
+        Ok(())
+    }
+
     /// Gives the body to whoever runs the application in its own way; it is empty from then on.
     fn take_body(&mut self) -> PyResult<Input> {
         Ok(Input::new(std::mem::take(&mut self.run.open()?.body)))
@@ -420,6 +486,9 @@ impl Exchange {
         // The application talks with its client now, and that may take as long as they like.
         core.board.unlimited(core.slot, place);
         net.keep_alive = false;
+        if let Some(token) = self.run.watching.take() {
+            core.watching.forget(token);
+        }
         set_blocking(fd.as_raw_fd())?;
         let copy = fd.try_clone()?;
         self.run.socket = Some(fd);

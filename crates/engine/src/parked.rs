@@ -1,6 +1,7 @@
 //! Requests that wait for their clients while another loop polls the engine: each at a place of its
-//! own (an object with `wait` and `wake`), where its greenlet lets the others run.
+//! own (an object with `wake`), where it lets the others run; greenlets call `wait` there, too.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use net::baton::Room;
@@ -37,6 +38,15 @@ impl Parked {
         }
     }
 
+    /// Has `place` woken when the client of `token` has read on, or has gone. False: it has already.
+    pub(crate) fn park(&self, core: &Core, token: Token, place: Py<PyAny>) -> bool {
+        if core.looped.room(token).is_some() {
+            return false;
+        }
+        self.lock().push((token, place));
+        true
+    }
+
     /// Wakes those whose clients have read on, or have gone.
     pub(crate) fn wake(&self, py: Python<'_>, core: &Core) -> PyResult<()> {
         let ready = self.take(|(token, _)| core.looped.room(*token).is_some());
@@ -55,6 +65,40 @@ impl Parked {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<(Token, Py<PyAny>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who wants to know that a client sends no more, by its connection.
+#[derive(Default)]
+pub(crate) struct Watching(Mutex<HashMap<u64, Py<PyAny>>>);
+
+impl Watching {
+    /// Has `place` woken when the client of `token` sends no more.
+    pub(crate) fn add(&self, core: &Core, token: Token, place: Py<PyAny>) {
+        let before = self.lock().insert(token.to_bits(), place);
+        drop(before);
+        core.looped.watch_end(token);
+    }
+
+    /// The request of this connection has ended.
+    pub(crate) fn forget(&self, token: Token) {
+        let place = self.lock().remove(&token.to_bits());
+        drop(place);
+    }
+
+    /// Wakes those whose clients are named.
+    pub(crate) fn wake(&self, py: Python<'_>, ended: &[Token]) -> PyResult<()> {
+        for token in ended {
+            let place = self.lock().remove(&token.to_bits());
+            if let Some(place) = place {
+                place.bind(py).call_method0(intern!(py, "wake"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Py<PyAny>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -59,6 +59,8 @@ pub(crate) struct Conn {
     pub(crate) readable: bool,
     /// The peer has announced its end; read until it comes.
     pub(crate) ended: bool,
+    /// The application waits for something else, and wants to know when its client has gone.
+    pub(crate) watched: bool,
     /// The request that was read last is the client's last one (RFC 9112 section 9.6).
     pub(crate) asked_last: bool,
     /// In the queue of those that are written to next.
@@ -112,6 +114,7 @@ impl Conn {
             watched_for_room: false,
             readable: true,
             ended: false,
+            watched: false,
             asked_last: false,
             write_due: false,
             dirty: false,

@@ -6,6 +6,7 @@ mod accepting;
 mod ages;
 mod reading;
 mod stopping;
+mod watching;
 mod writing;
 
 pub(crate) use writing::BATCH;
@@ -106,6 +107,8 @@ pub(crate) struct Reactor {
     look_ms: u64,
     /// Somebody may wait for room in an output queue, and there is more now.
     pub(crate) room_made: bool,
+    /// Connections whose clients send no more, of those that are watched for it.
+    pub(crate) ended: Vec<Token>,
     /// Requests were found over their time.
     pub(crate) late: bool,
 }
@@ -160,6 +163,7 @@ impl Reactor {
             interrupted: false,
             look_ms: 0,
             room_made: false,
+            ended: Vec::new(),
             late: false,
         };
         if let Some(fd) = reactor.config.signal_fd {
@@ -348,8 +352,12 @@ impl Reactor {
             conn.write_due = true;
             self.writes.push_back(token);
         }
+        let ended = conn.watched && conn.ended;
         if ready.readable {
             self.read(token);
+        }
+        if ended {
+            self.look_for_end(token);
         }
     }
 
@@ -388,8 +396,11 @@ impl Reactor {
 
     /// Closes a connection now. A response still to come will find nobody.
     fn remove(&mut self, token: Token) {
-        if self.conns.remove(token).is_none() {
+        let Some(conn) = self.conns.remove(token) else {
             return;
+        };
+        if conn.watched {
+            self.ended.push(token);
         }
         self.room_made = true;
         self.board.set_connections(self.slot, self.conns.len());

@@ -273,6 +273,13 @@ impl Scoreboard {
         }
     }
 
+    /// The request of `entry` goes on, and keeps no thread meanwhile.
+    pub fn off_thread(&self, slot: usize, entry: Option<usize>) {
+        if let Some(entry) = entry {
+            self.entry(slot, entry).off_thread();
+        }
+    }
+
     /// Whether the request of `entry` was found over its time.
     #[inline]
     pub fn is_overdue(&self, slot: usize, entry: Option<usize>) -> bool {

@@ -38,6 +38,24 @@ impl Stream {
         checked(count)
     }
 
+    /// Whether the peer has announced its end and nothing is left to read before that.
+    pub(crate) fn at_end(&self) -> bool {
+        let mut room = [0u8; 1];
+        // SAFETY: one writable byte; peeking takes nothing away, and does not wait.
+        let count = unsafe {
+            libc::recv(
+                self.fd(),
+                room.as_mut_ptr().cast(),
+                1,
+                libc::MSG_PEEK | libc::MSG_DONTWAIT,
+            )
+        };
+        match checked(count) {
+            Ok(count) => count == 0,
+            Err(error) => !would_block(&error) && error.kind() != io::ErrorKind::Interrupted,
+        }
+    }
+
     /// Reads into the spare capacity of `buffer`, at most `limit` bytes; 0 is the end.
     pub(crate) fn read_spare(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
         let spare = buffer.spare_capacity_mut();

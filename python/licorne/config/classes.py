@@ -27,10 +27,14 @@ WORKER_ALIASES = {
     "eventlet": "licorne.workers.geventlet.EventletWorker",
     "gevent_pywsgi": "licorne.workers.ggevent.GeventPyWSGIWorker",
     "gevent_wsgi": "licorne.workers.ggevent.GeventPyWSGIWorker",
+    "tornado": "licorne.workers.gtornado.TornadoWorker",
 }
 
 #: Names that gunicorn knows, or knew, and that licorne does not serve yet.
-NOT_YET = ("asgi", "gaiohttp", "tornado")
+NOT_YET = ("asgi", "gaiohttp")
+
+#: Worker types of older versions, by what took their place.
+STANDS_FOR = {"gaiohttp": "asgi"}
 
 #: Packages that a worker type needs, by the extra of the same name.
 EXTRAS = ("eventlet", "gevent", "tornado")
@@ -120,8 +124,11 @@ def _dotted(path: str) -> object:
 
 def _published(name: str, aliases: dict[str, str], group: str) -> object:
     if name in NOT_YET and group == "gunicorn.workers":
+        called = repr(name)
+        if name in STANDS_FOR:
+            called += f" is {STANDS_FOR[name]!r} here, which"
         raise ConfigError(
-            f"worker class {name!r} is not available yet in this version of licorne; "
+            f"worker class {called} is not available yet in this version of licorne; "
             f"use one of: {', '.join(aliases)}."
         )
     from importlib.metadata import entry_points

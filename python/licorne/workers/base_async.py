@@ -117,18 +117,28 @@ class AsyncWorker(EngineWorker):
         """Run the application for one request; one that fails never ends the others."""
         try:
             if self.watched:
-                self.take(Request(exchange))
-            elif self.wsgi is not None:
-                exchange.run_wsgi(self.wsgi)
+                self.attempt(lambda: self.take(Request(exchange)))
+            else:
+                self.attempt(lambda: self.run_bare(exchange))
+        finally:
+            if self.engine is not None and self.engine.pending:
+                # Pipelined requests, which no event tells of.
+                self.turn()
+
+    def run_bare(self, exchange: Exchange) -> None:
+        """Run the application for a request that nobody else looks at."""
+        if self.wsgi is not None:
+            exchange.run_wsgi(self.wsgi)
+
+    def attempt(self, run: Callable[[], object]) -> None:
+        """Run a part of the application, which may not end the worker."""
+        try:
+            run()
         except (SystemExit, KeyboardInterrupt) as error:
             if not self.alive:
                 # Not the application's: INT, QUIT or ABRT came while it ran.
                 raise
             self.log.warning("The application raised %r; the worker goes on", error)
-        finally:
-            if self.engine is not None and self.engine.pending:
-                # Pipelined requests, which no event tells of.
-                self.turn()
 
     def handles(self) -> bool:
         """Whether a subclass has its own `handle_request`."""
@@ -157,6 +167,9 @@ class AsyncWorker(EngineWorker):
             self.log.error("%s more requests were over their time", forgotten)
         for each in late:
             self.told = each.number + 1
-            if each.setting == "request_timeout" and board.claim_overdue(self.slot, each.number):
+            if each.setting != "request_timeout" or each.request.thread:
+                # Of one that has kept the thread the master tells: for this it was too late.
+                continue
+            if board.claim_overdue(self.slot, each.number):
                 stack = stacks.get(each.request.id, "No Python stack: it has ended meanwhile")
                 overdue.tell(self.log, self.pid, each, stack)

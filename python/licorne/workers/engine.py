@@ -314,13 +314,19 @@ class EngineWorker(Worker):
         try:
             exchange.run_wsgi(app)
         finally:
-            self.nr += 1
-            try:
-                response = Response(exchange, request)
-                self.cfg.post_request(self, request, exchange.environ or {}, response)
-            except Exception:
-                # A hook of the user; the response has left already.
-                self.log.exception("Exception in post_request hook")
+            if not exchange.paused:
+                self.finished(request)
+
+    def finished(self, request: Request) -> None:
+        """The response of a request is complete: call the hook."""
+        exchange = request.exchange
+        self.nr += 1
+        try:
+            response = Response(exchange, request)
+            self.cfg.post_request(self, request, exchange.environ or {}, response)
+        except Exception:
+            # A hook of the user; the response has left already.
+            self.log.exception("Exception in post_request hook")
 
     def pre_request(self, request: Request) -> None:
         """Call the hook; without one, say what comes at debug level, as gunicorn does."""

@@ -201,9 +201,9 @@ def test_check_config(tmp_path: Path) -> None:
     assert failed.returncode == 1
     assert failed.stderr.startswith("\nError while loading the application:\n\nTraceback")
     # gunicorn says that this configuration is fine.
-    failed = licorne("--check-config", "-k", "eventlet", "good", cwd=tmp_path)
+    failed = licorne("--check-config", "-k", "asgi", "good", cwd=tmp_path)
     assert failed.returncode == 1
-    assert "worker class 'eventlet' is not available yet" in failed.stderr
+    assert "worker class 'asgi' is not available yet" in failed.stderr
 
 
 def test_print_config(tmp_path: Path) -> None:

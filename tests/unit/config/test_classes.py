@@ -31,6 +31,7 @@ def test_a_class_a_path_an_alias_and_gunicorns_path() -> None:
     ("spec", "message"),
     [
         ("asgi", "'asgi' is not available yet"),
+        ("gaiohttp", "worker class 'gaiohttp' is 'asgi' here, which is not available yet"),
         ("nope", "class uri 'nope' invalid or not found: known names are sync, gthread"),
         ("no.such.Class", "there is no module 'no'"),
         ("licorne.glogging.Nope", "has no 'Nope'"),

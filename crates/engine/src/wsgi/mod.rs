@@ -3,11 +3,15 @@
 pub(crate) mod environ;
 mod file;
 pub(crate) mod input;
+mod paused;
+mod pieces;
 mod respond;
 mod run;
 mod start;
 mod taken;
 
+pub(crate) use paused::{Paused, resume};
+pub(crate) use pieces::{abandon, fail, finish, send};
 pub(crate) use respond::write;
-pub(crate) use run::{run, seconds};
+pub(crate) use run::{begin, run, seconds};
 pub(crate) use start::{early_hints, fields, interim, misuse, start};

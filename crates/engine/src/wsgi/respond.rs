@@ -9,8 +9,9 @@ use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Sending, Sen
 use pyo3::exceptions::{PyBrokenPipeError, PyException, PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyIterator, PyList, PyString, PyTuple};
 
+use super::paused::Paused;
 use super::run::asks_to_end;
 use super::start::misuse;
 use super::{file, taken};
@@ -20,7 +21,7 @@ use crate::exchange::{Exchange, Past, Run};
 use crate::shared::SharedBytes;
 use crate::text::latin1_bytes;
 
-/// Sends the body that the application has returned, and closes it.
+/// Sends the body that the application has returned, and closes it; or pauses, as `run.paused` says.
 #[inline]
 pub(crate) fn body(
     py: Python<'_>,
@@ -31,7 +32,14 @@ pub(crate) fn body(
         // A list or a tuple has nothing to close.
         return whole(exchange, &block);
     }
-    let sent = send_body(py, exchange, answer);
+    finish_iteration(answer, send_body(py, exchange, answer))
+}
+
+/// Closes what the application has returned, unless it will be iterated further.
+pub(super) fn finish_iteration(answer: &Bound<'_, PyAny>, sent: PyResult<bool>) -> PyResult<()> {
+    if matches!(sent, Ok(false)) {
+        return Ok(());
+    }
     let closed = close(answer);
     sent.and(closed)
 }
@@ -55,32 +63,55 @@ fn only_block<'py>(answer: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBytes>> {
     item.cast_into_exact::<PyBytes>().ok()
 }
 
+/// False: it is paused.
 fn send_body(
     py: Python<'_>,
     exchange: &Bound<'_, Exchange>,
     answer: &Bound<'_, PyAny>,
-) -> PyResult<()> {
+) -> PyResult<bool> {
     let wrapper = {
         let this = exchange.try_borrow()?;
         let is_file = answer.get_type().is(this.core.face.file_wrapper.bind(py));
         is_file && this.core.face.sendfile && this.run.socket.is_none()
     };
     if wrapper && let Some(part) = file::part(answer)? {
-        return finish_with_file(exchange, part);
+        return finish_with_file(exchange, part).map(|()| true);
     }
     // A single block is the whole body, whatever kind of sequence it came in (PEP 3333).
     let single = matches!(answer.len(), Ok(1)) && !wrapper;
-    for block in answer.try_iter()? {
+    send_blocks(exchange, answer, answer.try_iter()?, single)
+}
+
+/// Sends the blocks that are left. False: it is paused, since the client reads slowly.
+pub(super) fn send_blocks(
+    exchange: &Bound<'_, Exchange>,
+    answer: &Bound<'_, PyAny>,
+    mut blocks: Bound<'_, PyIterator>,
+    single: bool,
+) -> PyResult<bool> {
+    let core = Arc::clone(&exchange.try_borrow()?.core);
+    while let Some(block) = blocks.next() {
         let block = block?;
         let block = block.cast::<PyBytes>().map_err(|_| not_bytes(&block))?;
         if single && nothing_sent(exchange)? {
-            return whole(exchange, block);
+            return whole(exchange, block).map(|()| true);
         }
-        if !stream(exchange, block)? {
-            return discard(exchange);
+        if block.as_bytes().is_empty() {
+            continue;
+        }
+        let room = push(exchange, block)?;
+        if room == Room::Full && core.face.pauses() {
+            exchange.try_borrow_mut()?.run.paused = Some(Paused {
+                answer: answer.clone().unbind(),
+                blocks: blocks.unbind(),
+            });
+            return Ok(false);
+        }
+        if !wait_if_full(exchange, room)? {
+            return discard(exchange).map(|()| true);
         }
     }
-    end(exchange)
+    end(exchange).map(|()| true)
 }
 
 fn not_bytes(block: &Bound<'_, PyAny>) -> PyErr {
@@ -95,7 +126,7 @@ fn nothing_sent(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     Ok(exchange.try_borrow()?.run.sending == Sending::Head)
 }
 
-fn close(answer: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(super) fn close(answer: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = answer.py();
     match answer.getattr_opt(intern!(py, "close"))? {
         Some(close) => close.call0().map(drop),
@@ -189,7 +220,7 @@ fn drop_is_told(core: &Core, py: Python<'_>, run: &mut Run) -> PyResult<()> {
 
 /// The whole body is one block.
 #[inline]
-fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
+pub(super) fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
     if this.run.socket.is_some() || this.run.sending != Sending::Head {
@@ -287,41 +318,53 @@ pub(super) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>)
     if block.as_bytes().is_empty() {
         return Ok(true);
     }
-    let (room, token, core) = {
+    let room = push(exchange, block)?;
+    wait_if_full(exchange, room)
+}
+
+/// Gives a block to the connection, behind the head if that was not sent yet. Never waits.
+pub(super) fn push(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<Room> {
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    if this.run.socket.is_some() {
+        drop(this);
+        let sent = taken::stream(exchange, block)?;
+        return Ok(if sent { Room::Yes } else { Room::Gone });
+    }
+    let run = &mut this.run;
+    if run.sending == Sending::Head {
+        finish_head(&core, exchange.py(), run, BodySize::Unknown)?;
+    }
+    encode_block(&core, run, block)
+}
+
+/// False: the client has gone.
+#[inline]
+fn wait_if_full(exchange: &Bound<'_, Exchange>, room: Room) -> PyResult<bool> {
+    if room != Room::Full {
+        return Ok(room == Room::Yes);
+    }
+    let (core, token) = {
         let mut this = exchange.try_borrow_mut()?;
-        let core = Arc::clone(&this.core);
-        if this.run.socket.is_some() {
-            drop(this);
-            return taken::stream(exchange, block);
-        }
-        let run = &mut this.run;
-        if run.sending == Sending::Head {
-            finish_head(&core, exchange.py(), run, BodySize::Unknown)?;
-        }
-        let (room, token) = encode_block(&core, run, block)?;
-        (room, token, core)
+        (Arc::clone(&this.core), this.run.open()?.token)
     };
-    match (room, token) {
-        (Room::Yes, _) => Ok(true),
-        (Room::Full, Some(token)) => wait_for_room(exchange.py(), &core, token),
-        (Room::Gone, _) | (Room::Full, None) => Ok(false),
+    match token {
+        Some(token) => wait_for_room(exchange.py(), &core, token),
+        None => Ok(false),
     }
 }
 
-fn encode_block(
-    core: &Core,
-    run: &mut Run,
-    block: &Bound<'_, PyBytes>,
-) -> PyResult<(Room, Option<Token>)> {
+fn encode_block(core: &Core, run: &mut Run, block: &Bound<'_, PyBytes>) -> PyResult<Room> {
     let bytes = block.as_bytes();
     let count = allowed(core, block.py(), run, bytes.len())?;
     run.sent += count as u64;
     core.board.sent(core.slot, run.place, run.sent);
     let net = run.open()?;
     let Some(token) = net.token else {
-        return Ok((Room::Gone, None));
+        return Ok(Room::Gone);
     };
-    let chunked = net.framing == Some(BodyFraming::Chunked);
+    // An empty chunk would be the last one.
+    let chunked = net.framing == Some(BodyFraming::Chunked) && count > 0;
     let after: &[u8] = if chunked { CHUNK_END } else { b"" };
     if chunked {
         h1::chunk_start(&mut net.out, count);
@@ -336,7 +379,7 @@ fn encode_block(
         .looped
         .stream(thread_number(), token, &net.out, shared, after);
     net.out.clear();
-    Ok((room, Some(token)))
+    Ok(room)
 }
 
 /// Waits for a slow client without the interpreter lock; signals are seen to meanwhile.
@@ -357,7 +400,7 @@ fn wait_for_room(py: Python<'_>, core: &Core, token: Token) -> PyResult<bool> {
 }
 
 /// The body is complete.
-fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+pub(super) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);

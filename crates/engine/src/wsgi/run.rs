@@ -15,11 +15,21 @@ use crate::queue;
 /// the process to end come out.
 pub(crate) fn run(exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyResult<()> {
     let core = Arc::clone(&exchange.try_borrow()?.core);
+    settle(&core, exchange, None, |place| {
+        answer(&core, exchange, app, place)
+    })
+}
+
+/// Runs a part of the application for an exchange, and ends it unless it is paused then.
+#[inline]
+pub(super) fn settle(
+    core: &Core,
+    exchange: &Bound<'_, Exchange>,
+    mut place: Option<usize>,
+    part: impl FnOnce(&mut Option<usize>) -> PyResult<()>,
+) -> PyResult<()> {
     // A panic is a bug of ours; it costs this exchange and nothing else.
-    let mut place = None;
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        answer(&core, exchange, app, &mut place)
-    }));
+    let outcome = catch_unwind(AssertUnwindSafe(|| part(&mut place)));
     let result = match outcome {
         Ok(result) => result,
         Err(_) => Err(PyRuntimeError::new_err(
@@ -27,6 +37,10 @@ pub(crate) fn run(exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyR
         )),
     };
     let ended = match result {
+        Ok(()) if core.face.pauses() && exchange.try_borrow()?.run.paused.is_some() => {
+            core.board.off_thread(core.slot, place);
+            return Ok(());
+        }
         Ok(()) => Ok(()),
         Err(error) => respond::fail(exchange, error),
     };
@@ -47,11 +61,20 @@ fn answer(
     place: &mut Option<usize>,
 ) -> PyResult<()> {
     let py = exchange.py();
-    let (environ, start_response) = prepare(core, exchange, place)?;
+    // Of many requests on one thread none has it for itself, unless they run one after the other.
+    let alone = !core.face.polled || core.face.pauses();
+    let thread = if alone { thread_id() } else { 0 };
+    let (environ, start_response) = prepare(core, exchange, thread, place)?;
     let answer = call_two(app, environ.as_any(), &start_response)?;
     drop(environ);
     drop(start_response);
     respond::body(py, exchange, &answer)
+}
+
+/// Begins with a request whose response will be given piece by piece.
+pub(crate) fn begin(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let core = Arc::clone(&exchange.try_borrow()?.core);
+    prepare(&core, exchange, 0, &mut None).map(drop)
 }
 
 /// Seconds for Python.
@@ -66,6 +89,7 @@ pub(crate) fn seconds(ns: u64) -> f64 {
 fn prepare<'py>(
     core: &Core,
     exchange: &Bound<'py, Exchange>,
+    thread: u32,
     place: &mut Option<usize>,
 ) -> PyResult<(Bound<'py, pyo3::types::PyDict>, Py<PyAny>)> {
     let py = exchange.py();
@@ -87,8 +111,6 @@ fn prepare<'py>(
         net::clock::coarse_monotonic_ns()
     };
     this.run.started_ns = now_ns;
-    // Of many requests on one thread none has a thread of its own.
-    let thread = if core.face.polled { 0 } else { thread_id() };
     core.board
         .begin(core.slot, this.run.place, now_ns, thread, limit_ms);
     if core.queue_timed {

@@ -20,6 +20,8 @@ pub struct Drained {
     pub notices: Vec<Notice>,
     /// Whoever waits for room may have some.
     pub room: bool,
+    /// Clients that send no more, of those that are watched for it.
+    pub ended: Vec<Token>,
     /// Requests were found over their time.
     pub late: bool,
     /// There will be no more work, ever.
@@ -39,6 +41,7 @@ impl Loop {
         let mut state = self.lock();
         let state = &mut *state;
         state.driver = Driver::Application(me);
+        state.reactor.thread_is_back();
         state.reactor.mind_the_door(true);
         state.reactor.interrupted = false;
         self.look(state);
@@ -58,6 +61,7 @@ impl Loop {
             requests,
             notices: state.reactor.notices.take(),
             room: std::mem::take(&mut state.reactor.room_made),
+            ended: std::mem::take(&mut state.reactor.ended),
             late: std::mem::take(&mut state.reactor.late),
             stopped: state.reactor.drain == Drain::Stopped,
             wait_ms: state.reactor.wait_ms(),
@@ -69,12 +73,30 @@ impl Loop {
         let state = self.lock();
         let reactor = &state.reactor;
         let work = !reactor.inbox.is_empty() || reactor.wait_ms() == 0;
-        work || reactor.room_made || !reactor.drain.serving()
+        work || reactor.room_made || !reactor.ended.is_empty() || !reactor.drain.serving()
     }
 
     /// Whether the client of `token` has read on; `None`: not yet.
     pub fn room(&self, token: Token) -> Option<Room> {
         self.lock().reactor.room(token)
+    }
+
+    /// Has a later [`Loop::drain`] tell, once, that the client of `token` sends no more.
+    pub fn watch_end(&self, token: Token) {
+        let mut state = self.lock();
+        state.reactor.watch_end(token);
+        if !state.reactor.ended.is_empty() {
+            // It was so already: no event will tell of it.
+            self.poller.wake();
+        }
+    }
+
+    /// A response that its application will not complete: the connection ends without the rest.
+    pub fn abandon(&self, me: u32, exchange: Box<Exchange>) {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        state.reactor.abandon(exchange);
+        self.ended(&mut state, me);
     }
 
     /// Takes the events there are.
@@ -123,7 +145,8 @@ impl Loop {
         self.end_turn(state, false);
         self.hand_out(state);
         let reactor = &state.reactor;
-        if reactor.room_made || reactor.late || reactor.drain == Drain::Stopped {
+        let news = reactor.room_made || reactor.late || !reactor.ended.is_empty();
+        if news || reactor.drain == Drain::Stopped {
             self.poller.wake();
         }
     }

@@ -25,10 +25,12 @@ impl Reactor {
             let Some(request) = self.board.running(self.slot, entry) else {
                 continue;
             };
+            // On a loop that polls most requests can be ended, and no thread is lost with them.
+            let thread = !self.config.polled || request.thread;
             let started_ms = request.started_ns / 1_000_000;
             if request.overdue {
-                abandoned += 1;
-                if self.config.polled && request.limit_ms > 0 {
+                abandoned += usize::from(thread);
+                if !thread && request.limit_ms > 0 {
                     self.look_whether_it_ends(now_ms, started_ms + request.limit_ms + MOMENT_MS);
                 }
                 continue;
@@ -41,21 +43,21 @@ impl Reactor {
                 continue;
             }
             if broken.cause == Cause::Request {
-                if self.config.polled {
-                    self.watch.expect(now_ms + MOMENT_MS);
-                } else {
+                if thread {
                     self.ask_to_retire(RetireCause::RequestTimeout);
+                } else {
+                    self.watch.expect(now_ms + MOMENT_MS);
                 }
             }
             self.answer_for(request);
-            abandoned += 1;
+            abandoned += usize::from(thread);
             news = true;
         }
         if news {
             self.late = true;
             self.config.bell.inspect(|&fd| ring(fd));
         }
-        self.abandoned = abandoned >= self.config.threads && !self.config.polled;
+        self.abandoned = abandoned >= self.config.threads;
         if self.abandoned {
             self.pause_accepting();
         }

@@ -127,6 +127,7 @@ impl Reactor {
                 exchange.id = self.last_id;
                 conn.serving = exchange.id;
                 conn.begun = false;
+                conn.watched = false;
                 conn.phase = Phase::Busy;
                 conn.deadline = Deadline::NONE;
                 exchange.token = Some(token);

@@ -135,6 +135,18 @@ impl Reactor {
         self.recycle(exchange);
     }
 
+    /// A response that its application will not complete: whatever was given of it is sent, and the
+    /// connection ends.
+    pub(crate) fn abandon(&mut self, mut exchange: Box<Exchange>) {
+        if exchange.draft.started() {
+            self.count(&exchange);
+        }
+        if let Some(token) = exchange.token.take() {
+            self.respond(token, &[], Tail::<Nothing>::None, false);
+        }
+        self.recycle(exchange);
+    }
+
     /// Counts a response, before its client can have it: who asks afterwards sees it counted.
     #[inline]
     fn count(&mut self, exchange: &Exchange) {
@@ -419,6 +431,8 @@ fn write_through<S: Shared + 'static>(
         return Ok(0);
     }
     let written = match &tail {
+        // A stream has ended whose last block is with the kernel.
+        Tail::None if bytes.is_empty() => return Ok(0),
         Tail::None => conn.stream.write(bytes, false),
         Tail::Bytes(shared) if bytes.is_empty() => conn.stream.write(shared.bytes(), false),
         Tail::Bytes(shared) => conn.stream.write_pieces(&[bytes, shared.bytes()], false),

@@ -88,6 +88,8 @@ pub(crate) struct Running {
     pub(crate) token: u64,
     pub(crate) started_ns: u64,
     pub(crate) limit_ms: u64,
+    /// It keeps a thread.
+    pub(crate) thread: bool,
     pub(crate) overdue: bool,
 }
 
@@ -134,10 +136,16 @@ impl Entry {
         self.thread.store(u64::from(thread), Ordering::Release);
     }
 
+    /// No thread is its own any more.
+    pub(super) fn off_thread(&self) {
+        self.thread.store(0, Ordering::Release);
+    }
+
     /// What the watch must know; `None` when nothing runs here. Nobody names a request meanwhile:
     /// the watch holds the reactor.
     pub(super) fn running(&self) -> Option<Running> {
-        if self.thread.load(Ordering::Acquire) == NO_THREAD {
+        let thread = self.thread.load(Ordering::Acquire);
+        if thread == NO_THREAD {
             return None;
         }
         let started = self.started_ns.load(Ordering::Acquire);
@@ -150,6 +158,7 @@ impl Entry {
             token: self.token.load(Ordering::Relaxed),
             started_ns: started,
             limit_ms: self.limit_ms.load(Ordering::Relaxed),
+            thread: thread != 0,
             overdue: self.overdue.load(Ordering::Relaxed) == id,
         };
         (self.started_ns.load(Ordering::Acquire) == started).then_some(running)

@@ -1,0 +1,50 @@
+//! A streamed body whose client reads slowly, on a loop without places to wait at: the iteration is
+//! broken off, and resumed by the loop when there is room.
+
+use std::sync::Arc;
+
+use net::baton::Room;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyIterator;
+
+use super::respond;
+use super::run::settle;
+use crate::exchange::Exchange;
+
+/// What the application has returned, iterated in part.
+pub(crate) struct Paused {
+    pub(super) answer: Py<PyAny>,
+    pub(super) blocks: Py<PyIterator>,
+}
+
+/// Goes on with the iteration. Errors of the application are dealt with as in its first part.
+pub(crate) fn resume(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let (core, place, paused) = {
+        let mut this = exchange.try_borrow_mut()?;
+        let paused = this.run.paused.take();
+        (Arc::clone(&this.core), this.run.place, paused)
+    };
+    let Some(paused) = paused else {
+        return Err(PyRuntimeError::new_err("this request is not paused"));
+    };
+    settle(&core, exchange, place, |_| go_on(exchange, &paused))
+}
+
+fn go_on(exchange: &Bound<'_, Exchange>, paused: &Paused) -> PyResult<()> {
+    let py = exchange.py();
+    let answer = paused.answer.bind(py);
+    let sent = if gone(exchange)? {
+        respond::discard(exchange).map(|()| true)
+    } else {
+        respond::send_blocks(exchange, answer, paused.blocks.bind(py).clone(), false)
+    };
+    respond::finish_iteration(answer, sent)
+}
+
+fn gone(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    let token = this.run.open()?.token;
+    Ok(token.is_none_or(|token| core.looped.room(token) == Some(Room::Gone)))
+}

@@ -1,0 +1,94 @@
+//! A response given piece by piece by code that never waits here: an adapter of another loop, whose
+//! application has no call that lasts as long as its request. It ends with exactly one of `finish`,
+//! `fail` and `abandon`.
+
+use std::sync::Arc;
+
+use net::baton::Room;
+use proto::h1::Sending;
+use pyo3::exceptions::PyBrokenPipeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::paused::Paused;
+use super::respond;
+use super::run::asks_to_end;
+use crate::core::thread_number;
+use crate::exchange::Exchange;
+
+/// A block, behind the head if that was not sent yet. False: there is no room for more now.
+pub(crate) fn send(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
+    match respond::push(exchange, block)? {
+        Room::Yes => Ok(true),
+        Room::Full => Ok(false),
+        Room::Gone => Err(PyBrokenPipeError::new_err(
+            "the client has closed the connection",
+        )),
+    }
+}
+
+/// The last block.
+pub(crate) fn finish(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
+    let (empty, begun) = {
+        let this = exchange.try_borrow()?;
+        let begun = this.run.sending != Sending::Head;
+        (block.as_bytes().is_empty(), begun)
+    };
+    if !empty && !begun {
+        respond::whole(exchange, block)?;
+    } else {
+        if !empty {
+            // Whether there is room: the connection keeps what the client has not read.
+            respond::push(exchange, block)?;
+        }
+        respond::end(exchange)?;
+    }
+    conclude(exchange)
+}
+
+/// The application has failed.
+pub(crate) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()> {
+    let ends = asks_to_end(&error, exchange.py());
+    let told = respond::fail(exchange, error);
+    conclude(exchange)?;
+    // Whoever says that it has failed has the exception.
+    if ends { Ok(()) } else { told }
+}
+
+/// Nobody completes the response: the connection ends without the rest of it. Nothing happens when
+/// it is complete.
+pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let paused = {
+        let mut this = exchange.try_borrow_mut()?;
+        let core = Arc::clone(&this.core);
+        let run = &mut this.run;
+        let Some(net) = run.net.take() else {
+            return Ok(());
+        };
+        run.sending = Sending::Closed;
+        run.remaining = None;
+        if run.socket.take().is_some() {
+            core.looped.discard(thread_number(), net);
+        } else {
+            core.looped.abandon(thread_number(), net);
+        }
+        run.paused.take()
+    };
+    conclude(exchange)?;
+    match paused {
+        Some(Paused { answer, .. }) => respond::close(answer.bind(exchange.py())),
+        None => Ok(()),
+    }
+}
+
+/// The request is over, on the scoreboard too.
+fn conclude(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    if let Some(token) = this.run.watching.take() {
+        core.watching.forget(token);
+    }
+    let place = this.run.place.take();
+    core.board.end(core.slot, place);
+    Ok(())
+}

@@ -1,0 +1,209 @@
+"""Workers on an asyncio loop: it polls the engine.
+
+WSGI applications run between two runs of the loop, so that they see no running one: Django and
+others refuse to wait inside of one. A request that does not end with the call which began it is
+kept by its number, as what can be asked for its stack, cancelled and ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from licorne.workers.base_async import AsyncWorker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Protocol
+
+    from licorne._engine import Exchange
+    from licorne.http.views import Request
+    from licorne.workers.engine import EngineConfig
+    from licorne.workers.tasks import Task
+
+    class Unfinished(Protocol):
+        """A request that goes on after the call which began it."""
+
+        @property
+        def overdue(self) -> bool:
+            """It is over its time, and was not cancelled."""
+
+        def stack(self) -> str:
+            """Where it waits, as text."""
+
+        def cancel(self) -> None:
+            """Throw `CancelledError` into it: its client has been answered."""
+
+        def end(self) -> Iterable[Task]:
+            """The worker ends: let go of the connection. What may want to say goodbye."""
+
+
+#: Seconds that tasks have to end when the worker does.
+LAST_MOMENT = 1.0
+
+
+class Resumed:
+    """A WSGI body whose client reads slowly: its iteration goes on when there is room."""
+
+    def __init__(
+        self, worker: LoopWorker, number: int, exchange: Exchange, request: Request | None
+    ) -> None:
+        self._worker = worker
+        self._number = number
+        self._exchange = exchange
+        self._request = request
+        self.rest()
+
+    def rest(self) -> None:
+        """Wait until the client has read on."""
+        if not self._exchange.when_room(self):
+            self.wake()
+
+    def wake(self) -> None:
+        """Go on soon: the engine calls this in the middle of its turn."""
+        self._worker.run_beside(self._go_on)
+
+    def _go_on(self) -> None:
+        exchange = self._exchange
+        if exchange.id is None:
+            # It was ended meanwhile.
+            return
+        self._worker.attempt(exchange.resume)
+        if exchange.paused:
+            self.rest()
+        else:
+            self._worker.is_over(self._number, self._request)
+
+    @property
+    def overdue(self) -> bool:
+        """It is over its time."""
+        return self._exchange.overdue
+
+    def stack(self) -> str:
+        """It is between two blocks."""
+        return "No Python stack: the client reads slowly"
+
+    def cancel(self) -> None:
+        """The client has been sent away: what is left is closed."""
+        self.end()
+
+    def end(self) -> Iterable[Task]:
+        """Close what the application has returned."""
+        if self._exchange.paused:
+            self._worker.attempt(self._exchange.abandon)
+            self._worker.is_over(self._number, self._request)
+        return ()
+
+
+class LoopWorker(AsyncWorker):
+    """An asyncio loop, with `worker_connections` for each listener."""
+
+    #: WSGI applications run on this one thread, one request after the other.
+    multithread = False
+
+    #: There will be no more requests.
+    over = False
+
+    #: The request that went through `run_exchange` last: its body may have paused.
+    _last: Request | None = None
+
+    def init_process(self) -> None:
+        """Let the application find a loop of its own: one made before the fork is shared."""
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        super().init_process()
+
+    def engine_config(self) -> EngineConfig:
+        """Without places to wait at: bodies whose clients read slowly pause."""
+        config = super().engine_config()
+        config.parking = None
+        return config
+
+    def current_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop to serve on, once the application is loaded."""
+        return asyncio.get_event_loop()
+
+    def watch(self, fd: int, turn: Callable[[], None]) -> None:
+        """Have the loop watch the engine."""
+        self.loop = self.current_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._fd = fd
+        #: Requests that go on after the call which began them, by number.
+        self.unfinished: dict[int, Unfinished] = {}
+        #: What is to be run when the loop rests.
+        self._beside: deque[Callable[[], object]] = deque()
+        self.loop.add_reader(fd, turn)
+
+    def call_later(self, seconds: float, turn: Callable[[], None]) -> None:
+        """Set the loop's timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, turn)
+
+    def begin(self, exchange: Exchange) -> None:
+        """Run it while the loop rests."""
+        self.run_beside(lambda: self.run_one(exchange))
+
+    def run_beside(self, call: Callable[[], object]) -> None:
+        """Run something while the loop rests, soon."""
+        self._beside.append(call)
+        self.loop.stop()
+
+    def run_exchange(self, request: Request) -> None:
+        """Run the application for one request, between its hooks."""
+        self._last = request
+        super().run_exchange(request)
+
+    def run_one(self, exchange: Exchange) -> None:
+        """Run the application for one request, whose body may have to wait for its client."""
+        number = exchange.id or 0
+        super().run_one(exchange)
+        request, self._last = self._last, None
+        if exchange.paused:
+            self.unfinished[number] = Resumed(self, number, exchange, request)
+
+    def is_over(self, number: int, request: Request | None) -> None:
+        """An unfinished request has ended."""
+        self.unfinished.pop(number, None)
+        if request is not None:
+            self.finished(request)
+        if not self.over and self.engine is not None and self.engine.pending:
+            # Pipelined requests, which no event tells of. Not now: the engine may be in its turn.
+            self.loop.call_soon(self.turn)
+
+    def tell_end(self) -> None:
+        """Stop the loop."""
+        if not self.over:
+            self.over = True
+            self.loop.stop()
+
+    def wait_for_end(self) -> None:
+        """Run the loop; what is left then has a second to end."""
+        while not self.over:
+            self.attempt(self.loop.run_forever)
+            for _ in range(len(self._beside)):
+                self._beside.popleft()()
+        self.loop.remove_reader(self._fd)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._await([task for each in list(self.unfinished.values()) for task in each.end()])
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self._await(tasks)
+
+    def _await(self, tasks: Iterable[Task]) -> None:
+        """Let tasks end, for a moment."""
+        left = [task for task in tasks if not task.done()]
+        if left:
+            self.attempt(
+                lambda: self.loop.run_until_complete(asyncio.wait(left, timeout=LAST_MOMENT))
+            )
+
+    def end_overdue(self) -> dict[int, str]:
+        """Cancel them."""
+        late = {number: each for number, each in self.unfinished.items() if each.overdue}
+        stacks = {number: each.stack() for number, each in late.items()}
+        for each in late.values():
+            each.cancel()
+        return stacks
