@@ -196,13 +196,19 @@ SCENARIOS: dict[str, dict[str, str]] = {
     },
 }
 
+#: Worker types that run one WSGI request after the other.
+ONE_AT_A_TIME = ("sync", "tornado")
+
 #: Worker types that end a request over its time where it waits: the thread is not lost with it, and
 #: nothing is to be replaced.
 ENDS_WHAT_WAITS = ("gevent",)
 
 #: Worker type → test → why the type does not run it.
 EXCEPTIONS: dict[str, dict[str, str]] = {
-    "sync": dict.fromkeys(SCENARIOS["several at a time"].values(), "one request at a time"),
+    **{
+        worker: dict.fromkeys(SCENARIOS["several at a time"].values(), "one request at a time")
+        for worker in ONE_AT_A_TIME
+    },
     **{
         worker: {
             "test_timeouts::test_a_thread_that_returns_late_harms_nobody": (
@@ -220,7 +226,4 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         }
         for worker in ENDS_WHAT_WAITS
     },
-    "tornado": dict.fromkeys(
-        SCENARIOS["several at a time"].values(), "WSGI runs on the loop, one request at a time"
-    ),
 }

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.scenarios import ONE_AT_A_TIME
+
 if TYPE_CHECKING:
     from e2e.client import Client
     from e2e.server import Serve, Server
@@ -30,7 +32,7 @@ def test_every_key(site: Server, worker: str) -> None:
         "wsgi.url_scheme": "http",
         "wsgi.input": seen["wsgi.input"],
         "wsgi.errors": seen["wsgi.errors"],
-        "wsgi.multithread": worker not in {"sync", "tornado"},
+        "wsgi.multithread": worker not in ONE_AT_A_TIME,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from websockets.sync.client import connect
 
-from e2e.client import CutShortError
+from e2e.client import Client, CutShortError
 from e2e.server import Server, open_gate
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def test_a_block_leaves_when_it_is_flushed(own: Server, fifo: str) -> None:
 
 def test_a_slow_reader_holds_its_handler_up_and_nobody_else(serve: Serve) -> None:
     server = serve(SITE, *ARGS)
-    with Server.client(server) as quick, type(quick).narrow(server.port) as slow:
+    with server.client() as quick, Client.narrow(server.port) as slow:
         slow.get("/endless")
         assert slow.some()
         for _ in range(20):
@@ -320,10 +320,45 @@ def test_a_file(own: Server) -> None:
 
 def test_a_wsgi_stream_whose_client_reads_slowly_holds_nobody_up(serve: Serve) -> None:
     server = serve("site_app", *ARGS)
-    with server.client() as quick, type(quick).narrow(server.port) as slow:
+    with server.client() as quick, Client.narrow(server.port) as slow:
         slow.get("/endless?name=slow")
         assert slow.some()
         for _ in range(20):
             quick.get("/")
             assert quick.response().status == 200
     server.log.wait_for("app: closed slow")
+
+
+def test_a_wsgi_stream_over_its_time_is_closed(serve: Serve) -> None:
+    server = serve("site_app", *ARGS, "--request-timeout", "1")
+    with server.client() as quick, Client.narrow(server.port) as slow:
+        slow.get("/endless?name=slow")
+        assert slow.some()
+        server.log.wait_for("app: closed slow")
+        quick.get("/")
+        assert quick.response().status == 200
+    server.log.wait_for(r"Request over its time: GET /endless\?name=slow")
+    server.log.wait_for("No Python stack: the client reads slowly")
+    assert len(server.log.matching("Booting worker")) == 1
+
+
+def test_a_wsgi_stream_that_outlives_its_worker_is_closed(serve: Serve) -> None:
+    server = serve("site_app", *ARGS, "--graceful-timeout", "1")
+    with Client.narrow(server.port) as slow:
+        slow.get("/endless?name=slow")
+        assert slow.some()
+        assert server.stop() == 0
+    server.log.wait_for("app: closed slow")
+
+
+def test_loaded_before_the_fork(serve: Serve) -> None:
+    server = serve(SITE, *ARGS, "--preload", "-w", "2")
+    for _ in range(4):
+        assert server.get("/") == (200, b"Hello, World!\n")
+    assert server.stop() == 0
+
+
+def test_what_the_application_has_put_on_its_loop_runs_there(serve: Serve) -> None:
+    server = serve("tornado_site:ticking()", *ARGS)
+    server.log.wait_for("app: tick", 2)
+    assert server.get("/")[0] == 200

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.scenarios import ONE_AT_A_TIME
 from e2e.server import open_gate
 from faults.ledger import check_named, named
 from faults.load import Load
@@ -52,7 +53,7 @@ def test_twenty_kills(start: Start) -> None:
 def test_each_request_in_hand_is_named_once(
     start: Start, fifo: str, short_tmp: str, worker: str
 ) -> None:
-    """What waits behind the first request of a sync worker was in its hands as well."""
+    """What waits behind the first request of a worker was in its hands as well."""
     path = str(Path(short_tmp) / "x.ctl")
     server = start("--control-socket", path, workers=1)
     (first,) = children(server.pid)
@@ -62,7 +63,7 @@ def test_each_request_in_hand_is_named_once(
         clients = [stack.enter_context(server.client()) for _ in range(4)]
         for number, client in enumerate(clients):
             client.get(f"/wait?fifo={fifo}&n={number}")
-        server.log.wait_for(f"app: {first} waits", 1 if worker == "sync" else 4)
+        server.log.wait_for(f"app: {first} waits", 1 if worker in ONE_AT_A_TIME else 4)
         eventually(lambda: in_flight(control) == 4, "all were read")
         os.kill(first, signal.SIGKILL)
         for client in clients:
@@ -71,7 +72,7 @@ def test_each_request_in_hand_is_named_once(
     server.output.wait_for("worker ready", 2)
     assert named(server) == sorted((f"/wait?fifo={fifo}&n={n}", p) for n, p in enumerate(peers))
     waiting = server.log.matching(r"lost a request: .*, not begun, read \d+\.\d{3} s before")
-    assert len(waiting) == (3 if worker == "sync" else 0)
+    assert len(waiting) == (3 if worker in ONE_AT_A_TIME else 0)
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 4])

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tornado import web
+from tornado.ioloop import PeriodicCallback
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketHandler
 from tornado.wsgi import WSGIContainer
@@ -223,3 +224,9 @@ app = web.Application(
 )
 container = WSGIContainer(wsgi)
 threaded = WSGIContainer(wsgi, ThreadPoolExecutor(2))
+
+
+def ticking() -> web.Application:
+    """The application, and something that its loop does by itself."""
+    PeriodicCallback(lambda: LOG.info("app: tick"), 10).start()
+    return app

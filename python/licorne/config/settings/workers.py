@@ -23,7 +23,8 @@ class Workers(Section):
     worker_class: type = derived(
         "-k", "--worker-class",
         default="sync", view=worker_class, convert=convert.class_spec,
-        doc="""The kind of worker: an alias (sync, gthread), a dotted path, or a class.
+        doc="""The kind of worker: an alias (sync, gthread, gevent, eventlet, tornado), a dotted
+        path, or a class.
 
         `sync` with more than one thread is `gthread`.
         """,
