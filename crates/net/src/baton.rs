@@ -249,7 +249,11 @@ impl Loop {
         let mut events = state.buffers.pop().unwrap_or_else(Events::new);
         let free = !all || state.idle > 0;
         state.reactor.mind_the_door(free);
-        let wait_ms = state.reactor.wait_ms();
+        let wait_ms = if all {
+            state.wait_ms()
+        } else {
+            state.reactor.wait_ms()
+        };
         state.polling = true;
         drop(state);
         let waited = self.poller.wait(&mut events, Some(wait_ms));
@@ -502,6 +506,15 @@ impl Loop {
 }
 
 impl State {
+    /// How long a driver that takes no requests itself may wait, in ms. Whoever was woken for those
+    /// that are complete may have come upon a slow one: then another thread is to be woken.
+    fn wait_ms(&self) -> u64 {
+        if self.idle > 0 && !self.reactor.inbox.is_empty() {
+            return 1;
+        }
+        self.reactor.wait_ms()
+    }
+
     /// The oldest complete request, ready for the application.
     #[inline]
     fn next_request(&mut self) -> Option<Box<Exchange>> {

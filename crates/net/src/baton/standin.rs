@@ -150,7 +150,7 @@ fn cover(looped: &Loop, turn: u64) {
         }
         let free = state.idle > 0;
         state.reactor.mind_the_door(free);
-        let wait_ms = state.reactor.wait_ms();
+        let wait_ms = state.wait_ms();
         drop(state);
         looped.bell.wait_beside(looped.poller.fd(), wait_ms);
         // A wait that fails (it cannot be interrupted: signals are blocked) has no events.
