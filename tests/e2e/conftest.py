@@ -23,6 +23,7 @@ WORKERS = {
     "sync": ("-k", "sync"),
     "gthread": ("-k", "gthread", "--threads", "4"),
     "gevent": ("-k", "gevent"),
+    "eventlet": ("-k", "eventlet"),
     "tornado": ("-k", "tornado"),
 }
 
@@ -30,6 +31,11 @@ WORKERS = {
 @pytest.fixture(params=list(WORKERS))
 def worker(request: pytest.FixtureRequest) -> str:
     """Each worker type in turn, but for what e2e/scenarios.py excepts."""
+    return wanted(request)
+
+
+def wanted(request: pytest.FixtureRequest) -> str:
+    """The worker type of a test, which is skipped if that is an exception."""
     test = f"{request.node.path.stem}::{request.node.originalname}"
     reason = EXCEPTIONS.get(request.param, {}).get(test)
     if reason is not None:

@@ -201,7 +201,7 @@ ONE_AT_A_TIME = ("sync", "tornado")
 
 #: Worker types that end a request over its time where it waits: the thread is not lost with it, and
 #: nothing is to be replaced.
-ENDS_WHAT_WAITS = ("gevent",)
+ENDS_WHAT_WAITS = ("gevent", "eventlet")
 
 #: Worker type → test → why the type does not run it.
 EXCEPTIONS: dict[str, dict[str, str]] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from e2e.conftest import args, fifo, fifos, short_tmp, worker
+from e2e.conftest import args, fifo, fifos, short_tmp, wanted
 from e2e.server import Server
 from faults.processes import eventually, session
 
@@ -18,11 +18,21 @@ if TYPE_CHECKING:
 
 __all__ = ["args", "fifo", "fifos", "short_tmp", "start", "worker"]
 
+#: The master is the same for all worker types: one that takes its time alone, one with threads, and
+#: one on another loop.
+WORKERS = ("sync", "gthread", "gevent")
+
 APPS = Path(__file__).with_name("apps")
 
 if sys.platform != "linux":
     # Everything here reads /proc.
     collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(params=WORKERS)
+def worker(request: pytest.FixtureRequest) -> str:
+    """Some worker types in turn, but for what e2e/scenarios.py excepts."""
+    return wanted(request)
 
 
 class Start(Protocol):

@@ -18,8 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from greenlet import greenlet
-
     from licorne._engine import Exchange
 
 #: Seconds for greenlets that are left when a worker ends.
@@ -86,9 +84,9 @@ class EventletWorker(GreenletWorker):
         pool.spawn_n(self.handle_exchange, exchange)
         return True
 
-    def kill(self, running: greenlet) -> None:
-        """`GreenletExit`, at the hub's next round."""
-        self._hub.schedule_call_global(0, running.throw)
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """At the hub's next round."""
+        self._hub.schedule_call_global(0, function)
 
     def tell_end(self) -> None:
         """Wake the main greenlet."""
@@ -100,7 +98,7 @@ class EventletWorker(GreenletWorker):
         self._end.wait()
         self._hub.remove(self._listener)
         self._timer.cancel()
-        self.kill_all()
+        self.end_all()
         with eventlet.Timeout(LAST, False):
             for pool in self._pools:
                 pool.waitall()

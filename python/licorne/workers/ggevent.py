@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from gevent.pywsgi import WSGIHandler
-    from greenlet import greenlet
 
     from licorne._engine import Exchange
 
@@ -82,9 +81,9 @@ class GeventWorker(GreenletWorker):
         pool.spawn(self.handle_exchange, exchange)
         return True
 
-    def kill(self, running: greenlet) -> None:
-        """`GreenletExit`, at the hub's next round."""
-        gevent.kill(running)
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """At the hub's next round."""
+        self._loop.run_callback(function)
 
     def tell_end(self) -> None:
         """Wake the main greenlet."""
@@ -95,8 +94,9 @@ class GeventWorker(GreenletWorker):
         self._end.wait()
         self._watcher.close()
         self._timer.close()
+        self.end_all()
         for pool in self._pools:
-            pool.kill(timeout=1)
+            pool.join(timeout=1)
 
 
 class GeventPyWSGIWorker(GeventWorker):

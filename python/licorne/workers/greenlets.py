@@ -5,8 +5,9 @@ each listener, and an end for those that take too long.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 
-from greenlet import getcurrent
+from greenlet import GreenletExit, getcurrent
 
 from licorne.stacks import Stack
 from licorne.workers.base_async import AsyncWorker
@@ -40,8 +41,8 @@ class GreenletWorker(AsyncWorker):
         """Run `handle_exchange` in a greenlet of the listener's pool; False if that is full."""
         raise NotImplementedError
 
-    def kill(self, running: greenlet) -> None:
-        """Have `GreenletExit` raised in a greenlet, soon."""
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Have the hub call a function that does not wait."""
         raise NotImplementedError
 
     def init_process(self) -> None:
@@ -50,8 +51,9 @@ class GreenletWorker(AsyncWorker):
         self.make_hub()
         #: Requests for whose greenlets there was no room in their pool.
         self._waiting: deque[Exchange] = deque()
-        #: Without the exchange once it was ended.
-        self._running: dict[greenlet, Exchange | None] = {}
+        self._running: dict[greenlet, Exchange] = {}
+        #: The requests that are being ended, so that each is ended once.
+        self._ending: set[Exchange] = set()
         super().init_process()
 
     def begin(self, exchange: Exchange) -> None:
@@ -67,6 +69,7 @@ class GreenletWorker(AsyncWorker):
             self.run_one(exchange)
         finally:
             del self._running[me]
+            self._ending.discard(exchange)
             if self._waiting:
                 # Once this greenlet has left its pool.
                 self.spawn(self._begin_waiting)
@@ -77,19 +80,25 @@ class GreenletWorker(AsyncWorker):
             self.begin(exchange)
 
     def end_overdue(self) -> dict[int, str]:
-        """Kill their greenlets."""
+        """Raise `GreenletExit` in them, soon."""
         stacks = {}
         for running, exchange in self._running.items():
-            if exchange is not None and exchange.overdue and exchange.id is not None:
-                stacks[exchange.id] = str(Stack.of(running.gr_frame))
-                self._running[running] = None
-                self.kill(running)
+            number = exchange.id
+            if number is not None and exchange.overdue and exchange not in self._ending:
+                stacks[number] = str(Stack.of(running.gr_frame))
+                self._ending.add(exchange)
+                self.call_soon(partial(self._throw, running, exchange))
         return stacks
 
-    def kill_all(self) -> None:
-        """Kill the greenlets of all requests."""
-        for running in self._running:
-            self.kill(running)
+    def end_all(self) -> None:
+        """The same for all requests."""
+        for running, exchange in self._running.items():
+            self.call_soon(partial(self._throw, running, exchange))
+
+    def _throw(self, running: greenlet, exchange: Exchange) -> None:
+        # Not one that has come to an end meanwhile, nor one that is closing what it has opened.
+        if self._running.get(running) is exchange and exchange.id is not None:
+            running.throw(GreenletExit())
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at once (INT, QUIT): in a greenlet of its own, since the hook may wait."""
