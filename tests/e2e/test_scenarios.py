@@ -61,5 +61,6 @@ def test_an_exception_names_a_worker_type_a_test_and_a_reason(
     for worker, tests in EXCEPTIONS.items():
         for test, reason in tests.items():
             # tests/faults runs under fewer types.
-            assert worker in WORKERS and collected[test], test
+            assert worker in WORKERS, worker
+            assert collected[test], test
             assert reason, test
