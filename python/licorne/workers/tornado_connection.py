@@ -6,6 +6,7 @@ takes over (WebSockets) is a socket again, tornado's own.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from functools import partial
 
@@ -26,7 +27,6 @@ from licorne.workers import tasks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, Iterable
 
     from licorne._engine import Exchange, Input
@@ -295,8 +295,7 @@ class Conversation:
         self._cancelled = True
         for task in list(self._tasks):
             task.cancel()
-        if not self._tasks:
-            self._connection.abandon()
+        self._look()
 
     def end(self) -> Iterable[Task]:
         """Close the connection; tasks that have taken it over see its end."""
@@ -310,6 +309,7 @@ class Conversation:
         exchange, connection = self._exchange, self._connection
         # What it raises is answered as an exception of the application.
         hook()
+        message: HTTPMessageDelegate | None = None
         try:
             target = exchange.path + ("?" + exchange.query if exchange.query else "")
             start_line = RequestStartLine(exchange.method, target, exchange.protocol)
@@ -325,6 +325,8 @@ class Conversation:
                 refused = ResponseStartLine("", 400, "Bad Request")
                 connection.write_headers(refused, HTTPHeaders({"Connection": "close"}))
                 connection.finish()
+            if message is not None:
+                message.on_connection_close()
 
     async def _give_body(self, message: HTTPMessageDelegate) -> None:
         connection = self._connection
@@ -361,9 +363,13 @@ class Conversation:
         self._look()
 
     def _look(self) -> None:
-        # Nobody is left to complete it, or to be told.
-        if not self._tasks and (self._cancelled or self._connection.gone):
-            self._connection.abandon()
+        # Is anybody left to complete it, or to be told?
+        if self._tasks or not (self._cancelled or self._connection.gone):
+            return
+        if self._connection.open and self._exchange.overdue:
+            # Its client has been answered: only the access log has not heard of it.
+            self._connection.fail(asyncio.CancelledError())
+        self._connection.abandon()
 
     def _ended(self) -> None:
         if self._delegate is not None:
