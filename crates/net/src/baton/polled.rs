@@ -143,11 +143,7 @@ impl Loop {
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, false);
-        self.hand_out(state);
-        let reactor = &state.reactor;
-        let news = reactor.room_made || reactor.late || !reactor.ended.is_empty();
-        if news || reactor.drain == Drain::Stopped {
-            self.poller.wake();
-        }
+        // Whether or not there is news: it opens the door again as soon as it comes round.
+        self.poller.wake();
     }
 }

@@ -77,20 +77,33 @@ fn look_out(looped: &Loop) {
 }
 
 /// Looks whether the loop that polls still comes round, as long as requests are with the
-/// application. Its looks get rarer, each twice as long after the one before: a quiet loop with
-/// requests that wait for something looks the same as a blocked one.
+/// application. A quiet loop with requests that wait for something looks the same as a blocked one:
+/// so it is woken first, and only who does not come then is blocked. Its looks get rarer, each twice
+/// as long after the one before.
 fn look_after(looped: &Loop) {
     let mut last = 0;
-    let mut wait = POLLED_LOOK;
+    let mut rest = POLLED_LOOK;
+    let mut woken = false;
     while !looped.closing.load(Ordering::SeqCst) {
         let turn = looped.turn.load(Ordering::Acquire);
+        let mut wait = POLLED_LOOK;
         if !away(turn) {
+            rest = POLLED_LOOK;
+            woken = false;
             sleep(looped, turn);
+        } else if turn == last && !woken {
+            woken = true;
+            looped.poller.wake();
         } else if turn == last {
             looped.cover_polled(turn);
-            wait = (wait * 2).min(POLLED_REST);
+            rest = (rest * 2).min(POLLED_REST);
+            wait = rest;
+        } else if std::mem::take(&mut woken) {
+            // It has come because it was woken.
+            rest = (rest * 2).min(POLLED_REST);
+            wait = rest;
         } else {
-            wait = POLLED_LOOK;
+            rest = POLLED_LOOK;
         }
         last = turn;
         thread::park_timeout(wait);

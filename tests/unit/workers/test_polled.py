@@ -1,0 +1,76 @@
+"""An engine that another loop polls, without that loop: the test turns it."""
+
+from __future__ import annotations
+
+import select
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from licorne._engine import Engine, Scoreboard
+from licorne.config import Config
+from licorne.glogging import Logger
+from licorne.workers.engine import EngineConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from licorne._engine import Exchange
+    from licorne.sock import BaseSocket
+
+#: Seconds until a wait for an event fails.
+LONG = 30
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        yield listener
+
+
+@pytest.fixture
+def engine(listener: BaseSocket) -> Iterator[Engine]:
+    """One with siblings, whose loop would not look up by itself as long as a test runs."""
+    cfg = Config()
+    cfg.set("workers", 2)
+    log = Logger(cfg)
+    config = EngineConfig(cfg, log, [listener], polled=True)
+    config.beat = config.silence = 1000.0
+    engine = Engine(config, [listener.fileno()], Scoreboard(1, 4), 0, log)
+    yield engine
+    engine.close()
+
+
+def turn(engine: Engine) -> list[Exchange]:
+    """What the loop would do when the engine says that there is something to do."""
+    assert select.select([engine], [], [], LONG)[0]
+    drained = engine.drain(False)
+    assert drained is not None
+    return drained[0]
+
+
+def request_of(engine: Engine, client: socket.socket) -> Exchange:
+    client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    while not (exchanges := turn(engine)):
+        pass
+    (exchange,) = exchanges
+    return exchange
+
+
+def test_a_quiet_loop_keeps_its_door_open(engine: Engine, listener: socket.socket) -> None:
+    """Its requests wait for something; seen from outside it could be blocked as well."""
+    address = listener.getsockname()
+    engine.drain(False)
+    with socket.create_connection(address) as first, socket.create_connection(address) as second:
+        waiting = request_of(engine, first)
+        # No client does anything now. The stand-in asks whether the loop still comes round ...
+        assert turn(engine) == []
+        assert turn(engine) == []
+        # ... and whoever comes then need not wait until it does so by itself.
+        with socket.create_connection(address) as third:
+            exchange = request_of(engine, third)
+            exchange.abandon()
+        waiting.abandon()
+        request_of(engine, second).abandon()
