@@ -84,6 +84,10 @@ class EventletWorker(GreenletWorker):
         pool.spawn_n(self.handle_exchange, exchange)
         return True
 
+    def once_left(self, function: Callable[[], None]) -> None:
+        """At the hub's next round: nothing is between here and the end of the greenlet."""
+        self.call_soon(function)
+
     def call_soon(self, function: Callable[[], None]) -> None:
         """At the hub's next round."""
         self._hub.schedule_call_global(0, function)

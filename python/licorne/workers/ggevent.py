@@ -81,6 +81,11 @@ class GeventWorker(GreenletWorker):
         pool.spawn(self.handle_exchange, exchange)
         return True
 
+    def once_left(self, function: Callable[[], None]) -> None:
+        """Behind the pool, which lets go of it in the same way."""
+        me = gevent.getcurrent()
+        me.rawlink(lambda _me: function())  # type: ignore[attr-defined]  # a Greenlet
+
     def call_soon(self, function: Callable[[], None]) -> None:
         """At the hub's next round."""
         self._loop.run_callback(function)

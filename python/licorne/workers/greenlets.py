@@ -41,6 +41,10 @@ class GreenletWorker(AsyncWorker):
         """Run `handle_exchange` in a greenlet of the listener's pool; False if that is full."""
         raise NotImplementedError
 
+    def once_left(self, function: Callable[[], None]) -> None:
+        """Have a function that does not wait called when this greenlet has left its pool."""
+        raise NotImplementedError
+
     def call_soon(self, function: Callable[[], None]) -> None:
         """Have the hub call a function that does not wait."""
         raise NotImplementedError
@@ -71,8 +75,7 @@ class GreenletWorker(AsyncWorker):
             del self._running[me]
             self._ending.discard(exchange)
             if self._waiting:
-                # Once this greenlet has left its pool.
-                self.spawn(self._begin_waiting)
+                self.once_left(self._begin_waiting)
 
     def _begin_waiting(self) -> None:
         waiting, self._waiting = self._waiting, deque()
