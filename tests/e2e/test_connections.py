@@ -270,3 +270,12 @@ def test_the_application_can_take_the_connection_over(site: Server) -> None:
         client.send(b"is anybody there")
         assert client.everything() == b"IS ANYBODY THERE"
     assert site.get("/") == (200, b"hello")
+
+
+def test_a_duplicate_of_a_socket_that_was_taken_over(serve: Serve, args: tuple[str, ...]) -> None:
+    """It begins with what came together with the request."""
+    server = serve("taking_app", *args)
+    with server.client() as client:
+        client.send(b"GET /duplicate HTTP/1.1\r\nHost: localhost\r\n\r\nagain")
+        assert client.response().body == b"AGAIN"
+    assert server.get("/") == (200, b"hello")

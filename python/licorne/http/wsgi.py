@@ -110,6 +110,12 @@ class Takeable(_Socket):
         object.__setattr__(new, "_rest", b"")
         return new
 
+    def __init__(self, *args: object, **named: object) -> None:
+        """Any other socket of this class, such as a duplicate."""
+        object.__setattr__(self, "_exchange", None)
+        object.__setattr__(self, "_rest", b"")
+        super().__init__(*args, **named)  # type: ignore[arg-type]
+
     def __getattribute__(self, name: str) -> object:
         """Take the connection over before anything of it is used."""
         if not name.startswith("__"):
@@ -131,6 +137,12 @@ class Takeable(_Socket):
         if object.__getattribute__(self, "_exchange") is not None:
             return "<ClientSocket, not used yet>"
         return super().__repr__()
+
+    def dup(self) -> Self:
+        """Another one for the same connection, which also begins with what was read already."""
+        other = super().dup()
+        object.__setattr__(other, "_rest", object.__getattribute__(self, "_rest"))
+        return other
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """Receive; first what the engine had read beyond the request."""

@@ -13,11 +13,24 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::respond::{allowed, discard, finish_head};
-use crate::core::Core;
-use crate::exchange::{Exchange, Run};
+use crate::exchange::Exchange;
 
-/// A block for a socket that the application has taken over.
+/// A block for a socket that the application has taken over. False: the client has gone.
 pub(super) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
+    encode(exchange, block)?;
+    flush(exchange)
+}
+
+pub(super) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    // Without start_response the application has answered on the socket itself.
+    if encode_end(exchange)? {
+        flush(exchange)?;
+    }
+    exchange.try_borrow_mut()?.run.socket = None;
+    discard(exchange)
+}
+
+fn encode(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
@@ -35,39 +48,41 @@ pub(super) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>)
     if chunked {
         net.out.extend_from_slice(CHUNK_END);
     }
-    flush(block.py(), &core, run)
+    Ok(())
 }
 
-pub(super) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
-    let py = exchange.py();
-    {
-        let mut this = exchange.try_borrow_mut()?;
-        let core = Arc::clone(&this.core);
-        let run = &mut this.run;
-        // Without start_response the application has answered on the socket itself.
-        if run.open()?.draft.started() {
-            if run.sending == Sending::Head {
-                finish_head(&core, py, run, BodySize::Known(0))?;
-            }
-            let net = run.open()?;
-            if net.framing == Some(BodyFraming::Chunked) {
-                net.out.extend_from_slice(LAST_CHUNK);
-            }
-            flush(py, &core, run)?;
-        }
-        run.socket = None;
-    }
-    discard(exchange)
-}
-
-/// Writes what is encoded to the taken socket, blocking. False: the client has gone.
-fn flush(py: Python<'_>, core: &Core, run: &mut Run) -> PyResult<bool> {
-    let Some(socket) = &run.socket else {
+/// The end of the body. False: there is no response to end.
+fn encode_end(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    let run = &mut this.run;
+    if !run.open()?.draft.started() {
         return Ok(false);
+    }
+    if run.sending == Sending::Head {
+        finish_head(&core, exchange.py(), run, BodySize::Known(0))?;
+    }
+    let net = run.open()?;
+    if net.framing == Some(BodyFraming::Chunked) {
+        net.out.extend_from_slice(LAST_CHUNK);
+    }
+    Ok(true)
+}
+
+/// Writes what is encoded to the taken socket, blocking. False: the client has gone. The exchange is
+/// not borrowed meanwhile: others look at it, to see whether it is over its time.
+fn flush(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
+    let py = exchange.py();
+    let (copy, bytes, polled) = {
+        let mut this = exchange.try_borrow_mut()?;
+        let polled = this.core.face.polled;
+        let Some(socket) = &this.run.socket else {
+            return Ok(false);
+        };
+        let copy = socket.try_clone()?;
+        (copy, std::mem::take(&mut this.run.open()?.out), polled)
     };
-    let copy = socket.try_clone()?;
-    let bytes = std::mem::take(&mut run.open()?.out);
-    if core.face.polled {
+    if polled {
         return flush_politely(py, copy, &bytes);
     }
     let mut stream = File::from(copy);

@@ -1,0 +1,39 @@
+"""What only workers with greenlets can get wrong: who runs, who waits, who is ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2e.client import Client
+
+if TYPE_CHECKING:
+    from e2e.server import Serve
+
+pytestmark = pytest.mark.parametrize("kind", ["gevent", "eventlet"])
+
+
+def test_requests_for_which_there_is_no_greenlet_get_the_next_one(serve: Serve, kind: str) -> None:
+    """Each comes when its predecessor has answered, and is still in the pool."""
+    server = serve("site_app", "-k", kind, "--worker-connections", "1")
+    with server.client() as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5)
+        assert [client.response().body for _ in range(5)] == [b"hello"] * 5
+    assert server.get("/") == (200, b"hello")
+
+
+def test_a_request_is_ended_while_another_writes_to_a_socket_that_it_has_taken(
+    serve: Serve, kind: str, fifo: str
+) -> None:
+    server = serve("taking_app", "-k", kind, "--request-timeout", "0.5")
+    slow = Client.narrow(server.port)
+    slow.get("/large")
+    assert slow.socket.recv(100)
+    with server.client() as client:
+        client.get(f"/wait?{fifo}")
+        assert client.response().status == 504
+    server.log.wait_for("Request over its time: GET /wait")
+    server.log.wait_for("Error handling request GET /wait.*: aborted, it was over its time")
+    assert server.get("/") == (200, b"hello")
+    slow.socket.close()
