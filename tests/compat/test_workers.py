@@ -180,6 +180,29 @@ def test_the_worker_of_gevent_websocket(serve: Serve) -> None:
         assert client.everything().startswith(frame)
 
 
+#: Its first worker is stopped in the middle of loading it.
+STOPPED = """
+import os, pathlib, signal
+
+seen = pathlib.Path(__file__).with_name("seen")
+if not seen.exists():
+    seen.touch()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [str(os.getpid()).encode()]
+"""
+
+
+@pytest.mark.parametrize("worker", ["gevent", "gevent_pywsgi", "eventlet", "tornado"])
+def test_a_stop_while_the_application_is_loaded(serve: Serve, tmp_path: Path, worker: str) -> None:
+    pytest.importorskip(worker.partition("_")[0])
+    (tmp_path / "stopped.py").write_text(STOPPED)
+    server = serve("stopped:app", "-k", worker, cwd=tmp_path)
+    assert who(server) == server.worker_pid(2)
+
+
 def test_a_subclass_that_answers_by_itself(serve: Serve) -> None:
     server = serve("foreign_wsgi:app", "-k", "foreign_wsgi.AnsweringWorker", cwd=APPS)
     for _ in range(2):

@@ -146,6 +146,9 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "worker_connections, all busy": (
             "test_at_once::test_at_the_limit_accepting_rests_until_somebody_is_idle"
         ),
+        "worker_connections, one after the other": (
+            "test_at_once::test_at_the_limit_everybody_has_a_turn"
+        ),
         "worker_connections, a slow reader": (
             "test_at_once::test_at_the_limit_a_slow_reader_is_not_idle"
         ),

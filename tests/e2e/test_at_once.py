@@ -146,6 +146,24 @@ def test_at_the_limit_accepting_rests_until_somebody_is_idle(
     assert ended[0] == "/wait"
 
 
+def test_at_the_limit_everybody_has_a_turn(
+    args: tuple[str, ...], serve: Serve, fifos: Fifos
+) -> None:
+    """Again and again: whoever ends a request makes room for the next one."""
+    server = serve("site_app", *args, "--worker-connections", "1")
+    for count, gate in enumerate(fifos(3), 1):
+        with ExitStack() as stack:
+            first = waiting(stack, server, gate)
+            server.log.wait_for("app: waits", count)
+            others = [stack.enter_context(server.client()) for _ in range(3)]
+            for client in others:
+                client.get("/", close=True)
+            open_gate(gate)
+            assert first.response().body == b"waited"
+            for client in others:
+                assert client.response().body == b"hello"
+
+
 def test_at_the_limit_a_slow_reader_is_not_idle(args: tuple[str, ...], serve: Serve) -> None:
     """The application has answered; the client has not read it yet."""
     server = serve("site_app", *args, "--worker-connections", "1")

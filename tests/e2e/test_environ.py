@@ -64,6 +64,18 @@ def test_several_workers_are_told(args: tuple[str, ...], serve: Serve) -> None:
         assert environ(client)["wsgi.multiprocess"] is True
 
 
+def test_gevents_own_server_tells_the_same(serve: Serve) -> None:
+    server = serve("site_app", "-k", "gevent_pywsgi", "-w", "2")
+    with server.client() as client:
+        client.get("/environ")
+        seen = environ(client)
+    assert seen["wsgi.multithread"] is True
+    assert seen["wsgi.multiprocess"] is True
+    assert seen["wsgi.errors"] == "WSGIErrorsWrapper"
+    assert "wsgi.file_wrapper" in seen
+    assert str(seen["SERVER_SOFTWARE"]).startswith("gevent/")
+
+
 @pytest.mark.parametrize(
     ("target", "path", "query"),
     [

@@ -110,10 +110,15 @@ class GeventPyWSGIWorker(GeventWorker):
     server_class: type[PyWSGIServer] = PyWSGIServer
     wsgi_handler: type[WSGIHandler] = PyWSGIHandler
 
+    def make_hub(self) -> None:
+        """With what wakes it at a stop: that may come while the application is loaded."""
+        super().make_hub()
+        self._leaving = Event()
+
     def run(self) -> None:
         """Serve without the engine until `alive` is False."""
-        self._leaving = Event()
-        serve(self)
+        if self.alive:
+            serve(self)
 
     def rest(self, seconds: float) -> None:
         """Let the greenlets run for so long, or until a stop is asked for."""

@@ -16,6 +16,7 @@ from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
 from licorne import SERVER_SOFTWARE
+from licorne.http.wsgi import base_environ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
 
         def notify(self) -> None: ...
         def rest(self, seconds: float) -> None: ...
+
+
+#: What the environ has of ours, as on the other worker types; gevent fills in the rest.
+OURS = ("wsgi.errors", "wsgi.file_wrapper", "wsgi.multiprocess", "wsgi.multithread")
 
 
 class _Answer:
@@ -111,10 +116,9 @@ def serve(worker: PyWSGIWorker) -> None:
 
 def _start(worker: PyWSGIWorker, listener: BaseSocket, pool: Pool) -> PyWSGIServer:
     cfg = worker.cfg
-    environ = {
-        "wsgi.multiprocess": cfg.workers > 1,
-        "SERVER_SOFTWARE": f"gevent/{gevent.__version__} {SERVER_SOFTWARE}",
-    }
+    shared = base_environ(cfg, worker.log, multithread=True)
+    environ = {name: shared[name] for name in OURS}
+    environ["SERVER_SOFTWARE"] = f"gevent/{gevent.__version__} {SERVER_SOFTWARE}"
     server = worker.server_class(
         # Its own copy: gevent closes it.
         gevent.socket.socket(fileno=os.dup(listener.fileno())),

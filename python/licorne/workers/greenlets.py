@@ -64,6 +64,9 @@ class GreenletWorker(AsyncWorker):
         """Start a greenlet in the pool of the listener, or keep the request until it has room."""
         if not self.spawn_in_pool(exchange.listener or 0, exchange):
             self._waiting.append(exchange)
+            # One that has ended in this round leaves its pool in the next one, and nobody else
+            # would look then.
+            self.call_soon(self._begin_waiting)
 
     def handle_exchange(self, exchange: Exchange) -> None:
         """One request, in its greenlet."""
@@ -80,7 +83,8 @@ class GreenletWorker(AsyncWorker):
     def _begin_waiting(self) -> None:
         waiting, self._waiting = self._waiting, deque()
         for exchange in waiting:
-            self.begin(exchange)
+            if not self.spawn_in_pool(exchange.listener or 0, exchange):
+                self._waiting.append(exchange)
 
     def end_overdue(self) -> dict[int, str]:
         """Raise `GreenletExit` in them, soon."""
