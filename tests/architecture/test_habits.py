@@ -22,6 +22,7 @@ CATCH_ALL = {
     "glogging/logger.py",
     "mold.py",
     "reception.py",
+    "workers/base_async.py",
     "workers/engine.py",
     "workers/life.py",
     "workers/reloading.py",

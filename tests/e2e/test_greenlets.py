@@ -9,7 +9,22 @@ import pytest
 from e2e.client import Client
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from e2e.server import Serve
+
+#: A worker class whose `notify` waits, as one that tells somebody over the network does.
+WAITING = """
+import time
+from licorne.workers.{module} import {base}
+
+class Worker({base}):
+    def notify(self):
+        super().notify()
+        time.sleep(0.001)
+        self.log.info("notified after a wait")
+"""
+BASES = {"gevent": ("ggevent", "GeventWorker"), "eventlet": ("geventlet", "EventletWorker")}
 
 pytestmark = pytest.mark.parametrize("kind", ["gevent", "eventlet"])
 
@@ -37,3 +52,14 @@ def test_a_request_is_ended_while_another_writes_to_a_socket_that_it_has_taken(
     server.log.wait_for("Error handling request GET /wait.*: aborted, it was over its time")
     assert server.get("/") == (200, b"hello")
     slow.socket.close()
+
+
+def test_notify_of_a_subclass_may_wait(serve: Serve, kind: str, tmp_path: Path) -> None:
+    module, base = BASES[kind]
+    (tmp_path / "own.py").write_text(WAITING.format(module=module, base=base), encoding="ascii")
+    server = serve(
+        "site_app", "-k", "own.Worker", environment={"PYTHONPATH": str(tmp_path)}
+    )  # fmt: skip
+    for count in range(1, 4):
+        server.log.wait_for("notified after a wait", count)
+        assert server.get("/") == (200, b"hello")

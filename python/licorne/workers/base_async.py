@@ -37,6 +37,9 @@ class AsyncWorker(EngineWorker):
     #: The first of the requests over their time that was not told yet.
     told = 0
 
+    #: What `notify` of a subclass has raised: it ends the worker, as on all other worker types.
+    failure: Exception | None = None
+
     @classmethod
     def most_at_once(cls, cfg: Config) -> int:
         """Requests with the application at a time, as far as the scoreboard has room."""
@@ -87,13 +90,15 @@ class AsyncWorker(EngineWorker):
         self.watch(engine.fileno(), self.turn)
         self.turn()
         self.wait_for_end()
+        if self.failure is not None:
+            raise self.failure
 
     def turn(self) -> None:
         """Begin what is ready, and see to it that the next turn comes in time."""
         engine = self.engine
         if engine is None:
             raise RuntimeError("the engine is not started")
-        self.beat()
+        self.try_beat()
         drained = engine.drain(self.watched)
         if drained is None:
             self.tell_end()
@@ -106,7 +111,15 @@ class AsyncWorker(EngineWorker):
             self.due = now + wait
             self.call_later(wait, self._turn_in_time)
         if engine.late():
-            self._end_late()
+            self.end_late()
+
+    def try_beat(self) -> None:
+        """Call the `notify` of a subclass; an exception would be lost in the loop."""
+        try:
+            self.beat()
+        except Exception as error:
+            self.failure = error
+            self.tell_end()
 
     def _turn_in_time(self) -> None:
         # The clock of a loop may be ahead: whatever the time, this timer is spent.
@@ -155,7 +168,7 @@ class AsyncWorker(EngineWorker):
         """Run the application for one request; for subclasses to extend."""
         self.run_exchange(req)
 
-    def _end_late(self) -> None:
+    def end_late(self) -> None:
         """Requests over their time: their clients have their answers, what runs is ended."""
         stacks = self.end_overdue()
         board = self.scoreboard

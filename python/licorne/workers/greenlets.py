@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 class GreenletWorker(AsyncWorker):
     """`worker_connections` greenlets for each listener."""
 
+    #: The `notify` of a subclass runs, and may wait.
+    _beating = False
+
     def patch(self) -> None:
         """Make the standard library let other greenlets run; for subclasses to extend."""
         raise NotImplementedError
@@ -59,6 +62,22 @@ class GreenletWorker(AsyncWorker):
         #: The requests that are being ended, so that each is ended once.
         self._ending: set[Exchange] = set()
         super().init_process()
+
+    def try_beat(self) -> None:
+        """In a greenlet of its own: the hub, where turns begin, may not wait."""
+        if self.notifies() and not self._beating:
+            self._beating = True
+            self.spawn(self._beat_beside)
+
+    def _beat_beside(self) -> None:
+        try:
+            super().try_beat()
+        finally:
+            self._beating = False
+
+    def end_late(self) -> None:
+        """In a greenlet of its own, too: a handler of the log may wait."""
+        self.spawn(super().end_late)
 
     def begin(self, exchange: Exchange) -> None:
         """Start a greenlet in the pool of the listener, or keep the request until it has room."""
