@@ -112,7 +112,10 @@ impl Engine {
         let drained = self.core.looped.drain(thread_number());
         let requests = PyList::empty(py);
         for net in drained.requests {
-            self.core.count(py)?;
+            if let Err(error) = self.core.count(py) {
+                // As below: neither this request nor those behind it.
+                error.write_unraisable(py, None);
+            }
             let exchange = self.core.exchange(py)?;
             {
                 let mut this = exchange.try_borrow_mut()?;
