@@ -23,21 +23,29 @@ class Workers(Section):
     worker_class: type = derived(
         "-k", "--worker-class",
         default="sync", view=worker_class, convert=convert.class_spec,
-        doc="""The kind of worker: an alias (sync, gthread, gevent, eventlet, tornado), a dotted
-        path, or a class.
+        doc="""The kind of worker: an alias, a dotted path, or a class.
 
-        `sync` with more than one thread is `gthread`.
+        The aliases are sync, gthread, gevent, eventlet, tornado, and gevent_pywsgi or gevent_wsgi
+        for gevent's own server; docs/workers.md says what they are. `sync` with more than one
+        thread is `gthread`.
         """,
     )  # fmt: skip
     threads: int = option(
         "--threads",
         default=1,
-        doc="Threads in each worker that run the application (gthread).",
+        doc="""Threads in each worker that run the application.
+
+        More than one make `sync` a `gthread`; the other kinds of worker do not look at it.
+        """,
     )
     worker_connections: int = option(
         "--worker-connections",
         default=1000,
-        doc="Most clients that a worker has at a time.",
+        doc="""Most clients that a worker has at a time, those that are idle included.
+
+        For each listener on gevent, eventlet and tornado, where gevent and eventlet run as many
+        requests at a time. `sync` does not look at it.
+        """,
     )
     max_requests: int = option(
         "--max-requests",
