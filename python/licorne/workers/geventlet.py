@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 with warnings.catch_warnings():
-    # It advises against itself on every import; docs/coming-from-gunicorn.md does so once.
+    # It advises against itself on every import; docs/workers.md does so once.
     warnings.simplefilter("ignore")
     import eventlet
     import eventlet.hubs
