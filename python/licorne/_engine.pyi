@@ -306,7 +306,8 @@ class Reply:
 class Scoreboard:
     """Shared anonymous memory, made by the master before it forks: one record per slot.
 
-    A worker writes its own record without a lock; the master reads all of them.
+    A worker writes its own record without a lock; the master reads all of them, and writes the
+    number of a request there whose stack it wants.
     """
 
     def __init__(self, slots: int, threads: int) -> None:
@@ -349,6 +350,14 @@ class Scoreboard:
         """Whether the caller is the first who wants to tell of overdue request `number`.
 
         Of requests without a thread of their own the worker should tell, else the master."""
+
+    def ask(self, slot: int, request: int) -> None:
+        """Ask for the stack of a request (master); a signal makes the worker look."""
+
+    def take_asked(self, slot: int) -> int | None:
+        """Take the question, to answer it (worker) or to withdraw it (master).
+
+        None: there is none, or the other has it."""
 
     def ask_stack(self, slot: int, thread: int | None, number: int) -> bool:
         """Send signal `number` to a thread of the worker, or to its main thread; False: gone."""

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from licorne._engine import Overdue, Scoreboard
+    from licorne.frames import Stack
     from licorne.glogging import Logger
-    from licorne.stacks import Stack, Stacks
+    from licorne.stacks import Stacks
     from licorne.workers.base import Worker
 
 #: Seconds for a worker whose requests share a thread to end a request and tell of it. If it does

@@ -1,24 +1,26 @@
-"""Python stacks of the threads of workers, whatever they are busy with.
+"""Python stacks of the threads of workers, whatever they are busy with, and of single requests.
 
 The master sends a signal to one thread; its handler is C code of the interpreter (faulthandler) and
 writes the frames of that thread into a pipe of the worker, also while an extension keeps the
 interpreter lock. The dump has no end mark: it is complete when nothing more comes for a moment.
+A request that shares its thread is asked about on the scoreboard; the worker's handler of another
+signal answers in the same form. If that cannot run, what keeps the thread is shown instead.
 """
 
 from __future__ import annotations
 
 import os
-import re
+import signal
 import time
 from collections import deque
 
 from licorne import util
+from licorne.frames import Stack, parsed
 from licorne.process import STACK_SIGNAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
 
     from licorne.workers.base import Worker
 
@@ -32,81 +34,35 @@ UNSURE = 0.5
 MOST_QUESTIONS = 64
 #: faulthandler shows 100 frames of 500 characters at most.
 MOST_BYTES = 128 * 1024
+#: What makes a worker look whether a request of it was asked about. Its number wakes a loop that
+#: waits, and to a worker of any other kind it means nothing.
+ASK_SIGNAL = signal.SIGWINCH
 
-#: Every application runs below a frame of a worker.
-_WORKERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "workers", "")
 #: How a dump ends: the outermost frames of a program, of `python -m` and of a thread, or none.
 _OUTERMOST = (
     b" in <module>\n", b" in _run_module_as_main\n", b" in _bootstrap\n",
-    b"  <no Python frame>\n", b"  ...\n",
+    b"  <no Python frame>\n", b"  ...\n", b"  <end>\n",
 )  # fmt: skip
-_FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
-
-
-class Stack:
-    """The frames of a thread, the most recent call last; or why there are none."""
-
-    __slots__ = ("frames", "missing")
-
-    def __init__(self, frames: tuple[tuple[str, int, str], ...] = (), missing: str = "") -> None:
-        self.frames = frames
-        self.missing = missing
-
-    @classmethod
-    def of(cls, frame: FrameType | None) -> Stack:
-        """The stack of what is not running now, but waits in this frame."""
-        import traceback  # noqa: PLC0415 - when the first stack is shown
-
-        outer = traceback.extract_stack(frame)
-        return cls(tuple((each.filename, each.lineno or 0, each.name) for each in outer))
-
-    def __str__(self) -> str:
-        """The application's frames with their source lines, as a traceback shows them."""
-        if not self.frames:
-            return f"No Python stack: {self.missing}"
-        import linecache  # noqa: PLC0415 - when the first stack is shown
-
-        lines = ["Python stack (most recent call last):"]
-        for file, number, function in self.frames[self._below() :]:
-            lines.append(f'  File "{file}", line {number}, in {function}')
-            source = linecache.getline(file, number).strip()
-            lines.extend([f"    {source}"] if source else [])
-        return "\n".join(lines)
-
-    def _below(self) -> int:
-        """Where the server's own frames end; 0 if nothing but the server is running."""
-        ours = [at for at, frame in enumerate(self.frames) if frame[0].startswith(_WORKERS)]
-        below = ours[-1] + 1 if ours else 0
-        return below if below < len(self.frames) else 0
-
-
-def offer(fd: int) -> None:
-    """In a worker: let every thread that gets the signal show its stack on this descriptor."""
-    import faulthandler  # noqa: PLC0415 - workers only
-
-    faulthandler.register(STACK_SIGNAL, file=fd, all_threads=False, chain=False)
-
-
-def parsed(dump: str) -> Stack:
-    """What faulthandler wrote, which has the most recent call first."""
-    found = [match for line in dump.splitlines() if (match := _FRAME.match(line))]
-    frames = tuple((m["file"], int(m["line"]), m["function"]) for m in reversed(found))
-    return Stack(frames, "the thread runs no Python code")
 
 
 class _Question:
     """One stack that was asked for."""
 
-    __slots__ = ("deadline", "patience", "still", "then", "thread")
+    __slots__ = ("deadline", "note", "patience", "request", "still", "then", "thread")
 
     def __init__(
         self,
         thread: int | None,
+        request: int,
         then: Callable[[Stack], None],
         still: Callable[[], bool] | None,
         patience: float,
     ) -> None:
         self.thread = thread
+        #: The number of a request that has no thread; 0 where a thread is asked.
+        self.request = request
+        #: What to say of the answer.
+        self.note = ""
         self.then = then
         self.still = still
         self.patience = patience
@@ -197,13 +153,29 @@ class Stacks:
 
         When its turn has come, `still` says whether the question makes sense any more.
         """
+        self._add(worker, _Question(thread, 0, then, still, patience))
+
+    def ask_request(
+        self,
+        worker: Worker,
+        number: int,
+        then: Callable[[Stack], None],
+        still: Callable[[], bool],
+    ) -> None:
+        """The same for a request that has no thread of its own.
+
+        If the worker does not get to it, the answer is the stack of what keeps the main thread.
+        """
+        self._add(worker, _Question(None, number, then, still, PATIENCE))
+
+    def _add(self, worker: Worker, question: _Question) -> None:
         line = self._lines.get(worker)
         if line is None:
-            then(Stack(missing="the worker has no pipe for it"))
+            question.then(Stack(missing="the worker has no pipe for it"))
         elif len(line.queue) >= MOST_QUESTIONS:
-            then(Stack(missing=f"{MOST_QUESTIONS} others were asked for before"))
+            question.then(Stack(missing=f"{MOST_QUESTIONS} others were asked for before"))
         else:
-            line.queue.append(_Question(thread, then, still, patience))
+            line.queue.append(question)
             self._next(worker, line)
 
     def wait(self, now: float) -> float | None:
@@ -222,14 +194,13 @@ class Stacks:
         while line.asked is None and line.queue:
             question = line.queue.popleft()
             if question.still is not None and not question.still():
-                question.then(Stack(missing="the thread has gone on meanwhile"))
+                question.then(Stack(missing="the request has gone on meanwhile"))
                 continue
             while line.bytes():
                 # The rest of an answer that came too late.
                 continue
             line.dump = b""
-            board = worker.scoreboard
-            if board is None or not board.ask_stack(worker.slot, question.thread, STACK_SIGNAL):
+            if not _sent(worker, question):
                 question.then(Stack(missing="the thread has ended"))
                 continue
             question.deadline = time.monotonic() + question.patience
@@ -250,10 +221,42 @@ class Stacks:
         question, line.asked = line.asked, None
         if question is None:
             return
+        if question.request and not self._answered(worker, line, question):
+            line.asked = question
+            return
         if line.dump:
             stack = parsed(line.dump.decode("ascii", "replace"))
+            stack.note = question.note
         else:
             said = f"no answer within {question.patience:g} s: it is inside the system, or stopped"
             stack = Stack(missing=said)
         question.then(stack)
         self._next(worker, line)
+
+    @staticmethod
+    def _answered(worker: Worker, line: _Line, question: _Question) -> bool:
+        """Whether the worker has answered about a request; if not, there is another question."""
+        board = worker.scoreboard
+        withdrawn = board is not None and board.take_asked(worker.slot) is not None
+        if line.dump and not withdrawn:
+            return True
+        question.request = 0
+        question.deadline = time.monotonic() + question.patience
+        if withdrawn:
+            # Its handler did not run: one thing keeps the thread that all of them share.
+            line.dump = b""
+            question.note = f"It gets no turn: for {question.patience:g} s the worker does this."
+            return not _sent(worker, question)
+        # The worker has taken the question this very moment, and will answer.
+        return False
+
+
+def _sent(worker: Worker, question: _Question) -> bool:
+    """Send the signal that goes with a question; False if there is no such thread."""
+    board = worker.scoreboard
+    if board is None:
+        return False
+    if not question.request:
+        return board.ask_stack(worker.slot, question.thread, STACK_SIGNAL)
+    board.ask(worker.slot, question.request)
+    return board.ask_stack(worker.slot, None, ASK_SIGNAL)

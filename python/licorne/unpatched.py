@@ -35,6 +35,7 @@ def begin_again() -> None:
 if TYPE_CHECKING:
     fork = os.fork
     waitpid = os.waitpid
+    write = os.write
     poll = select.poll
     set_handler = signal.signal
     set_wakeup_fd = signal.set_wakeup_fd
@@ -42,6 +43,7 @@ else:
     _PLACES = {
         "fork": ("os", "fork"),
         "waitpid": ("os", "waitpid"),
+        "write": ("os", "write"),
         "poll": ("select", "poll"),
         "set_handler": ("signal", "signal"),
         "set_wakeup_fd": ("signal", "set_wakeup_fd"),

@@ -223,9 +223,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
             "test_stuck::test_request_timeout_bounds_a_request_of_any_worker": (
                 "a request over its time is ended, and no worker replaced"
             ),
-            "test_ctl::test_the_stack_of_a_request": (
-                "what waits has no thread whose stack the system could ask for"
-            ),
         }
         for worker in ENDS_WHAT_WAITS
     },

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.conftest import WORKERS
+from e2e.scenarios import ENDS_WHAT_WAITS
 from e2e.server import PATIENCE, open_gate
 from licorne.ctl.client import ControlClient, ControlError
 from licorne.reception import MOST_CLIENTS
@@ -88,6 +90,35 @@ def in_flight(rows: list[dict[str, protocol.Json]]) -> list[dict[str, protocol.J
     return found
 
 
+def request_id(server: Server, name: str) -> str:
+    """The id of the one request in hand whose path begins so."""
+    (one,) = (e for e in in_flight(workers(server)) if str(e["path"]).startswith(f"/{name}?"))
+    return str(one["id"])
+
+
+def own_stack(server: Server, request: str) -> dict[str, protocol.Json]:
+    """The stack of a request that nothing keeps from answering for long."""
+    found = control(server, "stack", request)
+    while found["note"]:
+        found = control(server, "stack", request)
+    return found
+
+
+def functions(found: dict[str, protocol.Json], *files: str) -> list[protocol.Json]:
+    """The functions of these files on a stack, the most recent last."""
+    frames = found["frames"]
+    assert isinstance(frames, list)
+    return [
+        each["function"]
+        for each in frames
+        if isinstance(each, dict) and Path(str(each["file"])).name in files
+    ]
+
+
+def site_functions(found: dict[str, protocol.Json]) -> list[protocol.Json]:
+    return functions(found, "site_app.py", "gates.py")
+
+
 def licornectl(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a user would."""
     return subprocess.run(
@@ -158,10 +189,8 @@ def test_the_stack_of_a_request(
         (one,) = in_flight(workers(server))
         found = control(server, "stack", str(one["id"]))
         assert found["request"] == f"GET /{where}?fifo={fifo}"
-        frames = found["frames"]
-        assert isinstance(frames, list)
-        last = [each["function"] for each in frames if isinstance(each, dict)]
-        assert where in last[-2:]
+        ours = site_functions(found)
+        assert where in ours[-2:]
         shown = licornectl("-s", path, "stack", str(one["id"])).stdout
         assert "site_app.py" in shown
         # It was only looked at: the request goes on.
@@ -175,6 +204,67 @@ def test_the_stack_of_a_request(
         control(server, "stack", "1")
     with pytest.raises(ControlError, match="names no thread"):
         control(server, "stack", "main")
+
+
+@linux
+@pytest.mark.parametrize("worker", ENDS_WHAT_WAITS)
+def test_the_stack_of_each_request_of_a_thread(
+    serve: Serve, worker: str, path: str, fifo: str
+) -> None:
+    """That of one that waits, while another one computes."""
+    server = serve("site_app", *WORKERS[worker], "--control-socket", path)
+    with server.client() as waits, server.client() as spins:
+        waits.get(f"/wait?fifo={fifo}")
+        server.log.wait_for("app: waits")
+        spins.get(f"/spin?fifo={fifo}")
+        server.log.wait_for("app: spins")
+        for name in ("wait", "spin"):
+            found = own_stack(server, request_id(server, name))
+            assert found["request"] == f"GET /{name}?fifo={fifo}"
+            assert site_functions(found)[1:3] == [name, f"{name}_at"]
+        open_gate(fifo)
+        assert waits.response().body == b"waited"
+        assert spins.response().body == b"spun"
+
+
+@linux
+@pytest.mark.parametrize("worker", ENDS_WHAT_WAITS)
+def test_the_stack_of_what_keeps_a_request_from_its_turn(
+    serve: Serve, worker: str, path: str, short_tmp: str
+) -> None:
+    server = serve("site_app", *WORKERS[worker], "--control-socket", path)
+    gates = [str(Path(short_tmp) / name) for name in ("one", "other")]
+    for gate in gates:
+        os.mkfifo(gate)
+    with server.client() as waits, server.client() as holds:
+        waits.get(f"/wait?fifo={gates[0]}")
+        server.log.wait_for("app: waits")
+        holds.get(f"/hold?fifo={gates[1]}")
+        server.log.wait_for("app: holds the interpreter")
+        asked = request_id(server, "wait")
+        found = control(server, "stack", asked)
+        assert found["request"] == f"GET /wait?fifo={gates[0]}"
+        assert found["note"] == "It gets no turn: for 1 s the worker does this."
+        assert site_functions(found)[-1] == "hold"
+        assert str(found["note"]) in licornectl("-s", path, "stack", asked).stdout
+        Path(gates[1]).write_bytes(b"x")
+        assert holds.response().body == b"held"
+        # The question that was withdrawn is not answered late: this is a new one.
+        assert site_functions(own_stack(server, asked))[1] == "wait"
+        open_gate(gates[0])
+        assert waits.response().body == b"waited"
+
+
+@linux
+def test_the_stack_of_a_coroutine(serve: Serve, path: str, fifo: str) -> None:
+    server = serve("tornado_site:app", *WORKERS["tornado"], "--control-socket", path)
+    with server.client() as busy:
+        busy.get(f"/slow?fifo={fifo}")
+        server.log.wait_for("app: the gate is watched")
+        found = own_stack(server, request_id(server, "slow"))
+        assert functions(found, "tornado_site.py") == ["get", "gate"]
+        open_gate(fifo)
+        assert busy.response().status == 200
 
 
 @linux

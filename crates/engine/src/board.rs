@@ -160,6 +160,17 @@ impl Scoreboard {
         Ok(self.inner.claim_overdue(self.checked(slot)?, number))
     }
 
+    /// Asks for the stack of a request; a signal makes the worker look.
+    fn ask(&self, slot: usize, request: u64) -> PyResult<()> {
+        self.inner.ask(self.checked(slot)?, request);
+        Ok(())
+    }
+
+    /// The request that was asked about; there is one once.
+    fn take_asked(&self, slot: usize) -> PyResult<Option<u64>> {
+        Ok(self.inner.take_asked(self.checked(slot)?))
+    }
+
     /// Sends a signal to one thread of the worker, or to its main thread; false if it is gone.
     #[pyo3(signature = (slot, thread, number))]
     fn ask_stack(&self, slot: usize, thread: Option<u32>, number: i32) -> PyResult<bool> {

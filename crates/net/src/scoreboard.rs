@@ -1,7 +1,8 @@
 //! The scoreboard: anonymous memory shared by the master and its workers, made before the fork.
 //!
 //! Each worker writes its own record and nobody else's, without a lock; the master reads all of
-//! them. Every field is an atomic, so a torn read is impossible for one field.
+//! them, and writes one word: which request it asks about. Every field is an atomic, so a torn read
+//! is impossible for one field.
 
 mod entry;
 mod held;
@@ -32,6 +33,8 @@ struct Record {
     /// worker and the master could both do it.
     overdue: AtomicU64,
     told: AtomicU64,
+    /// The request whose stack the master asks for, 0 for none.
+    asked: AtomicU64,
     tally: Tally,
 }
 
@@ -154,6 +157,7 @@ impl Scoreboard {
         record.retire.store(0, Ordering::Relaxed);
         record.overdue.store(0, Ordering::Relaxed);
         record.told.store(0, Ordering::Relaxed);
+        record.asked.store(0, Ordering::Relaxed);
         record.tally.reset();
         for entry in 0..self.entries {
             let place = self.entry(slot, entry);
@@ -394,6 +398,18 @@ impl Scoreboard {
         }
     }
 
+    /// The master asks for the stack of request `number`; a signal will make the worker look.
+    pub fn ask(&self, slot: usize, number: u64) {
+        self.record(slot).asked.store(number, Ordering::Relaxed);
+    }
+
+    /// Takes the question: the worker, to answer it, or the master, to withdraw it. Whoever gets
+    /// nothing knows that the other has it.
+    pub fn take_asked(&self, slot: usize) -> Option<u64> {
+        let number = self.record(slot).asked.swap(0, Ordering::Relaxed);
+        (number != 0).then_some(number)
+    }
+
     /// Sends a signal to a thread of the worker in `slot`, or to its main thread; false if there is
     /// none.
     #[cfg(target_os = "linux")]
@@ -622,6 +638,20 @@ mod tests {
         }
         let ids: Vec<_> = board.overdue(0, 2).iter().map(|o| o.request.id).collect();
         assert_eq!(ids, (9..=40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_question_is_taken_once() {
+        let board = Scoreboard::new(2, 0).unwrap();
+        board.reset(1);
+        assert_eq!(board.take_asked(1), None);
+        board.ask(1, 7);
+        assert_eq!(board.take_asked(0), None);
+        assert_eq!(board.take_asked(1), Some(7));
+        assert_eq!(board.take_asked(1), None);
+        board.ask(1, 8);
+        board.reset(1);
+        assert_eq!(board.take_asked(1), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-"""`stack`: the Python stack of a worker's main thread, or of the thread that runs a request.
+"""`stack`: the Python stack of a worker's main thread, or of a request.
 
-The thread goes on meanwhile, whatever it is busy with (`licorne.stacks`); the answer comes later.
+It goes on meanwhile, whatever it is busy with (`licorne.stacks`); the answer comes later.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from licorne.arbiter import Arbiter
     from licorne.ctl.answer import Answer, Then
     from licorne.ctl.protocol import Json
-    from licorne.stacks import Stack
+    from licorne.frames import Stack
     from licorne.workers.base import Worker
 
 #: A process id, or the id of a request as `workers` shows it.
@@ -33,16 +33,24 @@ def stack(arbiter: Arbiter, arguments: list[str]) -> Answer:
         known = ", ".join(map(str, sorted(arbiter.WORKERS))) or "none"
         raise Refused(f"process {match[1]} is no worker of this server (its workers: {known})")
     found = None if match[2] is None else _request(arbiter, worker, int(match[2]))
-    if found is not None and not found.thread:
-        raise Refused(f"request {target} runs in no thread of its own")
+    if found is not None and found.waiting:
+        raise Refused(f"request {target} has not begun: it waits for its turn")
 
     def begin(then: Then) -> None:
-        arbiter.stacks.ask(
-            worker,
-            None if found is None else found.thread,
-            lambda answer: then(_shown(target, worker, found, answer)),
-            None if found is None else lambda: _goes_on(arbiter, worker, found),
-        )
+        def told(answer: Stack) -> None:
+            then(_shown(target, worker, found, answer))
+
+        if found is None:
+            arbiter.stacks.ask(worker, None, told)
+            return
+
+        def still() -> bool:
+            return _goes_on(arbiter, worker, found)
+
+        if found.thread:
+            arbiter.stacks.ask(worker, found.thread, told, still)
+        else:
+            arbiter.stacks.ask_request(worker, found.id, told, still)
 
     return Later(begin)
 
@@ -72,4 +80,7 @@ def _shown(
     ]
     told = None if request is None else f"{request.method} {request.target}"
     pid = int(worker.pid)
-    return {"target": target, "pid": pid, "request": told, "frames": frames, "stack": str(answer)}
+    return {
+        "target": target, "pid": pid, "request": told, "note": answer.note,
+        "frames": frames, "stack": str(answer),
+    }  # fmt: skip

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from licorne import aliases, stacks, util
+from licorne import aliases, frames, util
 from licorne.workers.workertmp import WorkerTmp
 
 TYPE_CHECKING = False
@@ -84,7 +84,7 @@ class Worker:
         self.last_failure = 0
         #: With reuse_port, which of the master's sets of sockets this worker serves.
         self.place = 0
-        #: Where threads of this worker show their stacks (`licorne.stacks`); -1: nowhere.
+        #: Where threads of this worker show their stacks (`licorne.frames`); -1: nowhere.
         self.stack_pipe = -1
         self.tmp = WorkerTmp(self)
 
@@ -149,7 +149,7 @@ class Worker:
         self.init_signals()
         self._expect_debuggers()
         if self.stack_pipe >= 0:
-            stacks.offer(self.stack_pipe)
+            frames.offer(self.stack_pipe)
         if self.cfg.reload:
             from licorne.workers import reloading
 
@@ -214,9 +214,10 @@ class Worker:
         for each in self.SIGNALS:
             # In one step: with the default action in between, USR1 would end the worker.
             signal.signal(each, handlers.get(each, signal.SIG_DFL))
-        # System calls of the application go on after these two.
+        # System calls of the application go on after these three.
         signal.siginterrupt(signal.SIGTERM, False)
         signal.siginterrupt(signal.SIGUSR1, False)
+        signal.siginterrupt(signal.SIGWINCH, False)
         if self.PIPE:
             signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
 

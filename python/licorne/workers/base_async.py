@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from licorne import overdue
+from licorne import frames, overdue
 from licorne.http.views import Request
 from licorne.workers.engine import EngineConfig, EngineWorker
 from licorne.workers.overrides import replaced
@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from types import FrameType
 
     from licorne._engine import Engine, Exchange
     from licorne.config import Config
@@ -72,6 +73,22 @@ class AsyncWorker(EngineWorker):
     def end_overdue(self) -> dict[int, str]:
         """Throw an exception into each request over its time; their stacks by their numbers."""
         raise NotImplementedError
+
+    def stack_of(self, number: int, frame: FrameType | None) -> frames.Stack:
+        """The stack of a request that has begun; `frame` is what a signal has interrupted."""
+        raise NotImplementedError
+
+    def handle_winch(self, sig: int, frame: FrameType | None) -> None:
+        """Answer the master, which may have asked for the stack of a request.
+
+        Here and not in a turn: a request that computes would put that off.
+        """
+        board = self.scoreboard
+        number = None if board is None else board.take_asked(self.slot)
+        if number is None:
+            super().handle_winch(sig, frame)
+        else:
+            frames.answer(self.stack_pipe, self.stack_of(number, frame))
 
     def engine_config(self) -> EngineConfig:
         """`worker_connections` for each listener."""
@@ -170,7 +187,7 @@ class AsyncWorker(EngineWorker):
 
     def end_late(self) -> None:
         """Requests over their time: their clients have their answers, what runs is ended."""
-        stacks = self.end_overdue()
+        shown = self.end_overdue()
         board = self.scoreboard
         if board is None:
             return
@@ -184,5 +201,5 @@ class AsyncWorker(EngineWorker):
                 # Of one that has kept the thread the master tells: for this it was too late.
                 continue
             if board.claim_overdue(self.slot, each.number):
-                stack = stacks.get(each.request.id, "No Python stack: it has ended meanwhile")
+                stack = shown.get(each.request.id, "No Python stack: it has ended meanwhile")
                 overdue.tell(self.log, self.pid, each, stack)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from licorne.frames import Stack
 from licorne.workers.base_async import AsyncWorker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import FrameType
     from typing import Protocol
 
     from licorne._engine import Exchange
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
         def overdue(self) -> bool:
             """It is over its time, and was not cancelled."""
 
-        def stack(self) -> str:
-            """Where it waits, as text."""
+        def stacks(self, frame: FrameType | None) -> list[Stack]:
+            """Where it waits, or was interrupted in `frame`; one at least."""
 
         def cancel(self) -> None:
             """Throw `CancelledError` into it: its client has been answered."""
@@ -80,9 +82,9 @@ class Resumed:
         """It is over its time."""
         return self._exchange.overdue
 
-    def stack(self) -> str:
+    def stacks(self, _frame: FrameType | None) -> list[Stack]:
         """It is between two blocks."""
-        return "No Python stack: the client reads slowly"
+        return [Stack(missing="the client reads slowly")]
 
     def cancel(self) -> None:
         """The client has been sent away: what is left is closed."""
@@ -203,7 +205,14 @@ class LoopWorker(AsyncWorker):
     def end_overdue(self) -> dict[int, str]:
         """Cancel them."""
         late = {number: each for number, each in self.unfinished.items() if each.overdue}
-        stacks = {number: each.stack() for number, each in late.items()}
+        stacks = {number: "\n".join(map(str, each.stacks(None))) for number, each in late.items()}
         for each in late.values():
             each.cancel()
         return stacks
+
+    def stack_of(self, number: int, frame: FrameType | None) -> Stack:
+        """Where the deepest of its tasks waits, or was interrupted."""
+        found = self.unfinished.get(number)
+        if found is None:
+            return Stack(missing="it has ended meanwhile")
+        return max(found.stacks(frame), key=lambda each: len(each.frames))

@@ -9,7 +9,7 @@ from functools import partial
 
 from greenlet import GreenletExit, getcurrent
 
-from licorne.stacks import Stack
+from licorne.frames import Stack
 from licorne.workers.base_async import AsyncWorker
 
 TYPE_CHECKING = False
@@ -58,7 +58,9 @@ class GreenletWorker(AsyncWorker):
         self.make_hub()
         #: Requests for whose greenlets there was no room in their pool.
         self._waiting: deque[Exchange] = deque()
-        self._running: dict[greenlet, Exchange] = {}
+        #: What runs, with its number: a signal's handler must not ask the exchange, which may be
+        #: in the middle of something.
+        self._running: dict[greenlet, tuple[int, Exchange]] = {}
         #: The requests that are being ended, so that each is ended once.
         self._ending: set[Exchange] = set()
         super().init_process()
@@ -90,7 +92,7 @@ class GreenletWorker(AsyncWorker):
     def handle_exchange(self, exchange: Exchange) -> None:
         """One request, in its greenlet."""
         me = getcurrent()
-        self._running[me] = exchange
+        self._running[me] = (exchange.id or 0, exchange)
         try:
             self.run_one(exchange)
         finally:
@@ -108,22 +110,29 @@ class GreenletWorker(AsyncWorker):
     def end_overdue(self) -> dict[int, str]:
         """Raise `GreenletExit` in them, soon."""
         stacks = {}
-        for running, exchange in self._running.items():
-            number = exchange.id
-            if number is not None and exchange.overdue and exchange not in self._ending:
+        for running, (number, exchange) in self._running.items():
+            if exchange.id is not None and exchange.overdue and exchange not in self._ending:
                 stacks[number] = str(Stack.of(running.gr_frame))
                 self._ending.add(exchange)
                 self.call_soon(partial(self._throw, running, exchange))
         return stacks
 
+    def stack_of(self, number: int, frame: FrameType | None) -> Stack:
+        """Where its greenlet waits, or was interrupted."""
+        for running, (own, _exchange) in self._running.items():
+            if own == number:
+                return Stack.of(frame if running is getcurrent() else running.gr_frame)
+        return Stack(missing="it has ended meanwhile")
+
     def end_all(self) -> None:
         """The same for all requests."""
-        for running, exchange in self._running.items():
+        for running, (_number, exchange) in self._running.items():
             self.call_soon(partial(self._throw, running, exchange))
 
     def _throw(self, running: greenlet, exchange: Exchange) -> None:
         # Not one that has come to an end meanwhile, nor one that is closing what it has opened.
-        if self._running.get(running) is exchange and exchange.id is not None:
+        _, latest = self._running.get(running, (0, None))
+        if latest is exchange and exchange.id is not None:
             running.throw(GreenletExit())
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:

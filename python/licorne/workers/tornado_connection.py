@@ -23,11 +23,13 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.log import gen_log
 
+from licorne.frames import Stack
 from licorne.workers import tasks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
+    from types import FrameType
 
     from licorne._engine import Exchange, Input
     from licorne.workers.tasks import Task
@@ -285,10 +287,15 @@ class Conversation:
         """It is over its time, and was not cancelled."""
         return self._exchange.overdue and not self._cancelled
 
-    def stack(self) -> str:
-        """Where its tasks wait."""
-        stacks = [str(tasks.stack(task)) for task in self._tasks if not task.done()]
-        return "\n".join(stacks) or "No Python stack: no task of it is left"
+    def stacks(self, frame: FrameType | None) -> list[Stack]:
+        """Where its tasks wait, or one was interrupted in `frame`."""
+        current = None if frame is None else asyncio.current_task(self._loop)
+        found = [
+            Stack.of(frame) if task is current else tasks.stack(task)
+            for task in self._tasks
+            if not task.done()
+        ]
+        return found or [Stack(missing="no task of it is left")]
 
     def cancel(self) -> None:
         """Throw `CancelledError` into its tasks."""
