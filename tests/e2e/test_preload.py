@@ -312,14 +312,16 @@ def test_moved_log_files_are_opened_anew_for_later_workers(preloaded: Site, tmp_
     path = tmp_path / "access.log"
     server = preloaded.start("--access-logfile", str(path))
     worker = ask(server)[2]
-    path.rename(tmp_path / "access.log.1")
+    moved = path.rename(tmp_path / "access.log.1")
     server.send(signal.SIGUSR1)
     server.log.wait_for("Handling signal: usr1")
     os.kill(worker, signal.SIGKILL)
     server.worker_pid(2)
     assert ask(server)[0] == 1
     assert server.stop() == 0
-    assert path.read_text(encoding="ascii").count("GET / ") == 1
+    # The line of the killed worker is in either file: the master may have had to write it.
+    both = [each.read_text(encoding="ascii").count("GET / ") for each in (moved, path)]
+    assert both in ([1, 1], [0, 2])
 
 
 def test_workers_with_sockets_of_their_own(args: tuple[str, ...], preloaded: Site) -> None:

@@ -226,9 +226,9 @@ class Worker:
         self.log.reopen_files()
 
     def handle_exit(self, _sig: int, _frame: FrameType | None) -> None:
-        """Stop after the current work (TERM)."""
-        self.alive = False
-        if self.reloader is not None and self.reloader.told:
+        """Stop after the current work (TERM), which may be said twice."""
+        first, self.alive = self.alive, False
+        if first and self.reloader is not None and self.reloader.told:
             # gunicorn calls it for a stop by the reloader, too.
             self.cfg.worker_int(self)
 
