@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     class Place(Protocol):
         """Where one request waits while the others of its thread run."""
 
-        def wait(self) -> None:
+        def wait(self) -> object:
             """Let the others run until `wake`, which may have come already."""
 
-        def wake(self) -> None:
+        def wake(self) -> object:
             """Let the one who waits go on."""
 
 

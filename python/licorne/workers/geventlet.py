@@ -12,7 +12,7 @@ with warnings.catch_warnings():
 from eventlet.event import Event
 from eventlet.greenpool import GreenPool
 
-from licorne.workers.greenlets import GreenletWorker
+from licorne.workers.greenlets import GreenletWorker, Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,21 +22,6 @@ if TYPE_CHECKING:
 
 #: Seconds for greenlets that are left when a worker ends.
 LAST = 1.0
-
-
-class Place:
-    """Where a greenlet waits for its client."""
-
-    def __init__(self) -> None:
-        self._event = Event()
-
-    def wait(self) -> None:
-        """Let the other greenlets run until `wake`."""
-        self._event.wait()
-
-    def wake(self) -> None:
-        """Let the one who waits go on."""
-        self._event.send()
 
 
 class EventletWorker(GreenletWorker):
@@ -52,7 +37,8 @@ class EventletWorker(GreenletWorker):
 
     def parking(self) -> Place:
         """An event of eventlet's."""
-        return Place()
+        event = Event()
+        return Place(event.wait, event.send)
 
     def watch(self, fd: int, turn: Callable[[], None]) -> None:
         """Have the hub watch the engine."""

@@ -11,7 +11,7 @@ from gevent.event import Event
 from gevent.pool import Pool
 
 from licorne.workers.gpywsgi import PyWSGIHandler, PyWSGIServer, serve
-from licorne.workers.greenlets import GreenletWorker
+from licorne.workers.greenlets import GreenletWorker, Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,21 +21,6 @@ if TYPE_CHECKING:
     from gevent.pywsgi import WSGIHandler
 
     from licorne._engine import Exchange
-
-
-class Place:
-    """Where a greenlet waits for its client."""
-
-    def __init__(self) -> None:
-        self._event = Event()
-
-    def wait(self) -> None:
-        """Let the other greenlets run until `wake`."""
-        self._event.wait()
-
-    def wake(self) -> None:
-        """Let the one who waits go on."""
-        self._event.set()
 
 
 class GeventWorker(GreenletWorker):
@@ -52,7 +37,8 @@ class GeventWorker(GreenletWorker):
 
     def parking(self) -> Place:
         """An event of gevent's."""
-        return Place()
+        event = Event()
+        return Place(event.wait, event.set)
 
     def watch(self, fd: int, turn: Callable[[], None]) -> None:
         """Have the hub watch the engine."""

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from licorne._engine import Exchange
 
 
+class Place:
+    """Where a greenlet waits for its client, at an event of its hub's kind."""
+
+    def __init__(self, wait: Callable[[], object], wake: Callable[[], object]) -> None:
+        self.wait = wait
+        self.wake = wake
+
+
 class GreenletWorker(AsyncWorker):
     """`worker_connections` greenlets for each listener."""
 
