@@ -31,9 +31,11 @@ class GeventWorker(GreenletWorker):
         monkey.patch_all()
 
     def make_hub(self) -> None:
-        """A new one: it may read files that the worker's user must not, once it is that user's."""
+        """Now: it may read files that the worker's user must not, once it is that user's.
+
+        One that came through the fork was begun again there (`unpatched.begin_again`).
+        """
         gevent.get_hub()
-        gevent.reinit()
 
     def parking(self) -> Place:
         """An event of gevent's."""
