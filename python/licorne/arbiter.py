@@ -26,6 +26,7 @@ from licorne import (
     util,
 )
 from licorne.errors import HaltServer
+from licorne.handling import Handlers
 from licorne.instrument.gauges import Gauges
 from licorne.listening import Listening
 from licorne.loop import Loop
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from licorne.workers.base import Worker
 
 
-class Arbiter:
+class Arbiter(Handlers):
     """Keeps the wanted number of workers running."""
 
     #: Exit codes of workers that cannot work (gunicorn's names).
@@ -246,6 +247,13 @@ class Arbiter:
         """Remember a signal for the loop."""
         self.SIG_QUEUE.append(sig)
 
+    def wakeup(self) -> None:
+        """Have the loop look after everything now."""
+        # Nobody waits for a loop that is not there yet.
+        if self.bell >= 0:
+            with suppress(BlockingIOError):  # The pipe is full: it has enough reasons to wake.
+                os.write(self.bell, b"\0")
+
     def _turn(self) -> None:
         """One round of the loop: wait, reap, obey, look after the workers."""
         now = time.monotonic()
@@ -256,6 +264,8 @@ class Arbiter:
             self._molds_due(),
             self.stacks.wait(now),
             self._overdue.wake_after(now),
+            # What a subclass does there, gunicorn does once a second.
+            None if type(self).manage_workers is Arbiter.manage_workers else 1.0,
         ]
         due += [each.wake_after(now) for each in self._desks()]
         if not self.SIG_QUEUE:
@@ -265,8 +275,10 @@ class Arbiter:
         self.stacks.look(time.monotonic())
         self.reap_workers()
         while self.SIG_QUEUE:
-            name = process.signal_name(self.SIG_QUEUE.popleft()).removeprefix("SIG")
-            self._decide(events.Signalled(name))
+            # Like this, it may also be the list that gunicorn's subclasses make of it.
+            number = self.SIG_QUEUE[0]
+            del self.SIG_QUEUE[0]
+            self.obey(number)
         while self.asked:
             self._decide(self.asked.popleft())
         for each in self._desks():

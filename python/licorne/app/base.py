@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication as WSGIApp
 
+    from licorne.arbiter import Arbiter as Arbiter  # noqa: PLC0414 - see below
+    from licorne.config import get_default_config_file as get_default_config_file  # noqa: PLC0414
     from licorne.glogging import Logger
+
+#: gunicorn's names in this module; programs put an arbiter of their own in place of the first.
+_ELSEWHERE = {"Arbiter": "licorne.arbiter", "get_default_config_file": "licorne.config"}
 
 
 class BaseApplication:
@@ -91,11 +96,9 @@ class BaseApplication:
 
     def run(self) -> None:
         """Serve until told to stop."""
-        from licorne.arbiter import Arbiter
-
         aliases.install()
         try:
-            Arbiter(self).run()
+            sys.modules[__name__].Arbiter(self).run()
         except (RuntimeError, ConfigError, AppImportError) as error:
             print(f"\nError: {error}\n", file=sys.stderr)
             sys.stderr.flush()
@@ -246,3 +249,12 @@ class Application(BaseApplication):
             sys.stderr.flush()
             sys.exit(1)
         sys.exit(1 if problems else 0)
+
+
+def __getattr__(name: str) -> object:
+    """Load gunicorn's names when they are asked for."""
+    if name in _ELSEWHERE:
+        from importlib import import_module
+
+        return getattr(import_module(_ELSEWHERE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -227,9 +227,20 @@ def _spawned(roster: Roster, pid: int, now: float) -> Outcome:
         next_age=roster.next_age + 1,
     )
     if roster.keeps:
-        return Outcome(after)
+        return Outcome(after) if roster.starting else _outnumbered(after, now)
     # Forked while the decision to stop was made: it goes like the others.
     return told_to_go(after, (pid,), roster.phase is Phase.STOPPING, now)
+
+
+def _outnumbered(roster: Roster, now: float) -> Outcome:
+    """A program has called `spawn_worker`: gunicorn sends the oldest away then; here it waits."""
+    current = [each for each in roster.active() if not roster.outdated(each)]
+    serving = sorted(
+        (each for each in current if each.state is State.SERVING), key=lambda each: each.age
+    )
+    if len(current) <= roster.target or not serving:
+        return Outcome(roster)
+    return _asked_to_go(roster, serving[0].pid, "another was started", now)
 
 
 def _not_spawned(roster: Roster, reason: str, now: float) -> Outcome:

@@ -191,6 +191,18 @@ def test_a_worker_that_asks_is_replaced_first() -> None:
     assert master.serving() == {3, 4}
 
 
+def test_a_worker_that_nobody_asked_for_takes_the_place_of_the_oldest() -> None:
+    """A program has called the arbiter's `spawn_worker`."""
+    master = started()
+    actions = master.feed(Spawned(3))
+    assert actions == [
+        Log("info", "Worker (pid:%s) is to be replaced: %s", (1, "another was started"))
+    ]
+    assert master.tick(ready=(3,)) == [Signal(1, "TERM")]
+    assert master.feed(ChildExited(1)) == [Bury(1)]
+    assert master.serving() == {2, 3}
+
+
 def test_a_changed_file_concerns_the_whole_generation() -> None:
     master = started()
     assert Spawn(1) in master.feed(Retire(1, "changed file"))

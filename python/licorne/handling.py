@@ -1,0 +1,71 @@
+"""What each signal does to the master, by gunicorn's names: for programs that override or call it.
+
+A handler runs in the master's loop, not while the signal comes in; the planner decides what becomes
+of it.
+"""
+
+from __future__ import annotations
+
+import signal
+
+from licorne.supervisor import events
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import ClassVar
+
+
+class Handlers:
+    """One method for each signal of the master."""
+
+    #: What the loop makes of a signal's number (gunicorn's name).
+    SIG_NAMES: ClassVar[dict[int, str]] = {
+        each.value: each.name[3:].lower() for each in signal.Signals
+    }
+
+    def _decide(self, event: events.Event) -> None:
+        raise NotImplementedError
+
+    def obey(self, number: int) -> None:
+        """Do what a signal means here; nothing, for one that has no handler."""
+        name = self.SIG_NAMES.get(number, "")
+        handler: Callable[[], None] | None = getattr(self, f"handle_{name}", None)
+        if handler is not None:
+            handler()
+
+    def handle_hup(self) -> None:
+        """Reload."""
+        self._decide(events.Signalled("HUP"))
+
+    def handle_term(self) -> None:
+        """Stop when the requests are done."""
+        self._decide(events.Signalled("TERM"))
+
+    def handle_int(self) -> None:
+        """Stop at once."""
+        self._decide(events.Signalled("INT"))
+
+    def handle_quit(self) -> None:
+        """Stop at once."""
+        self._decide(events.Signalled("QUIT"))
+
+    def handle_ttin(self) -> None:
+        """One worker more."""
+        self._decide(events.Signalled("TTIN"))
+
+    def handle_ttou(self) -> None:
+        """One worker less."""
+        self._decide(events.Signalled("TTOU"))
+
+    def handle_usr1(self) -> None:
+        """Open the log files anew."""
+        self._decide(events.Signalled("USR1"))
+
+    def handle_usr2(self) -> None:
+        """Start a new master beside this one."""
+        self._decide(events.Signalled("USR2"))
+
+    def handle_winch(self) -> None:
+        """Lay off the workers of a daemon."""
+        self._decide(events.Signalled("WINCH"))

@@ -1,0 +1,226 @@
+"""Programs that embed gunicorn with an arbiter of their own, as public projects write them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from e2e.server import Serve, Server
+
+#: An application, and what makes a server of it.
+RECIPE = """
+import licorne.aliases
+licorne.aliases.install()
+
+import os
+import signal
+import sys
+
+import gunicorn.app.base
+from gunicorn.arbiter import Arbiter
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [str(os.getpid()).encode()]
+
+class Standalone(gunicorn.app.base.BaseApplication):
+    def __init__(self, **options):
+        self.options = {"bind": "127.0.0.1:0", **options}
+        super().__init__()
+
+    def load_config(self):
+        for key, value in self.options.items():
+            self.cfg.set(key, value)
+
+    def load(self):
+        return application
+"""
+
+
+def run(serve: Serve, folder: Path, program: str) -> Server:
+    (folder / "program.py").write_text(RECIPE + program)
+    return serve("", cwd=folder, bind=(), program=("program.py",))
+
+
+HANDLERS = """
+class Told(Arbiter):
+    def handle_hup(self):
+        self.log.info("before hup")
+        super().handle_hup()
+
+    def handle_winch(self):
+        self.handle_ttin()
+
+    def handle_usr2(self):
+        self.handle_term()
+
+    def handle_chld(self):
+        self.log.info("a child has ended")
+
+class Server(Standalone):
+    def run(self):
+        Told(self).run()
+
+Server(workers=1).run()
+"""
+
+
+def test_handlers_of_signals_can_be_overridden_and_called(serve: Serve, tmp_path: Path) -> None:
+    server = run(serve, tmp_path, HANDLERS)
+    server.worker_pid(1)
+    server.send(signal.SIGHUP)
+    server.log.wait_for("before hup")
+    server.log.wait_for("Handling signal: hup")
+    server.worker_pid(2)
+    server.log.wait_for("a child has ended")
+    server.send(signal.SIGWINCH)
+    server.log.wait_for("Handling signal: ttin")
+    server.worker_pid(3)
+    server.send(signal.SIGUSR2)
+    assert server.wait() == 0
+    assert any("Handling signal: term" in line for line in server.log.rest())
+
+
+def test_the_old_forms_of_a_handler_that_stops(serve: Serve, tmp_path: Path) -> None:
+    """gunicorn's own handler of TERM raises StopIteration, and some write it out."""
+    program = """
+class Stopping(Arbiter):
+    def init_signals(self):
+        super().init_signals()
+        self.SIG_QUEUE = []
+
+    def signal(self, sig, frame):
+        self.SIG_QUEUE.append(sig)
+        self.wakeup()
+
+    def handle_term(self):
+        raise StopIteration
+
+Stopping(Standalone(workers=1)).run()
+"""
+    server = run(serve, tmp_path, program)
+    server.worker_pid(1)
+    assert server.stop(signal.SIGTERM) == 0
+
+
+def test_a_handler_in_the_place_of_the_loops(serve: Serve, tmp_path: Path) -> None:
+    """A worker that cannot begin ends the master with a status, through USR1."""
+    program = """
+class Ending(Arbiter):
+    def init_signals(self):
+        super().init_signals()
+        signal.signal(signal.SIGUSR1, self.handle_usr1)
+        signal.siginterrupt(signal.SIGUSR1, True)
+
+    def handle_usr1(self, sig, frame):
+        os._exit(7)
+
+def post_fork(server, worker):
+    worker.app.callable = application
+    os.kill(os.getppid(), signal.SIGUSR1)
+
+class Server(Standalone):
+    def load(self):
+        raise AssertionError("post_fork has given the application")
+
+    def run(self):
+        Ending(self).run()
+
+Server(post_fork=post_fork).run()
+"""
+    server = run(serve, tmp_path, program)
+    assert server.wait() == 7
+
+
+#: The way of Airflow's API server: begin one above the number, then end one of the old ones.
+REFRESH = """
+class Refreshing(Arbiter):
+    old = None
+
+    def manage_workers(self):
+        super().manage_workers()
+        if self.old is None and os.path.exists("refresh"):
+            self.old = set(self.WORKERS)
+        if not self.old:
+            return
+        self.old &= set(self.WORKERS)
+        count = len(self.WORKERS)
+        if count < self.num_workers + 1:
+            self.spawn_worker()
+        if count > self.num_workers:
+            oldest = sorted(
+                (worker.age, pid) for pid, worker in self.WORKERS.items() if pid in self.old
+            )
+            for _, pid in oldest[:1]:
+                self.log.info("REFRESH ends %s", pid)
+                self.kill_worker(pid, signal.SIGTERM)
+                self.old.discard(pid)
+
+class Server(Standalone):
+    def run(self):
+        Refreshing(self).run()
+
+Server(workers=2, timeout={timeout}, preload_app={preload}).run()
+"""
+
+
+@pytest.mark.parametrize(("timeout", "preload"), [(30, False), (0, False), (30, True)])
+def test_an_arbiter_that_replaces_its_workers(
+    serve: Serve, tmp_path: Path, timeout: int, preload: bool
+) -> None:
+    server = run(serve, tmp_path, REFRESH.format(timeout=timeout, preload=preload))
+    first = {server.worker_pid(1), server.worker_pid(2)}
+    assert int(server.get("/")[1]) in first
+    (tmp_path / "refresh").touch()
+    for pid in first:
+        server.log.wait_for(rf"Worker exiting \(pid: {pid}\)")
+    second = {server.worker_pid(3), server.worker_pid(4)}
+    assert int(server.get("/")[1]) in second
+    assert server.stop() == 0
+    # The old ones have gone, and each new one has come once.
+    assert len(server.log.matching("Booting worker")) == 4
+
+
+@pytest.mark.parametrize("place", ["gunicorn.app.base", "gunicorn.arbiter"])
+def test_a_configuration_that_puts_its_arbiter_in_place(
+    serve: Serve, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "site_app.py").write_text(
+        "def app(environ, start_response):\n    start_response('200 OK', [])\n    return [b'one']\n"
+    )
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "import gunicorn.app.base\n"
+        "import gunicorn.arbiter\n"
+        "class Named(gunicorn.arbiter.Arbiter):\n"
+        "    def start(self):\n"
+        "        self.log.info('NAMED starts')\n"
+        "        super().start()\n"
+        f"{place}.Arbiter = Named\n"
+    )
+    server = serve("site_app:app", cwd=tmp_path)
+    assert server.get("/") == (200, b"one")
+    assert server.log.matching("NAMED starts")
+
+
+def test_a_server_in_a_process_of_multiprocessing(serve: Serve, tmp_path: Path) -> None:
+    program = """
+from multiprocessing import Process
+
+arbiter = Arbiter(Standalone(worker_class="sync", timeout=2))
+process = Process(target=arbiter.run)
+process.start()
+print(arbiter.address[0][0], process.pid, flush=True)
+process.join()
+sys.exit(process.exitcode)
+"""
+    server = run(serve, tmp_path, program)
+    pid = int(server.output.wait_for(r"127\.0\.0\.1 (\d+)").group(1))
+    assert int(server.get("/")[1]) == server.worker_pid(1)
+    os.kill(pid, signal.SIGTERM)
+    assert server.wait() == 0
