@@ -52,7 +52,7 @@ QUIET_MS = 200
 PATIENCE_MS = 1000
 
 
-class Reloader(threading.Thread):
+class Watcher(threading.Thread):
     """Calls back with the path of each file that has changed since it was first seen.
 
     Started before the application is loaded; it says nothing until `loaded` is called.
@@ -264,3 +264,12 @@ class _Told:
             recursive=False,
             ignore_permission_denied=True,
         )
+
+
+def __getattr__(name: str) -> object:
+    """Load gunicorn's names when they are asked for."""
+    if not name.startswith("__"):
+        legacy = import_module("licorne.legacyreloader")
+        if name in vars(legacy):
+            return getattr(legacy, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

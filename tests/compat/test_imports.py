@@ -51,6 +51,40 @@ def test_a_configuration_that_imports_from_gunicorn(tmp_path: Path, serve: Serve
     assert answer.get("Server") == "undisclosed"
 
 
+#: The recipe that hides what server it is.
+HIDING = """
+import gunicorn.http.wsgi
+from functools import wraps
+
+def without_server(func):
+    @wraps(func)
+    def default_headers(*args, **kwargs):
+        return [line for line in func(*args, **kwargs) if not line.startswith("Server: ")]
+    return default_headers
+
+gunicorn.http.wsgi.Response.default_headers = without_server(
+    gunicorn.http.wsgi.Response.default_headers
+)
+"""
+
+
+@pytest.mark.parametrize("place", ["gunicorn.conf.py", "site_app.py"])
+def test_a_server_that_hides_its_name(tmp_path: Path, serve: Serve, place: str) -> None:
+    (tmp_path / "site_app.py").write_text(APP)
+    with (tmp_path / place).open("a") as file:
+        file.write(HIDING)
+    server = serve("site_app:app", cwd=tmp_path)
+    with server.client() as client:
+        client.get("/")
+        answer = client.response()
+        assert answer.body == b"one"
+        assert answer.get("Server") is None
+        assert answer.get("Date") is not None
+        client.send(b"no request\r\n\r\n")
+        refused = client.response()
+        assert (refused.status, refused.get("Server")) == (400, None)
+
+
 def test_a_real_gunicorn_beside_is_named_once(tmp_path: Path, serve: Serve) -> None:
     (tmp_path / "site_app.py").write_text(APP)
     package = tmp_path / "gunicorn"

@@ -116,7 +116,7 @@ class Watched:
         self.told: queue.Queue[str] = queue.Queue()
         self.looked = threading.Event()
         self.path = path
-        self.reloader = reloader.Reloader([str(path)], engine, self.told.put)
+        self.reloader = reloader.Watcher([str(path)], engine, self.told.put)
         look = self.reloader.files
 
         def files() -> set[str]:
@@ -188,3 +188,37 @@ def test_a_missing_suspect_that_comes_is_told(watched: Callable[[str], Watched])
     one.reloader.loaded([str(missing)])
     missing.touch()
     assert one.next() == str(missing)
+
+
+def test_gunicorns_class_begins_when_it_is_started(tmp_path: Path) -> None:
+    path, later = tmp_path / "extra", tmp_path / "later"
+    touch(path, 1000)
+    touch(later, 1000)
+    told: queue.Queue[str] = queue.Queue()
+    looks: queue.Queue[None] = queue.Queue()
+
+    class Own(reloader.Reloader):  # type: ignore[misc, name-defined]
+        def get_files(self) -> list[str]:
+            looks.put(None)
+            return [file for file in super().get_files() if file.startswith(str(tmp_path))]
+
+    own = Own(extra_files=[str(path)], interval=1, callback=told.put)
+    own.add_extra_file(str(later))
+    own.start()
+    try:
+        for file in (path, later):
+            # The look after the next has begun: that one has remembered the file as it was.
+            looks.get(timeout=PATIENCE)
+            looks.get(timeout=PATIENCE)
+            touch(file, 2000)
+            assert told.get(timeout=PATIENCE) == str(file)
+    finally:
+        own.stop()
+        own.join(PATIENCE)
+
+
+def test_gunicorns_engines_by_name() -> None:
+    assert set(reloader.reloader_engines) >= {"auto", "poll", "inotify"}
+    made = reloader.reloader_engines["inotify"](extra_files=["x"], callback=print)
+    assert "x" in made.get_files()
+    assert reloader.__file__ in made.get_files()

@@ -10,7 +10,7 @@ from typing import cast
 
 from licorne._engine import Reply
 from licorne.http.wsgi import server_name
-from licorne.legacyutil import has_fileno
+from licorne.legacyutil import has_fileno, http_date
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +67,14 @@ class Response:
         if self.headers_sent:
             return not self._reply.keep_alive
         return self.must_close or self.req.should_close()
+
+    def default_headers(self) -> list[str]:
+        """The first lines of an answer. Only the Server field of what is put in its place counts:
+        without one, the server does not tell its name."""
+        connection = "close" if self.should_close() else "keep-alive"
+        fields = {"Server": self.version, "Date": http_date(), "Connection": connection}
+        lines = [f"{name}: {value}\r\n" for name, value in fields.items() if value]
+        return [f"HTTP/1.1 {self.status}\r\n", *lines]
 
     def start_response(
         self,
@@ -144,3 +152,29 @@ class Response:
     def close(self) -> None:
         """End the body, the head before it if there was none."""
         self.sock.sendall(self._head(0) + self._reply.end())
+
+
+_default_headers = Response.default_headers
+
+
+class _Sample(Response):
+    """An answer without a request."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        self.status = "200 OK"
+        self.headers = []
+
+    def should_close(self) -> bool:
+        return False
+
+
+def told_name(name: str) -> str:
+    """What the Server field says when the server is called so; nothing: there is no such field.
+
+    A widespread recipe hides the name by a function in the place of `Response.default_headers`.
+    """
+    if Response.default_headers is _default_headers:
+        return name
+    fields = (line.partition(":") for line in _Sample(name).default_headers())
+    return next((value.strip() for field, _, value in fields if field.lower() == "server"), "")

@@ -195,7 +195,10 @@ def server_name() -> str:
     alias = sys.modules.get(aliases.NAME)
     given = (SERVER, licorne.SERVER, getattr(alias, "SERVER", aliases.NAME))
     usual = (licorne.__name__, aliases.NAME)
-    return next((str(name) for name in given if name not in usual), licorne.__name__)
+    name = next((str(name) for name in given if name not in usual), licorne.__name__)
+    # Nobody has replaced anything in a module that is not loaded.
+    response = sys.modules.get("licorne.http.response")
+    return name if response is None else str(response.told_name(name))
 
 
 def base_environ(

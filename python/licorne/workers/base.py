@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.http.views import Request
-    from licorne.reloader import Reloader
+    from licorne.reloader import Watcher
     from licorne.sock import BaseSocket
 
 
@@ -68,7 +68,7 @@ class Worker:
         self.booted = False
         self._told_ready = False
         self.aborted = False
-        self.reloader: Reloader | None = None
+        self.reloader: Watcher | None = None
         self.nr = 0
         self.max_requests = _with_jitter(cfg.max_requests, cfg.max_requests_jitter)
         self.alive = True
@@ -155,6 +155,9 @@ class Worker:
 
             self.reloader = reloading.begin(self)
         self.load_wsgi()
+        if self.reloader is not None and not self.reloader.is_alive():
+            # One of the program's, which gunicorn starts here.
+            self.reloader.start()
         if self.age == 1:
             aliases.tell_hidden(self.log)
         self.cfg.post_worker_init(self)

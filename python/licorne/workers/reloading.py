@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 
-from licorne.reloader import Reloader
+from licorne.reloader import Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 CHANGED_FILE = 3
 
 
-def begin(worker: Worker) -> Reloader:
-    """Watch the files of the worker, from before its application is loaded."""
+def begin(worker: Worker) -> Watcher:
+    """Watch the files of the worker, from before its application is loaded.
+
+    With a class that the program has added to gunicorn's, from afterwards.
+    """
     worker.log.warning("Reloader is on. Use in development only!")
 
     def changed(path: str) -> None:
@@ -33,12 +36,17 @@ def begin(worker: Worker) -> Reloader:
         worker.ask_replacement(CHANGED_FILE)
 
     cfg = worker.cfg
-    made = Reloader(cfg.reload_extra_files, cfg.reload_engine, changed, worker.log)
+    legacy = sys.modules.get("licorne.legacyreloader")
+    added = None if legacy is None else legacy.reloader_engines.added(cfg.reload_engine)
+    if added is not None:
+        own: Watcher = added(extra_files=cfg.reload_extra_files, callback=changed)
+        return own
+    made = Watcher(cfg.reload_extra_files, cfg.reload_engine, changed, worker.log)
     made.start()
     return made
 
 
-def load(worker: Worker, reloader: Reloader) -> WSGIApplication:
+def load(worker: Worker, reloader: Watcher) -> WSGIApplication:
     """The application; or, whatever it raised, one that shows the traceback."""
     try:
         wsgi = worker.app.wsgi()
