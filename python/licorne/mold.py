@@ -110,7 +110,7 @@ def live(master: Master, channel: socket.socket, *, again: bool) -> NoReturn:
     process.deafen(master.signals)
     _load(master, again=again)
     process.deafen(master.signals)
-    with suppress(BrokenPipeError, ConnectionResetError):  # the master was killed
+    with channel, suppress(BrokenPipeError, ConnectionResetError):  # the master was killed
         _serve(master, channel)
     sys.exit(0)
 

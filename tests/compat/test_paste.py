@@ -104,7 +104,9 @@ def test_the_logging_of_a_file(folder: Path, serve: Serve) -> None:
 
 def test_the_setting_in_a_configuration_file(folder: Path, serve: Serve) -> None:
     (folder / "gunicorn.conf.py").write_text("paste = 'site.ini'\nworkers = 1\n")
-    server = serve("--check-config", cwd=folder)
+    # Pyramid imports pkg_resources, and newer setuptools warn of that.
+    quiet = {"PYTHONWARNINGS": "ignore::UserWarning"}
+    server = serve("--check-config", cwd=folder, environment=quiet)
     assert server.wait() == 0
     assert server.log.rest() == []
 
