@@ -166,6 +166,7 @@ class _Sample(Response):
         self.headers = []
 
     def should_close(self) -> bool:
+        """Others may come."""
         return False
 
 
