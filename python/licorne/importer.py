@@ -46,13 +46,14 @@ def import_app(module: str) -> WSGIApplication:
     path, _, expression = module.partition(":")
     try:
         loaded = import_module(path)
-    except ImportError as error:
+    except (ImportError, TypeError) as error:  # TypeError: `./app.py` looks like a relative import
         if path.endswith(".py") and os.path.exists(path):
-            name = path.removesuffix(".py").replace("/", ".")
+            name = os.path.normpath(path).removesuffix(".py").replace("/", ".")
             hint = f"{name}:{expression or DEFAULT_NAME}"
             raise ImportError(f"Failed to find application, did you mean '{hint}'?") from error
         raise
-    reference = parse(expression or DEFAULT_NAME)
+    expression = expression or DEFAULT_NAME
+    reference = parse(expression)
     try:
         found: object = getattr(loaded, reference.name)
     except AttributeError:
@@ -60,7 +61,7 @@ def import_app(module: str) -> WSGIApplication:
     if reference.called:
         found = _call(found, reference)
     if found is None:
-        raise AppImportError(f"Failed to find application object: {reference.name!r}")
+        raise AppImportError(f"Failed to find application object: {expression!r}")
     if not callable(found):
         raise AppImportError("Application object must be callable.")
     return found

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from licorne.config import Config, convert, load
+from licorne.config import Config, convert
 from licorne.config.cli import parser
 from licorne.config.settings import OPTIONS
-from licorne.config.sources import Source, from_flags
+from licorne.config.sources import Source, apply, from_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def _address(text: str) -> object:
 def test_the_last_source_that_speaks_wins(layers: list[dict[str, int]]) -> None:
     cfg = Config()
     for number, values in enumerate(layers):
-        load.apply(cfg, Source(f"source {number}", dict(values)))
+        apply(cfg, Source(f"source {number}", dict(values)))
     for name in NUMBERS:
         said = [number for number, values in enumerate(layers) if name in values]
         if said:

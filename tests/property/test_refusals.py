@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from licorne.config import Config, load, sources
+from licorne.config import Config, sources
 from licorne.config.classes import WORKER_ALIASES, load_class
 from licorne.config.settings import OPTIONS
 from licorne.errors import ConfigError
@@ -46,7 +46,7 @@ def test_a_value(name: str, value: object) -> None:
 
     def act() -> None:
         cfg.set(name, value, origin="a file")
-        load.check(cfg)
+        cfg.validate()
 
     said = refusal(act)
     assert not said or (name in said and "a file" in said)
@@ -67,7 +67,7 @@ def test_a_file(content: bytes, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
         path.write_bytes(content)
-        said = refusal(lambda: sources.from_file(str(path)))
+        said = refusal(lambda: sources.of_file(str(path)))
     assert not said or name in said
 
 
@@ -78,7 +78,7 @@ def test_a_variable(name: str, text: str) -> None:
 
     def act() -> None:
         for source in sources.from_variables():
-            load.apply(cfg, source)
+            sources.apply(cfg, source)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(f"LICORNE_{name.upper()}", text)

@@ -66,7 +66,7 @@ def test_found(expression: str, answer: bytes) -> None:
         ("create(**{})", "Failed to parse arguments as literal values: 'create(**{})'"),
         ("create(1, 2, 3)", "TypeError: create() takes from 0 to 2 positional arguments"),
         ("nothing", "Failed to find application object: 'nothing'"),
-        ("not_created()", "Failed to find application object: 'not_created'"),
+        ("not_created()", "Failed to find application object: 'not_created()'"),
         ("number", "Application object must be callable."),
         ("number()", "'number' is not a function that can be called."),
     ],

@@ -12,7 +12,7 @@ import os
 import sys
 
 from licorne import aliases, upgrade
-from licorne.config import Config, load, sources
+from licorne.config import Config, sources
 from licorne.config.settings.mechanics import working_directory
 from licorne.errors import AppImportError, ConfigError
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from licorne.arbiter import Arbiter as Arbiter  # noqa: PLC0414 - see below
     from licorne.config import get_default_config_file as get_default_config_file  # noqa: PLC0414
+    from licorne.config.cli import Parser
     from licorne.glogging import Logger
 
 #: gunicorn's names in this module; programs put an arbiter of their own in place of the first.
@@ -49,7 +50,7 @@ class BaseApplication:
         try:
             self.load_default_config()
             self.load_config()
-            load.check(self.cfg)
+            self.cfg.validate()
         except sources.ConfigFileError as error:
             _print_config_file_error(error)
             sys.exit(1)
@@ -83,7 +84,7 @@ class BaseApplication:
         try:
             self.load_default_config()
             self.load_config()
-            load.check(self.cfg)
+            self.cfg.validate()
         except BaseException:
             self.cfg = present
             raise
@@ -124,17 +125,21 @@ class Application(BaseApplication):
 
     def get_config_from_filename(self, filename: str) -> dict[str, object]:
         """The settings in a configuration file."""
-        return dict(sources.from_file(filename).values)
+        return sources.of_file(filename)
 
     def get_config_from_module_name(self, module_name: str) -> dict[str, object]:
         """The settings in a module."""
-        return dict(sources.from_file(f"python:{module_name}").values)
+        return sources.of_module(module_name)
 
     def load_config_from_module_name_or_filename(self, location: str) -> dict[str, object]:
         """Apply a configuration file (`PATH`, `file:PATH`) or module (`python:MODULE`)."""
-        source = sources.from_file(location)
-        load.apply(self.cfg, source)
-        return dict(source.values)
+        if location.startswith(sources.MODULE):
+            values = self.get_config_from_module_name(location.removeprefix(sources.MODULE))
+        else:
+            location = location.removeprefix("file:")
+            values = self.get_config_from_filename(location)
+        sources.apply(self.cfg, sources.Source(location, sources.known(values)))
+        return values
 
     def load_config_from_file(self, filename: str) -> dict[str, object]:
         """Apply a configuration file or module."""
@@ -149,7 +154,9 @@ class Application(BaseApplication):
         parser = self._parser([*words, *(word for each in env_words.values() for word in each)])
         given = parser.parse_args(words)
         framework = self.init(parser, given, given.args)
-        parsed_env = {name: parser.parse_args(each) for name, each in env_words.items() if each}
+        parsed_env = {
+            name: parser.parse_from(name, each) for name, each in env_words.items() if each
+        }
         layers = [
             *(sources.from_flags(name, each) for name, each in parsed_env.items()),
             *sources.from_variables(),
@@ -164,15 +171,16 @@ class Application(BaseApplication):
                 layer.values = {**layer.values, "chdir": self.cfg.chdir}
         self.chdir()
         if framework:
-            load.apply(self.cfg, sources.Source("the application", framework))
-        naming = [layer for layer in layers if "config" in layer.values]
+            sources.apply(self.cfg, sources.Source("the application", framework))
+        # `-c "$FILE"` with nothing in the variable names no file.
+        naming = [layer for layer in layers if layer.values.get("config")]
         if naming:
             self._load_named_file(str(naming[-1].values["config"]), naming[-1].origin)
         else:
             for location in sources.found_files():
                 self.load_config_from_file(location)
         for layer in layers:
-            load.apply(self.cfg, layer)
+            sources.apply(self.cfg, layer)
         self.chdir()
         asked: list[str] | None = getattr(given, "explain_proxy", None)
         peer: str | None = getattr(given, "explain_from", None)
@@ -196,11 +204,11 @@ class Application(BaseApplication):
         """Answer `--explain-proxy`; no application is needed for it."""
         from licorne.http.rules import explain_proxy
 
-        load.check(self.cfg)
+        self.cfg.validate()
         print(explain_proxy(self.cfg, lines, peer), end="")
         sys.exit(0)
 
-    def _parser(self, words: list[str]) -> ArgumentParser:
+    def _parser(self, words: list[str]) -> Parser:
         from licorne.config.cli import parser
 
         return parser(self.usage, self.prog, words)
@@ -236,6 +244,10 @@ class Application(BaseApplication):
             logger_class = self.cfg.logger_class
             if check is not None and not problems:
                 check(self.cfg, logger_class(self.cfg))
+        except (RuntimeError, ConfigError) as error:
+            print(f"\nError: {error}", file=sys.stderr)
+            sys.exit(1)
+        try:
             self.load()
         except (ConfigError, AppImportError) as error:
             print(f"\nError: {error}", file=sys.stderr)

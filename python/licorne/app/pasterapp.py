@@ -14,7 +14,7 @@ import sys
 from licorne import aliases
 from licorne.app.base import Application
 from licorne.app.wsgiapp import WSGIApplication
-from licorne.config import load, sources
+from licorne.config import sources
 from licorne.errors import AppImportError, ConfigError
 
 TYPE_CHECKING = False
@@ -88,7 +88,7 @@ class Served(Application):
         if host:
             section["bind"] = f"{host}:{port}" if port else host
         given = {name: value for name, value in section.items() if value is not None}
-        load.apply(self.cfg, sources.Source(self._file, given))
+        sources.apply(self.cfg, sources.Source(self._file, given))
 
     def load(self) -> WSGIApp:
         """The application as it was given."""

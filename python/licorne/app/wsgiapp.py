@@ -32,7 +32,8 @@ class WSGIApplication(Application):
         """Keep the application's name; the name of the processes follows it."""
         del parser, opts
         self.app_uri = None
-        if args:
+        # `licorne "$APP"` with nothing in the variable names none.
+        if args and args[0]:
             self.app_uri = args[0]
             self.cfg.set("default_proc_name", args[0], origin="command line")
 
@@ -66,8 +67,8 @@ class WSGIApplication(Application):
         self.app_uri = os.path.abspath(paste)
         file = self.app_uri.partition("#")[0]
         origin = f"paste, {self.cfg.origins['paste']}"
-        if not os.path.exists(file):
-            raise ConfigError(f"{file!r} not found (from {origin}).")
+        if not os.path.isfile(file):
+            raise ConfigError(f"{file!r} not found (from {origin}): give a PasteDeploy file.")
         take_over(self.cfg, file, origin)
 
 

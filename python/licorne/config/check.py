@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 
 from licorne.config import convert
-from licorne.config.config import DEFAULT
 from licorne.config.settings import OPTIONS
 
 TYPE_CHECKING = False
@@ -16,6 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from licorne.config.config import Config
+
+#: Whoever sets one of these wants a feature that is still to come. Settings that say how such a
+#: feature works (`ciphers`, `proxy_allow_ips`) have no effect without it, in gunicorn as well.
+SWITCHES = (
+    "certfile", "keyfile", "http_protocols", "http2_cleartext", "proxy_protocol", "protocol",
+    "dirty_apps",
+)  # fmt: skip
 
 
 def complaints(cfg: Config) -> Iterator[str]:
@@ -25,13 +31,13 @@ def complaints(cfg: Config) -> Iterator[str]:
 
 
 def _features(cfg: Config) -> Iterator[str]:
-    for name, origin in cfg.origins.items():
-        if origin != DEFAULT and OPTIONS[name].later:
-            value = cfg.values[name]
-            if value != OPTIONS[name].initial():
-                from licorne.config import later  # noqa: PLC0415 - only for a refusal
+    for name in SWITCHES:
+        value = cfg.values[name]
+        # Nothing in `--certfile "$CERT"` is no certificate.
+        if OPTIONS[name].later and value and value != OPTIONS[name].initial():
+            from licorne.config import later  # noqa: PLC0415 - only for a refusal
 
-                yield later.complaint(OPTIONS[name], value, origin)
+            yield later.complaint(OPTIONS[name], value, cfg.origins[name])
 
 
 def _addresses(cfg: Config) -> Iterator[str]:
@@ -80,7 +86,7 @@ def _log_files(cfg: Config) -> Iterator[str]:
         if not entry.startswith("/") and not (status and (entry[1:] == "xx" or entry.isdigit())):
             said = "give a path (/healthz, /static/*) or a status (404, 2xx)."
             yield f"{given(cfg, 'access_log_exclude', entry)}: {said}"
-    if cfg.logconfig is not None and not os.path.exists(cfg.logconfig):
+    if cfg.logconfig and not os.path.exists(cfg.logconfig):
         yield f"{given(cfg, 'logconfig', cfg.logconfig)}: there is no such file."
 
 

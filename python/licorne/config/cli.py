@@ -7,30 +7,46 @@ import sys
 from argparse import SUPPRESS, Action, ArgumentParser, HelpFormatter
 
 from licorne import __version__
-from licorne.config.convert import integer_text
+from licorne.config import convert
 from licorne.config.settings import OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from argparse import Namespace
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import NoReturn
 
     from licorne.config.option import Option
 
 #: What a value is called in the help, unless the setting says it.
 METAVARS = {"int": "INT", "float": "SECONDS"}
 
-#: Types of settings whose flag may be given several times.
-REPEATED = {"list[str]", "dict[str, float]"}
+
+class Parser(ArgumentParser):
+    """A parser of flags, from wherever they come."""
+
+    #: Where the flags are from, if that is not the command line.
+    origin = ""
+
+    def error(self, message: str) -> NoReturn:
+        """Show the usage and what is wrong, and exit with status 2."""
+        super().error(f"{message} (from {self.origin})" if self.origin else message)
+
+    def parse_from(self, origin: str, words: Sequence[str]) -> Namespace:
+        """Parse the flags of a variable of the environment."""
+        self.origin = origin
+        try:
+            return self.parse_args(words)
+        finally:
+            self.origin = ""
 
 
-def parser(
-    usage: str | None, prog: str | None, words: Sequence[str] | None = None
-) -> ArgumentParser:
+def parser(usage: str | None, prog: str | None, words: Sequence[str] | None = None) -> Parser:
     """A parser for every flag, or for those that can be meant by `words`.
 
     Most command lines use two or three flags, and to build all of them costs milliseconds.
     """
-    made = ArgumentParser(usage=usage, prog=prog, formatter_class=_formatter)
+    made = Parser(usage=usage, prog=prog, formatter_class=_formatter)
     made.add_argument(
         "-v",
         "--version",
@@ -42,7 +58,7 @@ def parser(
     made.add_argument("args", nargs="*", help=SUPPRESS)
     meant = None if words is None or usage is None else _meant(words)
     for option in OPTIONS.values() if meant is None else meant:
-        _add(made, option)
+        add_flag(made, option)
     if meant is None and words is not None:
         _add_printers(made)
     return made
@@ -119,7 +135,8 @@ def _meant(words: Sequence[str]) -> Iterable[Option] | None:
     return meant.values()
 
 
-def _add(made: ArgumentParser, option: Option) -> None:
+def add_flag(made: ArgumentParser, option: Option) -> None:
+    """The flag of a setting, if it has one."""
     if not option.flags:
         return
     said = f"{option.brief} [{option.initial()}]".replace("%", "%%")
@@ -137,7 +154,7 @@ def _add(made: ArgumentParser, option: Option) -> None:
         made.add_argument(
             *option.flags, dest=option.name, help=said, action="store_const", const=const
         )
-    elif option.type in REPEATED and option.convert is None:
+    elif option.repeated:
         made.add_argument(
             *option.flags,
             dest=option.name,
@@ -145,9 +162,9 @@ def _add(made: ArgumentParser, option: Option) -> None:
             action="append",
             metavar=option.metavar or "STRING",
         )
-    elif option.type == "int" and option.convert is None:
+    elif (number := _number(option)) is not None:
         made.add_argument(
-            *option.flags, dest=option.name, help=said, type=whole, metavar=option.metavar or "INT"
+            *option.flags, dest=option.name, help=said, type=number, metavar=option.metavar or "INT"
         )
     else:
         made.add_argument(
@@ -158,9 +175,18 @@ def _add(made: ArgumentParser, option: Option) -> None:
         )
 
 
+def _number(option: Option) -> Callable[[str], int] | None:
+    """What reads the flag's number: text that is none is an error of usage (exit status 2)."""
+    if option.type != "int":
+        return None
+    if option.convert is None or isinstance(option.convert, convert.Within):
+        return whole
+    return convert.mode if option.convert is convert.mode else None
+
+
 def whole(text: str) -> int:
-    """A whole number on the command line; what is none is an error of usage (exit status 2)."""
-    return integer_text(text)
+    """A whole number, still to be judged."""
+    return convert.integer_text(text)
 
 
 # argparse names the type in its message: "invalid int value: 'x'", as people know it.

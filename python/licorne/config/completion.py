@@ -99,8 +99,7 @@ def _bash_values(option: Option) -> str:
 
 def _zsh() -> str:
     lines = [
-        f"'{'*' if option.type == 'list[str]' else ''}{flag}[{_zsh_text(option.brief)}]"
-        f"{_zsh_value(option)}'"
+        f"'{'*' if option.repeated else ''}{flag}[{_zsh_text(option.brief)}]{_zsh_value(option)}'"
         for option in _flagged()
         for flag in option.flags
     ]

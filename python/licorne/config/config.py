@@ -18,10 +18,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Mapping
+    from ipaddress import IPv4Network, IPv6Network
 
     from licorne.config.convert import Address
     from licorne.config.legacy import SettingsView
     from licorne.config.option import Option
+
+    Network = IPv4Network | IPv6Network
 
 DEFAULT = "default"
 
@@ -42,8 +45,9 @@ class Config(Settings):
         self.origins = dict.fromkeys(self.values, DEFAULT)
         for name, option in OPTIONS.items():
             # A blank variable says nothing: deployment templates often leave WEB_CONCURRENCY so.
-            if option.env and environ.get(option.env, "").strip():
-                value = option.env_form.format(environ[option.env])
+            said = environ.get(option.env, "").strip() if option.env else ""
+            if said:
+                value = option.env_form.format(said)
                 self.set(name, value, origin=f"${option.env}")
 
     def set(self, name: str, value: object, origin: str = "cfg.set()") -> None:
@@ -76,6 +80,14 @@ class Config(Settings):
 
         return parser(self.usage, self.prog)
 
+    def validate(self) -> None:
+        """Raise a ConfigError for the rules that the settings together break."""
+        from licorne.config.check import complaints
+
+        broken = list(complaints(self))
+        if broken:
+            raise ConfigError("\nError: ".join(broken))
+
     def get_cmd_args_from_env(self) -> list[str]:
         """The words of $GUNICORN_CMD_ARGS."""
         from licorne.config.sources import environment_words
@@ -104,6 +116,14 @@ class Config(Settings):
     def metrics_address(self) -> Address | None:
         """The address of `metrics_bind`, parsed; None when it is empty."""
         return convert.metrics_address(self.metrics_bind)
+
+    def forwarded_allow_networks(self) -> list[Network]:
+        """The networks of `forwarded_allow_ips`; `*` is none."""
+        return _networks(self.forwarded_allow_ips)
+
+    def proxy_allow_networks(self) -> list[Network]:
+        """The networks of `proxy_allow_ips`; `*` is none."""
+        return _networks(self.proxy_allow_ips)
 
     @property
     def uid(self) -> int:
@@ -139,6 +159,12 @@ class Config(Settings):
             entry.replace("\\=", hidden).partition("=") for entry in self.raw_paste_global_conf
         )
         return {name.replace(hidden, "="): value.replace(hidden, "=") for name, _, value in pairs}
+
+
+def _networks(names: list[str]) -> list[Network]:
+    from ipaddress import ip_network
+
+    return [ip_network(name) for name in names if name != "*"]
 
 
 def converted(option: Option, value: object, origin: str) -> object:

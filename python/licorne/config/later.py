@@ -1,7 +1,7 @@
 """What to say about a setting of a feature that this version does not have yet.
 
-Such settings are declared already (`later` of their declaration): their defaults are accepted, and
-anything else is refused, because a server that ignores it would do something else than asked.
+Such settings are declared already (`later` of their declaration). Those that switch a feature on
+(`check.SWITCHES`) are refused: a server that ignores them would do something else than asked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 #: What to do instead, by feature.
 INSTEAD = {
-    "ASGI": "serve the ASGI application with an ASGI server meanwhile",
     "HTTP/2": "let the proxy in front (nginx, HAProxy, Caddy) speak it",
     "PROXY protocol": "let the proxy send X-Forwarded-For, and see forwarded_allow_ips",
     "TLS": "let the proxy in front (nginx, HAProxy, Caddy) speak it",

@@ -11,60 +11,41 @@ from collections.abc import Callable, Iterator, Mapping
 from textwrap import dedent
 from types import new_class
 
+from licorne.config.cli import add_flag
 from licorne.config.config import Config, converted
+from licorne.config.convert import BY_TYPE
 from licorne.config.option import Option
 from licorne.config.settings import OPTIONS
 from licorne.config.sources import DEFAULT_FILES
 
-
-class SettingView:
-    """One setting of one configuration, with gunicorn's attributes."""
-
-    def __init__(self, cfg: Config, option: Option) -> None:
-        self._cfg = cfg
-        self.name = option.name
-        self.section = option.section
-        self.cli = list(option.flags)
-        self.meta = option.metavar
-        self.const = option.const
-        self.short = option.brief
-        self.desc = option.doc
-        self.default = option.initial()
-
-    @property
-    def value(self) -> object:
-        """The value in force, not resolved to a class."""
-        return self._cfg.values[self.name]
-
-    def get(self) -> object:
-        """The value in force, not resolved to a class."""
-        return self.value
-
-    def set(self, value: object) -> None:
-        """Convert and keep a value."""
-        self._cfg.set(self.name, value)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 
-class SettingsView(Mapping[str, SettingView]):
+class SettingsView(Mapping[str, "Setting"]):
     """The settings of a configuration by name."""
 
     def __init__(self, cfg: Config) -> None:
         self._cfg = cfg
 
-    def __getitem__(self, name: str) -> SettingView:
-        return SettingView(self._cfg, OPTIONS[name])
+    def __getitem__(self, name: str) -> Setting:
+        if name not in self._cfg.values:
+            raise KeyError(name)
+        return _class_of(name).held_by(self._cfg)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(OPTIONS)
+        return iter(self._cfg.values)
 
     def __len__(self) -> int:
-        return len(OPTIONS)
+        return len(self._cfg.values)
 
 
 class Setting:
     """A setting declared in gunicorn's way: a subclass with a `name` becomes known by being made.
 
     `validator` takes the value and returns the one to keep; the first line of `desc` is the help.
+    An object has a value of its own, unless it is one of a configuration's `settings`.
     """
 
     name: str | None = None
@@ -87,6 +68,9 @@ class Setting:
         if not cls.name or "name" not in vars(cls):
             # Nothing new: a common base, or the class of a setting that exists.
             return
+        if callable(cls.validator):
+            # In the body it may be a plain function; on an object, that would become a method.
+            cls.validator = staticmethod(cls.validator)
         cls.order = len(KNOWN_SETTINGS)
         KNOWN_SETTINGS.append(cls)
         if not known:
@@ -95,17 +79,48 @@ class Setting:
             OPTIONS[cls.name] = _declared(cls)
 
     def __init__(self) -> None:
-        self.value: object = None
-        if self.default is not None:
-            self.set(self.default)
+        self._cfg: Config | None = None
+        self._own = OPTIONS[str(self.name)].initial()
+
+    @classmethod
+    def held_by(cls, cfg: Config) -> Setting:
+        """The setting as it is in a configuration."""
+        made = cls()
+        made._cfg = cfg
+        return made
+
+    @property
+    def value(self) -> object:
+        """The value in force, not resolved to a class."""
+        return self._own if self._cfg is None else self._cfg.values[str(self.name)]
 
     def get(self) -> object:
-        """The value kept."""
+        """The value in force, not resolved to a class."""
         return self.value
 
     def set(self, value: object) -> None:
         """Convert and keep a value."""
-        self.value = converted(OPTIONS[str(self.name)], value, "Setting.set()")
+        name = str(self.name)
+        if self._cfg is None:
+            self._own = converted(OPTIONS[name], value, "Setting.set()")
+        else:
+            self._cfg.set(name, value)
+
+    def add_option(self, parser: ArgumentParser) -> None:
+        """Add the flag, if there is one, to a parser."""
+        add_flag(parser, OPTIONS[str(self.name)])
+
+    def copy(self) -> Setting:
+        """A setting with a value of its own, which begins as this one's."""
+        made = type(self)()
+        made._own = self.value
+        return made
+
+    def __lt__(self, other: Setting) -> bool:
+        return self.order < other.order
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} = {self.value!r}>"
 
 
 #: Every setting as a class: the server's own, then those of third parties as they are defined.
@@ -123,13 +138,17 @@ _TITLES = {
 
 
 def _as_class(option: Option) -> type[Setting]:
+    switch = option.type == "bool" and option.const is None
     attributes = {
         "name": option.name,
         "section": option.section,
         "cli": list(option.flags) or None,
         "meta": option.metavar,
+        "action": "append" if option.repeated else "store_true" if switch else None,
+        "nargs": "?" if isinstance(option.const, str) else None,
         "const": option.const,
         "default": option.initial(),
+        "validator": option.convert or BY_TYPE[option.type],
         "short": option.brief,
         "desc": option.doc,
     }
@@ -139,23 +158,22 @@ def _as_class(option: Option) -> type[Setting]:
 
 def _declared(cls: type[Setting]) -> Option:
     const = {"store_true": True, "store_false": False}.get(cls.action or "", cls.const)
+    convert = _conversion(cls)
     option = Option(
         *(cls.cli or ()),
-        default=cls.default,
-        convert=_conversion(cls),
+        default=None if cls.default is None else convert(cls.default),
+        convert=convert,
         const=str(const) if cls.nargs == "?" and const is not None else const,
         metavar=cls.meta,
         doc=cls.desc or cls.short,
     )
     option.name = str(cls.name)
     option.section = cls.section
-    option.type = "list[str]" if cls.action == "append" else "object"
+    option.type = "list" if cls.action == "append" else "object"
     return option
 
 
 def _conversion(cls: type[Setting]) -> Callable[[object], object]:
-    # In the class's dict the validator may be a plain function or a staticmethod; through the
-    # class, both are the function.
     validator, parse = cls.validator or _as_given, cls.type
 
     def convert(value: object) -> object:
@@ -168,6 +186,11 @@ def _as_given(value: object) -> object:
     return value
 
 
+def _class_of(name: str) -> type[Setting]:
+    """The class of a setting; of several that were declared with one name, the last."""
+    return next(each for each in reversed(KNOWN_SETTINGS) if each.name == name)
+
+
 def setting_class(title: str) -> type[Setting]:
     """gunicorn's class of a setting, `AccessLogFormat`; of its capitals only the first count."""
     for each in KNOWN_SETTINGS:
@@ -176,10 +199,10 @@ def setting_class(title: str) -> type[Setting]:
     raise AttributeError(f"module 'licorne.config' has no attribute {title!r}")
 
 
-def make_settings(ignore: list[str] | None = None) -> dict[str, SettingView]:
+def make_settings(ignore: list[str] | None = None) -> dict[str, Setting]:
     """All settings with their defaults, less those to ignore."""
     view = Config().settings
-    return {name: setting for name, setting in view.items() if name not in (ignore or ())}
+    return {name: setting.copy() for name, setting in view.items() if name not in (ignore or ())}
 
 
 def get_default_config_file() -> str | None:

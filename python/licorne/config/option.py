@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+#: Types of settings whose flag may be given several times.
+REPEATED = {"list[str]", "dict[str, float]"}
+
 
 class Section:
     """Base of all sections: the raw value of each setting, and where it came from; read only."""
@@ -51,8 +54,8 @@ class Option:
         `env` names a variable of the environment that replaces the default (put into `env_form`);
         `const` is what a flag without a value sets (a text makes the flag's value optional);
         `reload` says what HUP does with a change: `workers` (a new generation), `rebind`, `logs`,
-        or `restart` (needs a new master); `later` names the feature without which only the default
-        can be used.
+        or `restart` (needs a new master); `later` names the feature that is still to
+        come, without which the setting has no effect.
         """
         self.name = self.section = self.type = ""
         self.flags = flags
@@ -88,6 +91,11 @@ class Option:
     def brief(self) -> str:
         """The first paragraph of the documentation, on one line."""
         return " ".join(self.doc.partition("\n\n")[0].split())
+
+    @property
+    def repeated(self) -> bool:
+        """Whether the flag may be given several times; with a conversion, one text is a list."""
+        return self.type == "list" or (self.type in REPEATED and self.convert is None)
 
     def initial(self) -> object:
         """A fresh default: no two configurations share a list."""

@@ -91,7 +91,9 @@ def _lowest_port() -> int:
 def _files(cfg: Config) -> Iterator[str]:
     for name in ("accesslog", "errorlog", "pidfile"):
         path = cfg.values[name]
-        if isinstance(path, str) and path != "-":
+        if name != "pidfile" and path == "":
+            yield f"{given(cfg, name, path)}: give the name of a file, or - for the terminal."
+        elif isinstance(path, str) and path not in {"", "-"}:
             problem = _not_writable(path)
             if problem:
                 yield f"{given(cfg, name, path)}: {problem}"

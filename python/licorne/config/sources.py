@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
+    from licorne.config.config import Config
+
 #: Read from the working directory when no file is named; the first that is there.
 DEFAULT_FILES = ("licorne.conf.py", "gunicorn.conf.py")
 #: Variables of the environment that hold flags, in the order of application.
 WORD_VARIABLES = ("GUNICORN_CMD_ARGS", "LICORNE_CMD_ARGS")
 #: Of the variables that hold one setting each.
 PREFIX = "LICORNE_"
+#: Before the name of a module that is imported.
+MODULE = "python:"
 #: gunicorn's name for the module that a configuration file becomes.
 MODULE_NAME = "__config__"
 
@@ -39,6 +43,12 @@ class Source:
     def __init__(self, origin: str, values: Mapping[str, object]) -> None:
         self.origin = origin
         self.values = values
+
+
+def apply(cfg: Config, source: Source) -> None:
+    """Set what the source gives; a bad value is refused with the source's name."""
+    for name, value in source.values.items():
+        cfg.set(name.lower(), value, origin=source.origin)
 
 
 class ConfigFileError(ConfigError):
@@ -67,21 +77,42 @@ def from_flags(origin: str, parsed: Namespace | None) -> Source:
     )
 
 
-def from_file(location: str) -> Source:
-    """Read a configuration file (`PATH`, `file:PATH`) or import one (`python:MODULE`)."""
-    if location.startswith("python:"):
-        from importlib import import_module
-
-        name = location.removeprefix("python:")
-        return _of_module(location, import_module(name))
-    path = location.removeprefix("file:")
+def of_file(path: str) -> dict[str, object]:
+    """The settings in a configuration file, Python or TOML."""
     if not os.path.exists(path):
         raise ConfigError(f"{path!r} doesn't exist")
+    if os.path.isdir(path):
+        raise ConfigError(f"{path!r} is a directory: name a file in it.")
+    if not os.access(path, os.R_OK):
+        raise ConfigError(f"{path!r} cannot be read by this user: change its owner or its mode.")
     if path.endswith(".toml"):
         from licorne.config import toml
 
-        return Source(path, toml.settings(path))
-    return _of_module(path, _executed(path))
+        return toml.settings(path)
+    return _settings(path, _executed(path))
+
+
+def of_module(name: str) -> dict[str, object]:
+    """The settings in an importable module."""
+    from importlib import import_module
+
+    try:
+        module = import_module(name)
+    except Exception as error:
+        missing = isinstance(error, ModuleNotFoundError) and (name + ".").startswith(
+            f"{error.name}."
+        )
+        if missing or not name:
+            said = f"there is no module {name!r}; is its folder on the path (pythonpath, chdir)?"
+            raise ConfigError(f"Cannot read the settings of {MODULE + name!r}: {said}") from None
+        # User code, as in a file: anything may happen in it, and the user wants to see where.
+        raise ConfigFileError(f"Failed to read config file: {MODULE}{name}") from error
+    return _settings(MODULE + name, module)
+
+
+def known(values: Mapping[str, object]) -> dict[str, object]:
+    """What of a file's names are settings; a file cannot name itself."""
+    return {name: value for name, value in values.items() if name in OPTIONS and name != "config"}
 
 
 def from_variables() -> list[Source]:
@@ -124,12 +155,10 @@ def _speaks_of_licorne(path: str) -> bool:
     return any(line.startswith((b"[", b"tool", b"licorne", b'"licorne"')) for line in lines)
 
 
-def _of_module(origin: str, module: ModuleType) -> Source:
-    values = {name: value for name, value in vars(module).items() if name in OPTIONS}
+def _settings(origin: str, module: ModuleType) -> dict[str, object]:
+    values = known(vars(module))
     _warn_of_slips(origin, module, values)
-    # A file cannot name itself.
-    values.pop("config", None)
-    return Source(origin, values)
+    return values
 
 
 def _warn_of_slips(origin: str, module: ModuleType, values: Mapping[str, object]) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import logging.config
 import os
+from configparser import Error as BadIni
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from licorne.config import Config
+
+#: What the standard library raises for a configuration that cannot be used.
+REFUSALS = (AttributeError, BadIni, ImportError, KeyError, OSError, TypeError, ValueError)
 
 #: What a dict or JSON configuration is laid over, at its top level (gunicorn's values).
 CONFIG_DEFAULTS: dict[str, object] = {
@@ -55,14 +59,27 @@ def configure(cfg: Config) -> None:
     """Apply the first of the three that is set; a RuntimeError says what is wrong with it."""
     try:
         if cfg.logconfig_dict:
+            setting = "logconfig_dict"
             logging.config.dictConfig({**CONFIG_DEFAULTS, **cfg.logconfig_dict})
         elif cfg.logconfig_json:
+            setting = f"logconfig_json {cfg.logconfig_json!r}"
             _from_json(cfg.logconfig_json)
         elif cfg.logconfig:
+            setting = f"logconfig {cfg.logconfig!r}"
             _from_ini(cfg.logconfig)
-    except (AttributeError, ImportError, KeyError, OSError, TypeError, ValueError) as error:
-        # What the standard library raises for a configuration that cannot be used.
-        raise RuntimeError(f"Cannot apply the logging configuration: {error}") from error
+    except REFUSALS as error:
+        origin = cfg.origins[setting.partition(" ")[0]]
+        raise RuntimeError(
+            f"Cannot apply the logging configuration of {setting} (from {origin}): {_said(error)}"
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    """What is wrong, with the reason that dictConfig keeps to itself."""
+    if isinstance(error, KeyError):
+        return f"{error} is missing."
+    reason = f" ({error.__cause__})" if error.__cause__ is not None else ""
+    return f"{error}{reason}"
 
 
 def _from_json(path: str) -> None:

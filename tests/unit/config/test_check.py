@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from licorne.config import Config, load
+from licorne.config import Config
 from licorne.errors import ConfigError
 
 
@@ -26,9 +26,9 @@ def test_complaints(name: str, value: object, message: str) -> None:
     cfg = Config()
     cfg.set(name, value, origin="f")
     with pytest.raises(ConfigError) as caught:
-        load.check(cfg)
+        cfg.validate()
     assert str(caught.value).startswith(f"Invalid value for {message}")
 
 
 def test_the_defaults_are_fine() -> None:
-    load.check(Config())
+    Config().validate()

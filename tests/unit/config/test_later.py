@@ -1,30 +1,49 @@
-"""Settings of features to come: declared, defaults accepted, everything else refused clearly."""
+"""Settings of features to come: what would switch one on is refused clearly."""
 
 from __future__ import annotations
 
 import pytest
 
-from licorne.config import Config, load
+from licorne.config import Config
+from licorne.config.check import SWITCHES
 from licorne.config.later import INSTEAD
 from licorne.config.settings import OPTIONS
 from licorne.errors import ConfigError
 
-LATER = sorted(name for name, option in OPTIONS.items() if option.later)
 
-
-@pytest.mark.parametrize("name", LATER)
+@pytest.mark.parametrize("name", SWITCHES)
 def test_the_default_is_accepted(name: str) -> None:
     cfg = Config()
     cfg.set(name, OPTIONS[name].initial(), origin="file")
-    load.check(cfg)
+    cfg.validate()
     assert OPTIONS[name].later in INSTEAD
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("proxy_allow_ips", "*"),
+        ("ciphers", "ECDHE+AESGCM"),
+        ("http2_max_frame_size", 32768),
+        ("asgi_loop", "uvloop"),
+        ("root_path", "/api"),
+        ("dirty_timeout", 60),
+    ],
+)
+def test_what_only_tunes_a_feature_has_no_effect(name: str, value: object) -> None:
+    """Files with every setting in them are common; gunicorn does not look at these either."""
+    cfg = Config()
+    cfg.set(name, value, origin="file")
+    cfg.validate()
+    assert OPTIONS[name].later
+    assert name not in SWITCHES
 
 
 def test_anything_else_is_refused() -> None:
     cfg = Config()
     cfg.set("certfile", "/x.pem", origin="x.py")
     with pytest.raises(ConfigError) as caught:
-        load.check(cfg)
+        cfg.validate()
     assert str(caught.value).startswith("certfile is not available yet in licorne ")
     assert "certfile is '/x.pem', from x.py" in str(caught.value)
     assert "Remove the setting; " in str(caught.value)
@@ -34,5 +53,5 @@ def test_anything_else_is_refused() -> None:
 def test_what_has_no_effect_is_accepted(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     cfg = Config()
     cfg.set(name, {"http_parser": "Fast", "ssl_version": 5}.get(name, False))
-    load.check(cfg)
+    cfg.validate()
     assert ("ssl_version=5 is ignored" in capsys.readouterr().err) == (name == "ssl_version")

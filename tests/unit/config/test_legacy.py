@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,6 +68,14 @@ class Lamp(config.Setting):
     validator = config.validate_bool
     desc = "Whether it shines."
 
+class Books(config.Setting):
+    name = "books"
+    cli = ["--book"]
+    action = "append"
+    validator = config.validate_list_string
+    default = "none"
+    desc = "What stands on the shelf."
+
 class Door(config.Setting):
     name = "door"
     cli = ["--door"]
@@ -82,7 +92,7 @@ def furniture() -> Iterator[dict[str, object]]:
     made: dict[str, object] = {"config": gunicorn_config, "__name__": "furniture"}
     exec(FORM, made)  # the form is gunicorn's, not one that a type checker likes
     yield made
-    for name in ("shelf", "lamp", "door"):
+    for name in ("shelf", "lamp", "books", "door"):
         del OPTIONS[name]
     gunicorn_config.KNOWN_SETTINGS[:] = [
         each for each in gunicorn_config.KNOWN_SETTINGS if each.name in OPTIONS
@@ -92,10 +102,11 @@ def furniture() -> Iterator[dict[str, object]]:
 @pytest.mark.parametrize(
     ("words", "values"),
     [
-        ([], (3, None, None)),
-        (["--shelf", "4"], (4, None, None)),
-        (["--lamp", "--door"], (3, True, "open")),
-        (["--door", "shut"], (3, None, "shut")),
+        ([], (3, None, ["none"], None)),
+        (["--shelf", "4"], (4, None, ["none"], None)),
+        (["--book", "a", "--book", "b"], (3, None, ["a", "b"], None)),
+        (["--lamp", "--door"], (3, True, ["none"], "open")),
+        (["--door", "shut"], (3, None, ["none"], "shut")),
     ],
 )
 @pytest.mark.usefixtures("furniture")
@@ -104,7 +115,7 @@ def test_the_forms_of_a_declaration(words: list[str], values: tuple[object, ...]
     for name, value in vars(cfg.parser().parse_args(words)).items():
         if value is not None and name in OPTIONS:
             cfg.set(name, value)
-    assert (cfg.shelf, cfg.lamp, cfg.door) == values
+    assert (cfg.shelf, cfg.lamp, cfg.books, cfg.door) == values
     assert cfg.settings["shelf"].short == "How high."
     assert OPTIONS["shelf"].doc == "How high.\n\nFrom the floor."
 
@@ -147,6 +158,53 @@ def test_make_settings() -> None:
     assert "bind" not in made
     assert made["workers"].name == "workers"
     assert made["workers"].cli == ["-w", "--workers"]
+
+
+def test_a_setting_adds_its_flag_to_another_parser() -> None:
+    parser = ArgumentParser()
+    for name in ("bind", "workers", "preload_app", "wsgi_app"):
+        Config().settings[name].add_option(parser)
+    parsed = parser.parse_args(["-b", "a:1", "-b", "b:2", "-w", "3", "--preload"])
+    assert vars(parsed) == {"bind": ["a:1", "b:2"], "workers": 3, "preload_app": True}
+
+
+def test_the_settings_of_a_configuration_are_its_own_and_a_copy_is_not() -> None:
+    cfg = Config()
+    setting = cfg.settings["workers"]
+    copied = setting.copy()
+    setting.set("3")
+    copied.set(5)
+    assert (cfg.workers, setting.value, setting.get(), copied.get()) == (3, 3, 3, 5)
+    assert isinstance(setting, gunicorn_config.Workers)
+    assert repr(setting) == "<Workers workers = 3>"
+    in_order = [each.name for each in sorted(cfg.settings.values())]
+    assert in_order[:3] == ["config", "wsgi_app", "bind"]
+    with pytest.raises(KeyError):
+        _ = cfg.settings["nothing"]
+
+
+@pytest.mark.parametrize(
+    ("name", "action", "nargs", "given", "kept"),
+    [
+        ("bind", "append", None, "x", ["x"]),
+        ("reload", "store_true", None, "true", True),
+        ("proxy_protocol", None, "?", True, "auto"),
+        ("umask", None, None, "022", 0o22),
+    ],
+)
+def test_the_parts_of_a_setting(
+    name: str, action: str | None, nargs: str | None, given: object, kept: object
+) -> None:
+    setting = Config().settings[name]
+    assert (setting.action, setting.nargs) == (action, nargs)
+    assert setting.validator(given) == kept
+
+
+def test_trusted_networks() -> None:
+    cfg = Config()
+    cfg.set("forwarded_allow_ips", "10.0.0.0/8,::1,*")
+    assert cfg.forwarded_allow_networks() == [ip_network("10.0.0.0/8"), ip_network("::1")]
+    assert cfg.proxy_allow_networks() == [ip_network("127.0.0.1"), ip_network("::1")]
 
 
 def test_names_that_do_not_exist() -> None:

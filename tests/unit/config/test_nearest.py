@@ -67,7 +67,7 @@ def test_a_file_is_warned_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, warned: bool
 ) -> None:
     (tmp_path / "gunicorn.conf.py").write_text(text)
-    sources.from_file(str(tmp_path / "gunicorn.conf.py"))
+    sources.of_file(str(tmp_path / "gunicorn.conf.py"))
     told = capsys.readouterr().err
     assert ("is not a setting and has no effect; did you mean" in told) == warned
     assert told.count("\n") == warned

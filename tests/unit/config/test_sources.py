@@ -16,21 +16,36 @@ if TYPE_CHECKING:
 def test_a_file_gives_its_settings_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "config.py"
     file.write_text("import os\nworkers = 1 + 1\ncolour = 'red'\nconfig = 'other.py'\n")
-    source = sources.from_file(str(file))
-    assert source.values == {"workers": 2}
-    assert source.origin == str(file)
-    assert sources.from_file(f"file:{file}").values == {"workers": 2}
+    assert sources.of_file(str(file)) == {"workers": 2}
 
 
 def test_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "settings_of_test.py").write_text("threads = 3\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert sources.from_file("python:settings_of_test").values == {"threads": 3}
+    assert sources.of_module("settings_of_test") == {"threads": 3}
 
 
 def test_a_missing_file() -> None:
     with pytest.raises(ConfigError, match=r"'nowhere\.py' doesn't exist"):
-        sources.from_file("nowhere.py")
+        sources.of_file("nowhere.py")
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is a directory: name a file in it"):
+        sources.of_file(str(tmp_path))
+
+
+def test_a_missing_module() -> None:
+    with pytest.raises(ConfigError, match=r"'python:nowhere\.x': there is no module 'nowhere\.x'"):
+        sources.of_module("nowhere.x")
+
+
+@pytest.mark.parametrize("text", ["workers = (", "1 / 0", "import nowhere_x"])
+def test_a_broken_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "broken_settings.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(sources.ConfigFileError, match=r"config file: python:broken_settings$"):
+        sources.of_module("broken_settings")
 
 
 @pytest.mark.parametrize("text", ["workers = (", "raise SystemError('no')", "import nowhere_x"])
@@ -38,7 +53,7 @@ def test_a_broken_file(tmp_path: Path, text: str) -> None:
     file = tmp_path / "gunicorn.conf.py"
     file.write_text(text)
     with pytest.raises(sources.ConfigFileError, match="Failed to read config file: ") as caught:
-        sources.from_file(str(file))
+        sources.of_file(str(file))
     assert caught.value.__cause__ is not None
 
 
@@ -47,7 +62,7 @@ def test_another_extension_is_read_with_a_warning(
 ) -> None:
     file = tmp_path / "server.cfg"
     file.write_text("workers = 9\n")
-    assert sources.from_file(str(file)).values == {"workers": 9}
+    assert sources.of_file(str(file)) == {"workers": 9}
     assert "valid Python extension" in capsys.readouterr().err
 
 

@@ -100,13 +100,13 @@ def test_a_named_file_stands_alone(here: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_mistakes(here: Path, text: str, message: str) -> None:
     (here / "licorne.toml").write_text(text)
     with pytest.raises(ConfigError, match=message):
-        sources.from_file("licorne.toml")
+        sources.of_file("licorne.toml")
 
 
 def test_a_table_that_is_none(here: Path) -> None:
     (here / "pyproject.toml").write_text("[tool]\nlicorne = 3\n")
     with pytest.raises(ConfigError, match=r"pyproject.toml: licorne must be a table, and is 3"):
-        sources.from_file("pyproject.toml")
+        sources.of_file("pyproject.toml")
 
 
 def test_a_python_without_a_parser(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_a_python_without_a_parser(here: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "tomllib", None)
     monkeypatch.setitem(sys.modules, "tomli", None)
     with pytest.raises(ConfigError, match=r"Install the package tomli, or move"):
-        sources.from_file("licorne.toml")
+        sources.of_file("licorne.toml")
 
 
 def test_a_variable_names_the_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

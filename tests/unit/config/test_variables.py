@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from licorne.config import Config, load, sources
+from licorne.config import Config, sources
 from licorne.errors import ConfigError
 
 
@@ -36,7 +36,7 @@ def test_values(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: ob
     monkeypatch.setenv(variable, text)
     (source,) = sources.from_variables()
     cfg = Config()
-    load.apply(cfg, source)
+    sources.apply(cfg, source)
     assert cfg.values[name] == value
     assert cfg.origins[name] == f"${variable}"
 
