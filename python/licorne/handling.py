@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Handlers:
-    """One method for each signal of the master."""
+    """One method for each signal of the master; CHLD has none, as every turn of the loop reaps."""
 
-    #: What the loop makes of a signal's number (gunicorn's name).
+    #: The signals by number, as the methods are named.
     SIG_NAMES: ClassVar[dict[int, str]] = {
-        each.value: each.name[3:].lower() for each in signal.Signals
+        each.value: each.name[3:].lower() for each in signal.Signals if each != signal.SIGCHLD
     }
 
     def _decide(self, event: events.Event) -> None:
