@@ -14,6 +14,7 @@ from email.utils import formatdate
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from licorne.http.errorpage import page
+from licorne.reloader import is_pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,10 +154,10 @@ def warn(msg: str) -> None:
 
 
 def reraise(
-    _kind: type[BaseException], value: BaseException, trace: TracebackType | None = None
+    _kind: type[BaseException], value: BaseException, tb: TracebackType | None = None
 ) -> NoReturn:
     """Raise an exception that was caught before."""
-    raise value.with_traceback(trace)
+    raise value.with_traceback(tb)
 
 
 def get_username(uid: int) -> str:
@@ -189,3 +190,4 @@ def load_entry_point(distribution: str, group: str, name: str) -> object:
 
 
 closerange = os.closerange
+is_glob_pattern = is_pattern

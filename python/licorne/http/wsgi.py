@@ -43,6 +43,8 @@ __all__ = [
     "base_environ", "client_socket_class", "create", "default_environ", "server_name",
 ]  # fmt: skip
 
+log = logging.getLogger(__name__)
+
 #: Where gunicorn's names are, for those who ask.
 _ELSEWHERE = {"Response": "response", "create": "create", "default_environ": "create"}
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from licorne.config import Config
     from licorne.workers.engine import Place
 
+#: What an application returns that has answered on `gunicorn.socket` by itself (gunicorn's name).
+ALREADY_HANDLED: tuple[bytes, ...] = ()
+
 #: The timer of a worker may be this late, in seconds: fewer timers are set.
 SLACK = 0.01
 
