@@ -244,8 +244,9 @@ class Arbiter(Handlers):
             unpatched.set_handler(each, self.signal)
 
     def signal(self, sig: int, _frame: FrameType | None) -> None:
-        """Remember a signal for the loop."""
+        """Remember a signal for the loop; threads of the program may call this, too."""
         self.SIG_QUEUE.append(sig)
+        self.wakeup()
 
     def wakeup(self) -> None:
         """Have the loop look after everything now."""

@@ -7,7 +7,7 @@ asked for.
 from __future__ import annotations
 
 from licorne.config.settings import OPTIONS
-from licorne.reloader import Watcher, is_pattern
+from licorne.reloader import Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,20 +28,14 @@ class Reloader(Watcher):
         interval: float = 1,
         callback: Callable[[str], None] | None = None,
     ) -> None:
-        entries = tuple(extra_files or ())
-        super().__init__(entries, self.engine, callback)
+        super().__init__(tuple(extra_files or ()), self.engine, callback)
         self._interval = interval
-        self._extra_files = {entry for entry in entries if not is_pattern(entry)}
         # Nobody tells it when the application is loaded: it is started then.
         self._loaded.set()
 
-    def add_extra_file(self, filename: str) -> None:
-        """Watch one file more."""
-        self._extra_files.add(filename)
-
     def get_files(self) -> list[str]:
         """What is watched now."""
-        return sorted(super().files() | self._extra_files)
+        return sorted(super().files())
 
     def files(self) -> set[str]:
         """What is watched now, as a subclass may say."""

@@ -66,7 +66,8 @@ class Watcher(threading.Thread):
         log: Logger | None = None,
     ) -> None:
         super().__init__(name="licorne-reloader", daemon=True)
-        self._extra = tuple(extra_files)
+        #: Paths and patterns. Replaced as a whole, never changed, as other threads look at it.
+        self._extra_files = frozenset(extra_files)
         self._callback = callback
         #: Files that a failed start has named. Replaced as a whole, never changed.
         self._suspects: frozenset[str] = frozenset()
@@ -89,6 +90,10 @@ class Watcher(threading.Thread):
         self._look()
         self._loaded.set()
 
+    def add_extra_file(self, filename: str) -> None:
+        """Watch one file more (gunicorn's name, for hooks)."""
+        self._extra_files |= {filename}
+
     def stop(self) -> None:
         """Watch no more."""
         self._stopped.set()
@@ -96,7 +101,7 @@ class Watcher(threading.Thread):
 
     def files(self) -> set[str]:
         """What is watched now."""
-        return module_files() | expanded(self._extra) | self._suspects
+        return module_files() | expanded(self._extra_files) | self._suspects
 
     def run(self) -> None:
         """Look until stopped; a change that was seen while loading is told afterwards."""

@@ -207,6 +207,33 @@ def test_a_configuration_that_puts_its_arbiter_in_place(
     assert server.log.matching("NAMED starts")
 
 
+def test_a_thread_that_stops_the_server(serve: Serve, tmp_path: Path) -> None:
+    program = """
+import threading
+
+class Stoppable(Standalone):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.arbiter = Arbiter(self)
+
+    def stop(self):
+        open("stop").read()
+        self.arbiter.signal(signal.SIGINT, None)
+
+# Without `timeout` nothing else wakes the loop.
+server = Stoppable(workers=1, timeout=0)
+os.mkfifo("stop")
+threading.Thread(target=server.stop, daemon=True).start()
+server.arbiter.run()
+"""
+    server = run(serve, tmp_path, program)
+    server.get("/")
+    server.log.wait_for("Control socket listening")
+    (tmp_path / "stop").write_text("now")
+    assert server.wait() == 0
+    assert any("Handling signal: int" in line for line in server.log.rest())
+
+
 def test_a_server_in_a_process_of_multiprocessing(serve: Serve, tmp_path: Path) -> None:
     program = """
 from multiprocessing import Process

@@ -50,6 +50,26 @@ def test_an_engine_of_the_program(serve: Serve, tmp_path: Path) -> None:
     assert int(server.get("/")[1]) == server.worker_pid(2)
 
 
+def test_a_hook_that_adds_a_file(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "site_app.py").write_text(APP)
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "reload = True\n"
+        "reload_engine = 'poll'\n"
+        "def post_worker_init(worker):\n"
+        "    worker.reloader.add_extra_file('watched')\n"
+        "    look = worker.reloader.files\n"
+        "    def files():\n"
+        "        print('LOOKS', 'watched' in look(), flush=True)\n"
+        "        return look()\n"
+        "    worker.reloader.files = files\n"
+    )
+    (tmp_path / "watched").touch()
+    server = serve("site_app:app", cwd=tmp_path)
+    server.output.wait_for("LOOKS True", 2)
+    os.utime(tmp_path / "watched", (1000, 1000))
+    server.log.wait_for("Worker reloading: watched modified")
+
+
 def test_an_engine_that_nobody_has(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "site_app.py").write_text(APP)
     server = serve("site_app:app", "--reload", "--reload-engine", "following", cwd=tmp_path)
