@@ -12,8 +12,7 @@ import sys
 from licorne import unpatched, upgrade
 from licorne.config.classes import LOGGER_ALIASES, WORKER_ALIASES
 from licorne.config.classes import load_class as _load_class
-from licorne.config.convert import address
-from licorne.config.settings.mechanics import working_directory
+from licorne.config.convert import address, working_directory
 from licorne.errors import AppImportError
 from licorne.importer import import_app
 

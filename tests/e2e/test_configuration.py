@@ -46,6 +46,26 @@ def test_a_file_in_toml_is_read_again_at_a_reload(serve: Serve, folder: Path) ->
     server.log.wait_for(BOOTING, count=5)
 
 
+def test_a_deploy_by_a_link_to_the_release(serve: Serve, tmp_path: Path) -> None:
+    """Capistrano's way: the server is started in `current`, which then leads to a new release."""
+    for release in ("one", "two"):
+        (tmp_path / release / "src").mkdir(parents=True)
+        (tmp_path / release / "src" / "site_app.py").write_text(
+            APP.replace("ok", release).replace('"2"', '"3"')
+        )
+        (tmp_path / release / "settings.py").write_text(f"raw_env = ['RELEASE={release}']\n")
+    current = tmp_path / "current"
+    current.symlink_to("one")
+    words = ("site_app:app", "-c", "settings.py", "--chdir", "src")
+    server = serve(*words, cwd=current, environment={"PWD": str(current)})
+    assert server.get("/") == (200, b"one")
+    current.unlink()
+    current.symlink_to("two")
+    server.send(signal.SIGHUP)
+    server.log.wait_for("Reload complete")
+    assert server.get("/") == (200, b"two")
+
+
 def test_variables(serve: Serve, folder: Path) -> None:
     set_ = {"LICORNE_WORKERS": "2", "LICORNE_ACCESSLOG": "-", "GUNICORN_CMD_ARGS": "-w 1"}
     server = serve("site_app:app", cwd=folder, environment=set_)

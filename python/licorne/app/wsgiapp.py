@@ -64,7 +64,8 @@ class WSGIApplication(Application):
     def _take_over_paste(self, paste: str) -> None:
         from licorne.app.pasterapp import take_over  # noqa: PLC0415 - few need it
 
-        self.app_uri = os.path.abspath(paste)
+        # As the configuration file: from where the server was started, whatever `chdir` says.
+        self.app_uri = os.path.normpath(os.path.join(self.start.directory, paste))
         file = self.app_uri.partition("#")[0]
         origin = f"paste, {self.cfg.origins['paste']}"
         if not os.path.isfile(file):

@@ -256,9 +256,21 @@ def group(value: object) -> int:
         raise ValueError(f"no group of this system is called {word!r}") from None
 
 
+def working_directory() -> str:
+    """The current directory, by the name in $PWD when that is the same place."""
+    here = os.getcwd()
+    named = os.environ.get("PWD", "")
+    try:
+        a, b = os.stat(named), os.stat(here)
+    except OSError:
+        return here
+    return named if (a.st_ino, a.st_dev) == (b.st_ino, b.st_dev) else here
+
+
 def directory(value: object) -> str:
     """A directory that exists, made absolute."""
-    path = os.path.abspath(os.path.expanduser(text(value)))
+    given = os.path.expanduser(text(value))
+    path = os.path.normpath(os.path.join(working_directory(), given))
     if not os.path.isdir(path):
         raise ValueError("there is no such directory")
     return path

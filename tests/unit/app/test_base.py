@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from licorne.app.base import Application, BaseApplication
 from licorne.app.wsgiapp import WSGIApplication
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from licorne.errors import ConfigError
 
 USAGE = "%(prog)s [OPTIONS] [APP_MODULE]"
 VARIABLES = ("GUNICORN_CMD_ARGS", "LICORNE_CMD_ARGS", "PORT", "WEB_CONCURRENCY", "SENDFILE")
@@ -64,15 +62,72 @@ def test_the_named_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: 
     assert app.app_uri == "m:app"
 
 
-def test_the_directory_is_changed_before_the_file_is_sought(
+@pytest.mark.parametrize("words", [(), ("-c", "gunicorn.conf.py")])
+def test_files_are_sought_where_the_server_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """`chdir` counts for the application, not for the file that may set it (as in gunicorn)."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "gunicorn.conf.py").write_text("workers = 9")
+    (tmp_path / "gunicorn.conf.py").write_text("import os\nproc_name = os.getcwd()\nworkers = 2")
+    app = command(monkeypatch, "m:app", "--chdir", "inner", *words)
+    for _ in ("start", "reload"):
+        assert (app.cfg.workers, app.cfg.proc_name) == (2, str(tmp_path))
+        assert (app.cfg.chdir, str(Path.cwd())) == (str(inner), str(inner))
+        assert sys.path[0] == str(inner)
+        app.reload()
+
+
+def test_a_reload_that_fails_stays_where_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner = tmp_path / "inner"
     inner.mkdir()
-    (inner / "gunicorn.conf.py").write_text("import os\nproc_name = os.path.basename(os.getcwd())")
-    cfg = command(monkeypatch, "m:app", "--chdir", "inner").cfg
-    assert cfg.proc_name == "inner"
-    assert sys.path[0] == str(inner)
+    app = command(monkeypatch, "m:app", "--chdir", "inner")
+    (tmp_path / "gunicorn.conf.py").write_text("workers = 'many'")
+    with pytest.raises(ConfigError, match="many"):
+        app.reload()
+    assert Path.cwd() == inner
+
+
+def test_a_paste_file_is_sought_there_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "site.ini").write_text("[app:main]\n")
+    app = command(monkeypatch, "--paste", "site.ini#main", "--chdir", "inner")
+    assert app.app_uri == f"{tmp_path}/site.ini#main"
+
+
+@pytest.mark.parametrize("words", [("-c", ""), ("--config=", "m:app"), ("", "-c", "")])
+def test_a_blank_variable_names_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """`licorne "$APP" -c "$FILE"` with nothing in the variables."""
+    (tmp_path / "gunicorn.conf.py").write_text("workers = 2\nwsgi_app = 'm:app'")
+    app = command(monkeypatch, *words)
+    assert (app.cfg.workers, app.app_uri) == (2, "m:app")
+
+
+def test_a_reader_of_files_may_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Doubled(WSGIApplication):
+        def get_config_from_filename(self, filename: str) -> dict[str, object]:
+            found = super().get_config_from_filename(filename)
+            return {**found, "workers": 2 * int(str(found["workers"])), "colour": "red"}
+
+    (tmp_path / "gunicorn.conf.py").write_text("workers = 2")
+    monkeypatch.setattr(sys, "argv", ["licorne", "m:app"])
+    assert Doubled(USAGE, prog="licorne").cfg.workers == 4
+
+
+def test_a_mistake_in_a_variable_says_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "-w many")
+    with pytest.raises(SystemExit) as ended:
+        command(monkeypatch, "m:app")
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "argument -w/--workers: invalid int value: 'many' (from GUNICORN_CMD_ARGS)" in said
 
 
 def test_the_name_follows_the_application(monkeypatch: pytest.MonkeyPatch) -> None:

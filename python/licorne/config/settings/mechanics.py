@@ -8,17 +8,6 @@ from licorne.config import convert
 from licorne.config.option import Section, computed, derived, option
 
 
-def working_directory() -> str:
-    """The current directory, by the name in $PWD when that is the same place."""
-    here = os.getcwd()
-    named = os.environ.get("PWD", "")
-    try:
-        a, b = os.stat(named), os.stat(here)
-    except OSError:
-        return here
-    return named if (a.st_ino, a.st_dev) == (b.st_ino, b.st_dev) else here
-
-
 def _process_name(holder: Section, value: object) -> str:
     return str(holder.values["default_proc_name"] if value is None else value)
 
@@ -54,7 +43,7 @@ class Mechanics(Section):
     )
     chdir: str = computed(
         "--chdir",
-        factory=working_directory,
+        factory=convert.working_directory,
         convert=convert.directory,
         metavar="DIR",
         doc="Change to this directory before the application is loaded.",
