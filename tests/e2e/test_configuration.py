@@ -62,7 +62,7 @@ def test_a_deploy_by_a_link_to_the_release(serve: Serve, tmp_path: Path) -> None
     current.unlink()
     current.symlink_to("two")
     server.send(signal.SIGHUP)
-    server.log.wait_for("Reload complete")
+    server.log.wait_for(rf"Worker exiting \(pid: {server.worker_pid(1)}\)")
     assert server.get("/") == (200, b"two")
 
 

@@ -81,17 +81,13 @@ class BaseApplication:
     def reload(self) -> None:
         """Load the settings anew (HUP). When they cannot be used, the present ones stay."""
         present = self.cfg
-        here = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
         try:
             self.load_default_config()
             self.load_config()
             self.cfg.validate()
         except BaseException:
             self.cfg = present
-            os.fchdir(here)
             raise
-        finally:
-            os.close(here)
 
     def wsgi(self) -> WSGIApp:
         """The application, loaded once."""
@@ -120,14 +116,6 @@ def _print_config_file_error(error: sources.ConfigFileError) -> None:
 
 class Application(BaseApplication):
     """An application run by a command."""
-
-    def load_default_config(self) -> None:
-        """Start from the defaults, where the server was started."""
-        try:
-            os.chdir(self.start.directory)
-        except OSError as error:
-            raise ConfigError(f"Cannot go to where the server was started: {error}") from None
-        super().load_default_config()
 
     def chdir(self) -> None:
         """Go to the configured directory and look for modules there first."""
@@ -174,8 +162,7 @@ class Application(BaseApplication):
             *sources.from_variables(),
             sources.from_flags("command line", given),
         ]
-        # Files and relative paths are looked for where the server was started; `chdir` counts
-        # when everything is read. The name of that place may lead to a new release by now.
+        # Files are looked for where the server was started: `chdir` counts when all is read.
         self.chdir()
         if framework:
             sources.apply(self.cfg, sources.Source("the application", framework))

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from licorne.config import Config
 
 #: What the standard library raises for a configuration that cannot be used.
-REFUSALS = (AttributeError, BadIni, ImportError, KeyError, OSError, TypeError, ValueError)
+REFUSALS = (
+    AttributeError, BadIni, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 
 #: What a dict or JSON configuration is laid over, at its top level (gunicorn's values).
 CONFIG_DEFAULTS: dict[str, object] = {

@@ -11,7 +11,6 @@ import pytest
 
 from licorne.app.base import Application, BaseApplication
 from licorne.app.wsgiapp import WSGIApplication
-from licorne.errors import ConfigError
 
 USAGE = "%(prog)s [OPTIONS] [APP_MODULE]"
 VARIABLES = ("GUNICORN_CMD_ARGS", "LICORNE_CMD_ARGS", "PORT", "WEB_CONCURRENCY", "SENDFILE")
@@ -72,23 +71,9 @@ def test_files_are_sought_where_the_server_was_started(
     (inner / "gunicorn.conf.py").write_text("workers = 9")
     (tmp_path / "gunicorn.conf.py").write_text("import os\nproc_name = os.getcwd()\nworkers = 2")
     app = command(monkeypatch, "m:app", "--chdir", "inner", *words)
-    for _ in ("start", "reload"):
-        assert (app.cfg.workers, app.cfg.proc_name) == (2, str(tmp_path))
-        assert (app.cfg.chdir, str(Path.cwd())) == (str(inner), str(inner))
-        assert sys.path[0] == str(inner)
-        app.reload()
-
-
-def test_a_reload_that_fails_stays_where_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    inner = tmp_path / "inner"
-    inner.mkdir()
-    app = command(monkeypatch, "m:app", "--chdir", "inner")
-    (tmp_path / "gunicorn.conf.py").write_text("workers = 'many'")
-    with pytest.raises(ConfigError, match="many"):
-        app.reload()
-    assert Path.cwd() == inner
+    assert (app.cfg.workers, app.cfg.proc_name) == (2, str(tmp_path))
+    assert (app.cfg.chdir, str(Path.cwd())) == (str(inner), str(inner))
+    assert sys.path[0] == str(inner)
 
 
 def test_a_paste_file_is_sought_there_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,6 +241,11 @@ def test_check_config(tmp_path: Path) -> None:
     assert failed.returncode == 1
     assert failed.stderr.startswith("\nError while loading the application:\n\nTraceback")
     # gunicorn says that this configuration is fine.
+    (tmp_path / "log.ini").write_text("no ini")
+    failed = licorne("--check-config", "--log-config", "log.ini", "good", cwd=tmp_path)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("\nError: Cannot apply the logging configuration of logconfig")
+    assert "Traceback" not in failed.stderr
     failed = licorne("--check-config", "-k", "asgi", "good", cwd=tmp_path)
     assert failed.returncode == 1
     assert "worker class 'asgi' is not available yet" in failed.stderr

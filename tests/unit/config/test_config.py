@@ -12,6 +12,7 @@ from licorne.errors import ConfigError
     ("variable", "value", "name", "result"),
     [
         ("PORT", "5000", "bind", ["0.0.0.0:5000"]),
+        ("PORT", " 5000 ", "bind", ["0.0.0.0:5000"]),
         ("WEB_CONCURRENCY", "3", "workers", 3),
         ("WEB_CONCURRENCY", "", "workers", 1),
         ("WEB_CONCURRENCY", "  ", "workers", 1),

@@ -39,6 +39,13 @@ def test_what_only_tunes_a_feature_has_no_effect(name: str, value: object) -> No
     assert name not in SWITCHES
 
 
+def test_a_blank_value_asks_for_nothing() -> None:
+    cfg = Config()
+    cfg.set("certfile", "", origin="command line")
+    cfg.validate()
+    assert not cfg.is_ssl
+
+
 def test_anything_else_is_refused() -> None:
     cfg = Config()
     cfg.set("certfile", "/x.pem", origin="x.py")

@@ -291,10 +291,36 @@ def test_a_logging_configuration_as_ini(make: Make, tmp_path: Path) -> None:
     assert (tmp_path / "x.log").read_text() == "ini\n"
 
 
-@pytest.mark.parametrize("config", [{"handlers": {"f": {"class": "no.Such"}}}, {"version": 9}])
-def test_a_configuration_that_cannot_be_used(make: Make, config: dict[str, object]) -> None:
-    with pytest.raises(RuntimeError, match="Cannot apply the logging configuration"):
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"handlers": {"f": {"class": "no.Such"}}}, r"handler 'f' \(.*No module named 'no'"),
+        ({"version": 9}, "Unsupported version: 9"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used(
+    make: Make, config: dict[str, object], said: str
+) -> None:
+    refused = r"Cannot apply the logging configuration of logconfig_dict \(from cfg.set\(\)\): .*"
+    with pytest.raises(RuntimeError, match=refused + said):
         make(logconfig_dict=config)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("logconfig", "no ini", "File contains no section headers"),
+        ("logconfig", "[loggers]\nkeys=root\n", "missing"),
+        ("logconfig_json", "{", "Expecting property name"),
+    ],
+)
+def test_a_file_that_cannot_be_used(
+    make: Make, tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    file = tmp_path / "logging.conf"
+    file.write_text(text)
+    with pytest.raises(RuntimeError, match=rf"(?s)of {name} '{file}' \(from .*{said}"):
+        make(**{name: str(file)})
 
 
 def test_syslog(make: Make, tmp_path: Path) -> None:
