@@ -26,6 +26,7 @@ from licorne import (
     util,
 )
 from licorne.errors import HaltServer
+from licorne.glogging.logger import remember, set_up
 from licorne.handling import Handlers
 from licorne.instrument.gauges import Gauges
 from licorne.listening import Listening
@@ -374,7 +375,8 @@ class Arbiter(Handlers):
                     self._listening.settle(self.roster, self.WORKERS)
                     self.kill_worker(pid, getattr(signal, f"SIG{name}"))
             case actions.Log(level, message, args):
-                self.log.log(level, message, *args)
+                # By name: loggers override `critical` to hear of timeouts.
+                getattr(self.log, level)(message, *args)
             case actions.Bury():
                 self._bury(action)
             case actions.NumberChanged(new, old):
@@ -579,14 +581,14 @@ class Arbiter(Handlers):
                 os.environ[name] = self.cfg.env_orig[name]
             else:
                 os.environ.pop(name, None)
-        undo = self.log.remember()
+        undo = remember(self.log)
         try:
             # The link that the server was started in may lead to another release by now.
             os.chdir(self.START_CTX.directory)
             self.app.reload()
             # Both are resolved here, where a wrong name can still be refused.
             _ = (self.app.cfg.worker_class, self.app.cfg.logger_class)
-            self.log.setup(self.app.cfg)
+            set_up(self.log, self.app.cfg)
             self._adopt_listeners()
         except (Exception, SystemExit) as error:
             self._refuse_reload(error, undo)

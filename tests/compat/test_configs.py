@@ -134,6 +134,7 @@ CASES = {
     ),
     "OpenTelemetry": Case("opentelemetry", needs="opentelemetry.sdk"),
     "logger class": Case("custom_logger"),
+    "logger class without gunicorn's": Case("plain_logger"),
     "nginx buildpack": Case("heroku_nginx"),
     "statsd": Case("statsd"),
     "JSON logs": Case("json_logs"),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from compat.observed import APPS
+
 if TYPE_CHECKING:
     from e2e.server import Serve
 
@@ -18,18 +20,18 @@ LAST = "gunicorn.request.status.404"
 
 
 def datagrams(serve: Serve, program: tuple[str, ...]) -> set[str]:
-    """What comes while a server starts, answers three requests and stops."""
+    """What comes while a server starts, answers three requests, one with an error, and stops."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd:
         statsd.bind(("127.0.0.1", 0))
         statsd.settimeout(20)
         host = f"127.0.0.1:{statsd.getsockname()[1]}"
         tags = ("--statsd-prefix", "site.", "--dogstatsd-tags", "env:test,team:a")
         args = ("--statsd-host", host, *tags, "--enable-backlog-metric")
-        server = serve("site_app", *args, program=program)
-        for path in ("/", "/status?code=299", "/status?code=404"):
+        server = serve("config_site:app", *args, cwd=APPS, program=program, tracebacks=True)
+        for path in ("/", "/fail", "/missing"):
             server.get(path)
         found: list[str] = []
-        wanted = {LAST, "gunicorn.workers", "gunicorn.backlog"}
+        wanted = {LAST, "gunicorn.log.exception", "gunicorn.workers", "gunicorn.backlog"}
         for _ in range(100):
             found.append(statsd.recv(4096).decode())
             if all(any(name in each for each in found) for name in wanted):

@@ -157,19 +157,15 @@ impl Core {
                 Level::Warning => intern!(py, "warning"),
                 Level::Error => intern!(py, "error"),
             };
-            self.log
-                .bind(py)
-                .call_method1(method, ("%s", notice.text))?;
+            self.log.bind(py).call_method1(method, (notice.text,))?;
         }
         Ok(())
     }
 
-    /// One line of the error log.
+    /// One line of the error log. Without arguments nothing is formatted, so that loggers that
+    /// look at the message see it whole.
     pub(crate) fn log(&self, py: Python<'_>, level: &str, text: &str) -> PyResult<()> {
-        self.log
-            .bind(py)
-            .call_method1(level, ("%s", text))
-            .map(drop)
+        self.log.bind(py).call_method1(level, (text,)).map(drop)
     }
 
     /// One line of the error log about a request, which has an id or none.
@@ -181,7 +177,7 @@ impl Core {
         id: Option<&Py<PyString>>,
     ) -> PyResult<()> {
         let log = self.log.bind(py).getattr(level)?;
-        log.call(("%s", text), about(py, id)?.as_ref()).map(drop)
+        log.call((text,), about(py, id)?.as_ref()).map(drop)
     }
 
     /// One line of the error log with the traceback of `error`.
@@ -198,7 +194,7 @@ impl Core {
         let raised = error.clone_ref(py).into_value(py);
         keywords.set_item(intern!(py, "exc_info"), raised)?;
         let arguments = PyTuple::new(py, [format, arguments.0, arguments.1])?;
-        let log = self.log.bind(py).getattr(intern!(py, "error"))?;
+        let log = self.log.bind(py).getattr(intern!(py, "exception"))?;
         log.call(arguments, Some(&keywords)).map(drop)
     }
 }

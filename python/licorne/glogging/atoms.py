@@ -54,17 +54,14 @@ def atoms(
     req: RequestLike,
     environ: Mapping[str, object],
     request_time: timedelta,
-    now: str,
 ) -> dict[str, object]:
-    """Every atom of gunicorn's access log."""
+    """The atoms of gunicorn's access log; time and user are told by methods of the logger."""
     took = micros(request_time)
     sent = getattr(resp, "sent", None)
     waited = environ.get("licorne.queue_time")
     values: dict[str, object] = {
         "h": environ.get("REMOTE_ADDR") or "-",
         "l": "-",
-        "u": basic_user(environ.get("HTTP_AUTHORIZATION")) or "-",
-        "t": now,
         "r": " ".join(map(str, request_line(environ))),
         "s": status_code(resp.status),
         "m": environ.get("REQUEST_METHOD"),
@@ -83,10 +80,15 @@ def atoms(
         "{request_id}x": environ.get("licorne.request_id") or "-",
         "{queue_time}x": "-" if waited is None else f"{waited:.6f}",
     }
-    values.update((f"{{{name.lower()}}}i", value) for name, value in req.headers)
-    values.update((f"{{{name.lower()}}}o", value) for name, value in resp.headers)
+    values.update((f"{{{name.lower()}}}i", value) for name, value in _pairs(req.headers))
+    values.update((f"{{{name.lower()}}}o", value) for name, value in _pairs(resp.headers))
     values.update((f"{{{name.lower()}}}e", value) for name, value in environ.items())
     return values
+
+
+def _pairs(headers: Headers) -> Headers:
+    """Names and values; workers of others have them as a mapping."""
+    return headers.items() if isinstance(headers, dict) else headers
 
 
 def micros(duration: timedelta) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import sys
 from contextlib import suppress
 
@@ -115,16 +116,26 @@ def install(
 def _file(path: str, owner: tuple[int, int]) -> logging.FileHandler:
     try:
         handler = _File(path)
-        # The workers, under their own user, reopen the file after a rotation.
-        if owner != (os.geteuid(), os.getegid()):
-            os.chown(path, *owner)
     except OSError as error:
         raise RuntimeError(f"Error: '{path}' isn't writable [{error!r}]") from error
+    if owner != (os.geteuid(), os.getegid()) and handler.stream is not None:
+        _give(handler.stream.fileno(), owner)
     return handler
 
 
-class _Patient(logging.Handler):
+def _give(fd: int, owner: tuple[int, int]) -> None:
+    """Give a log to the user of the workers, who reopen it after a rotation; devices stay."""
+    if not stat.S_ISCHR(os.fstat(fd).st_mode):
+        with suppress(OSError):
+            # Not every file system has owners. Whoever cannot reopen the file says so then.
+            os.fchown(fd, *owner)
+
+
+class Patient(logging.Handler):
     """Tells once that it cannot write, instead of a traceback for every line that is lost."""
+
+    #: What is written to, for that message.
+    place = "on a stream"
 
     #: Of the line at hand, and of the one before.
     _failed = False
@@ -149,7 +160,7 @@ class _Patient(logging.Handler):
             return
         self._failed = True
         if not self._told and sys.stderr is not None:
-            name = getattr(self, "baseFilename", "on a stream")
+            name = getattr(self, "baseFilename", self.place)
             with suppress(OSError):
                 print(
                     f"Cannot write the log {name}: {error}. Lines are lost until that ends.",
@@ -158,9 +169,9 @@ class _Patient(logging.Handler):
                 )
 
 
-class _Stream(_Patient, logging.StreamHandler):  # type: ignore[type-arg] # at run time: 3.11
+class _Stream(Patient, logging.StreamHandler):  # type: ignore[type-arg] # at run time: 3.11
     """A log on a stream."""
 
 
-class _File(_Patient, logging.FileHandler):
+class _File(Patient, logging.FileHandler):
     """A log in a file."""

@@ -108,7 +108,9 @@ class Logger:
             self._set_handler(self.access_log, None, formatter)
         self.access_handler = self._get_gunicorn_handler(self.access_log)
         if cfg.syslog:
-            self._set_syslog(cfg)
+            self._set_syslog_handler(self.error_log, cfg, self.syslog_fmt, "error")
+            if not cfg.disable_redirect_access_to_syslog:
+                self._set_syslog_handler(self.access_log, cfg, self.syslog_fmt, "access")
         if cfg.logconfig_dict or cfg.logconfig_json or cfg.logconfig:
             from licorne.glogging import dictconfig
 
@@ -224,7 +226,8 @@ class Logger:
         request_time: timedelta,
     ) -> dict[str, object]:
         """The values that an access line may name."""
-        return access_atoms.atoms(resp, req, environ, request_time, self.now())
+        values = access_atoms.atoms(resp, req, environ, request_time)
+        return values | {"t": self.now(), "u": self._get_user(environ) or "-"}
 
     def now(self) -> str:
         """The time as access lines have it."""
@@ -270,6 +273,9 @@ class Logger:
             return JsonFormatter(worker=self.worker)
         return logging.Formatter(fmt, datefmt)
 
+    def _get_user(self, environ: Mapping[str, object]) -> str | None:
+        return access_atoms.basic_user(environ.get("HTTP_AUTHORIZATION"))
+
     def _get_gunicorn_handler(self, log: logging.Logger) -> logging.Handler | None:
         return handlers.installed(log)
 
@@ -282,12 +288,22 @@ class Logger:
     ) -> None:
         handlers.install(log, output, fmt, stream, owner=(self.cfg.uid, self.cfg.gid))
 
-    def _set_syslog(self, cfg: Config) -> None:
+    def _set_syslog_handler(self, log: logging.Logger, cfg: Config, fmt: str, name: str) -> None:
         from licorne.glogging import syslog
 
-        syslog.install(self.error_log, cfg, self.syslog_fmt, "error")
-        if not cfg.disable_redirect_access_to_syslog:
-            syslog.install(self.access_log, cfg, self.syslog_fmt, "access")
+        syslog.install(log, cfg, fmt, name)
+
+
+def remember(log: Logger) -> Callable[[], None]:
+    """Remember the logs as they are: calling the result undoes what `set_up` has done since."""
+    return log.remember() if isinstance(log, Logger) else handlers.remember()
+
+
+def set_up(log: Logger, cfg: Config) -> None:
+    """Apply other settings to a logger in use; a class of somebody else need not have `setup`."""
+    setup: Callable[[Config], None] | None = getattr(log, "setup", None)
+    if setup is not None:
+        setup(cfg)
 
 
 def from_caller(options: LogOptions) -> LogOptions:

@@ -7,13 +7,17 @@ import socket
 from logging.handlers import SysLogHandler
 
 from licorne.config import convert
-from licorne.glogging.handlers import MARK
+from licorne.glogging.handlers import MARK, Patient
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from socket import socket as Socket  # noqa: N812 - the handler has an attribute of this name
+
     from licorne.config import Config
 
 SYSLOG_FACILITIES = dict(SysLogHandler.facility_names)
+#: Seconds that a line may take. A syslog server that does not read must not stop this one.
+LONGEST = 0.5
 
 
 def parse_syslog_address(addr: str) -> tuple[socket.SocketKind | None, str | tuple[str, int]]:
@@ -42,7 +46,7 @@ def install(log: logging.Logger, cfg: Config, fmt: str, name: str) -> None:
         if getattr(handler, MARK + "_syslog", False):
             log.removeHandler(handler)
             handler.close()
-    program = f"gunicorn.{cfg.syslog_prefix}.{name}" if cfg.syslog_prefix else f"gunicorn.{name}"
+    prefix = cfg.syslog_prefix or cfg.proc_name.replace(":", ".")
     kind, address = parse_syslog_address(cfg.syslog_addr)
     facility = SYSLOG_FACILITIES.get(cfg.syslog_facility.lower())
     if facility is None:
@@ -51,12 +55,31 @@ def install(log: logging.Logger, cfg: Config, fmt: str, name: str) -> None:
             f"give one of {', '.join(sorted(SYSLOG_FACILITIES))}."
         )
     try:
-        handler = SysLogHandler(address=address, facility=facility, socktype=kind)
+        handler = _Handler(address=address, facility=facility, socktype=kind)
+        handler.bound()
     except OSError as error:
         raise RuntimeError(f"Cannot reach syslog at {cfg.syslog_addr!r}: {error}") from error
-    handler.setFormatter(_formatter(cfg, f"{program}: ", fmt))
+    handler.setFormatter(_formatter(cfg, f"gunicorn.{prefix}.{name}: ", fmt))
     setattr(handler, MARK + "_syslog", True)
     log.addHandler(handler)
+
+
+class _Handler(Patient, SysLogHandler):
+    """Lines to syslog, none of which waits for ever."""
+
+    place = "in syslog"
+    #: typeshed leaves it out.
+    socket: Socket
+
+    def bound(self) -> None:
+        """Let no operation on the socket take longer; it is closed while nobody is there."""
+        if self.socket.fileno() >= 0:
+            self.socket.settimeout(LONGEST)
+
+    def _connect_unixsocket(self, address: str) -> None:
+        # It is called again when the server comes back.
+        super()._connect_unixsocket(address)  # type: ignore[misc] # not in typeshed
+        self.bound()
 
 
 def _formatter(cfg: Config, program: str, fmt: str) -> logging.Formatter:

@@ -17,14 +17,13 @@ from licorne import SERVER, SERVER_SOFTWARE, aliases
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Protocol
+    from typing import Protocol, TextIO
 
     from _typeshed import WriteableBuffer
     from typing_extensions import Self
 
     from licorne._engine import Exchange
     from licorne.config import Config
-    from licorne.glogging import Logger
     from licorne.http.create import create, default_environ
     from licorne.http.response import Response
 
@@ -72,19 +71,28 @@ class FileWrapper:
 class WSGIErrorsWrapper(io.RawIOBase):
     """`wsgi.errors`: text that goes to wherever the error log goes."""
 
-    def __init__(self, log: logging.Logger) -> None:
+    def __init__(self, cfg: Config) -> None:
         super().__init__()
-        self._logger = log
+        self._logger = logging.getLogger("gunicorn.error")
+        self._on_stderr = cfg.errorlog == "-"
         self.encoding = "utf-8"
 
     def write(self, data: str) -> int:  # type: ignore[override]
-        """Write to the streams of the error log's handlers, as they are now."""
-        for handler in self._logger.handlers:
-            stream = getattr(handler, "stream", None)
-            if stream is not None:
-                stream.write(data)
-                stream.flush()
+        """Write to the streams of the error log, as they are now."""
+        for stream in self._streams():
+            stream.write(data)
+            stream.flush()
         return len(data)
+
+    def _streams(self) -> list[TextIO]:
+        handlers = self._logger.handlers
+        if self._on_stderr:
+            # As gunicorn: whatever a logging configuration has put in the place of the handler for
+            # standard error. The lines of that one may be JSON, or none may be there.
+            handlers = handlers[1:]
+        found = (getattr(each, "stream", None) for each in handlers)
+        streams: list[TextIO] = [each for each in found if each is not None]
+        return [sys.stderr, *streams] if self._on_stderr or not streams else streams
 
     def writelines(self, lines: Iterable[str]) -> None:  # type: ignore[override]
         """Write several pieces."""
@@ -203,13 +211,10 @@ def server_name() -> str:
     return name if response is None else str(response.told_name(name))
 
 
-def base_environ(
-    cfg: Config, log: Logger | None = None, *, multithread: bool = False
-) -> dict[str, object]:
+def base_environ(cfg: Config, *, multithread: bool = False) -> dict[str, object]:
     """The environ entries that all requests of a worker share; the engine fills the empty ones."""
-    errors = logging.getLogger("gunicorn.error") if log is None else log.error_log
     return {
-        "wsgi.errors": WSGIErrorsWrapper(errors),
+        "wsgi.errors": WSGIErrorsWrapper(cfg),
         "wsgi.version": (1, 0),
         "wsgi.multithread": multithread,
         "wsgi.multiprocess": cfg.workers > 1,

@@ -106,23 +106,23 @@ class Statsd(Logger):
 
     def gauge(self, name: str, value: object) -> None:
         """Send a value that holds until the next one."""
-        self._send(f"{name}:{value}|g")
+        self._sock_send(f"{self.prefix}{name}:{value}|g")
 
     def increment(self, name: str, value: object, sampling_rate: float = 1.0) -> None:
         """Add to a counter."""
-        self._send(f"{name}:{value}|c|@{sampling_rate}")
+        self._sock_send(f"{self.prefix}{name}:{value}|c|@{sampling_rate}")
 
     def decrement(self, name: str, value: object, sampling_rate: float = 1.0) -> None:
         """Take from a counter."""
-        self._send(f"{name}:-{value}|c|@{sampling_rate}")
+        self._sock_send(f"{self.prefix}{name}:-{value}|c|@{sampling_rate}")
 
     def timer(self, name: str, value: object) -> None:
         """Send a duration in milliseconds."""
-        self._send(f"{name}:{value}|ms")
+        self._sock_send(f"{self.prefix}{name}:{value}|ms")
 
     def histogram(self, name: str, value: object) -> None:
         """Send one value of a distribution."""
-        self._send(f"{name}:{value}|h")
+        self._sock_send(f"{self.prefix}{name}:{value}|h")
 
     def _measure(self, extra: Mapping[str, object]) -> None:
         name, value, kind = extra.get(METRIC_VAR), extra.get(VALUE_VAR), extra.get(MTYPE_VAR)
@@ -161,11 +161,11 @@ class Statsd(Logger):
             return
         self.sock.setblocking(False)
 
-    def _send(self, metric: str) -> None:
+    def _sock_send(self, msg: str) -> None:
         if self.sock is None:
             return
         tags = f"|#{self.dogstatsd_tags}" if self.dogstatsd_tags else ""
-        datagram = f"{self.prefix}{metric}{tags}".encode()
+        datagram = f"{msg}{tags}".encode()
         try:
             self.sock.sendto(datagram, self._address)  # type: ignore[arg-type] # set with the socket
         except OSError as error:

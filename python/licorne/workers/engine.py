@@ -74,7 +74,7 @@ class EngineConfig(RequestRules):
         self.server = server_name()
         self.sendfile = cfg.sendfile
         self.script_name = os.environ.get("SCRIPT_NAME", "")
-        self.environ = base_environ(cfg, log, multithread=multithread)
+        self.environ = base_environ(cfg, multithread=multithread)
         self.file_wrapper = FileWrapper
         self.socket_class = client_socket_class()
         self.addresses = [_server_address(each) for each in sockets]
@@ -134,18 +134,23 @@ class AccessLog:
         self._log = log
         self.format: str = cfg.access_log_format
         self.json = cfg.log_format == "json"
-        self.worker = log.worker or 0
         self.exclude = list(cfg.access_log_exclude)
         self.sample = float(cfg.access_log_sample)
         #: Lines name the time that requests have waited.
         self.queue_timed = self.json or "{queue_time}x" in self.format.lower()
+        self.native = False
+        if type(log) is OurLogger:
+            # A logger of somebody else need only have gunicorn's methods.
+            self._look(log)
+
+    def _look(self, log: Logger) -> None:
+        self.worker = log.worker or 0
         self.logger: logging.Logger = log.access_log
         self.handler = log.access_handler
         self.formatter = log.access_formatter
         #: Nobody has replaced the logger class, and its handler writes to a plain stream.
         self.native = (
-            type(log) is OurLogger
-            and self.handler is not None
+            self.handler is not None
             and self.formatter is not None
             and self.handler in self.logger.handlers
             and hasattr(getattr(self.handler, "stream", None), "fileno")
@@ -156,7 +161,7 @@ class AccessLog:
         """Somebody wants lines, or a logger with an `access` of its own sees every request."""
         from licorne.glogging import Logger as OurLogger
 
-        return log.access_log_enabled or type(log).access is not OurLogger.access
+        return type(log).access is not OurLogger.access or log.access_log_enabled
 
     def fileno(self) -> int:
         """The descriptor behind the handler's stream, after everything buffered is written."""

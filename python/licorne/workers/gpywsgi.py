@@ -6,6 +6,7 @@ requests are gevent's here, and what licorne's engine does about them does not a
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from datetime import timedelta
@@ -116,7 +117,7 @@ def serve(worker: PyWSGIWorker) -> None:
 
 def _start(worker: PyWSGIWorker, listener: BaseSocket, pool: Pool) -> PyWSGIServer:
     cfg = worker.cfg
-    shared = base_environ(cfg, worker.log, multithread=True)
+    shared = base_environ(cfg, multithread=True)
     environ = {name: shared[name] for name in OURS}
     environ["SERVER_SOFTWARE"] = f"gevent/{gevent.__version__} {SERVER_SOFTWARE}"
     server = worker.server_class(
@@ -125,7 +126,7 @@ def _start(worker: PyWSGIWorker, listener: BaseSocket, pool: Pool) -> PyWSGIServ
         application=worker.wsgi,
         spawn=pool,
         log=None,
-        error_log=worker.log.error_log,
+        error_log=logging.getLogger("gunicorn.error"),
         handler_class=worker.wsgi_handler,
         environ=environ,
     )

@@ -9,7 +9,9 @@ import logging.handlers
 import os
 import re
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,13 @@ def make() -> Iterator[Make]:
     # dictConfig gives the root logger handlers too.
     for handler in [h for h in logging.root.handlers if type(h) is logging.StreamHandler]:
         logging.root.removeHandler(handler)
+
+
+@pytest.fixture
+def short_tmp() -> Iterator[str]:
+    """Socket paths have room for about 100 bytes."""
+    with tempfile.TemporaryDirectory(prefix="lc") as folder:
+        yield folder
 
 
 def test_one_object_under_both_names(make: Make) -> None:
@@ -154,6 +163,16 @@ def test_atoms(make: Make, tmp_path: Path, form: str, text: str) -> None:
     took = timedelta(days=1, seconds=3601, microseconds=2003)
     log.access(Response(), Request(), ENVIRON, took)
     assert file.read_text() == text + "\n"
+
+
+def test_headers_as_a_mapping(make: Make, tmp_path: Path) -> None:
+    class Foreign:
+        headers = {"X-Test": "in a dict"}  # noqa: RUF012 - as in workers of others
+
+    file = tmp_path / "a.log"
+    log = make(accesslog=str(file), access_log_format="%({x-test}i)s")
+    log.access(Response(), Foreign(), ENVIRON, timedelta())
+    assert file.read_text() == "in a dict\n"
 
 
 def test_the_process_atom(make: Make, tmp_path: Path) -> None:
@@ -333,8 +352,40 @@ def test_syslog(make: Make, tmp_path: Path) -> None:
         assert message.startswith(b"<14>gunicorn.shop.error: [%d] hello" % os.getpid())
         assert log.access_log_enabled
         log.setup(log.cfg)
-        kinds = [type(h) for h in log.error_log.handlers]
-        assert kinds.count(logging.handlers.SysLogHandler) == 1
+        kinds = [isinstance(h, logging.handlers.SysLogHandler) for h in log.error_log.handlers]
+        assert kinds.count(True) == 1
+        log = make(syslog=True, syslog_addr=f"unix://{path}", proc_name="the:shop")
+        log.info("hello")
+        assert daemon.recv(200).startswith(b"<14>gunicorn.the.shop.error: ")
+
+
+def test_a_syslog_that_does_not_read(
+    make: Make, short_tmp: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = f"{short_tmp}/s"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(path)
+        log = make(syslog=True, syslog_addr=f"unix://{path}")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stuffing:
+            stuffing.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:
+                    stuffing.sendto(b"x", path)
+        capfd.readouterr()
+        log.info("first")
+        log.info("second")
+    assert capfd.readouterr().err.count("Cannot write the log in syslog: ") == 1
+
+
+def test_a_syslog_that_comes_later(make: Make, short_tmp: str) -> None:
+    path = f"{short_tmp}/s"
+    log = make(syslog=True, syslog_addr=f"unix://{path}")
+    log.info("to nobody")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(path)
+        daemon.settimeout(20)
+        log.info("there")
+        assert b"there" in daemon.recv(200)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Sending, Sen
 use pyo3::exceptions::{PyBrokenPipeError, PyException, PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyIterator, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
 
 use super::paused::Paused;
 use super::run::asks_to_end;
@@ -488,8 +488,10 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     let shown = id.as_ref().map(|id| id.bind(py).to_string());
     let taken = run.socket.take().is_some();
     let Some(net) = &mut run.net else {
+        let asked = run.environ.as_ref().map(|environ| environ.clone_ref(py));
         drop(this);
-        return failed_afterwards(&core, py, error);
+        let (method, target) = asked.map_or_else(Default::default, |it| named(it.bind(py)));
+        return failed_afterwards(&core, py, (&method, &target), error);
     };
     let (method, target) = told(net, shown.as_deref());
     if taken {
@@ -511,7 +513,7 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
         run.headers = None;
     }
     if let Err(another) = complete(py, this, &core, Tail::None) {
-        failed_afterwards(&core, py, another)?;
+        failed_afterwards(&core, py, (&method, &target), another)?;
     }
     tell_failure(&core, py, (&method, &target), &error, overdue, id.as_ref())?;
     if asks_to_end(&error, py) {
@@ -567,9 +569,23 @@ fn told(net: &net::exchange::Exchange, id: Option<&str>) -> (String, String) {
     (method, format!("{target}{id}"))
 }
 
+/// The same from the environ, when the request has gone.
+fn named(environ: &Bound<'_, PyDict>) -> (String, String) {
+    let text = |key| match environ.get_item(key) {
+        Ok(Some(value)) => value.to_string(),
+        _ => String::new(),
+    };
+    (text("REQUEST_METHOD"), text("RAW_URI"))
+}
+
 /// The response is complete: what failed is `close()` or the access log.
-fn failed_afterwards(core: &Core, py: Python<'_>, error: PyErr) -> PyResult<()> {
-    core.log_exception(py, "Error after the response %s%s", ("", ""), &error, None)?;
+fn failed_afterwards(
+    core: &Core,
+    py: Python<'_>,
+    asked: (&str, &str),
+    error: PyErr,
+) -> PyResult<()> {
+    core.log_exception(py, "Error after the response to %s %s", asked, &error, None)?;
     if asks_to_end(&error, py) {
         Err(error)
     } else {

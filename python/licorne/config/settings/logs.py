@@ -163,7 +163,10 @@ class Logs(Section):
         default=None,
         metavar="SYSLOG_PREFIX",
         reload="logs",
-        doc="Put this into the program's name in syslog lines.",
+        doc="""The program's name in syslog lines: gunicorn.PREFIX.error and gunicorn.PREFIX.access.
+
+        The process's name (`proc_name`) if it is not set.
+        """,
     )
     syslog_facility: str = option(
         "--log-syslog-facility",
