@@ -233,6 +233,35 @@ def test_a_subclass_that_answers_nothing(tmp_path: Path, serve: Serve) -> None:
         assert client.is_closed()
 
 
+def test_classes_that_a_distribution_publishes(tmp_path: Path, serve: Serve) -> None:
+    """`egg:DISTRIBUTION#NAME`, from gunicorn's groups of entry points."""
+    (tmp_path / "published.py").write_text(
+        "from gunicorn.glogging import Logger\n"
+        "from gunicorn.workers.sync import SyncWorker\n"
+        "class Published(SyncWorker):\n"
+        "    def run(self):\n"
+        "        self.log.info('runs')\n"
+        "        super().run()\n"
+        "class Loud(Logger):\n"
+        "    def info(self, msg, *args, **kwargs):\n"
+        "        super().info('LOUD ' + msg, *args, **kwargs)\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'one']\n"
+    )
+    info = tmp_path / "published_classes-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: published-classes\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[gunicorn.workers]\nown = published:Published\n[gunicorn.loggers]\nown = published:Loud\n"
+    )
+    own = "egg:published-classes#own"
+    server = serve("published:app", "-k", own, "--logger-class", own, cwd=tmp_path)
+    server.log.wait_for(f"LOUD Using worker: {own}")
+    server.log.wait_for("LOUD runs")
+    assert server.get("/") == (200, b"one")
+
+
 def test_what_is_overridden_in_vain_is_told(tmp_path: Path, serve: Serve) -> None:
     (tmp_path / "polling.py").write_text(
         "from gunicorn.workers.gthread import ThreadWorker\n"
