@@ -94,6 +94,11 @@ class Setting:
         """The value in force, not resolved to a class."""
         return self._own if self._cfg is None else self._cfg.values[str(self.name)]
 
+    @value.setter
+    def value(self, value: object) -> None:
+        # gunicorn keeps it as it is; here whoever reads a setting may rely on its form.
+        self.set(value)
+
     def get(self) -> object:
         """The value in force, not resolved to a class."""
         return self.value

@@ -175,6 +175,8 @@ def test_the_settings_of_a_configuration_are_its_own_and_a_copy_is_not() -> None
     setting.set("3")
     copied.set(5)
     assert (cfg.workers, setting.value, setting.get(), copied.get()) == (3, 3, 3, 5)
+    cfg.settings["loglevel"].value = "warning"
+    assert cfg.loglevel == "warning"
     assert isinstance(setting, gunicorn_config.Workers)
     assert repr(setting) == "<Workers workers = 3>"
     in_order = [each.name for each in sorted(cfg.settings.values())]
