@@ -165,6 +165,7 @@ fn cover(looped: &Loop, turn: u64) {
         state.reactor.mind_the_door(free);
         let wait_ms = state.wait_ms();
         drop(state);
+        // The state tells what it has rung for: the baton is wanted back, or the worker is to stop.
         looped.bell.wait_beside(looped.poller.fd(), wait_ms);
         // A wait that fails (it cannot be interrupted: signals are blocked) has no events.
         if looped.poller.wait(&mut events, Some(0)).is_err() {
