@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-versions check lint generate format bench system clean
+.PHONY: help demo test test-rust test-python test-versions test-newest check lint generate format bench system clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -25,9 +25,12 @@ test-python: system $(VENV)/.test ## Run the Python tests
 		{ [ $$? = 1 ] && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
 test-versions: system ## Run the Python tests on every interpreter from 3.10 to 3.13 that is found
-	PYTHON=$(PYTHON) tools/test-versions
+	tools/test-versions
 
-check: lint test ## Everything CI runs: format, lint, types, floors, tests
+test-newest: ## Run a part of the Python tests on the newest interpreter that is found
+	tools/test-versions --newest tests/unit tests/e2e/test_life.py
+
+check: lint test test-newest ## Everything CI runs: format, lint, types, floors, tests
 
 lint: $(VENV)/.dev ## Formatters, linters and type checkers, without changing anything
 	cargo fmt --all --check && cargo clippy --workspace --all-targets --quiet -- -D warnings

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,7 +68,9 @@ class Terminal:
         try:
             self.process.wait(PATIENCE)
         finally:
-            self.process.kill()
+            # With a worker that is still at the prompt.
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.log.rest()
             os.close(self._ours)
 
@@ -89,8 +93,9 @@ def test_a_breakpoint_has_the_terminal_and_the_time(terminal: Terminal) -> None:
 
     browser = threading.Thread(target=ask)
     browser.start()
-    # In the application's own frame, not in one of the server.
-    assert "site_app.py(9)app()" in terminal.wait_for(r"\(Pdb\) ")
+    # In the application's own frame, not in one of the server: since Python 3.13 where it was
+    # called, and before that at the next line.
+    assert re.search(r"site_app\.py\([89]\)app\(\)", terminal.wait_for(r"\(Pdb\) "))
     terminal.log.wait_for(r"breakpoint\(\) in worker \(pid:\d+\): `timeout` does not count")
     terminal.type(LONGER)
     terminal.wait_for(r"\(Pdb\) ")
