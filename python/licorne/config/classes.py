@@ -30,6 +30,9 @@ WORKER_ALIASES = {
     "tornado": "licorne.workers.gtornado.TornadoWorker",
 }
 
+#: The names of `sync`.
+SYNC = ("sync", "gunicorn.workers.sync.SyncWorker", WORKER_ALIASES["sync"])
+
 #: Names that gunicorn knows, or knew, and that licorne does not serve yet.
 NOT_YET = ("asgi", "gaiohttp")
 
@@ -55,8 +58,8 @@ def worker_class(holder: Section, spec: object) -> type:
 
 
 def worker_uri(spec: object, threads: object) -> object:
-    """What the user asked for; `sync` with several threads means `gthread`."""
-    if spec == "sync" and isinstance(threads, int) and threads > 1:
+    """What the user asked for; `sync`, by any of its names, with several threads is `gthread`."""
+    if spec in SYNC and isinstance(threads, int) and threads > 1:
         return "gthread"
     return spec
 

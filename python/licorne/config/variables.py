@@ -1,7 +1,7 @@
 """A variable of the environment for each setting: `LICORNE_WORKERS=4`.
 
-Lists are separated by commas, or are JSON as dicts are; switches are true or false, yes or no, on
-or off, 1 or 0. A blank variable says nothing.
+Lists are separated by commas, or are JSON as dicts are (`request_timeout_paths` is either);
+switches are true or false, yes or no, on or off, 1 or 0. A blank variable says nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from licorne.config.option import Option
+
+#: How JSON begins, by type, where there is a form with commas too; `[::1]:8000` is an address.
+_LIST = ('["', "['", "[]")
+JSON = {"list": _LIST, "list[str]": _LIST, "dict[str, float]": ("{",)}
 
 SWITCH = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
 
@@ -48,7 +52,9 @@ def _of_kubernetes(variable: str, value: str) -> bool:
 def _read(variable: str, option: Option, value: str) -> object:
     if option.type == "bool":
         return SWITCH.get(value.lower(), value)
-    if option.type.startswith("dict[") or value.startswith(('["', "['", "[]")):
+    if not option.type.startswith(("list", "dict[")):
+        return value
+    if value.startswith(JSON.get(option.type, ("",))):
         import json  # noqa: PLC0415 - hardly ever
 
         try:
@@ -56,6 +62,4 @@ def _read(variable: str, option: Option, value: str) -> object:
         except ValueError as error:
             raise ConfigError(f"Cannot read ${variable} as JSON: {value!r}: {error}") from error
         return read
-    if option.type == "list[str]":
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
+    return [part.strip() for part in value.split(",") if part.strip()]

@@ -69,11 +69,11 @@ def _known(worker: Worker, error: BaseException) -> bool:
 
     Broken code is tried again and again; its traceback is news only once.
     """
-    import traceback  # noqa: PLC0415 - a boot that succeeds needs neither
-    from zlib import crc32  # noqa: PLC0415
+    import traceback  # noqa: PLC0415 - a boot that succeeds does not need it
 
+    # The same in all processes of a master, and no module that this user may not be able to read.
     text = "".join(traceback.format_exception(error))
-    failure = BOOT_FAILURE + crc32(text.encode(errors="replace"))
+    failure = BOOT_FAILURE + (hash(text) & 0xFFFFFFFF)
     if worker.scoreboard is not None:
         worker.scoreboard.retire(worker.slot, failure)
     if failure != worker.last_failure:

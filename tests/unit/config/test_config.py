@@ -84,6 +84,14 @@ def test_what_hooks_and_foreign_workers_ask() -> None:
     assert cfg.worker_class_str == "sync"
 
 
+@pytest.mark.parametrize("spec", ["gunicorn.workers.sync.SyncWorker", "m.OwnSyncWorker"])
+def test_sync_by_its_path_with_threads(spec: str) -> None:
+    cfg = Config()
+    cfg.set("worker_class", spec)
+    cfg.set("threads", 2)
+    assert cfg.worker_class_str == ("gthread" if spec.startswith("gunicorn") else spec)
+
+
 def test_sync_with_threads_is_gthread() -> None:
     cfg = Config()
     cfg.set("threads", 4)

@@ -29,6 +29,9 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ("preload_app", "No", False),
         ("umask", "022", 0o22),
         ("header_timeout", "2.5", 2.5),
+        ("request_timeout_paths", "/a/=1, /b/=2.5", {"/a/": 1.0, "/b/": 2.5}),
+        ("request_timeout_paths", '{"/a/": 1}', {"/a/": 1.0}),
+        ("access_log_format", '["%(r)s"]', '["%(r)s"]'),
     ],
 )
 def test_values(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
