@@ -16,6 +16,7 @@ from licorne.systemd import SD_LISTEN_FDS_START
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import ClassVar
 
     from licorne.config.convert import Address
     from licorne.sock import BaseSocket
@@ -47,6 +48,18 @@ class Start:
         self.directory = directory
         # As typed: also `python -m`, flags of the interpreter, and scripts of any installer.
         self.words = [sys.executable, *sys.orig_argv[1:]]
+        #: What is executed; its first word is only its name.
+        self.program = sys.executable
+
+    #: gunicorn's keys, for the hook `pre_exec`.
+    _KEYS: ClassVar[dict[object, str]] = {0: "program", "args": "words", "cwd": "directory"}
+
+    def __getitem__(self, key: object) -> object:
+        value: object = getattr(self, self._KEYS[key])
+        return value
+
+    def __setitem__(self, key: object, value: str | list[str]) -> None:
+        setattr(self, self._KEYS[key], value)
 
 
 def executed() -> bool:
@@ -112,7 +125,7 @@ def execute(start: Start, env: dict[str, str], fds: Sequence[int], systemd: bool
         for fd in fds:
             os.set_inheritable(fd, True)
     os.chdir(start.directory)
-    os.execvpe(start.words[0], start.words, env)
+    os.execvpe(start.program, start.words, env)
 
 
 def _above(fds: Sequence[int], least: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -248,6 +249,66 @@ def test_a_hook_that_cannot_be_called(serve: Serve, tmp_path: Path, text: str, s
     server = serve("site_app", "-c", str(tmp_path / "c.py"))
     assert server.wait() == 1
     server.log.wait_for(said)
+
+
+#: Says in a header and in the access log how many requests its worker had.
+ADDING = """
+access_log_format = "logged %({x-count}i)s %({x-more}i)s"
+accesslog = "-"
+def pre_request(worker, req):
+    req.headers.append(("x-count", str(worker.nr)))
+    req.headers.append(("X-More", "1"))
+    req.headers.append(("X-More", "2"))
+def post_request(worker, req, environ, resp):
+    assert ("X-More", "2") in req.headers
+"""
+TOLD = """
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [(environ["HTTP_X_COUNT"] + environ["HTTP_X_MORE"]).encode()]
+"""
+
+
+@pytest.mark.parametrize("kind", ["sync", "gthread"])
+def test_a_hook_adds_headers(serve: Serve, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "site_app.py").write_text(TOLD)
+    (tmp_path / "gunicorn.conf.py").write_text(ADDING)
+    server = serve("site_app:app", "-k", kind, cwd=tmp_path)
+    assert server.get("/")[1] == b"01,2"
+    assert server.get("/")[1] == b"11,2"
+    # Of repeated headers the last one, as in gunicorn.
+    server.output.wait_for("logged 0 2")
+    server.output.wait_for("logged 1 2")
+    server.stop()
+    assert not server.log.matching("Exception in post_request")
+
+
+#: A link to the present release, and the directory that it leads to when the upgrade comes.
+LEADING = """
+def pre_exec(server):
+    server.START_CTX["cwd"] = {release!r}
+    server.log.info("EXECUTES %s %s", server.START_CTX[0], server.START_CTX["args"][0])
+"""
+
+
+def test_a_hook_that_leads_an_upgrade_elsewhere(serve: Serve, tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "site_app.py").write_text(TOLD.replace("environ[", f"'{name}' or environ["))
+        (folder / "gunicorn.conf.py").write_text(LEADING.format(release=str(tmp_path / "new")))
+    server = serve("site_app:app", cwd=tmp_path / "old")
+    assert server.get("/")[1].startswith(b"old")
+    server.send(signal.SIGUSR2)
+    server.log.wait_for(f"EXECUTES {sys.executable} {sys.executable}")
+    second = int(server.log.wait_for(r"New master with pid: (\d+)").group(1))
+    server.worker_pid(2)
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+    server.log.wait_for("Master has been promoted")
+    assert server.get("/")[1].startswith(b"new")
+    os.kill(second, signal.SIGTERM)
+    server.log.wait_for("Shutting down: Master", 2)
 
 
 def test_hooks_around_many_requests_at_a_time(serve: Serve, tmp_path: Path) -> None:

@@ -19,10 +19,27 @@ class Request(message.Request):
     """The request of an exchange."""
 
     _socket: Takeable | None = None
+    #: What was asked for once is kept: hooks add to it.
+    _headers: list[tuple[str, str]] | None = None
+    _received = 0
 
     def __init__(self, exchange: Exchange) -> None:
         message.Message.__init__(self, exchange)
         self._exchange = exchange
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Names in upper case with their values, in the order received; then what a hook adds."""
+        if self._headers is None:
+            self._headers = self._exchange.headers
+            self._received = len(self._headers)
+        return self._headers
+
+    def tell_added(self, environ: dict[str, object]) -> None:
+        """Put the headers that a hook has added where the application and the log find them."""
+        for name, value in (self._headers or [])[self._received :]:
+            key = "HTTP_" + name.upper().replace("-", "_")
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
 
     @property
     def exchange(self) -> Exchange:

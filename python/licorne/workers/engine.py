@@ -139,7 +139,9 @@ class AccessLog:
         #: Lines name the time that requests have waited.
         self.queue_timed = self.json or "{queue_time}x" in self.format.lower()
         self.native = False
-        if type(log) is OurLogger:
+        # A hook may add headers, of which the engine knows nothing.
+        added = cfg.pre_request is not nothing and "}i" in self.format.lower()
+        if type(log) is OurLogger and not added:
             # A logger of somebody else need only have gunicorn's methods.
             self._look(log)
 
@@ -314,6 +316,7 @@ class EngineWorker(Worker):
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             # Inside, so that an exception of the hook is answered as one of the application.
             self.pre_request(request)
+            request.tell_added(environ)
             return wsgi(environ, start_response)
 
         try:
