@@ -148,6 +148,12 @@ def test_the_command_reads_the_settings() -> None:
         "X-Forwarded-Ssl: on -> believed: https",
         "so refused with 400: Contradictory scheme headers (secure_scheme_headers)",
     ]
+    quoted = 'Forwarded: for="[2001:db8::7]:4711"'
+    told = explained("--client-address=forwarded", "--from=::1", f"--explain-proxy={quoted}")
+    assert told.stdout.splitlines()[1:] == [
+        f"{quoted} -> believed: read for the client (client_address)",
+        "so scheme http, client 2001:db8::7",
+    ]
     told = explained("--explain-proxy=SCRIPT_NAME: /app", "--from=unix")
     assert told.stdout.splitlines() == [
         "peer on a unix socket, always trusted",

@@ -60,7 +60,7 @@ impl fmt::Display for Made {
 /// One header that matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// Its name as it was sent; bytes that are not ASCII are escaped.
+    /// Its name as it was sent; bytes that are not printable ASCII are escaped.
     pub name: String,
     /// Its value, likewise.
     pub value: String,
@@ -258,8 +258,16 @@ impl Forwarding {
     }
 }
 
+/// On one line; quotation marks and backslashes, which Forwarded is full of, as they are.
 fn printable(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b' '..=b'~' => text.push(char::from(*byte)),
+            other => text.extend(other.escape_ascii().map(char::from)),
+        }
+    }
+    text
 }
 
 /// What else proxies say of a request's way.
