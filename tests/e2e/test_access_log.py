@@ -144,6 +144,79 @@ def test_the_time_of_the_request_is_that_of_the_application(
     assert '" 200 11 "' in line
 
 
+#: What an application makes of the environ, one request after the other; None: the key goes.
+CHANGES: list[dict[str, object]] = [
+    *({}, {}, {}),
+    {"REMOTE_ADDR": "10.9.8.7"},
+    *({}, {}),
+    {"HTTP_REFERER": "http://from.middleware/"},
+    {"PATH_INFO": "/elsewhere", "RAW_URI": "/else where"},
+    {"REQUEST_METHOD": "PUT", "SERVER_PROTOCOL": "HTTP/9.9"},
+    {},
+    {"QUERY_STRING": 5, "HTTP_USER_AGENT": 'a "quoted" one'},
+    {"QUERY_STRING": 6, "HTTP_USER_AGENT": "\u20ac"},
+    {"HTTP_USER_AGENT": None, "HTTP_HOST": None, "wsgi.version": None, "REMOTE_ADDR": None},
+    {},
+    {f"more {number}": "" for number in range(100)},
+    {"REMOTE_ADDR": ""},
+    {"turned round": True},
+    {"HTTP_REFERER": "", "HTTP_AUTHORIZATION": "Basic dXNlcjpzZWNyZXQ="},
+    *({}, {}),
+]
+CHANGING = f"""
+changes = iter({CHANGES!r})
+
+def app(environ, start_response):
+    change = next(changes)
+    for key, value in change.items():
+        if value is None:
+            del environ[key]
+        else:
+            environ[key] = value
+    if "turned round" in change:
+        entries = list(environ.items())
+        environ.clear()
+        environ.update(reversed(entries))
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+"""
+
+
+def test_lines_say_what_the_application_has_made_of_the_environ(
+    args: tuple[str, ...], serve: Serve, tmp_path: Path
+) -> None:
+    """Also where the same head comes again and again, whose lines are mostly the same."""
+    (tmp_path / "changing.py").write_text(CHANGING, encoding="utf-8")
+    path = tmp_path / "access"
+    form = "%(h)s|%(u)s|%(r)s|%(U)s|%(q)s|%(f)s|%(a)s|%({x-in}i)s"
+    logged = ("--access-logfile", str(path), "--access-logformat", form)
+    server = serve("changing:app", *args, *logged, cwd=tmp_path)
+    with server.client() as client:
+        for number in range(len(CHANGES)):
+            client.get("/path?q", "User-Agent: agent", f"X-In: {number // 8}")
+            client.response()
+    server.stop()
+    given = {
+        "REMOTE_ADDR": "127.0.0.1",
+        "REQUEST_METHOD": "GET",
+        "RAW_URI": "/path?q",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "PATH_INFO": "/path",
+        "QUERY_STRING": "q",
+        "HTTP_USER_AGENT": "agent",
+    }
+    expected = []
+    for number, change in enumerate(CHANGES):
+        values = {k: str(v) for k, v in {**given, **change}.items() if v is not None}
+        request = "{REQUEST_METHOD} {RAW_URI} {SERVER_PROTOCOL}".format_map(values)
+        user = "user" if "HTTP_AUTHORIZATION" in values else "-"
+        keys = ("PATH_INFO", "QUERY_STRING", "HTTP_REFERER", "HTTP_USER_AGENT")
+        rest = [values.get(key, "-").replace('"', '\\"') for key in keys]
+        address = values.get("REMOTE_ADDR") or "-"
+        expected.append("|".join([address, user, request, *rest, str(number // 8)]))
+    assert path.read_text(encoding="utf-8").splitlines() == expected
+
+
 RAISING = """
 from gunicorn.glogging import Logger
 

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use net::record::exclude::Exclude;
-use net::record::{Format, Source, Stamp, Style};
+use net::record::{Format, Kept, Memory, Source, Stamp, Style};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::exchange::{Exchange, Run};
+use crate::lookup::Key;
 use crate::text::latin1_bytes;
 
 /// What becomes of the line of a request.
@@ -36,14 +37,63 @@ pub(crate) struct Access {
     stamp: Mutex<Stamp>,
 }
 
+/// The line of a request, and what the next one may have in common with it.
+#[derive(Default)]
+pub(crate) struct Record {
+    pub(crate) line: Vec<u8>,
+    last: Last,
+}
+
+/// The values of the environ in a line, and what became of them.
+#[derive(Default)]
+struct Last {
+    values: Vec<Option<Py<PyString>>>,
+    kept: Kept,
+}
+
+impl Last {
+    #[inline]
+    fn memory(&mut self, keys: &[Key], environ: &Bound<'_, PyDict>) -> Memory<'_> {
+        if self.is_of(keys, environ) {
+            Memory::Copy(&self.kept)
+        } else if self.becomes(keys, environ) {
+            Memory::Fill(&mut self.kept)
+        } else {
+            Memory::None
+        }
+    }
+
+    #[inline]
+    fn is_of(&self, keys: &[Key], environ: &Bound<'_, PyDict>) -> bool {
+        let mut pairs = self.values.iter().zip(keys);
+        self.values.len() == keys.len() && pairs.all(|(last, key)| key.is(environ, last.as_ref()))
+    }
+
+    /// False: there is a value that is no str, and may say something else the next time.
+    fn becomes(&mut self, keys: &[Key], environ: &Bound<'_, PyDict>) -> bool {
+        self.values.clear();
+        for key in keys {
+            let value = match key.of(environ).map(Bound::cast_into_exact) {
+                None => None,
+                Some(Ok(text)) => Some(text.unbind()),
+                Some(Err(_)) => return false,
+            };
+            self.values.push(value);
+        }
+        true
+    }
+}
+
 /// What must be as it was set up for lines to be written here.
 struct Native {
     /// It was so at the last look: one for all requests that were read together.
     ours: AtomicBool,
     format: Format,
+    /// It names the time that a request has taken, or when it ended.
+    timed: bool,
     /// `None` if nothing is left out.
     exclude: Option<Exclude>,
-    keys: Vec<Py<PyString>>,
+    keys: Vec<Key>,
     logger: Watched,
     /// The list of the logger's handlers, and the only one in it.
     handlers: Py<PyList>,
@@ -59,11 +109,12 @@ struct Watched {
 }
 
 impl Access {
-    pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+    /// `template` is what the environ of every request is a copy of.
+    pub(crate) fn new(object: &Bound<'_, PyAny>, template: &Bound<'_, PyDict>) -> PyResult<Self> {
         let py = object.py();
         let native = if object.getattr(intern!(py, "native"))?.extract()? {
             compiled(object)?
-                .map(|format| Native::new(object, format))
+                .map(|format| Native::new(object, format, template))
                 .transpose()?
         } else {
             None
@@ -79,6 +130,15 @@ impl Access {
     /// Lines name the time in the queue.
     pub(crate) fn queue_timed(&self) -> bool {
         self.queue_timed
+    }
+
+    /// Whether lines need the exact time that requests have taken. Where somebody takes the log
+    /// over, the requests in hand have begun some ms earlier at most, in the lines that he writes.
+    #[inline]
+    pub(crate) fn timed(&self) -> bool {
+        self.native
+            .as_ref()
+            .is_none_or(|native| native.timed || !native.ours.load(Ordering::Relaxed))
     }
 
     /// The descriptor that native lines go to.
@@ -111,15 +171,21 @@ impl Access {
         {
             return Ok(Line::None);
         }
-        let now_ns = if native.format.timed() {
+        let now_ns = if native.timed {
             net::clock::monotonic_ns()
         } else {
             run.started_ns
         };
-        let mut line = std::mem::take(&mut run.line);
+        let environ = environ.bind(py);
+        let Record { line, last } = &mut run.record;
         line.clear();
+        let memory = if run.echoed {
+            last.memory(&native.keys, environ)
+        } else {
+            Memory::None
+        };
         let values = Values {
-            environ: environ.bind(py),
+            environ,
             keys: &native.keys,
             head: &net.head,
             headers: run.headers.as_ref().map(|headers| headers.bind(py)),
@@ -131,9 +197,7 @@ impl Access {
             ended_ns: now_ns,
         };
         let mut stamp = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
-        native.format.render(&values, &mut stamp, &mut line);
-        drop(stamp);
-        run.line = line;
+        native.format.render(&values, &mut stamp, line, memory);
         Ok(Line::Native)
     }
 
@@ -178,14 +242,18 @@ fn whole_path(environ: &Bound<'_, PyDict>) -> PyResult<Vec<u8>> {
 }
 
 impl Native {
-    fn new(object: &Bound<'_, PyAny>, format: Format) -> PyResult<Self> {
+    fn new(
+        object: &Bound<'_, PyAny>,
+        format: Format,
+        template: &Bound<'_, PyDict>,
+    ) -> PyResult<Self> {
         let py = object.py();
         let logger = object.getattr(intern!(py, "logger"))?;
         let handler = object.getattr(intern!(py, "handler"))?;
         let keys = format
             .keys()
             .iter()
-            .map(|key| PyString::intern(py, key).unbind())
+            .map(|key| Key::new(key, template))
             .collect();
         let entries: Vec<String> = object.getattr(intern!(py, "exclude"))?.extract()?;
         let sample = object.getattr(intern!(py, "sample"))?.extract()?;
@@ -196,6 +264,7 @@ impl Native {
         })?;
         Ok(Self {
             ours: AtomicBool::new(false),
+            timed: format.timed(),
             format,
             exclude: (!exclude.is_empty()).then_some(exclude),
             keys,
@@ -270,7 +339,7 @@ fn status_code(py: Python<'_>, run: &Run) -> u16 {
 /// The values of one line.
 struct Values<'a, 'py> {
     environ: &'a Bound<'py, PyDict>,
-    keys: &'a [Py<PyString>],
+    keys: &'a [Key],
     head: &'a proto::RequestHead,
     headers: Option<&'a Bound<'py, PyAny>>,
     status: u16,
@@ -283,11 +352,9 @@ struct Values<'a, 'py> {
 
 impl Source for Values<'_, '_> {
     fn environ(&self, key: usize, style: Style, line: &mut Vec<u8>) -> bool {
-        let key = self.keys[key].bind(self.environ.py());
-        let Ok(Some(value)) = self.environ.get_item(key) else {
-            return false;
-        };
-        append(&value, style, line)
+        self.keys[key]
+            .of(self.environ)
+            .is_some_and(|value| append(&value, style, line))
     }
 
     fn request_header(&self, name: &str, line: &mut Vec<u8>) -> bool {
@@ -347,6 +414,7 @@ impl Source for Values<'_, '_> {
 }
 
 /// Appends the text of a value; false if it is none.
+#[inline]
 fn append(value: &Bound<'_, PyAny>, style: Style, line: &mut Vec<u8>) -> bool {
     let borrowed = value.as_borrowed();
     if let Ok(text) = latin1_bytes(&borrowed, "value") {

@@ -58,7 +58,7 @@ impl Core {
         log: Py<PyAny>,
     ) -> PyResult<Self> {
         let access = match &face.access {
-            Some(access) => Some(Access::new(access.bind(py))?),
+            Some(access) => Some(Access::new(access.bind(py), face.environ.bind(py))?),
             None => None,
         };
         let ids = face.request_id.then(RequestIds::new).transpose()?;

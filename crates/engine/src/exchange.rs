@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use pyo3::{ffi, intern};
 
+use crate::access::Record;
 use crate::core::Core;
 use crate::explain;
 use crate::head;
@@ -52,7 +53,9 @@ pub(crate) struct Run {
     /// How long the request has waited, if somebody wants to know.
     pub(crate) queue_ns: Option<u64>,
     pub(crate) request_id: Option<Py<PyString>>,
-    pub(crate) line: Vec<u8>,
+    pub(crate) record: Record,
+    /// Its head is that of the request before.
+    pub(crate) echoed: bool,
     /// Python will look at the request after its response has left (hooks, its own access log).
     pub(crate) watched: bool,
     /// The request then.
@@ -104,7 +107,8 @@ impl Run {
             started_ns: 0,
             queue_ns: None,
             request_id: None,
-            line: Vec::new(),
+            record: Record::default(),
+            echoed: false,
             watched: false,
             past: None,
             paused: None,

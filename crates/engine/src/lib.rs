@@ -14,6 +14,7 @@ mod engine;
 mod exchange;
 mod explain;
 mod head;
+mod lookup;
 mod parked;
 mod queue;
 mod reader;

@@ -25,6 +25,11 @@ pub fn unix_time() -> Duration {
         .unwrap_or_default()
 }
 
+/// Nanoseconds since 1970 (UTC); enough for five centuries.
+pub fn unix_ns() -> u64 {
+    u64::try_from(unix_time().as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Seconds since 1970 (UTC), for `Date` and the access log.
 pub fn unix_seconds() -> u64 {
     unix_time().as_secs()

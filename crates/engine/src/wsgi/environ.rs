@@ -29,6 +29,8 @@ pub(crate) struct Caches {
     method: Last,
     unknown: HashMap<Vec<u8>, Py<PyString>>,
     peers: Vec<Option<PeerText>>,
+    /// The address of the last new client: a proxy's connections share it.
+    address: Option<(IpAddr, Py<PyString>)>,
     echo: Echo,
 }
 
@@ -88,6 +90,7 @@ impl Caches {
             method: None,
             unknown: HashMap::new(),
             peers: Vec::new(),
+            address: None,
             echo: Echo::default(),
         }
     }
@@ -121,14 +124,15 @@ impl Entries<'_, '_> {
     }
 }
 
-/// Builds the environ of a request. The body moves into `wsgi.input`.
+/// Builds the environ of a request; also says whether the request before had the same head. The body
+/// moves into `wsgi.input`.
 pub(crate) fn build<'py>(
     py: Python<'py>,
     core: &Core,
     template: &Py<PyDict>,
     caches: &mut Caches,
     exchange: &mut net_exchange::Exchange,
-) -> PyResult<Bound<'py, PyDict>> {
+) -> PyResult<(Bound<'py, PyDict>, bool)> {
     let repeats = caches.echo.repeats(exchange);
     let environ = match &caches.echo.environ {
         Some(echo) if repeats => echo.bind(py).copy()?,
@@ -149,7 +153,7 @@ pub(crate) fn build<'py>(
         let input = Bound::new(py, Input::new(std::mem::take(&mut exchange.body)))?;
         entries.put_any(&core.names.input, input.as_ptr())?;
     }
-    Ok(environ)
+    Ok((environ, repeats))
 }
 
 /// Gives the request its id, under the header's key too, whatever an untrusted peer has sent there.
@@ -390,14 +394,14 @@ fn peer(
     let slot = exchange.token.map_or(usize::MAX, net_exchange::Token::slot);
     // Each of the many exchanges of a polled engine would have a table of all connections.
     if slot >= PEERS || core.face.polled {
-        return peer_text(py, peer, ip, port)?.put(entries, names);
+        return peer_text(py, &mut caches.address, peer, (ip, port))?.put(entries, names);
     }
     if caches.peers.len() <= slot {
         caches.peers.resize_with(slot + 1, || None);
     }
     let known = &mut caches.peers[slot];
     if known.as_ref().is_none_or(|text| text.peer != peer) {
-        *known = Some(peer_text(py, peer, ip, port)?);
+        *known = Some(peer_text(py, &mut caches.address, peer, (ip, port))?);
     }
     match known {
         Some(text) => text.put(entries, names),
@@ -417,10 +421,23 @@ impl PeerText {
     }
 }
 
-fn peer_text(py: Python<'_>, peer: Peer, ip: IpAddr, port: u16) -> PyResult<PeerText> {
+fn peer_text(
+    py: Python<'_>,
+    last: &mut Option<(IpAddr, Py<PyString>)>,
+    peer: Peer,
+    (ip, port): (IpAddr, u16),
+) -> PyResult<PeerText> {
+    let address = match last {
+        Some((same, address)) if *same == ip => address.clone_ref(py),
+        _ => {
+            let address = text::latin1(py, ip.to_string().as_bytes())?.unbind();
+            *last = Some((ip, address.clone_ref(py)));
+            address
+        }
+    };
     Ok(PeerText {
         peer,
-        address: text::latin1(py, ip.to_string().as_bytes())?.unbind(),
+        address,
         port: text::latin1(py, port.to_string().as_bytes())?.unbind(),
     })
 }

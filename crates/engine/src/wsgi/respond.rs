@@ -286,7 +286,7 @@ fn complete(
         net,
         tail,
         keep,
-        (line == Line::Native).then_some(&run.line),
+        (line == Line::Native).then_some(&run.record.line),
     );
     match &core.access {
         Some(access) if line == Line::Python => {

@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
 use pyo3::prelude::*;
 
 use super::{environ, respond};
+use crate::access::Access;
 use crate::core::{Core, thread_id};
 use crate::exchange::{Exchange, call_two};
 use crate::queue;
@@ -105,7 +106,8 @@ fn prepare<'py>(
     net.begun = true;
     let limit_ms = core.face.limits.of(net.head.path());
     // Exactly only for those who tell how long it took.
-    let now_ns = if core.access.is_some() || core.queue_timed {
+    let timed = core.access.as_ref().is_some_and(Access::timed);
+    let now_ns = if timed || core.queue_timed {
         net::clock::monotonic_ns()
     } else {
         net::clock::coarse_monotonic_ns()
@@ -116,7 +118,8 @@ fn prepare<'py>(
     if core.queue_timed {
         this.run.queue_ns = Some(queue::waited_ns(net, this.run.started_ns));
     }
-    let environ = environ::build(py, core, &bundle.template, &mut bundle.caches, net)?;
+    let (environ, echoed) = environ::build(py, core, &bundle.template, &mut bundle.caches, net)?;
+    this.run.echoed = echoed;
     if let Some(ids) = &core.ids {
         this.run.request_id = Some(environ::request_id(&environ, core, ids, net)?);
     }

@@ -1,7 +1,5 @@
 //! The time of a line: the part that changes once a second is made once a second.
 
-use std::time::Duration;
-
 use proto::h1::push_padded;
 
 use crate::clock;
@@ -18,7 +16,7 @@ pub struct Stamp {
     utc_second: u64,
     utc: Vec<u8>,
     /// Time since 1970 when the monotonic clock said `asked_ns`.
-    wall: Duration,
+    wall_ns: u64,
     asked_ns: u64,
 }
 
@@ -40,15 +38,15 @@ impl Stamp {
         let since_ns = now_ns.wrapping_sub(self.asked_ns);
         if since_ns >= TRUST_NS || self.utc.is_empty() {
             self.asked_ns = now_ns;
-            self.wall = clock::unix_time();
+            self.wall_ns = clock::unix_ns();
         }
-        let now = self.wall + Duration::from_nanos(now_ns - self.asked_ns);
-        if now.as_secs() != self.utc_second || self.utc.is_empty() {
-            self.utc_second = now.as_secs();
+        let wall_ms = (self.wall_ns + (now_ns - self.asked_ns)) / 1_000_000;
+        if wall_ms / 1000 != self.utc_second || self.utc.is_empty() {
+            self.utc_second = wall_ms / 1000;
             self.utc = utc(self.utc_second);
         }
         line.extend_from_slice(&self.utc);
-        push_padded(line, u64::from(now.subsec_millis()), 3);
+        push_padded(line, wall_ms % 1000, 3);
         line.push(b'Z');
     }
 }
@@ -108,7 +106,7 @@ mod tests {
     fn the_wall_clock_goes_on_with_the_monotonic_one() {
         let mut stamp = Stamp {
             utc: b"old".to_vec(),
-            wall: Duration::new(1_700_000_000, 998_000_000),
+            wall_ns: 1_700_000_000_998_000_000,
             asked_ns: 5_000_000_000,
             ..Stamp::default()
         };
@@ -131,9 +129,9 @@ mod tests {
                 ..Stamp::default()
             };
             stamp.utc = utc(0);
-            let before = clock::unix_time();
+            let before = clock::unix_ns();
             stamp.instant(&mut Vec::new(), now_ns);
-            assert!(stamp.wall >= before, "{now_ns}");
+            assert!(stamp.wall_ns >= before, "{now_ns}");
         }
     }
 }

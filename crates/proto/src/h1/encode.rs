@@ -58,7 +58,37 @@ pub fn push_decimal(out: &mut Vec<u8>, number: u64) {
 
 /// Appends a number in at least so many decimal digits, zeros first.
 #[inline]
-pub fn push_padded(out: &mut Vec<u8>, mut number: u64, width: usize) {
+pub fn push_padded(out: &mut Vec<u8>, number: u64, width: usize) {
+    let Some(number) = u32::try_from(number)
+        .ok()
+        .filter(|&number| number < 100_000_000 && width <= 8)
+    else {
+        return push_long(out, number, width);
+    };
+    let digits = eight_digits(number);
+    let zeros = (digits.trailing_zeros() / 8).min(7) as usize;
+    let left_out = zeros.min(8 - width.max(1));
+    // What is behind the digits goes away again.
+    let end = out.len() + 8 - left_out;
+    let text = (digits | 0x3030_3030_3030_3030) >> (8 * left_out);
+    out.extend_from_slice(&text.to_le_bytes());
+    out.truncate(end);
+}
+
+/// The digits of a number below 10^8, the first one in the lowest byte: split into halves three
+/// times, all halves at once.
+#[inline]
+const fn eight_digits(number: u32) -> u64 {
+    let fours = (number / 10_000) as u64 | ((number % 10_000) as u64) << 32;
+    // A hundredth of what is below 10,000, and a tenth of what is below 100, rounded down.
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let twos = (fours - hundreds * 100) << 16 | hundreds;
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    (twos - tens * 10) << 8 | tens
+}
+
+#[cold]
+fn push_long(out: &mut Vec<u8>, mut number: u64, width: usize) {
     // 20 digits are the most that a u64 has.
     let mut digits = [b'0'; 20];
     let mut first = digits.len();

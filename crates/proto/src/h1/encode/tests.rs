@@ -19,10 +19,32 @@ fn chunk_sizes() {
 
 #[test]
 fn numbers() {
-    for number in [0, 9, 10, 99, 100, 12_345, u64::MAX] {
-        let mut out = Vec::new();
+    for number in [0, 9, 10, 99, 100, 12_345, 99_999_999, 100_000_000, u64::MAX] {
+        let mut out = b"x".to_vec();
         push_decimal(&mut out, number);
-        assert_eq!(out, number.to_string().as_bytes());
+        assert_eq!(out, format!("x{number}").as_bytes());
+        for width in 0..=20 {
+            let mut out = b"x".to_vec();
+            push_padded(&mut out, number, width);
+            assert_eq!(out, format!("x{number:0width$}").as_bytes());
+        }
+    }
+}
+
+#[test]
+fn eight_digits_of_many_numbers() {
+    let near_powers = (0..=8).flat_map(|power| {
+        let ten = 10_u32.pow(power);
+        ten.saturating_sub(1000)..ten.saturating_add(1000).min(100_000_000)
+    });
+    for number in (0..100_000_000)
+        .step_by(997)
+        .chain(0..100_000)
+        .chain(near_powers)
+    {
+        let text = format!("{number:08}");
+        let digits = eight_digits(number) | 0x3030_3030_3030_3030;
+        assert_eq!(digits.to_le_bytes(), text.as_bytes(), "{number}");
     }
 }
 

@@ -1,0 +1,86 @@
+//! Entries of dicts that are copies of one template, and mostly still where the template has them.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+/// A key, and its place in the template.
+pub(crate) struct Key {
+    name: Py<PyString>,
+    place: Option<ffi::Py_ssize_t>,
+}
+
+impl Key {
+    pub(crate) fn new(name: &str, template: &Bound<'_, PyDict>) -> Self {
+        let name = PyString::intern(template.py(), name);
+        Self {
+            place: place_of(&name, template),
+            name: name.unbind(),
+        }
+    }
+
+    /// The value that a dict has for this key.
+    #[inline]
+    pub(crate) fn of<'py>(&self, dict: &Bound<'py, PyDict>) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: borrowed from the dict, which is alive and has not been changed since.
+        unsafe { Bound::from_borrowed_ptr_or_opt(dict.py(), self.find(dict)) }
+    }
+
+    /// Whether that is this very object, or there is none, as said.
+    #[inline]
+    pub(crate) fn is(&self, dict: &Bound<'_, PyDict>, value: Option<&Py<PyString>>) -> bool {
+        std::ptr::eq(
+            self.find(dict),
+            value.map_or(std::ptr::null(), |value| value.as_ptr()),
+        )
+    }
+
+    /// The value, or null. What stands at the key's place is looked at first, at half the price of
+    /// a search: a copy has its entries in the order of the template, and one that was changed
+    /// has another key there, or none.
+    #[inline]
+    fn find(&self, dict: &Bound<'_, PyDict>) -> *mut ffi::PyObject {
+        if let Some(place) = self.place
+            && let Some(entry) = entry_from(dict, place)
+            && entry.key == self.name.as_ptr()
+        {
+            return entry.value;
+        }
+        // SAFETY: a dict and a str. Null comes without an exception: neither the hash nor the
+        // comparison of two str can fail.
+        unsafe { ffi::PyDict_GetItemWithError(dict.as_ptr(), self.name.as_ptr()) }
+    }
+}
+
+/// An entry of a dict, its objects borrowed; and the place behind it.
+struct Entry {
+    key: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+    behind: ffi::Py_ssize_t,
+}
+
+/// The entry at a place, or the next one behind it.
+#[inline]
+fn entry_from(dict: &Bound<'_, PyDict>, mut place: ffi::Py_ssize_t) -> Option<Entry> {
+    let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: a dict, and variables to write to. PyDict_Next compares the place with the number of
+    // entries, so that one from another dict can at worst be that of another entry.
+    let found =
+        unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut place, &raw mut key, &raw mut value) };
+    (found != 0).then_some(Entry {
+        key,
+        value,
+        behind: place,
+    })
+}
+
+fn place_of(name: &Bound<'_, PyString>, template: &Bound<'_, PyDict>) -> Option<ffi::Py_ssize_t> {
+    let mut place = 0;
+    while let Some(entry) = entry_from(template, place) {
+        if entry.key == name.as_ptr() {
+            return Some(entry.behind - 1);
+        }
+        place = entry.behind;
+    }
+    None
+}
