@@ -68,6 +68,27 @@ def throughput(scenario: Scenario, server: Running, _tools: Tools, seconds: floa
     return Measure(values)
 
 
+def fixed_rate(scenario: Scenario, server: Running, tools: Tools, seconds: float) -> Measure:
+    """Processor time per request where every server is asked as often as the others.
+
+    Under wrk a server that is a little slower finds its client asleep more often, and wakes it at
+    its own expense, which is more than what made it slower.
+    """
+    _check(server, scenario)
+    wrk(server.port, scenario.load, 1)  # as in `throughput`
+    before = usage.times(server.pid)
+    seen = pace(tools.pace, server.port, STEADY, seconds, scenario.load.connections)
+    spent = usage.times(server.pid) - before
+    values = {
+        "cpu µs": (spent.user + spent.system) * 1e6 / max(1, seen.answered),
+        "user µs": spent.user * 1e6 / max(1, seen.answered),
+        "system µs": spent.system * 1e6 / max(1, seen.answered),
+        "answered": seen.answered / seen.planned,
+        "errors": float(seen.errors),
+    }
+    return Measure(values)
+
+
 def streaming(scenario: Scenario, server: Running, tools: Tools, seconds: float) -> Measure:
     """As `throughput`, and whether blocks leave when they are made, as PEP 3333 demands."""
     measured = throughput(scenario, server, tools, seconds)
@@ -190,9 +211,12 @@ def _check(server: Running, scenario: Scenario) -> None:
 
 
 CROWD = 1000
+#: Requests a second that one core serves easily, whatever it logs.
+STEADY = 20_000
 RATE = ("requests/s", "p99 ms", "user µs", "system µs", "cpu µs", "PSS MB", "errors")
 THREADED = ("licorne threads", "gunicorn threads")
 GREENLETS = ("licorne gevent", "gunicorn gevent")
+LOGS = ("licorne", "licorne text log", "licorne JSON log")
 FAST = ("fast p99 ms", "fast p50 ms", "fast max ms", "answered", "slow/s", "errors")
 
 
@@ -270,6 +294,13 @@ SCENARIOS = (
     _wrk("access-log", "hello with the access log on", Load(), access_log=True),
     _wrk(
         "access-log-json", "hello with the access log as JSON", Load(), access_log=True, json=True
+    ),
+    Scenario(
+        name="log-cost",
+        title="what a line of the access log costs: hello at 20,000 requests a second",
+        measure=fixed_rate,
+        columns=("cpu µs", "user µs", "system µs", "answered", "errors"),
+        only=LOGS,
     ),
     _framework("flask"),
     _framework("django"),

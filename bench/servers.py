@@ -58,6 +58,19 @@ SERVERS = (
         json=("--log-format", "json"),
     ),
     Server(
+        name="licorne text log",
+        command=(*_LICORNE, "-k", "sync", "--access-logfile", "{log}", "{app}"),
+        on_request=True,
+    ),
+    Server(
+        name="licorne JSON log",
+        command=(
+            *(*_LICORNE, "-k", "sync", "--access-logfile", "{log}"),
+            *("--log-format", "json", "{app}"),
+        ),
+        on_request=True,
+    ),
+    Server(
         name="licorne gthread",
         command=(*_LICORNE_GTHREAD, "--threads", "8", "{app}"),
         access_log=("--access-logfile", "{log}"),
