@@ -153,7 +153,7 @@ def test_a_section_that_cannot_be_used(folder: Path, section: str, message: str)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--paste", "none.ini"), "/none.ini' not found (from paste, command line)."),
+        (("--paste", "none.ini"), "/none.ini' not found (from paste, command line)"),
         (("--paste", "bad.ini"), "Cannot read the PasteDeploy file"),
         (
             ("--paste", "site.ini", "--paste-global", "x"),
