@@ -40,7 +40,7 @@ class Control(Section):
         convert=convert.mode,
         metavar="MODE",
         reload="rebind",
-        doc="""Permission bits of the control socket, 0600 by default; text is octal.
+        doc="""Permission bits of the control socket, 0600 by default; text such as `0660` is octal.
 
         Who may write to it may stop the server. An abstract socket, which has no permission bits,
         serves the server's own user and root.

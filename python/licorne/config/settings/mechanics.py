@@ -100,7 +100,7 @@ class Mechanics(Section):
         "--umask",
         default=0,
         convert=convert.mode,
-        doc="Permission bits that new files and unix sockets do not get; text is octal.",
+        doc="Permission bits that new files and unix sockets do not get; the text `022` is octal.",
     )
     initgroups: bool = option(
         "--initgroups",
