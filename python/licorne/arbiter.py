@@ -621,10 +621,11 @@ class Arbiter(Handlers):
         os.environ.update(self.cfg.env)
         # Not set up again: the file of a logging configuration may be what is broken.
         undo()
+        said = str(error) if isinstance(error, Exception) else f"reading it ended with {error!r}"
         refused = "Reload refused, the present configuration stays: %s"
-        self.log.error(refused, error, exc_info=error.__cause__)
-        self.herald.refused(str(error))
-        self._decide(events.ReloadRefused(str(error)))
+        self.log.error(refused, said, exc_info=error.__cause__)
+        self.herald.refused(said)
+        self._decide(events.ReloadRefused(said))
 
     def _return(self) -> None:
         """Back to the directory of the configuration that stays."""

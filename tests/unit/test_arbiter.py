@@ -136,6 +136,10 @@ def test_a_configuration_that_cannot_be_used_is_refused(start: Start, tmp_path: 
     config.write_text("worker_class = 3\nworkers = (\n")
     master.send("HUP")
     assert "Failed to read config file: " in master.wait_for(r"\[ERROR\] Reload refused, .*")[0]
+    config.write_text("raise SystemExit(3)\n")
+    master.send("HUP")
+    refused = master.wait_for(r"\[ERROR\] Reload refused, .*")[0]
+    assert refused.endswith("stays: reading it ended with SystemExit(3)")
     assert get(url) == "one"
     config.write_text("workers = 2\n")
     master.send("HUP")
