@@ -277,6 +277,44 @@ def test_what_is_overridden_in_vain_is_told(tmp_path: Path, serve: Serve) -> Non
     assert server.get("/") == (200, b"one")
 
 
+REPORTING = """
+from gunicorn.workers.{module} import {base}
+
+class Reporting({base}):
+    def handle_error(self, req, client, addr, exc):
+        self.log.info("REPORT %s %s from %s: %r", req.method, req.path, addr[0], exc)
+        super().handle_error(req, client, addr, exc)
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/fails":
+        raise ValueError("as expected")
+    start_response("200 OK", [])
+    return [b"one"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "base"),
+    [("sync", "SyncWorker"), ("gthread", "ThreadWorker"), ("ggevent", "GeventWorker")],
+)
+def test_a_subclass_that_reports_errors(
+    tmp_path: Path, serve: Serve, module: str, base: str
+) -> None:
+    if module == "ggevent":
+        pytest.importorskip("gevent")
+    (tmp_path / "reporting.py").write_text(REPORTING.format(module=module, base=base))
+    server = serve("reporting:app", "-k", "reporting.Reporting", cwd=tmp_path, tracebacks=True)
+    assert server.get("/") == (200, b"one")
+    with server.client() as client:
+        client.get("/fails")
+        assert client.response().status == 500
+    server.log.wait_for(r"REPORT GET /fails from 127.0.0.1: ValueError\('as expected'\)")
+    assert server.get("/") == (200, b"one")
+    server.stop()
+    assert len(server.log.matching("REPORT")) == 1
+    assert len(server.log.matching("Error handling request GET /fails")) == 1
+
+
 def test_a_failing_handle_request_answers_500(tmp_path: Path, serve: Serve) -> None:
     (tmp_path / "failing.py").write_text(
         "from gunicorn.workers.sync import SyncWorker\n"

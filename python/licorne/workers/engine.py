@@ -21,6 +21,7 @@ from licorne.workers.base import Worker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
+    import socket
     from collections.abc import Callable, Iterable
     from types import FrameType
     from typing import Protocol
@@ -251,6 +252,7 @@ class EngineWorker(Worker):
             else:
                 self.run_exchange(request)
         finally:
+            request.let_go()
             # The engine uses an exchange again when nobody refers to it.
             IN_HAND.set(None)
 
@@ -263,8 +265,6 @@ class EngineWorker(Worker):
         except Exception as error:
             # A method of the user, around the application or in its place.
             self._failed(request, error)
-        finally:
-            request.let_go()
 
     @property
     def explains(self) -> bool:
@@ -283,6 +283,21 @@ class EngineWorker(Worker):
     def notifies(self) -> bool:
         """Whether a subclass has its own `notify`."""
         return overrides.replaced(type(self), Worker, "notify")
+
+    def reports(self) -> bool:
+        """Whether a subclass has its own `handle_error`."""
+        return overrides.replaced(type(self), EngineWorker, "handle_error")
+
+    def handle_error(
+        self, req: Request | None, client: socket.socket, addr: object, exc: BaseException
+    ) -> None:
+        """For subclasses to extend: what the application raises, the engine tells and answers.
+
+        Not called for requests that are wrong, nor for a body that fails on its way out.
+        """
+        if req is None or req.exchange.environ is None:
+            # A `handle_request` that does without the application.
+            super().handle_error(req, client, addr, exc)
 
     def hand_over(self, request: Request) -> None:
         """Call `handle_request` with the arguments that this kind of worker has in gunicorn."""
@@ -314,10 +329,16 @@ class EngineWorker(Worker):
             raise RuntimeError("the application is not loaded")
 
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            # Inside, so that an exception of the hook is answered as one of the application.
-            self.pre_request(request)
-            request.tell_added(environ)
-            return wsgi(environ, start_response)
+            try:
+                # Inside, so that an exception of the hook is answered as one of the application.
+                self.pre_request(request)
+                request.tell_added(environ)
+                return wsgi(environ, start_response)
+            except Exception as error:
+                if self.reports():
+                    self.handle_error(request, request.socket, request.remote_addr, error)
+                # The engine tells it and answers, unless the subclass has.
+                raise
 
         try:
             exchange.run_wsgi(app)
@@ -348,6 +369,7 @@ class EngineWorker(Worker):
         """Somebody wants to see each request: a hook, or a method of a subclass."""
         return (
             self.handles()
+            or self.reports()
             or (self.notifies() and not self.multithread)
             or self.cfg.pre_request is not nothing
             or self.cfg.post_request is not nothing
