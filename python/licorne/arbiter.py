@@ -254,7 +254,7 @@ class Arbiter(Handlers):
         # Nobody waits for a loop that is not there yet.
         if self.bell >= 0:
             with suppress(BlockingIOError):  # The pipe is full: it has enough reasons to wake.
-                os.write(self.bell, b"\0")
+                unpatched.write(self.bell, b"\0")
 
     def _turn(self) -> None:
         """One round of the loop: wait, reap, obey, look after the workers."""
