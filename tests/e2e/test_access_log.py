@@ -235,6 +235,7 @@ def test_one_that_raises(args: tuple[str, ...], serve: Serve, tmp_path: Path) ->
     server = serve("faulty_app", *args, "-c", str(tmp_path / "c.py"), tracebacks=True)
     for path, status in (("/head/no-number", 500), ("/fine", 200), ("/head/no-number", 500)):
         assert server.get(path)[0] == status
+        server.log.wait_for(f"Error after the response to GET {path}$")
         server.log.wait_for(f"KeyError: 'no line for {path}'")
     server.stop()
     assert len(server.log.matching("Booting worker")) == 1

@@ -101,6 +101,23 @@ def test_no_line_twice(
         assert sum(said in line for line in lines) == 1, said
 
 
+def test_a_filter_of_the_configuration(serve: Serve, tmp_path: Path) -> None:
+    """Put on a logger before there is a server, by either name."""
+    (tmp_path / "an_app.py").write_text("import logging\n" + APP)
+    (tmp_path / "gunicorn.conf.py").write_text("""
+import logging
+logging.getLogger("licorne.access").addFilter(lambda record: record.args["U"] != "/ours")
+logging.getLogger("gunicorn.access").addFilter(lambda record: record.args["U"] != "/theirs")
+accesslog = "-"
+access_log_format = "line %(U)s"
+""")
+    server = serve("an_app:app", cwd=tmp_path)
+    for path in ("/ours", "/theirs", "/other"):
+        server.get(path)
+    server.output.wait_for("^line /other$")
+    assert server.output.all() == ["line /other"]
+
+
 LOGCONFIG = """
 [loggers]
 keys = root, gunicorn.error

@@ -153,6 +153,10 @@ class Application(BaseApplication):
         env_words = {name: sources.environment_words(name) for name in sources.WORD_VARIABLES}
         parser = self._parser([*words, *(word for each in env_words.values() for word in each)])
         given = parser.parse_args(words)
+        # Late: --help does without. Configuration files put filters on loggers, by either name.
+        from licorne.glogging.handlers import share_names
+
+        share_names()
         framework = self.init(parser, given, given.args)
         parsed_env = {
             name: parser.parse_from(name, each) for name, each in env_words.items() if each

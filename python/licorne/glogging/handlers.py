@@ -21,15 +21,14 @@ if TYPE_CHECKING:
 MARK = "_gunicorn"
 
 
-def named(name: str) -> logging.Logger:
-    """The logger `gunicorn.NAME`, that is also `licorne.NAME`."""
-    logger = logging.getLogger(f"gunicorn.{name}")
-    logging.getLogger("gunicorn.http")
-    # One object under both names: what a user does to either is done to the server's log.
+def share_names() -> None:
+    """Make each logger one object under both names: what is done to either is done to the log.
+
+    Before a configuration file can ask for one of them.
+    """
     known = logging.Logger.manager.loggerDict
-    known[f"licorne.{name}"] = logger
-    known["licorne.http"] = known["gunicorn.http"]
-    return logger
+    for name in ("error", "access", "http"):
+        known[f"licorne.{name}"] = logging.getLogger(f"gunicorn.{name}")
 
 
 def loggers() -> list[logging.Logger]:

@@ -72,8 +72,9 @@ class Logger:
     atoms_wrapper_class: type[access_atoms.SafeAtoms] = access_atoms.SafeAtoms
 
     def __init__(self, cfg: Config) -> None:
-        self.error_log = handlers.named("error")
-        self.access_log = handlers.named("access")
+        handlers.share_names()
+        self.error_log = logging.getLogger("gunicorn.error")
+        self.access_log = logging.getLogger("gunicorn.access")
         self.error_log.propagate = False
         self.access_log.propagate = False
         self.error_handlers: list[logging.Handler] = []

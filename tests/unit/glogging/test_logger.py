@@ -243,6 +243,15 @@ def test_a_file_that_cannot_be_written(make: Make) -> None:
         make(errorlog="/no/such/dir/x")
 
 
+def test_logs_are_given_to_the_user_of_the_workers(make: Make, tmp_path: Path) -> None:
+    """Where that can be done; a device is everybody's."""
+    file = tmp_path / "e.log"
+    make(errorlog=str(file), accesslog=os.devnull, user=1).info("x")
+    assert file.read_text()
+    assert file.stat().st_uid == (1 if os.geteuid() == 0 else os.geteuid())
+    assert os.stat(os.devnull).st_uid == 0
+
+
 def test_subclasses_with_their_own_form(tmp_path: Path, make: Make) -> None:
     class Mine(Logger):
         error_fmt = "mine %(message)s"
