@@ -1,6 +1,6 @@
 """An application with one path that never answers: /stuck.
 
-licorne --chdir examples/hooks -c hooks.conf.py app
+licorne --chdir examples/hooks -c examples/hooks/hooks.conf.py app
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every hook, in the order of a server's life; each says in the log that it was called.
 
-licorne --chdir examples/hooks -c hooks.conf.py app
+licorne --chdir examples/hooks -c examples/hooks/hooks.conf.py app
 """
 
 # ruff: noqa: ANN001, ANN201, ARG001 - hooks look here as people write them in such a file
