@@ -46,7 +46,10 @@ class Mechanics(Section):
         factory=convert.working_directory,
         convert=convert.directory,
         metavar="DIR",
-        doc="Change to this directory before the application is loaded.",
+        doc="""Change to this directory before the application is loaded.
+
+        A configuration file is looked for where the server was started.
+        """,
     )
     daemon: bool = option(
         "-D",
