@@ -168,6 +168,8 @@ def test_hup_replaces_the_workers_without_losing_a_request(
 ) -> None:
     server = serve("site_app", *args)
     first = server.worker_pid(1)
+    # One that was told to go while it was starting would have no word to say.
+    assert server.get("/")[0] == 200
     answers: list[tuple[int, bytes]] = []
     stop = threading.Event()
 
