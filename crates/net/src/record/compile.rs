@@ -134,11 +134,10 @@ impl Format {
             "H" => self.key("SERVER_PROTOCOL"),
             "f" => self.key("HTTP_REFERER"),
             "a" => self.key("HTTP_USER_AGENT"),
-            // gunicorn compares names in braces without case; the keys of an environ are upper
-            // case but for those of the server and of frameworks, which are lower case.
+            // The keys of an environ are upper case but for those of the server and of frameworks.
             _ => match in_braces(atom)? {
-                (name, "e") if name.contains('.') => self.key(&name.to_ascii_lowercase()),
-                (name, "e") => self.key(&name.to_ascii_uppercase()),
+                (name, b'e') if name.contains('.') => self.key(&name.to_ascii_lowercase()),
+                (name, b'e') => self.key(&name.to_ascii_uppercase()),
                 _ => return None,
             },
         };
@@ -158,16 +157,20 @@ fn of_others(atom: &str) -> Option<Changing> {
         "L" => Changing::Duration(Unit::Decimal),
         "p" => Changing::Pid,
         _ => match in_braces(atom)? {
-            (name, "x") if name.eq_ignore_ascii_case("request_id") => Changing::RequestId,
-            (name, "x") if name.eq_ignore_ascii_case("queue_time") => Changing::Queue,
-            (name, "i") => Changing::RequestHeader(name.to_ascii_lowercase().into()),
-            (name, "o") => Changing::ResponseHeader(name.to_ascii_lowercase().into()),
+            (name, b'x') if name.eq_ignore_ascii_case("request_id") => Changing::RequestId,
+            (name, b'x') if name.eq_ignore_ascii_case("queue_time") => Changing::Queue,
+            (name, b'i') => Changing::RequestHeader(name.to_ascii_lowercase().into()),
+            (name, b'o') => Changing::ResponseHeader(name.to_ascii_lowercase().into()),
             _ => return None,
         },
     })
 }
 
-/// Name and kind of `{name}kind`.
-fn in_braces(atom: &str) -> Option<(&str, &str)> {
-    atom.strip_prefix('{')?.split_once('}')
+/// Name and kind of `{name}kind`; gunicorn compares the whole without case.
+fn in_braces(atom: &str) -> Option<(&str, u8)> {
+    let (name, kind) = atom.strip_prefix('{')?.split_once('}')?;
+    match kind.as_bytes() {
+        [kind] => Some((name, kind.to_ascii_lowercase())),
+        _ => None,
+    }
 }

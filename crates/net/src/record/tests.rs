@@ -71,8 +71,8 @@ fn every_atom() {
     );
     assert_eq!(render("%(p)s"), format!("<{}>\n", std::process::id()));
     assert_eq!(
-        render("%({X-A}i)s %({x-b}o)s %({wsgi.URL_scheme}e)s"),
-        "in - http\n"
+        render("%({X-A}i)s %({x-a}I)s %({x-b}o)s %({wsgi.URL_scheme}e)s %({x-a}ii)s"),
+        "in in - http -\n"
     );
     assert_eq!(
         render("%({request_id}x)s %({queue_time}x)s %({none}x)s"),
