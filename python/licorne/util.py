@@ -101,7 +101,8 @@ def seed() -> None:
     # When nobody has imported it, there is nothing that a fork could repeat.
     random = sys.modules.get("random")
     if random is not None:
-        random.seed(os.urandom(64))
+        # A number: of anything else `seed` imports a hash, which the worker's user may not read.
+        random.seed(int.from_bytes(os.urandom(64), "big"))
 
 
 def set_process_title(title: str) -> None:
