@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 #: Seconds: when a user gives up on an answer, and when the whole load ends by itself.
 PATIENCE = 30.0
-LONGEST = 60.0
+LONGEST = 200.0
 #: Seconds between two requests of one user.
 PACE = 0.004
 #: Seconds that a user stays away after a refused connection.
