@@ -63,10 +63,11 @@ class Loop:
 
     def wait(self, seconds: float | None) -> None:
         """Wait so long for something to happen, and react; None: for as long as it takes."""
-        for fd, mask in self._poller.poll(None if seconds is None else math.ceil(seconds * 1000)):
-            react = self._watched.get(fd)
-            # One reaction may have taken another's descriptor away.
-            if react is not None:
+        events = self._poller.poll(None if seconds is None else math.ceil(seconds * 1000))
+        for fd, mask, react in [(fd, mask, self._watched[fd]) for fd, mask in events]:
+            # One reaction may have taken another's descriptor away, or given its number to a new
+            # one, of which this event says nothing.
+            if self._watched.get(fd) is react:
                 react(mask)
 
     def _woken(self, _mask: int) -> None:
