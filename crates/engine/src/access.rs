@@ -99,12 +99,15 @@ struct Native {
     handlers: Py<PyList>,
     handler: Py<PyAny>,
     handler_own: Watched,
-    formatter: Py<PyAny>,
 }
 
-/// What a logger or a handler says of itself, and its list of filters.
+/// What a logger or a handler says of itself, and where in its dict.
 struct Watched {
     dict: Py<PyDict>,
+    /// Attributes that are to be these very objects.
+    same: [(Key, Py<PyAny>); 2],
+    /// Attributes that are to be false.
+    off: Vec<Key>,
     filters: Py<PyList>,
 }
 
@@ -249,7 +252,9 @@ impl Native {
     ) -> PyResult<Self> {
         let py = object.py();
         let logger = object.getattr(intern!(py, "logger"))?;
+        let handlers = logger.getattr(intern!(py, "handlers"))?;
         let handler = object.getattr(intern!(py, "handler"))?;
+        let formatter = object.getattr(intern!(py, "formatter"))?;
         let keys = format
             .keys()
             .iter()
@@ -268,11 +273,14 @@ impl Native {
             format,
             exclude: (!exclude.is_empty()).then_some(exclude),
             keys,
-            handlers: logger.getattr(intern!(py, "handlers"))?.extract()?,
-            logger: Watched::new(&logger)?,
-            handler_own: Watched::new(&handler)?,
+            handlers: handlers.extract()?,
+            logger: Watched::new(
+                &logger,
+                ("handlers", handlers.clone()),
+                &["propagate", "disabled"],
+            )?,
+            handler_own: Watched::new(&handler, ("formatter", formatter), &[])?,
             handler: handler.unbind(),
-            formatter: object.getattr(intern!(py, "formatter"))?.unbind(),
         })
     }
 
@@ -281,45 +289,54 @@ impl Native {
     /// touched them.
     #[inline]
     fn untouched(&self, py: Python<'_>) -> PyResult<bool> {
-        let (logger, handler) = (&self.logger, &self.handler_own);
         let handlers = self.handlers.bind(py);
-        Ok(logger.is(intern!(py, "handlers"), handlers)?
-            && handlers.len() == 1
+        Ok(handlers.len() == 1
             && handlers.get_item(0)?.is(&self.handler)
-            && logger.unfiltered(py)?
-            && handler.unfiltered(py)?
-            && handler.is(intern!(py, "formatter"), self.formatter.bind(py))?
-            && logger.off(intern!(py, "propagate"))?
-            && logger.off(intern!(py, "disabled"))?)
+            && self.logger.untouched(py)?
+            && self.handler_own.untouched(py)?)
     }
 }
 
 impl Watched {
-    fn new(of: &Bound<'_, PyAny>) -> PyResult<Self> {
+    /// `same` is an attribute and what it is to be.
+    fn new(
+        of: &Bound<'_, PyAny>,
+        (name, same): (&str, Bound<'_, PyAny>),
+        off: &[&str],
+    ) -> PyResult<Self> {
         let py = of.py();
+        let dict: Bound<'_, PyDict> = of.getattr(intern!(py, "__dict__"))?.extract()?;
+        let filters = of.getattr(intern!(py, "filters"))?;
         Ok(Self {
-            dict: of.getattr(intern!(py, "__dict__"))?.extract()?,
-            filters: of.getattr(intern!(py, "filters"))?.extract()?,
+            same: [
+                (Key::new(name, &dict), same.unbind()),
+                (Key::new("filters", &dict), filters.clone().unbind()),
+            ],
+            off: off.iter().map(|name| Key::new(name, &dict)).collect(),
+            filters: filters.extract()?,
+            dict: dict.unbind(),
         })
     }
 
-    /// Whether an attribute is still this very object.
     #[inline]
-    fn is(&self, name: &Bound<'_, PyString>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let now = self.dict.bind(name.py()).get_item(name)?;
-        Ok(now.is_some_and(|now| now.is(object)))
-    }
-
-    #[inline]
-    fn unfiltered(&self, py: Python<'_>) -> PyResult<bool> {
-        let filters = self.filters.bind(py);
-        Ok(filters.is_empty() && self.is(intern!(py, "filters"), filters)?)
-    }
-
-    #[inline]
-    fn off(&self, name: &Bound<'_, PyString>) -> PyResult<bool> {
-        let now = self.dict.bind(name.py()).get_item(name)?;
-        now.map_or(Ok(true), |now| Ok(!now.is_truthy()?))
+    fn untouched(&self, py: Python<'_>) -> PyResult<bool> {
+        let dict = self.dict.bind(py);
+        if !self.filters.bind(py).is_empty()
+            || !self
+                .same
+                .iter()
+                .all(|(key, value)| key.is(dict, Some(value)))
+        {
+            return Ok(false);
+        }
+        for key in &self.off {
+            if let Some(value) = key.of(dict)
+                && value.is_truthy()?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -28,7 +28,7 @@ impl Key {
 
     /// Whether that is this very object, or there is none, as said.
     #[inline]
-    pub(crate) fn is(&self, dict: &Bound<'_, PyDict>, value: Option<&Py<PyString>>) -> bool {
+    pub(crate) fn is<T>(&self, dict: &Bound<'_, PyDict>, value: Option<&Py<T>>) -> bool {
         std::ptr::eq(
             self.find(dict),
             value.map_or(std::ptr::null(), |value| value.as_ptr()),
