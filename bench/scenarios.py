@@ -71,8 +71,8 @@ def throughput(scenario: Scenario, server: Running, _tools: Tools, seconds: floa
 def cost(scenario: Scenario, server: Running, tools: Tools, seconds: float) -> Measure:
     """Processor time per request to the nanosecond, for servers that differ by little.
 
-    Under wrk a worker has many requests to read at a time; at a fixed rate it mostly has one or two,
-    wakes and sleeps for each, and everything is colder.
+    Under wrk a worker has many requests to read at a time; at a fixed rate it mostly has one or
+    two, wakes and sleeps for them, and everything is colder.
     """
     _check(server, scenario)
     load = scenario.load
