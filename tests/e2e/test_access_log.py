@@ -217,6 +217,32 @@ def test_lines_say_what_the_application_has_made_of_the_environ(
     assert path.read_text(encoding="utf-8").splitlines() == expected
 
 
+INCOMPARABLE = """
+class Odd:
+    def __hash__(self):
+        return hash("HTTP_REFERER")
+    def __eq__(self, other):
+        raise ArithmeticError("not to be compared")
+
+def app(environ, start_response):
+    if environ["QUERY_STRING"]:
+        environ[Odd()] = ""
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+"""
+
+
+def test_a_key_that_cannot_be_compared(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(INCOMPARABLE, encoding="ascii")
+    path = tmp_path / "access"
+    server = serve("odd:app", *args, "--access-logfile", str(path), cwd=tmp_path, tracebacks=True)
+    for target in ("/", "/?odd", "/"):
+        assert server.get(target)[0] == 200
+    server.log.wait_for("ArithmeticError: not to be compared")
+    first, second, third = lines_of(server, path)
+    assert [line.split('"')[3] for line in (first, second, third)] == ["-", "-", "-"]
+
+
 RAISING = """
 from gunicorn.glogging import Logger
 

@@ -46,9 +46,22 @@ impl Key {
         {
             return entry.value;
         }
-        // SAFETY: a dict and a str. Null comes without an exception: neither the hash nor the
-        // comparison of two str can fail.
-        unsafe { ffi::PyDict_GetItemWithError(dict.as_ptr(), self.name.as_ptr()) }
+        // SAFETY: a dict and a str.
+        let value = unsafe { ffi::PyDict_GetItemWithError(dict.as_ptr(), self.name.as_ptr()) };
+        if value.is_null() {
+            tell_failure(dict);
+        }
+        value
+    }
+}
+
+/// A key of the application's own kind may have the hash of ours, and fail to be compared with it.
+#[inline]
+fn tell_failure(dict: &Bound<'_, PyDict>) {
+    if PyErr::occurred(dict.py())
+        && let Some(error) = PyErr::take(dict.py())
+    {
+        error.write_unraisable(dict.py(), Some(dict));
     }
 }
 
