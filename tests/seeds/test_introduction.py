@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -157,8 +158,9 @@ def test_paster(type_: Type, folder: Path) -> None:
 @shows("gunicorn -h")
 def test_help_lists_the_options(commands: Path) -> None:
     told = run(str(commands / "gunicorn"), "-h").stdout
-    for flag in ("-w INT, --workers INT", "-b ADDRESS, --bind ADDRESS", "-c CONFIG", "-k STRING"):
-        assert flag in told
+    # Python 3.13 names a value once: -w, --workers INT.
+    for flags in ("-w( INT)?, --workers INT", "-b( ADDRESS)?, --bind ADDRESS", "-c[ ,]", "-k[ ,]"):
+        assert re.search(rf"^  {flags}", told, re.MULTILINE), flags
 
 
 @shows("4 workers on 127.0.0.1:8000")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -152,10 +153,11 @@ def test_the_start_is_followed_with_pdb(source: Path) -> None:
     breaks = [f"tbreak {source / file_of(each)}:{first_line(each)}" for each in stops]
     # At the end of the program, pdb would start it anew: q.
     told = [*breaks, *["continue"] * len(stops), "p self.address", "continue", "q", ""]
-    words = ["-S", "-m", "pdb", "wsgiapp.py", "-b", "127.0.0.1:0", "app:app"]
     debugger = subprocess.Popen(
-        [sys.executable, *words],
+        [sys.executable, "-S", "-m", "pdb", "wsgiapp.py", "app:app"],
         cwd=source / "app",
+        # No flag on the command line: pdb of Python 3.13.0 takes them for its own.
+        env={**os.environ, "GUNICORN_CMD_ARGS": "--bind 127.0.0.1:0"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
