@@ -217,6 +217,17 @@ def test_lines_say_what_the_application_has_made_of_the_environ(
     assert path.read_text(encoding="utf-8").splitlines() == expected
 
 
+def test_a_format_without_the_environ(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "access"
+    logged = ("--access-logfile", str(path), "--access-logformat", "%(s)s: %(b)s bytes")
+    server = serve("site_app", *args, *logged)
+    with server.client() as client:
+        for _ in range(4):
+            client.get("/")
+            client.response()
+    assert lines_of(server, path) == ["200: 5 bytes"] * 4
+
+
 INCOMPARABLE = """
 class Odd:
     def __hash__(self):

@@ -66,7 +66,10 @@ impl Last {
     #[inline]
     fn is_of(&self, keys: &[Key], environ: &Bound<'_, PyDict>) -> bool {
         let mut pairs = self.values.iter().zip(keys);
-        self.values.len() == keys.len() && pairs.all(|(last, key)| key.is(environ, last.as_ref()))
+        // A format that needs none is filled each time: nothing tells whether it has been.
+        !keys.is_empty()
+            && self.values.len() == keys.len()
+            && pairs.all(|(last, key)| key.is(environ, last.as_ref()))
     }
 
     /// False: there is a value that is no str, and may say something else the next time.
@@ -155,7 +158,7 @@ impl Access {
             .extract()
     }
 
-    /// Renders a line into `run.line`, if it is to be written and Python is not needed for it.
+    /// Renders a line into `run.record`, if it is to be written and Python is not needed for it.
     #[inline]
     pub(crate) fn render(&self, py: Python<'_>, run: &mut Run) -> PyResult<Line> {
         let (Some(native), Some(environ), Some(net)) = (&self.native, &run.environ, &run.net)
