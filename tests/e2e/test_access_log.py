@@ -228,6 +228,37 @@ def test_a_format_without_the_environ(args: tuple[str, ...], serve: Serve, tmp_p
     assert lines_of(server, path) == ["200: 5 bytes"] * 4
 
 
+MEETING = """
+import threading
+
+both = threading.Barrier(2)
+
+class Meeting:
+    def __str__(self):
+        both.wait(20)
+        return "met"
+
+def app(environ, start_response):
+    environ["HTTP_REFERER"] = Meeting()
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+"""
+
+
+def test_values_that_run_code_of_their_own_do_so_at_the_same_time(
+    serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "meeting.py").write_text(MEETING, encoding="ascii")
+    path = tmp_path / "access"
+    logged = ("--access-logfile", str(path), "--access-logformat", "%(t)s %(f)s")
+    server = serve("meeting:app", "-k", "gthread", "--threads", "2", *logged, cwd=tmp_path)
+    with server.client() as one, server.client() as other:
+        for client in (one, other):
+            client.get("/")
+        assert [client.response().status for client in (one, other)] == [200, 200]
+    assert [line.rpartition(" ")[2] for line in lines_of(server, path)] == ["met", "met"]
+
+
 INCOMPARABLE = """
 class Odd:
     def __hash__(self):

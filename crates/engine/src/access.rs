@@ -3,7 +3,7 @@
 //! somebody has changed any of them, Python writes each line.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use net::record::exclude::Exclude;
 use net::record::{Format, Kept, Memory, Source, Stamp, Style};
@@ -202,9 +202,15 @@ impl Access {
             duration_ns: now_ns.saturating_sub(run.started_ns),
             ended_ns: now_ns,
         };
-        let mut stamp = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
+        // Lent, not locked: a value that is no str may run Python code, and that another thread.
+        let mut stamp = std::mem::take(&mut *self.stamp());
         native.format.render(&values, &mut stamp, line, memory);
+        *self.stamp() = stamp;
         Ok(Line::Native)
+    }
+
+    fn stamp(&self) -> MutexGuard<'_, Stamp> {
+        self.stamp.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets Python write the line of an exchange.
