@@ -169,28 +169,27 @@ impl Format {
         line: &mut Vec<u8>,
         memory: Memory<'_>,
     ) {
-        match memory {
+        let mut fill = match memory {
+            Memory::None => None,
+            Memory::Fill(kept) => {
+                kept.clear();
+                Some(kept)
+            }
             Memory::Copy(kept) => {
                 for (stretch, part) in self.stretches.iter().zip(kept.parts()) {
                     line.extend_from_slice(part);
                     self.changing(&stretch.then.value, source, stamp, line);
                 }
+                return;
             }
-            Memory::None => {
-                for stretch in &self.stretches {
-                    self.lasting(stretch, source, line);
-                    self.changing(&stretch.then.value, source, stamp, line);
-                }
+        };
+        for stretch in &self.stretches {
+            let before = line.len();
+            self.lasting(stretch, source, line);
+            if let Some(kept) = &mut fill {
+                kept.add(line.get(before..).unwrap_or_default());
             }
-            Memory::Fill(kept) => {
-                kept.clear();
-                for stretch in &self.stretches {
-                    let before = line.len();
-                    self.lasting(stretch, source, line);
-                    kept.add(line.get(before..).unwrap_or_default());
-                    self.changing(&stretch.then.value, source, stamp, line);
-                }
-            }
+            self.changing(&stretch.then.value, source, stamp, line);
         }
     }
 
