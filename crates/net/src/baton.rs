@@ -1,23 +1,25 @@
 //! The baton: who turns the reactor. One driver at a time.
 //!
-//! An application thread that wants work and finds none takes the baton and turns the reactor
-//! itself; the first request that becomes ready is run right there. While it is inside the
-//! application the baton lies on the table: `turn` is odd. A [`standin`] thread looks at `turn`
-//! now and then; if it is odd and has not changed, it lends a hand, and after some milliseconds it
-//! picks the baton up: it goes on accepting, reading, writing and timing out, and puts complete
-//! requests into the inbox for other application threads, or for the same one when it comes back.
+//! An application thread that wants work takes the baton and turns the reactor itself; the first
+//! request that becomes ready is run right there. While the thread is inside the application the
+//! baton lies on the table, and an alarm is set, which each request that is taken afterwards puts
+//! off. If it goes off, the [`standin`] thread lends a hand, and after some milliseconds it picks
+//! the baton up: it goes on accepting, reading, writing and timing out, and puts complete requests
+//! into the inbox. The next application thread that wants work takes the baton back. [`driver`] has
+//! all of this as a table.
 //!
-//! The mutex protects the reactor's state; nobody waits for readiness while holding it, and nobody
-//! who holds it ever waits for Python.
+//! The mutex protects the reactor's state and the baton; no thread waits for readiness, or for
+//! Python, while holding it.
 
+mod driver;
 mod polled;
 mod standin;
 
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{JoinHandle, Thread};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use crate::clock;
 use crate::config::Config;
@@ -25,10 +27,11 @@ use crate::drain::Drain;
 use crate::exchange::{Exchange, Token};
 use crate::notice::Notice;
 use crate::output::{FilePart, Shared};
-use crate::poll::{Bell, Events, Poller};
+use crate::poll::{Alarm, Bell, Events, Poller};
 use crate::reactor::{BATCH, Reactor};
 pub use crate::reactor::{Room, Tail};
 use crate::scoreboard::{RetireCause, Scoreboard};
+use driver::{Driver, QUIET_NS, SLOW_NS};
 pub use polled::Drained;
 
 /// How to wait: the engine lets the interpreter lock go meanwhile.
@@ -49,16 +52,17 @@ pub enum Taken {
     Stopped,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Driver {
-    Nobody,
-    Application(u32),
-    StandIn,
-}
-
 struct State {
     reactor: Reactor,
     driver: Driver,
+    /// Grows with each request that is taken and each return from the application.
+    steps: u64,
+    /// When the alarm goes off; 0: it is not set.
+    alarm_ns: u64,
+    /// The last time that a request was taken while the alarm was set.
+    taken_ns: u64,
+    /// Blocks of a response were held back since the stand-in last looked.
+    streams: bool,
     /// Application threads that wait for work without driving.
     idle: usize,
     /// Application threads that wait for room without driving.
@@ -78,10 +82,8 @@ pub struct Loop {
     work: Condvar,
     room: Condvar,
     poller: Arc<Poller>,
-    /// Odd: the driver is away. Changes with each departure and return.
-    turn: AtomicU64,
-    standin: OnceLock<Thread>,
-    standin_asleep: AtomicBool,
+    /// Calls the stand-in when the application has given no sign for some time.
+    alarm: Alarm,
     /// Calls the stand-in back from the poller.
     bell: Bell,
     closing: AtomicBool,
@@ -105,6 +107,10 @@ impl Loop {
             state: Mutex::new(State {
                 reactor,
                 driver: Driver::Nobody,
+                steps: 0,
+                alarm_ns: 0,
+                taken_ns: 0,
+                streams: false,
                 idle: 0,
                 waiting_for_room: 0,
                 polling: false,
@@ -114,16 +120,12 @@ impl Loop {
             }),
             work: Condvar::new(),
             room: Condvar::new(),
-            turn: AtomicU64::new(0),
-            standin: OnceLock::new(),
-            standin_asleep: AtomicBool::new(false),
+            alarm: Alarm::new()?,
             bell: Bell::new()?,
             closing: AtomicBool::new(false),
             draining,
         });
         let handle = standin::spawn(Arc::clone(&looped))?;
-        // Set once, here.
-        drop(looped.standin.set(handle.thread().clone()));
         Ok((looped, handle))
     }
 
@@ -153,6 +155,10 @@ impl Loop {
         }
         state.reactor.thread_is_back();
         state.reactor.flush_overdue();
+        if state.driver == Driver::StandIn {
+            // Each of its turns costs a hand-over; that of the thread that runs the requests does not.
+            self.grab(state, me);
+        }
         if let Some(exchange) = self.pop(state, me) {
             return Some(Taken::Exchange(exchange));
         }
@@ -175,8 +181,11 @@ impl Loop {
     fn pop(&self, state: &mut State, me: u32) -> Option<Box<Exchange>> {
         state.reactor.mind_those_outside();
         let exchange = state.next_request()?;
-        self.depart(state, me);
-        self.show_progress(state, me);
+        let now_ns = match exchange.started_ns {
+            0 => state.reactor.now_ns,
+            started_ns => started_ns,
+        };
+        self.depart(state, me, now_ns);
         Some(exchange)
     }
 
@@ -191,14 +200,14 @@ impl Loop {
                 || reactor.drain == Drain::Stopped
             {
                 // The interpreter lock is still to be had: others may drive meanwhile.
-                self.depart(&state, me);
+                self.leave(&mut state, me);
                 return true;
             }
             if self.grab(&mut state, me) {
                 let (back, calm) = self.drive_once(state, false);
                 state = back;
                 if !calm {
-                    self.depart(&state, me);
+                    self.leave(&mut state, me);
                     return false;
                 }
             } else {
@@ -218,14 +227,14 @@ impl Loop {
             let mut state = self.lock();
             loop {
                 if let Some(room) = state.reactor.room(token) {
-                    self.depart(&state, me);
+                    self.leave(&mut state, me);
                     return Some(room);
                 }
                 if self.grab(&mut state, me) {
                     let (back, calm) = self.drive_once(state, true);
                     state = back;
                     if !calm {
-                        self.depart(&state, me);
+                        self.leave(&mut state, me);
                         return None;
                     }
                 } else {
@@ -290,7 +299,7 @@ impl Loop {
             state.reactor.log_line(line);
         }
         state.reactor.finish(exchange, tail, keep);
-        self.ended(&mut state, me);
+        state.ended(me);
         if state.reactor.room_made {
             self.tell_of_room(&mut state);
         }
@@ -300,7 +309,7 @@ impl Loop {
     pub fn discard(&self, me: u32, exchange: Box<Exchange>) {
         let mut state = self.lock();
         state.reactor.discard(exchange);
-        self.ended(&mut state, me);
+        state.ended(me);
     }
 
     /// A part of a response: encoded `bytes`, then `shared`, then `after`.
@@ -314,7 +323,9 @@ impl Loop {
     ) -> Room {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
-        state.reactor.stream(token, bytes, shared, after)
+        let room = state.reactor.stream(token, bytes, shared, after);
+        self.held_back(&mut state);
+        room
     }
 
     /// An interim response, ahead of the response itself.
@@ -322,6 +333,7 @@ impl Loop {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
         state.reactor.interim(token, bytes);
+        self.held_back(&mut state);
     }
 
     /// A part of a file as a part of a response.
@@ -329,6 +341,18 @@ impl Loop {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
         state.reactor.stream_file(token, part);
+        self.held_back(&mut state);
+    }
+
+    /// The stand-in must write what was held back in time.
+    #[inline]
+    fn held_back(&self, state: &mut State) {
+        let Some(since_ns) = state.reactor.dirty_since() else {
+            return;
+        };
+        if !std::mem::replace(&mut state.streams, true) && state.alarm_ns > since_ns + QUIET_NS {
+            self.set_alarm(state, since_ns + QUIET_NS, since_ns);
+        }
     }
 
     /// Gives the socket of an exchange away, with the bytes read beyond the request.
@@ -395,9 +419,6 @@ impl Loop {
         let notices = state.reactor.notices.take();
         drop(state);
         self.bell.ring();
-        if let Some(thread) = self.standin.get() {
-            thread.unpark();
-        }
         notices
     }
 
@@ -406,55 +427,65 @@ impl Loop {
     #[inline]
     #[expect(clippy::unused_self, reason = "beside grab and depart")]
     fn let_hold(&self, state: &mut State, me: u32) {
-        state.reactor.may_hold = state.driver == Driver::Application(me) && !state.polled;
+        state.reactor.may_hold = state.driver.is(me) && !state.polled;
     }
 
-    /// Makes `me` the driver if the baton is to be had: on the table, or with the stand-in.
+    /// Makes `me` the driver unless another application thread is with the reactor.
     #[inline]
     fn grab(&self, state: &mut State, me: u32) -> bool {
-        let turn = self.turn.load(Ordering::Relaxed);
-        match state.driver {
-            Driver::Application(other) if other != me && !away(turn) => return false,
-            Driver::StandIn => self.bell.ring(),
-            Driver::Application(_) | Driver::Nobody => {}
+        let Some(driver) = state.driver.taken_by(me) else {
+            return false;
+        };
+        if state.driver == Driver::StandIn {
+            self.bell.ring();
         }
-        state.driver = Driver::Application(me);
-        if away(turn) {
-            self.turn.store(turn + 1, Ordering::Release);
-        }
+        state.driver = driver;
         true
     }
 
-    /// Puts the baton on the table if `me` has it.
+    /// Thread `me` goes into the application with a request: if it has the baton, it puts that on
+    /// the table. The alarm is set, or put off.
     #[inline]
-    fn depart(&self, state: &State, me: u32) {
-        if state.driver != Driver::Application(me) {
-            return;
-        }
-        let turn = self.turn.load(Ordering::Relaxed);
-        if away(turn) {
-            // With the next request of a batch: a sign that the last one is done.
-            self.turn.store(turn + 2, Ordering::Relaxed);
-        } else {
-            // Ordered before the look at the stand-in, which looks the other way round.
-            self.turn.store(turn + 1, Ordering::SeqCst);
-            if self.standin_asleep.load(Ordering::SeqCst)
-                && let Some(thread) = self.standin.get()
-            {
-                thread.unpark();
-            }
+    fn depart(&self, state: &mut State, me: u32, now_ns: u64) {
+        state.driver = state.driver.left_by(me);
+        // A request that another thread takes meanwhile is a sign of the application too, as long as
+        // its requests are fast ones: what waits is soon done, and then that thread drives.
+        if state.driver.is(me) || state.reactor.fast() {
+            state.steps += 1;
+            self.put_off(state, now_ns);
         }
     }
 
-    /// The driver is away, and another thread goes on with what was read: as long as the requests
-    /// are fast ones, the stand-in need not wake more threads. What is waiting is soon done, and
-    /// then this thread drives.
-    #[inline]
-    fn show_progress(&self, state: &State, me: u32) {
-        let turn = self.turn.load(Ordering::Relaxed);
-        if away(turn) && state.driver != Driver::Application(me) && state.reactor.fast() {
-            self.turn.store(turn + 2, Ordering::Relaxed);
+    /// The same before it has a request, or when it has had no news.
+    fn leave(&self, state: &mut State, me: u32) {
+        if state.driver.is(me) {
+            let now_ns = state.reactor.now_ns;
+            self.depart(state, me, now_ns);
         }
+    }
+
+    /// The application has given a sign: the alarm goes off after some time without another one. It
+    /// is set anew only when half of that is over, so that fast requests do not pay for it.
+    #[inline]
+    fn put_off(&self, state: &mut State, now_ns: u64) {
+        if state.polled {
+            return self.wake_for_looks(state, now_ns);
+        }
+        if !state.driver.is_away() {
+            return;
+        }
+        state.taken_ns = now_ns;
+        // With a thread to wake, or with output held back, each millisecond counts.
+        let urgent = state.idle > 0 || state.reactor.may_gather();
+        let quiet_ns = if urgent { QUIET_NS } else { SLOW_NS };
+        if state.alarm_ns < now_ns + quiet_ns / 2 {
+            self.set_alarm(state, now_ns + quiet_ns, now_ns);
+        }
+    }
+
+    fn set_alarm(&self, state: &mut State, at_ns: u64, now_ns: u64) {
+        state.alarm_ns = at_ns;
+        self.alarm.set(at_ns, now_ns);
     }
 
     fn end_turn(&self, state: &mut State, alive: bool) {
@@ -477,7 +508,8 @@ impl Loop {
     /// before the others have had the interpreter lock, and they would only take it from each other.
     fn hand_out(&self, state: &mut State) {
         let ready = state.reactor.inbox.len() + usize::from(!state.reactor.notices.is_empty());
-        let most = if state.reactor.fast() { 1 } else { state.idle };
+        let soon = state.reactor.may_gather();
+        let most = if soon { 1 } else { state.idle };
         for _ in 0..ready.min(state.idle).min(most) {
             self.work.notify_one();
         }
@@ -525,13 +557,9 @@ impl State {
             reactor.name(&mut exchange);
         }
         exchange.first = std::mem::take(&mut reactor.sample);
-        if exchange.first || reactor.config.timed {
+        if exchange.first || reactor.config.timed || !reactor.quick() {
             exchange.started_ns = clock::monotonic_ns();
         }
         Some(exchange)
     }
-}
-
-fn away(turn: u64) -> bool {
-    turn & 1 == 1
 }

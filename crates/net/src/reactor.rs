@@ -72,6 +72,7 @@ pub(crate) struct Reactor {
     dirty_since_ns: u64,
     /// Responses that wait for the others of their batch, and buffers for the next ones.
     held: Vec<Held>,
+    held_since_ns: u64,
     buffers: Vec<Vec<u8>>,
     pace: Pace,
     /// Who writes now comes back soon: its output may wait for more.
@@ -141,6 +142,7 @@ impl Reactor {
             dirty: Vec::new(),
             dirty_since_ns: 0,
             held: Vec::new(),
+            held_since_ns: 0,
             buffers: Vec::new(),
             pace: Pace::unknown(),
             may_hold: false,

@@ -2,10 +2,11 @@
 //! descriptor, and turns the reactor when that is readable or a deadline has come. Its one thread
 //! runs many requests at a time, and never waits here.
 //!
-//! `turn` is odd while requests are with the application. The stand-in then looks now and then
+//! The driver is away while requests are with the application. The stand-in then looks now and then
 //! whether the loop still comes round; it does not as long as one of them keeps the thread.
 
-use super::{Driver, Loop, State, away};
+use super::standin::POLLED_LOOK_NS;
+use super::{Driver, Loop, State};
 use crate::drain::Drain;
 use crate::exchange::{Exchange, Token};
 use crate::notice::Notice;
@@ -40,7 +41,7 @@ impl Loop {
     pub fn drain(&self, me: u32) -> Drained {
         let mut state = self.lock();
         let state = &mut *state;
-        state.driver = Driver::Application(me);
+        state.driver = Driver::Home(me);
         state.reactor.thread_is_back();
         state.reactor.mind_the_door(true);
         state.reactor.interrupted = false;
@@ -53,9 +54,10 @@ impl Loop {
         }
         state.running += requests.len();
         if state.running == 0 {
-            self.come_home();
+            state.come_home();
         } else {
-            self.depart(state, me);
+            let now_ns = state.reactor.now_ns;
+            self.depart(state, me, now_ns);
         }
         Drained {
             requests,
@@ -96,7 +98,7 @@ impl Loop {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
         state.reactor.abandon(exchange);
-        self.ended(&mut state, me);
+        state.ended(me);
     }
 
     /// Takes the events there are.
@@ -109,41 +111,45 @@ impl Loop {
         state.buffers.push(events);
     }
 
-    /// A request has ended; with the last one the application is at rest.
+    /// Requests are with the application: the stand-in begins to look, unless it does already.
     #[inline]
-    pub(super) fn ended(&self, state: &mut State, me: u32) {
-        if !state.polled {
-            return;
-        }
-        state.running = state.running.saturating_sub(1);
-        if state.running == 0 && state.driver == Driver::Application(me) {
-            self.come_home();
-        }
-    }
-
-    /// Nothing is with the application: the stand-in may sleep.
-    fn come_home(&self) {
-        let turn = self.turn.load(std::sync::atomic::Ordering::Relaxed);
-        if away(turn) {
-            self.turn
-                .store(turn + 1, std::sync::atomic::Ordering::Release);
+    pub(super) fn wake_for_looks(&self, state: &mut State, now_ns: u64) {
+        if state.alarm_ns == 0 {
+            self.set_alarm(state, now_ns + POLLED_LOOK_NS, now_ns);
         }
     }
 
     /// The turn of the stand-in, while the polling loop is kept from its own: whoever is not yet
     /// with the application is read and answered as far as possible, and times out; new clients are
     /// left to the siblings.
-    pub(super) fn cover_polled(&self, turn: u64) {
-        let mut state = self.lock();
-        if self.turn.load(std::sync::atomic::Ordering::Relaxed) != turn {
-            return;
-        }
-        let state = &mut *state;
+    pub(super) fn cover_polled(&self, state: &mut State) {
         state.reactor.mind_the_door(false);
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, false);
         // Whether or not there is news: it opens the door again as soon as it comes round.
         self.poller.wake();
+    }
+}
+
+impl State {
+    /// A request has ended; with the last one the application is at rest.
+    #[inline]
+    pub(super) fn ended(&mut self, me: u32) {
+        if !self.polled {
+            return;
+        }
+        self.running = self.running.saturating_sub(1);
+        if self.running == 0 && self.driver.is(me) {
+            self.come_home();
+        }
+    }
+
+    /// Nothing is with the application: the stand-in may sleep.
+    fn come_home(&mut self) {
+        if let Driver::Away(me) = self.driver {
+            self.driver = Driver::Home(me);
+            self.steps += 1;
+        }
     }
 }

@@ -36,7 +36,11 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// An application slower than this would let the others of a batch wait for its responses.
+    /// A whole batch of requests of a quicker application is over before a look at the clock between
+    /// them would tell anything.
+    const QUICK_NS: u64 = 10_000;
+    /// Requests of a faster application are soon done, however many wait: another thread would take
+    /// longer to wake.
     const FAST_NS: u64 = 40_000;
 
     pub(super) fn unknown() -> Self {
@@ -49,8 +53,17 @@ impl Pace {
         self.ns = (self.ns * 7 + ns) / 8;
     }
 
+    fn quick(&self) -> bool {
+        self.ns < Self::QUICK_NS
+    }
+
     pub(super) fn fast(&self) -> bool {
         self.ns < Self::FAST_NS
+    }
+
+    /// The next response comes before one that waits for it has waited too long.
+    fn may_gather(&self) -> bool {
+        self.ns < HELD_NS
     }
 
     /// How many requests one thread can answer in this time.
@@ -103,14 +116,17 @@ impl Reactor {
         tail: Tail<S>,
         keep: bool,
     ) {
-        self.count(&exchange);
+        let now_ns = self.count(&exchange);
         if let Some(token) = exchange.token.take() {
-            let holds = self.may_hold && self.pace.fast() && !self.inbox.is_empty();
+            let holds = self.may_hold && self.pace.may_gather() && !self.inbox.is_empty();
             if holds && matches!(tail, Tail::None) {
                 let room = self.buffers.pop().unwrap_or_default();
                 let bytes = std::mem::replace(&mut exchange.out, room);
+                if self.held.is_empty() {
+                    self.held_since_ns = now_ns.max(self.now_ns);
+                }
                 self.held.push(Held { token, bytes, keep });
-                if self.held.len() >= BATCH {
+                if self.held.len() >= BATCH || now_ns > self.held_since_ns + HELD_NS {
                     self.flush_held();
                 }
             } else {
@@ -121,10 +137,28 @@ impl Reactor {
         self.recycle(exchange);
     }
 
+    /// Whether the application is so quick that only some of its requests are timed.
+    #[inline]
+    pub(crate) fn quick(&self) -> bool {
+        self.pace.quick()
+    }
+
     /// Whether the application is one that answers at once.
     #[inline]
     pub(crate) fn fast(&self) -> bool {
         self.pace.fast()
+    }
+
+    /// Whether responses may wait for others.
+    #[inline]
+    pub(crate) fn may_gather(&self) -> bool {
+        self.pace.may_gather()
+    }
+
+    /// Since when, in monotonic ns, a part of a response is held back; `None` if none is.
+    #[inline]
+    pub(crate) fn dirty_since(&self) -> Option<u64> {
+        (!self.dirty.is_empty()).then_some(self.dirty_since_ns)
     }
 
     /// A response that nobody can be given, or that an application wrote to the socket itself.
@@ -147,16 +181,19 @@ impl Reactor {
         self.recycle(exchange);
     }
 
-    /// Counts a response, before its client can have it: who asks afterwards sees it counted.
+    /// Counts a response, before its client can have it: who asks afterwards sees it counted. The
+    /// time, in monotonic ns, if the clock was looked at; otherwise 0.
     #[inline]
-    fn count(&mut self, exchange: &Exchange) {
+    fn count(&mut self, exchange: &Exchange) -> u64 {
         let mut took_ns = 0;
+        let mut now_ns = 0;
         if exchange.started_ns != 0 {
-            took_ns = clock::monotonic_ns() - exchange.started_ns;
+            now_ns = clock::monotonic_ns();
+            took_ns = now_ns - exchange.started_ns;
             self.pace.took(took_ns);
         }
         if self.answered_already(exchange) {
-            return;
+            return now_ns;
         }
         let tally = self.board.tally(self.slot);
         tally.answered(exchange.draft.status());
@@ -164,6 +201,7 @@ impl Reactor {
             let queued_ns = exchange.started_ns.saturating_sub(exchange.ready_ns);
             tally.took(queued_ns, took_ns);
         }
+        now_ns
     }
 
     /// It was over its time, or the process is about to end: the client has its 504.
