@@ -34,6 +34,10 @@ pub(super) fn spawn(looped: Arc<Loop>) -> io::Result<JoinHandle<()>> {
 
 /// Sleeps until the alarm goes off or the bell rings, or for so long; true unless the worker ends.
 fn sleep(looped: &Loop, most_ms: u64) -> bool {
+    if looped.closing.load(Ordering::SeqCst) {
+        // Its ring may have been heard while driving.
+        return false;
+    }
     looped.bell.wait_beside(looped.alarm.fd(), most_ms);
     !looped.closing.load(Ordering::SeqCst)
 }
