@@ -132,8 +132,11 @@ fn drive<'a>(looped: &'a Loop, mut state: MutexGuard<'a, State>) {
     let mut events = Events::new();
     // What it was rung for before does not count.
     looped.bell.silence();
-    while state.driver == Driver::StandIn && !looped.closing.load(Ordering::SeqCst) {
+    loop {
         turn_once(looped, &mut state);
+        if state.driver != Driver::StandIn || looped.closing.load(Ordering::SeqCst) {
+            return;
+        }
         let free = state.idle > 0;
         state.reactor.mind_the_door(free);
         let wait_ms = state.wait_ms();
@@ -145,6 +148,7 @@ fn drive<'a>(looped: &'a Loop, mut state: MutexGuard<'a, State>) {
             events.clear();
         }
         state = looped.lock();
+        // They are not announced again, so they are processed above, also if the baton is gone.
         state.reactor.harvest(&mut events);
     }
 }
