@@ -6,7 +6,7 @@ import os
 import sys
 from argparse import SUPPRESS, Action, ArgumentParser, HelpFormatter
 
-from licorne import __version__
+from licorne import CONTRACT_VERSION, __version__, aliases
 from licorne.config import convert
 from licorne.config.settings import OPTIONS
 
@@ -51,7 +51,7 @@ def parser(usage: str | None, prog: str | None, words: Sequence[str] | None = No
         "-v",
         "--version",
         action="version",
-        version=f"%(prog)s (version {__version__})",
+        version=_version(made.prog),
         help="show program's version number and exit",
     )
     # A positional's dest; the application and what a framework's own command takes.
@@ -62,6 +62,13 @@ def parser(usage: str | None, prog: str | None, words: Sequence[str] | None = No
     if meant is None and words is not None:
         _add_printers(made)
     return made
+
+
+def _version(prog: str) -> str:
+    """What `--version` prints: of gunicorn's command what gunicorn prints, and ours behind it."""
+    if aliases.product(prog) != aliases.NAME:
+        return f"%(prog)s (version {__version__})"
+    return f"%(prog)s (version {CONTRACT_VERSION}) licorne {__version__}"
 
 
 def _add_printers(made: ArgumentParser) -> None:

@@ -99,7 +99,7 @@ def _status(data: Data) -> str:
     counts = workers if isinstance(workers, dict) else {}
     others = [f"{clean(n)} {name}" for name, n in counts.items() if n and name != "wanted"]
     rows: Data = {
-        "server": f"{data.get('product')} {data.get('version')} ({clean(data.get('name'))})",
+        "server": f"{clean(data.get('title'))}, {clean(data.get('name'))}",
         "pid": data.get("pid"),
         "phase": f"{data.get('phase')}, generation {data.get('generation')}",
         "uptime": duration(data.get("uptime")),

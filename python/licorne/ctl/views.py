@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import time
 
-from licorne import __version__
+from licorne import __version__, aliases
 from licorne.config.show import shown
 from licorne.ctl import procfs
 from licorne.supervisor.roster import Reloading, State
@@ -35,6 +35,7 @@ def status(arbiter: Arbiter) -> Data:
     return {
         "version": __version__,
         "product": arbiter.product,
+        "title": aliases.title(arbiter.cfg.prog),
         "name": arbiter.proc_name,
         "pid": arbiter.pid,
         "uptime": procfs.usage(arbiter.pid, proportional=False).age,
