@@ -15,6 +15,7 @@ from collections import deque
 from contextlib import suppress
 
 from licorne import (
+    SERVER_SOFTWARE,
     aliases,
     losses,
     memory,
@@ -73,7 +74,7 @@ class Arbiter(Handlers):
         self.START_CTX = app.start
         self._inheritance = upgrade.inherit()
         self.master_pid = self._inheritance.master
-        os.environ["SERVER_SOFTWARE"] = aliases.software()
+        os.environ["SERVER_SOFTWARE"] = aliases.software(SERVER_SOFTWARE)
         self.WORKERS: dict[int, Worker] = {}
         self.SIG_QUEUE: deque[int] = deque()
         #: Events that somebody else than the loop brought up; see `ask`.
