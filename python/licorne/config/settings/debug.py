@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from licorne.config import convert
 from licorne.config.option import Section, option
 
 
@@ -32,6 +33,7 @@ class Debugging(Section):
     reload_extra_files: list[str] = option(
         "--reload-extra-file",
         default=[],
+        convert=convert.Each(convert.watched_if_absolute),
         metavar="FILES",
         reload="restart",
         doc="""Another file to watch with `reload`; may be given several times.
