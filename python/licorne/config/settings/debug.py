@@ -45,7 +45,7 @@ class Debugging(Section):
         "--spew",
         default=False,
         reload="restart",
-        doc="Print every line of Python that is run to standard error. Slow beyond use.",
+        doc="Print every line of Python that is run to standard output. Slow beyond use.",
     )
     check_config: bool = option(
         "--check-config",
