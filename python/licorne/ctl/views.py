@@ -37,6 +37,8 @@ def status(arbiter: Arbiter) -> Data:
         "product": arbiter.product,
         "title": aliases.title(arbiter.cfg.prog),
         "name": arbiter.proc_name,
+        "application": application(arbiter),
+        "addresses": [str(each) for each in arbiter.LISTENERS],
         "pid": arbiter.pid,
         "uptime": procfs.usage(arbiter.pid, proportional=False).age,
         "phase": roster.phase.value,
@@ -52,6 +54,14 @@ def status(arbiter: Arbiter) -> Data:
         "connections": sum(record.connections for record in records),
         "in_flight": sum(len(record.in_flight) for record in records),
     }
+
+
+def application(arbiter: Arbiter) -> str:
+    """What is served, as it was named: on the command line, in a file, by the program's class."""
+    named = getattr(arbiter.app, "app_uri", None)
+    if named is None and not arbiter.cfg.is_default("default_proc_name"):
+        named = arbiter.cfg.default_proc_name
+    return str(named or type(arbiter.app).__name__)
 
 
 def _last_reload(roster: Roster) -> Data:
