@@ -30,7 +30,7 @@ else:
     ModuleSpec = type(licorne.__spec__)
 
 NAME = "gunicorn"
-#: The names that agents wait for, whether or not anything imports them.
+#: The names that agents wait for; gunicorn itself imports them all before it serves.
 HOOKED = ("gunicorn.app.base", "gunicorn.app.wsgiapp", "gunicorn.http.wsgi")
 #: `SERVER_SOFTWARE` as long as no program has assigned another.
 _SOFTWARE = licorne.SERVER_SOFTWARE
@@ -54,22 +54,22 @@ class Spec(ModuleSpec):
     def loader(self, loader: Loader | None) -> None:
         # Not isinstance: the loaders of some hooks say that they are what they are put around.
         if loader is not None and type(loader) not in {Finder, Named}:
-            loader = Named(loader)  # type: ignore[assignment]
+            loader = Named(loader, self.name)  # type: ignore[assignment]
         self._loader = loader
 
 
 class Named:
     """The loader of an import hook, which sees the module under gunicorn's name."""
 
-    def __init__(self, loader: Loader) -> None:
+    def __init__(self, loader: Loader, name: str) -> None:
         self._around = loader
+        self._name = name
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._around, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Ask the loader."""
-        self._name = spec.name
         return self._around.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
@@ -170,9 +170,16 @@ def _hooks() -> list[object]:
 
 
 def meet_hooks() -> None:
-    """Import the names that import hooks wait for: here nothing else may ever import them."""
+    """Import the names that import hooks wait for: here nothing else may ever import them.
+
+    They are those of the modules that are loaded already, and those that agents usually wait for.
+    """
     hooks = _hooks()
-    for name in HOOKED if hooks else ():
+    if not hooks:
+        return
+    own = licorne.__name__ + "."
+    loaded = [NAME + "." + each.removeprefix(own) for each in sys.modules if each.startswith(own)]
+    for name in (*HOOKED, *(each for each in loaded if "._" not in each)):
         if name not in sys.modules and any(_waits(each, name) for each in hooks):
             from importlib import import_module
 

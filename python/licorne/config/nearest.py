@@ -19,8 +19,10 @@ def flag_suggestion(word: str) -> str:
     from licorne.config.completion import OWN  # noqa: PLC0415 - few need the shells' scripts
 
     given = word.partition("=")[0]
-    own = [flag for flag, _ in OWN if distance(given, flag) <= 2]
-    setting = meant(given.removeprefix("--"))
+    name = given.removeprefix("--")
+    # Nearly every word of three or four letters is two steps from some flag.
+    own = [flag for flag, _ in OWN if distance(given, flag) <= (2 if len(name) > 4 else 1)]
+    setting = meant(name) if len(name) > 4 else slip(name)
     flags = [flag for flag in OPTIONS[setting].flags if len(flag) > 2] if setting else []
     if not own and setting and not flags:
         return f" {setting} has no flag: set it in a configuration file."

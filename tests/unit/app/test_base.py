@@ -268,7 +268,7 @@ def test_usage_errors_are_status_2(tmp_path: Path) -> None:
     assert failed.returncode == 2
     assert failed.stderr == (
         "usage: licorne [OPTIONS] [APP_MODULE]\n"
-        "licorne: error: unrecognized arguments: --nope. Did you mean --name?\n"
+        "licorne: error: unrecognized arguments: --nope. --help-all lists the flags.\n"
     )
 
 

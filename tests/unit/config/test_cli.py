@@ -109,6 +109,7 @@ def test_every_setting_of_the_first_page_has_a_flag() -> None:
         ("--preload_app", " Did you mean --preload?"),
         ("--verson", " Did you mean --version?"),
         ("--hepl", " Did you mean --help?"),
+        ("--foo", " --help-all lists the flags."),
         ("--wsgi-app", " wsgi_app has no flag: set it in a configuration file."),
         ("--qqqqqqqq", " --help-all lists the flags."),
     ],
