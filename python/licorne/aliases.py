@@ -175,7 +175,8 @@ def meet_hooks() -> None:
     They are those of the modules that are loaded already, and those that agents usually wait for.
     """
     hooks = _hooks()
-    if not hooks:
+    # Without ours, the names would mean a gunicorn that is installed.
+    if not hooks or not any(isinstance(each, Finder) for each in sys.meta_path):
         return
     own = licorne.__name__ + "."
     loaded = [NAME + "." + each.removeprefix(own) for each in sys.modules if each.startswith(own)]
@@ -189,7 +190,11 @@ def meet_hooks() -> None:
 def _waits(hook: object, name: str) -> bool:
     """Whether an import hook has something to do with a name."""
     find = getattr(hook, "find_spec", None)
-    return find is not None and find(name, None) is not None
+    # As the import system asks: without the package's folders, a finder of files would look for
+    # the last part of the name alone.
+    package = sys.modules.get(ours(name).rpartition(".")[0])
+    folders: list[str] = [] if package is licorne else getattr(package, "__path__", [])
+    return find is not None and find(name, folders) is not None
 
 
 def software(*others: str) -> str:

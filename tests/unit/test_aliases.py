@@ -141,3 +141,27 @@ def test_other_names_are_not_touched(tmp_path: Path) -> None:
 def test_names_of_gunicorn_that_do_not_exist(tmp_path: Path) -> None:
     body = "import importlib.util as u; print(u.find_spec('gunicorn.six'))"
     assert python(body, path=tmp_path) == ["None"]
+
+
+def test_hooks_are_not_met_before_the_names_are_ours(real: Path) -> None:
+    """A program that embeds licorne, and has imported no gunicorn, keeps the one installed."""
+    body = """
+class Hook:
+    def find_spec(self, name, path=None, target=None):
+        asked.append((name, path))
+
+asked = []
+sys.meta_path.insert(0, Hook())
+names = [each for each in sys.modules if each.startswith("gunicorn")]
+sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, aliases.Finder)]
+aliases.meet_hooks()
+print(names, asked)
+aliases.install()
+import licorne.config
+asked.clear()
+aliases.meet_hooks()
+asked = dict(asked)
+print(asked["gunicorn.config"], asked["gunicorn.config.config"] == licorne.config.__path__)
+print([each for each in sys.modules if each.startswith("gunicorn")])
+"""
+    assert python(body, path=real) == ["[] []", "[] True", "[]"]
