@@ -99,7 +99,8 @@ def manual_page() -> str:
 
 
 OWN = (
-    ".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nShow the flags and exit.\n",
+    ".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nShow the flags that most people need and exit.\n",
+    ".TP\n\\fB\\-\\-help\\-all\\fR\nShow every flag and exit.\n",
     ".TP\n\\fB\\-v\\fR, \\fB\\-\\-version\\fR\nShow the version and exit.\n",
     ".TP\n\\fB\\-\\-schema\\fR\nPrint a JSON schema of the settings and exit.\n",
     ".TP\n\\fB\\-\\-completion\\fR \\fIbash\\fR|\\fIzsh\\fR|\\fIfish\\fR\n"

@@ -22,6 +22,7 @@ RELOAD = {
 }
 #: Defaults that are facts of the process.
 COMPUTED = {
+    "default_proc_name": "licorne, or gunicorn for the command of that name",
     "chdir": "the working directory",
     "user": "the user that starts the server",
     "group": "the group that starts the server",

@@ -16,7 +16,6 @@ from contextlib import suppress
 
 from licorne import (
     SERVER_SOFTWARE,
-    __version__,
     aliases,
     losses,
     memory,
@@ -75,7 +74,7 @@ class Arbiter(Handlers):
         self.START_CTX = app.start
         self._inheritance = upgrade.inherit()
         self.master_pid = self._inheritance.master
-        os.environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
+        os.environ["SERVER_SOFTWARE"] = aliases.software(SERVER_SOFTWARE)
         self.WORKERS: dict[int, Worker] = {}
         self.SIG_QUEUE: deque[int] = deque()
         #: Events that somebody else than the loop brought up; see `ask`.
@@ -135,7 +134,7 @@ class Arbiter(Handlers):
     @property
     def product(self) -> str:
         """The name that the server was started by."""
-        return "gunicorn" if self.cfg.prog.startswith("gunicorn") else "licorne"
+        return aliases.product(self.cfg.prog)
 
     @property
     def slots(self) -> Slots:
@@ -205,7 +204,7 @@ class Arbiter(Handlers):
 
     def start(self) -> None:
         """Become a server: pid file, signals, sockets, the first lines of the log."""
-        self.log.info("Starting %s %s", self.product, __version__)
+        self.log.info("Starting %s", aliases.title(self.cfg.prog))
         self.pid = os.getpid()
         if self.cfg.pidfile is not None:
             self.pidfile = Pidfile(self._pidfile_name(self.cfg.pidfile))

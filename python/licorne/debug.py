@@ -1,4 +1,4 @@
-"""`--spew`: every line of Python that is run, on standard error (gunicorn's `debug` module)."""
+"""`--spew`: every line of Python that is run, on standard output (gunicorn's `debug` module)."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Spew:
 
     def _show(self, module: str, frame: FrameType) -> None:
         line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).rstrip()
-        print(f"{module}:{frame.f_lineno}: {line}", file=sys.stderr)
+        print(f"{module}:{frame.f_lineno}: {line}")
         if self.show_values:
             # Only what the code itself names: repr of more would run more code.
             known = {**frame.f_globals, **frame.f_locals}
             named = [name for name in frame.f_code.co_varnames if name in known and name in line]
             if named:
-                print("   ", *(f"{name}={known[name]!r}" for name in named), file=sys.stderr)
+                print("", *(f"{name}={known[name]!r}" for name in named), sep="\t")
 
 
 def spew(trace_names: Container[str] | None = None, show_values: bool = False) -> None:

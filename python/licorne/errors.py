@@ -8,6 +8,10 @@ class ConfigError(Exception):
     """A setting cannot be used as it was given."""
 
 
+class SettingError(ConfigError, TypeError, ValueError):
+    """A value was refused: where gunicorn's `cfg.set` raises one of the last two."""
+
+
 class AppImportError(Exception):
     """The application named by the user cannot be found or is not an application."""
 

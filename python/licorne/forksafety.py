@@ -14,6 +14,8 @@ import socket
 import sys
 import threading
 
+from licorne import aliases
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +38,7 @@ UNKNOWN = "an unknown place"
 
 def preload(app: BaseApplication, log: Logger) -> None:
     """Load the application, warn of what it left behind, and make its memory good to share."""
+    aliases.meet_hooks()
     before = _descriptors()
     with Origins() as origins:
         app.wsgi()

@@ -149,7 +149,8 @@ def check_is_writable(path: str) -> None:
 
 def warn(msg: str) -> None:
     """Print a warning to standard error."""
-    print("!!!", *(f"!!! {line}" for line in msg.splitlines()), "!!!", sep="\n", file=sys.stderr)
+    lines = f"WARNING: {msg}".splitlines()
+    print("!!!", *(f"!!! {line}" for line in lines), "!!!", sep="\n", file=sys.stderr)
     sys.stderr.flush()
 
 

@@ -13,6 +13,7 @@ import pytest
 from compat.distribution import run
 from e2e.django_project import PROJECT
 from e2e.server import LISTENING, PATIENCE, Lines
+from licorne import CONTRACT_VERSION, __version__
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +43,8 @@ INI = """
 [app:main]
 use = call:plain:make
 """
+
+TITLE = f"gunicorn 27.0.1 (licorne {__version__})"
 
 
 class Started:
@@ -112,7 +115,7 @@ def test_a_command_serves(
     lines = command.log.rest()
     assert code == 0, lines
     assert hint in lines[0]
-    assert [line for line in lines if re.search(r"\] Starting gunicorn \d", line)]
+    assert [line for line in lines if line.endswith(f"] Starting {TITLE}")]
     assert not [line for line in lines if "means licorne" in line]
 
 
@@ -149,11 +152,33 @@ def test_the_entry_point_and_the_version(commands: Path) -> None:
     body = (
         "from importlib.metadata import entry_points, version\n"
         "points = entry_points(group='paste.server_runner', name='main')\n"
-        "print(sorted(p.value for p in points), version('gunicorn').partition('+')[0])\n"
+        "print(sorted(p.value for p in points), version('gunicorn'))\n"
         "import gunicorn, gunicorn.glogging, licorne.glogging\n"
         "assert gunicorn.glogging is licorne.glogging\n"
         "print(gunicorn.__version__)\n"
     )
     lines = run(str(commands / "python"), "-c", body).stdout.splitlines()
     assert "gunicorn.app.pasterapp:serve" in lines[0]
-    assert lines[0].endswith(lines[1])
+    # Static, since it is built where licorne is not installed.
+    assert lines[0].endswith(f" {CONTRACT_VERSION}+licorne.{__version__}")
+    assert lines[1] == CONTRACT_VERSION
+
+
+@pytest.mark.parametrize("words", [("gunicorn",), ("python", "-m", "gunicorn")])
+def test_what_the_command_says_of_itself(commands: Path, words: tuple[str, ...]) -> None:
+    said = run(str(commands / words[0]), *words[1:], "--version").stdout
+    assert said == f"gunicorn (version 27.0.1) licorne {__version__}\n"
+
+
+def test_a_program_that_asks_for_the_name(commands: Path) -> None:
+    """Programs of their own compare it: who has not changed the default runs under gunicorn."""
+    body = (
+        "from gunicorn.config import Config\n"
+        "cfg = Config(prog='shop-server')\n"
+        "print(cfg.default_proc_name, cfg.proc_name)\n"
+        "import gunicorn.arbiter\n"
+        "from licorne import aliases\n"
+        "print(aliases.title(cfg.prog))\n"
+    )
+    lines = run(str(commands / "python"), "-c", body).stdout.splitlines()
+    assert lines == ["gunicorn gunicorn", TITLE]

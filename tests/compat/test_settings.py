@@ -87,12 +87,12 @@ def test_print_config(tmp_path: Path) -> None:
 
 def test_help_has_every_flag_of_gunicorn(tmp_path: Path) -> None:
     told = subprocess.run(
-        [sys.executable, "-m", "licorne", "--help"],
+        [sys.executable, "-m", "licorne", "--help-all"],
         check=True, capture_output=True, text=True, cwd=tmp_path, env=known.bare_environment(),
     ).stdout  # fmt: skip
     flags = {
         flag for name in NAMES for flag in known.gunicorn()[name]["flags"]
-    } | {"--version", "-v", "--help", "-h"}  # fmt: skip
+    } | {"--version", "-v", "--help", "-h", "--help-all"}  # fmt: skip
     assert sorted(flag for flag in flags if flag not in told) == []
 
 

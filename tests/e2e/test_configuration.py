@@ -103,3 +103,19 @@ def test_nothing_to_complain_of_in_a_bare_container(serve: Serve, folder: Path) 
     lines = server.log.rest()
     assert [line for line in lines if "[INFO]" not in line] == []
     assert any("Booting worker" in line for line in lines)
+
+
+def test_a_file_knows_where_it_lies(serve: Serve, tmp_path: Path) -> None:
+    """With a relative name, and when `chdir` has led elsewhere before a hook asks."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "site_app.py").write_text("def app(environ, start_response): pass\n")
+    (tmp_path / "etc" / "site.conf.py").write_text(
+        f"chdir = {str(tmp_path / 'site')!r}\nat_first = __file__\n"
+        "def when_ready(server):\n"
+        "    import os\n"
+        "    server.log.info('at %s, %s, %s', at_first, __file__, os.path.abspath(__file__))\n"
+    )
+    server = serve("site_app:app", "-c", "etc/site.conf.py", cwd=tmp_path)
+    place = str(tmp_path / "etc" / "site.conf.py")
+    assert server.log.wait_for(r" at (.*)$")[1] == ", ".join([place] * 3)

@@ -425,7 +425,37 @@ def test_an_unusable_path_is_one_line_and_another_place(
     shown = licornectl("-s", name, "status", "-j")
     assert json.loads(shown.stdout)["pid"] == server.pid
     listed = licornectl("servers", **environment)
-    assert name in listed.stdout.splitlines()
+    assert name in [line.split()[0] for line in listed.stdout.splitlines()]
+
+
+@linux
+def test_several_servers_are_told_apart(serve: Serve, short_tmp: str) -> None:
+    """By what each serves, where, and since when: for people, and for programs."""
+    environment = {"HOME": "/nonexistent", "XDG_RUNTIME_DIR": "", "COLUMNS": "80"}
+    socket_path = f"unix:{short_tmp}/http"
+    both = [
+        serve("site_app", environment=environment),
+        serve("site_app:application", bind=(socket_path,), environment=environment),
+    ]
+    sockets = [server.log.wait_for(AT).group(1) for server in both]
+    addresses = [f"127.0.0.1:{both[0].port}", socket_path]
+    listed = licornectl("servers", **environment)
+    assert listed.returncode == 0
+    told = licornectl("status", **environment)
+    assert told.returncode == 1
+    assert told.stderr.startswith("Error: several servers run here: name one with -s SOCKET\n\n")
+    for text in (listed.stdout, told.stderr):
+        rows = [line.split(maxsplit=4) for line in text.splitlines() if line.startswith("@")]
+        found = {row[0]: row[1:] for row in rows}
+        for server, name, app, address in zip(
+            both, sockets, ("site_app", "site_app:application"), addresses, strict=True
+        ):
+            assert found[name][:3] == [str(server.pid), app, address]
+            assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", found[name][3])
+    data = json.loads(licornectl("servers", "--json", **environment).stdout)
+    mine = {each["socket"]: each for each in data if each["socket"] in sockets}
+    assert [mine[name]["application"] for name in sockets] == ["site_app", "site_app:application"]
+    assert mine[sockets[1]]["addresses"] == [socket_path]
 
 
 @linux

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.scenarios import ONE_AT_A_TIME
+from licorne import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from e2e.client import Client
     from e2e.server import Serve, Server
 
@@ -54,7 +57,7 @@ def test_every_key(site: Server, worker: str) -> None:
         "CONTENT_LENGTH": "4",
         "HTTP_HOST": "localhost",
     }
-    assert str(seen["SERVER_SOFTWARE"]).startswith("licorne/")
+    assert seen["SERVER_SOFTWARE"] == f"gunicorn/27.0.1 licorne/{__version__}"
 
 
 def test_several_workers_are_told(args: tuple[str, ...], serve: Serve) -> None:
@@ -73,7 +76,24 @@ def test_gevents_own_server_tells_the_same(serve: Serve) -> None:
     assert seen["wsgi.multiprocess"] is True
     assert seen["wsgi.errors"] == "WSGIErrorsWrapper"
     assert "wsgi.file_wrapper" in seen
-    assert str(seen["SERVER_SOFTWARE"]).startswith("gevent/")
+    said = str(seen["SERVER_SOFTWARE"])
+    assert said.startswith("gevent/")
+    assert said.endswith(f" gunicorn/27.0.1 licorne/{__version__}")
+
+
+def test_a_configuration_assigns_the_software(
+    args: tuple[str, ...], serve: Serve, tmp_path: Path
+) -> None:
+    """In the environ of requests and in that of the process, as in gunicorn."""
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "import gunicorn\ngunicorn.SERVER_SOFTWARE = 'x/1'\n"
+    )
+    (tmp_path / "site_app.py").write_text(
+        "import os\ndef app(environ, start_response):\n    start_response('200 OK', [])\n"
+        "    said = environ['SERVER_SOFTWARE'], os.environ['SERVER_SOFTWARE']\n"
+        "    return [' '.join(said).encode()]\n"
+    )
+    assert serve("site_app:app", *args, cwd=tmp_path).get("/") == (200, b"x/1 x/1")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from licorne import __version__, aliases
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -76,7 +78,32 @@ import gunicorn
 print(gunicorn.version_info > (20, 1), gunicorn.__version__, gunicorn.SERVER)
 print(gunicorn.SERVER_SOFTWARE)
 """
-    assert python(body, path=tmp_path) == ["True 27.0.1 gunicorn", "gunicorn/27.0.1"]
+    said = f"gunicorn/27.0.1 licorne/{__version__}"
+    assert python(body, path=tmp_path) == ["True 27.0.1 gunicorn", said]
+
+
+@pytest.mark.parametrize(
+    ("prog", "title"),
+    [
+        ("licorne", f"licorne {__version__}"),
+        ("/usr/bin/gunicorn", f"gunicorn 27.0.1 (licorne {__version__})"),
+        ("shop-server", f"licorne {__version__}"),
+    ],
+)
+def test_what_the_server_calls_itself(prog: str, title: str) -> None:
+    assert aliases.title(prog) == title
+
+
+@pytest.mark.parametrize("place", ["gunicorn", "licorne", "gunicorn.http.wsgi"])
+def test_a_program_may_assign_the_software(tmp_path: Path, place: str) -> None:
+    body = f"""
+import {place}
+{place}.SERVER_SOFTWARE = "shop/1"
+from licorne.config import Config
+from licorne.http.wsgi import base_environ
+print(base_environ(Config())["SERVER_SOFTWARE"])
+"""
+    assert python(body, path=tmp_path) == ["shop/1"]
 
 
 @pytest.mark.parametrize("before", ["", "import gunicorn.arbiter"])
@@ -114,3 +141,27 @@ def test_other_names_are_not_touched(tmp_path: Path) -> None:
 def test_names_of_gunicorn_that_do_not_exist(tmp_path: Path) -> None:
     body = "import importlib.util as u; print(u.find_spec('gunicorn.six'))"
     assert python(body, path=tmp_path) == ["None"]
+
+
+def test_hooks_are_not_met_before_the_names_are_ours(real: Path) -> None:
+    """A program that embeds licorne, and has imported no gunicorn, keeps the one installed."""
+    body = """
+class Hook:
+    def find_spec(self, name, path=None, target=None):
+        asked.append((name, path))
+
+asked = []
+sys.meta_path.insert(0, Hook())
+names = [each for each in sys.modules if each.startswith("gunicorn")]
+sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, aliases.Finder)]
+aliases.meet_hooks()
+print(names, asked)
+aliases.install()
+import licorne.config
+asked.clear()
+aliases.meet_hooks()
+asked = dict(asked)
+print(asked["gunicorn.config"], asked["gunicorn.config.config"] == licorne.config.__path__)
+print([each for each in sys.modules if each.startswith("gunicorn")])
+"""
+    assert python(body, path=real) == ["[] []", "[] True", "[]"]

@@ -370,5 +370,5 @@ def test_variables_of_the_configuration_reach_the_application(start: Start, tmp_
         "    return [os.environ['SHOP'].encode(), os.environ['SERVER_SOFTWARE'].encode()]\n"
     )
     master = start("-e", "SHOP=a=b")
-    assert re.fullmatch(r"a=blicorne/[\d.]+", get(master.address()))
+    assert re.fullmatch(r"a=bgunicorn/27\.0\.1 licorne/[\d.]+", get(master.address()))
     assert master.end() == 0

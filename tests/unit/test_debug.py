@@ -24,4 +24,5 @@ def test_lines_with_the_values_they_name(tmp_path: Path) -> None:
     file = tmp_path / "program.py"
     file.write_text(PROGRAM)
     told = subprocess.run([sys.executable, str(file)], check=True, capture_output=True, text=True)
-    assert told.stderr == "__main__:3:     return number * 2\n    number=21\n"
+    assert told.stdout == "__main__:3:     return number * 2\n\tnumber=21\n"
+    assert told.stderr == ""

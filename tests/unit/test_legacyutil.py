@@ -116,3 +116,8 @@ def test_what_the_parser_of_gunicorn_raises() -> None:
     assert str(errors.LimitRequestLine(9, 8)) == "Request Line is too large (9 > 8)"
     assert str(errors.LimitRequestLine("too long")) == "too long"
     assert str(errors.NoMoreData(b"GE")) == "No more data after: b'GE'"
+
+
+def test_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    util.warn("no such thing\nas that")
+    assert capsys.readouterr().err == "!!!\n!!! WARNING: no such thing\n!!! as that\n!!!\n"

@@ -51,6 +51,7 @@ class BaseApplication:
             self.load_default_config()
             self.load_config()
             self.cfg.validate()
+            aliases.meet_hooks()
         except sources.ConfigFileError as error:
             _print_config_file_error(error)
             sys.exit(1)

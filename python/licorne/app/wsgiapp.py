@@ -44,7 +44,9 @@ class WSGIApplication(Application):
             self._take_over_paste(self.cfg.paste)
         if self.app_uri is None:
             if self.cfg.wsgi_app is None:
-                raise ConfigError("No application module specified.")
+                from licorne.app.missing import complaint  # noqa: PLC0415 - only for a refusal
+
+                raise ConfigError(complaint(self.cfg, self.start.directory))
             self.app_uri = self.cfg.wsgi_app
 
     def load_wsgiapp(self) -> WSGIApp:

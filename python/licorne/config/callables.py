@@ -82,10 +82,10 @@ def _imported(path: str) -> object:
 
     module, dot, name = path.rpartition(".")
     if not dot:
-        raise ValueError("give a dotted name, such as package.module.function")
+        raise TypeError("give a dotted name, such as package.module.function")
     try:
         return getattr(import_module(module), name)
     except ImportError as error:
-        raise ValueError(f"cannot import {module!r}: {error}") from error
+        raise TypeError(f"cannot import {module!r}: {error}") from error
     except AttributeError:
-        raise ValueError(f"the module {module!r} has no {name!r}") from None
+        raise TypeError(f"the module {module!r} has no {name!r}") from None

@@ -92,10 +92,10 @@ def _log_files(cfg: Config) -> Iterator[str]:
 
 def _extra_files(cfg: Config) -> Iterator[str]:
     for entry in cfg.reload_extra_files:
-        # A pattern may find its files later.
-        if not os.path.exists(entry) and not set("*?[") & set(entry):
-            said = "there is no such file; give a path, or a pattern such as templates/**/*.html."
-            yield f"{given(cfg, 'reload_extra_files', entry)}: {said}"
+        try:
+            convert.watched(entry)
+        except ValueError as error:
+            yield f"{given(cfg, 'reload_extra_files', entry)}: {error}"
 
 
 def given(cfg: Config, name: str, value: object) -> str:

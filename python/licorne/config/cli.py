@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from argparse import SUPPRESS, Action, ArgumentParser, HelpFormatter
+from argparse import SUPPRESS, Action, ArgumentParser
 
-from licorne import __version__
-from licorne.config import convert
+from licorne import CONTRACT_VERSION, __version__, aliases
+from licorne.config import convert, helppage
 from licorne.config.settings import OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from argparse import Namespace, _ActionsContainer
     from collections.abc import Callable, Iterable, Sequence
     from typing import NoReturn
 
@@ -32,6 +31,18 @@ class Parser(ArgumentParser):
         """Show the usage and what is wrong, and exit with status 2."""
         super().error(f"{message} (from {self.origin})" if self.origin else message)
 
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Namespace | None = None
+    ) -> Namespace:
+        """Parse all words; what is no flag is refused with the flag that may have been meant."""
+        parsed, left = self.parse_known_args(args, namespace)
+        if left:
+            from licorne.config import nearest  # noqa: PLC0415 - only for a refusal
+
+            hints = {nearest.flag_suggestion(each) for each in left if each.startswith("--")}
+            self.error(f"unrecognized arguments: {' '.join(left)}.{''.join(sorted(hints))}")
+        return parsed
+
     def parse_from(self, origin: str, words: Sequence[str]) -> Namespace:
         """Parse the flags of a variable of the environment."""
         self.origin = origin
@@ -46,26 +57,42 @@ def parser(usage: str | None, prog: str | None, words: Sequence[str] | None = No
 
     Most command lines use two or three flags, and to build all of them costs milliseconds.
     """
-    made = Parser(usage=usage, prog=prog, formatter_class=_formatter)
-    made.add_argument(
-        "-v",
-        "--version",
-        action="version",
-        version=f"%(prog)s (version {__version__})",
-        help="show program's version number and exit",
+    # Those of embedders show every flag; a command has its own pages.
+    made = Parser(
+        usage=usage, prog=prog, formatter_class=helppage.formatter, add_help=words is None
     )
     # A positional's dest; the application and what a framework's own command takes.
     made.add_argument("args", nargs="*", help=SUPPRESS)
     meant = None if words is None or usage is None else _meant(words)
     for option in OPTIONS.values() if meant is None else meant:
         add_flag(made, option)
-    if meant is None and words is not None:
-        _add_printers(made)
+    if words is None:
+        _add_version(made)
+    elif meant is None:
+        add_printers(made, everything=True)
     return made
 
 
-def _add_printers(made: ArgumentParser) -> None:
-    """What prints something about the settings and exits; not for the parsers of embedders."""
+def _add_version(made: _ActionsContainer) -> None:
+    made.add_argument(
+        "-v", "--version", action=PrintVersion, nargs=0, help="print the version and exit"
+    )
+
+
+def _version(prog: str) -> str:
+    """What `--version` prints: of gunicorn's command what gunicorn prints, and ours behind it."""
+    if aliases.product(prog) != aliases.NAME:
+        return f"{prog} (version {__version__})"
+    return f"{prog} (version {CONTRACT_VERSION}) licorne {__version__}"
+
+
+def add_printers(made: _ActionsContainer, *, everything: bool) -> None:
+    """What prints something and exits; not for the parsers of embedders."""
+    made.add_argument("-h", "--help", action=PrintHelp, nargs=0, help="print the first page")
+    made.add_argument("--help-all", action=PrintHelp, nargs=0, help="print all flags")
+    _add_version(made)
+    if not everything:
+        return
     made.add_argument(
         "--schema", action=PrintSchema, nargs=0, help="print the JSON schema of the settings"
     )
@@ -90,6 +117,27 @@ def _add_printers(made: ArgumentParser) -> None:
     )
 
 
+class PrintVersion(Action):
+    """`--version`."""
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> None:
+        """Print and exit."""
+        sys.stdout.write(f"{_version(parser.prog)}\n")
+        parser.exit()
+
+
+class PrintHelp(Action):
+    """`--help` and `--help-all`."""
+
+    def __call__(
+        self, parser: ArgumentParser, _given: object, _values: object, flag: object = None
+    ) -> None:
+        """Print and exit."""
+        everything = flag == "--help-all"
+        sys.stdout.write(helppage.page(parser.usage, parser.prog, everything=everything))
+        parser.exit()
+
+
 class PrintSchema(Action):
     """`--schema`."""
 
@@ -112,15 +160,6 @@ class PrintCompletion(Action):
         parser.exit()
 
 
-def _formatter(prog: str) -> HelpFormatter:
-    """argparse asks shutil for the width, even when no help is shown, and that costs 3 ms."""
-    try:
-        width = int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns)
-    except (OSError, ValueError):  # not a terminal, or not a number
-        width = 80
-    return HelpFormatter(prog, width=max(width - 2, 20))
-
-
 def _meant(words: Sequence[str]) -> Iterable[Option] | None:
     by_flag = {flag: option for option in OPTIONS.values() for flag in option.flags}
     meant: dict[str, Option] = {}
@@ -135,11 +174,11 @@ def _meant(words: Sequence[str]) -> Iterable[Option] | None:
     return meant.values()
 
 
-def add_flag(made: ArgumentParser, option: Option) -> None:
+def add_flag(made: _ActionsContainer, option: Option) -> None:
     """The flag of a setting, if it has one."""
     if not option.flags:
         return
-    said = f"{option.brief} [{option.initial()}]".replace("%", "%%")
+    said = helppage.said(option)
     if isinstance(option.const, str):
         made.add_argument(
             *option.flags,

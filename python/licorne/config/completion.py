@@ -19,7 +19,8 @@ KNOWN_WORDS = {
 PATHS = {"FILE", "FILES", "DIR", "CONFIG", "PATH"}
 #: The flags of the command itself.
 OWN = (
-    ("--help", "Show the flags and exit."),
+    ("--help", "Show the flags that most people need and exit."),
+    ("--help-all", "Show every flag and exit."),
     ("--version", "Show the version and exit."),
     ("--schema", "Print the JSON schema of the settings and exit."),
     ("--explain-proxy", "Say what is made of a header that a proxy sends, and exit."),

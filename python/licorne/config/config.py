@@ -12,7 +12,7 @@ import sys
 
 from licorne.config import classes, convert
 from licorne.config.settings import OPTIONS, Settings
-from licorne.errors import ConfigError
+from licorne.errors import ConfigError, SettingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,5 +182,5 @@ def converted(option: Option, value: object, origin: str) -> object:
         convert.one_of(result, option.choices)
     except (OverflowError, TypeError, ValueError) as error:
         where = f" (from {origin})"
-        raise ConfigError(f"Invalid value for {option.name}: {value!r}{where}: {error}") from None
+        raise SettingError(f"Invalid value for {option.name}: {value!r}{where}: {error}") from None
     return result

@@ -147,6 +147,33 @@ def texts(value: object) -> list[str]:
     return [text(each) for each in value]
 
 
+class Each:
+    """A conversion to a list of strings of which each is looked at; the flag may be repeated."""
+
+    __slots__ = ("check",)
+
+    def __init__(self, check: Callable[[str], str]) -> None:
+        self.check = check
+
+    def __call__(self, value: object) -> list[str]:
+        """The strings, or what the first wrong one raises."""
+        return [self.check(each) for each in texts(value)]
+
+
+def watched(entry: str) -> str:
+    """A file that is there, or a pattern, which may find its files later."""
+    if not set("*?[") & set(entry) and not os.path.exists(entry):
+        raise ValueError(
+            "there is no such file; give a path, or a pattern such as templates/**/*.html."
+        )
+    return entry
+
+
+def watched_if_absolute(entry: str) -> str:
+    """The same, but for relative names, which `chdir` may still give another meaning."""
+    return watched(entry) if os.path.isabs(entry) else entry
+
+
 def comma_texts(value: object) -> list[str]:
     """A list of strings, or one string with commas."""
     if isinstance(value, str):

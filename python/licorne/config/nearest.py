@@ -14,6 +14,23 @@ def suggestion(name: str) -> str:
     return f" Did you mean {found!r}?" if found else ""
 
 
+def flag_suggestion(word: str) -> str:
+    """` Did you mean --x?` of a flag that is not there; what to do when there is none like it."""
+    from licorne.config.completion import OWN  # noqa: PLC0415 - few need the shells' scripts
+
+    given = word.partition("=")[0]
+    name = given.removeprefix("--")
+    # Nearly every word of three or four letters is two steps from some flag.
+    own = [flag for flag, _ in OWN if distance(given, flag) <= (2 if len(name) > 4 else 1)]
+    setting = meant(name) if len(name) > 4 else slip(name)
+    flags = [flag for flag in OPTIONS[setting].flags if len(flag) > 2] if setting else []
+    if not own and setting and not flags:
+        return f" {setting} has no flag: set it in a configuration file."
+    if not own and not flags:
+        return " --help-all lists the flags."
+    return f" Did you mean {min((*flags, *own), key=lambda each: distance(given, each))}?"
+
+
 def meant(name: str) -> str | None:
     """The setting that is nearest to a name; the names of flags are known as well."""
     word = name.lower().replace("-", "_")

@@ -7,6 +7,8 @@ the object's `values`. Plain descriptors instead of dataclasses: no code is gene
 
 from __future__ import annotations
 
+from licorne.config.convert import Each
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,7 +97,8 @@ class Option:
     @property
     def repeated(self) -> bool:
         """Whether the flag may be given several times; with a conversion, one text is a list."""
-        return self.type == "list" or (self.type in REPEATED and self.convert is None)
+        known = self.convert is None or isinstance(self.convert, Each)
+        return self.type == "list" or (self.type in REPEATED and known)
 
     def initial(self) -> object:
         """A fresh default: no two configurations share a list."""

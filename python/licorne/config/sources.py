@@ -190,11 +190,13 @@ def _executed(path: str) -> ModuleType:
     extension = os.path.splitext(path)[1]
     if extension not in {".py", ".pyc"}:
         _warn_extension(extension)
+    # Absolute, so that the file's hooks still know where it lies when `chdir` has led elsewhere.
+    place = os.path.abspath(path)
     kind = SourcelessFileLoader if extension == ".pyc" else SourceFileLoader
-    loader = kind(MODULE_NAME, path)
+    loader = kind(MODULE_NAME, place)
     module = ModuleType(MODULE_NAME)
-    module.__file__ = path
-    module.__spec__ = ModuleSpec(MODULE_NAME, loader, origin=path)
+    module.__file__ = place
+    module.__spec__ = ModuleSpec(MODULE_NAME, loader, origin=place)
     sys.modules[MODULE_NAME] = module
     try:
         loader.exec_module(module)

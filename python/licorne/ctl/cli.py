@@ -9,11 +9,12 @@ import json
 import os
 import shlex
 import sys
+import time
 
 from licorne import __version__
 from licorne.ctl import find
 from licorne.ctl.client import ControlClient, ControlError, NotThereError
-from licorne.ctl.tables import shown
+from licorne.ctl.tables import servers, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = given.single if given.single is not None else shlex.join(given.command)
     try:
         if command == "servers":
-            return _servers()
+            return _servers(as_json=given.json)
         session = Session(find.choose(given.socket), as_json=given.json)
         return session.single(command) if command else session.interactive()
     except ControlError as error:
@@ -75,11 +76,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _servers() -> int:
-    """The control sockets that let us in, one a line."""
-    names = find.living()
-    print("\n".join(names) if names else "no server was found")
-    return 0 if names else 1
+def _servers(*, as_json: bool) -> int:
+    """The servers whose control sockets let us in, one a line."""
+    found = find.living()
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        print("\n".join(servers(found, time.time())) if found else "no server was found")
+    return 0 if found else 1
 
 
 class Session:

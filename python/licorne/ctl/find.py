@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import time
 
 from licorne.config.settings.control import default_control_socket
-from licorne.ctl.client import ControlClient, NotThereError
+from licorne.ctl.client import ControlClient, ControlError, NotThereError
 from licorne.ctl.place import ABSTRACT_PREFIX
+from licorne.ctl.tables import servers
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from licorne.ctl.protocol import Json
+
+    Data = dict[str, Json]
+
+#: What a server is known by.
+FACTS = ("pid", "application", "addresses", "uptime")
 #: Seconds that a server may take to say that it is there.
 QUICK = 5.0
 _NAME = re.compile(rf"({re.escape(ABSTRACT_PREFIX)}\d+(?:-[0-9a-f]+)?)$")
@@ -30,9 +40,20 @@ def abstract(table: str = "/proc/net/unix") -> list[str]:
     return sorted(found)
 
 
-def living() -> list[str]:
-    """The candidates that let us in."""
-    return [name for name in candidates() if not objection(name)]
+def living() -> list[Data]:
+    """The candidates that let us in, and what each says of itself."""
+    return [described(name) for name in candidates() if not objection(name)]
+
+
+def described(name: str) -> Data:
+    """What the server at a socket is; of one that does not answer, no more than the socket."""
+    try:
+        with ControlClient(name, QUICK) as client:
+            told = client.ask("status")
+    except ControlError:
+        told = None
+    said = told if isinstance(told, dict) else {}
+    return {"socket": name, **{each: said.get(each) for each in FACTS}}
 
 
 def objection(name: str) -> str:
@@ -56,8 +77,8 @@ def choose(given: str | None) -> str:
     if len(others) == 1:
         return others[0]
     if others:
-        listed = ", ".join(others)
-        raise NotThereError(f"several servers run here: name one with -s (of {listed})")
+        listed = "\n".join(servers(list(map(described, others)), time.time()))
+        raise NotThereError(f"several servers run here: name one with -s SOCKET\n\n{listed}")
     raise NotThereError(
         f"no server was found ({tried}; no abstract socket {ABSTRACT_PREFIX}PID either). "
         "Is it running, as this user? Name its control_socket with -s."

@@ -7,6 +7,7 @@ terminal must not obey them.
 from __future__ import annotations
 
 import json
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _WORKER = (
     "PID", "AGE", "GEN", "STATE", "UPTIME", "REQUESTS", "CONNS", "RSS", "PSS", "CPU", "BEAT",
 )  # fmt: skip
+_SERVER = ("SOCKET", "PID", "APPLICATION", "ADDRESS", "SINCE")
 _BUSY = ("ID", "AGE", "BODY", "SENT", "METHOD", "PATH", "PEER")
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -99,7 +101,9 @@ def _status(data: Data) -> str:
     counts = workers if isinstance(workers, dict) else {}
     others = [f"{clean(n)} {name}" for name, n in counts.items() if n and name != "wanted"]
     rows: Data = {
-        "server": f"{data.get('product')} {data.get('version')} ({clean(data.get('name'))})",
+        "server": f"{clean(data.get('title'))} ({clean(data.get('name'))})",
+        "application": data.get("application"),
+        "listening at": ", ".join(strings(data.get("addresses"))) or "-",
         "pid": data.get("pid"),
         "phase": f"{data.get('phase')}, generation {data.get('generation')}",
         "uptime": duration(data.get("uptime")),
@@ -111,6 +115,25 @@ def _status(data: Data) -> str:
         "connections": data.get("connections"),
     }
     return pairs(rows)
+
+
+def strings(value: Json) -> list[str]:
+    """The texts of a list, fit for a terminal; anything else is none."""
+    return [clean(each) for each in value] if isinstance(value, list) else []
+
+
+def servers(found: Sequence[Data], now: float) -> list[str]:
+    """The servers of this machine: by which socket they are spoken to, and what they serve."""
+    return table(_SERVER, [_server(each, now) for each in found])
+
+
+def _server(one: Data, now: float) -> tuple[str, ...]:
+    names = ("socket", "pid", "application")
+    addresses = [each.removeprefix("http://") for each in strings(one.get("addresses"))]
+    uptime = one.get("uptime")
+    known = isinstance(uptime, int | float)
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(now - _number(uptime))) if known else "-"
+    return (*(clean(one.get(name)) for name in names), ", ".join(addresses) or "-", since)
 
 
 def _reload(value: Json) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import time
 
-from licorne import __version__
+from licorne import __version__, aliases
 from licorne.config.show import shown
 from licorne.ctl import procfs
 from licorne.supervisor.roster import Reloading, State
@@ -35,7 +35,10 @@ def status(arbiter: Arbiter) -> Data:
     return {
         "version": __version__,
         "product": arbiter.product,
+        "title": aliases.title(arbiter.cfg.prog),
         "name": arbiter.proc_name,
+        "application": application(arbiter),
+        "addresses": [str(each) for each in arbiter.LISTENERS],
         "pid": arbiter.pid,
         "uptime": procfs.usage(arbiter.pid, proportional=False).age,
         "phase": roster.phase.value,
@@ -51,6 +54,14 @@ def status(arbiter: Arbiter) -> Data:
         "connections": sum(record.connections for record in records),
         "in_flight": sum(len(record.in_flight) for record in records),
     }
+
+
+def application(arbiter: Arbiter) -> str:
+    """What is served, as it was named: on the command line, in a file, by the program's class."""
+    named = getattr(arbiter.app, "app_uri", None)
+    if named is None and not arbiter.cfg.is_default("default_proc_name"):
+        named = arbiter.cfg.default_proc_name
+    return str(named or type(arbiter.app).__name__)
 
 
 def _last_reload(roster: Roster) -> Data:

@@ -14,7 +14,7 @@ import sysconfig
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from licorne.config import cli
+from licorne.config import helppage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ServerCommand(BaseCommand):
         for flag in SWITCHES:
             ours.add_argument(flag, dest="switches", action="append_const", const=flag, default=[])
         given, self.words = ours.parse_known_args(argv[2:])
-        if {"-h", "--help"} & set(self.words):
+        if {"-h", "--help", "--help-all"} & set(self.words):
             self.print_help(argv[0], argv[1])
         else:
             # With the project's checks before it, as every command of Django's.
@@ -49,10 +49,12 @@ class ServerCommand(BaseCommand):
 
     def print_help(self, prog_name: str, subcommand: str) -> None:
         """Show the server's flags."""
-        shown = cli.parser(USAGE, f"{os.path.basename(prog_name)} {subcommand}")
-        shown.description = self.help
-        shown.epilog = f"Of Django's flags: --settings MODULE, {', '.join(SWITCHES)}."
-        shown.print_help()
+        prog = f"{os.path.basename(prog_name)} {subcommand}"
+        more = f"Of Django's flags: --settings MODULE, {', '.join(SWITCHES)}."
+        everything = "--help-all" in self.words
+        sys.stdout.write(
+            helppage.page(USAGE, prog, everything=everything, about=self.help, more=more)
+        )
 
     def handle(self, *_args: str, **_options: object) -> None:
         """Become the server."""

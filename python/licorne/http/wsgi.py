@@ -225,7 +225,7 @@ def base_environ(cfg: Config, *, multithread: bool = False) -> dict[str, object]
         "wsgi.input": None,
         "wsgi.early_hints": None,
         "gunicorn.socket": None,
-        "SERVER_SOFTWARE": SERVER_SOFTWARE,
+        "SERVER_SOFTWARE": aliases.software(SERVER_SOFTWARE),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "SERVER_NAME": "",
         "SERVER_PORT": "",

@@ -188,6 +188,7 @@ class Worker:
 
         With `reload`, it is shown to the browser until a changed file brings the application back.
         """
+        aliases.meet_hooks()
         try:
             if self.reloader is None:
                 self.wsgi = self.app.wsgi()

@@ -16,7 +16,6 @@ import gevent.socket
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
-from licorne import SERVER_SOFTWARE
 from licorne.http.wsgi import base_environ
 
 TYPE_CHECKING = False
@@ -119,7 +118,7 @@ def _start(worker: PyWSGIWorker, listener: BaseSocket, pool: Pool) -> PyWSGIServ
     cfg = worker.cfg
     shared = base_environ(cfg, multithread=True)
     environ = {name: shared[name] for name in OURS}
-    environ["SERVER_SOFTWARE"] = f"gevent/{gevent.__version__} {SERVER_SOFTWARE}"
+    environ["SERVER_SOFTWARE"] = f"gevent/{gevent.__version__} {shared['SERVER_SOFTWARE']}"
     server = worker.server_class(
         # Its own copy: gevent closes it.
         gevent.socket.socket(fileno=os.dup(listener.fileno())),

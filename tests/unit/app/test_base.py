@@ -124,7 +124,6 @@ def test_the_name_follows_the_application(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "Error: No application module specified."),
         (["m:a", "-c", "no.py"], "Error: 'no.py' doesn't exist"),
         (["m:a", "-b", "h:x"], "Error: Invalid value for bind: 'h:x' (from command line): "),
         (["m:a", "--chdir", "no"], "Error: Invalid value for chdir: 'no' (from command line): "),
@@ -268,7 +267,8 @@ def test_usage_errors_are_status_2(tmp_path: Path) -> None:
     failed = licorne("--nope", cwd=tmp_path)
     assert failed.returncode == 2
     assert failed.stderr == (
-        "usage: licorne [OPTIONS] [APP_MODULE]\nlicorne: error: unrecognized arguments: --nope\n"
+        "usage: licorne [OPTIONS] [APP_MODULE]\n"
+        "licorne: error: unrecognized arguments: --nope. --help-all lists the flags.\n"
     )
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from licorne.config import Config
 from licorne.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -41,6 +46,31 @@ def test_a_refusal_says_everything() -> None:
     assert str(caught.value) == (
         "Invalid value for header_map: 'maybe' (from x.py): give one of: drop, refuse, dangerous"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("workers", -1), ("workers", "many"), ("bind", 5), ("pre_fork", "no.such.hook"),
+        ("header_map", "maybe"), ("user", "nobody-of-that-name"), ("chdir", "/no/such/directory"),
+        ("reload_extra_files", ["/no/such/file"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [ConfigError, TypeError, ValueError])
+def test_a_refusal_is_what_gunicorn_raises(name: str, value: object, kind: type[Exception]) -> None:
+    """There it is one of these, or the other; programs catch the one that they have met."""
+    with pytest.raises(kind, match=f"^Invalid value for {name}: "):
+        Config().set(name, value)
+
+
+def test_files_to_watch_as_patterns_and_relative_names(tmp_path: Path) -> None:
+    """A pattern may find its files later; where a relative name is, `chdir` has still to say."""
+    cfg = Config()
+    files = [str(tmp_path), f"{tmp_path}/*.html", "relative.txt"]
+    cfg.set("reload_extra_files", files)
+    assert cfg.reload_extra_files == files
+    with pytest.raises(ConfigError, match=r"reload_extra_files: 'relative.txt' .*no such file"):
+        cfg.validate()
 
 
 def test_an_unknown_setting() -> None:

@@ -84,3 +84,14 @@ def test_anything_else_is_a_list_of_pairs() -> None:
     assert tables.shown("reload", {"status": "reloading"}) == "status: reloading"
     assert tables.shown("reload", {}) == "ok"
     assert tables.shown("reload", [1]) == "[\n  1\n]"
+
+
+def test_servers_whatever_they_say_of_themselves() -> None:
+    """One that did not answer, and one from before there were such answers."""
+    known: tables.Data = {
+        "socket": "@a", "pid": 7, "application": "shop\x1b", "uptime": 60.0,
+        "addresses": ["http://127.0.0.1:80", "unix:/x"],
+    }  # fmt: skip
+    lines = tables.servers([known, {"socket": "/run/b", "pid": None}], 120.0)
+    assert lines[1].split()[:5] == ["@a", "7", "shop\\x1b", "127.0.0.1:80,", "unix:/x"]
+    assert lines[2].split() == ["/run/b", "-", "-", "-", "-"]

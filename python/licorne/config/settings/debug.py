@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from licorne.config import convert
 from licorne.config.option import Section, option
 
 
@@ -32,6 +33,7 @@ class Debugging(Section):
     reload_extra_files: list[str] = option(
         "--reload-extra-file",
         default=[],
+        convert=convert.Each(convert.watched_if_absolute),
         metavar="FILES",
         reload="restart",
         doc="""Another file to watch with `reload`; may be given several times.
@@ -43,7 +45,7 @@ class Debugging(Section):
         "--spew",
         default=False,
         reload="restart",
-        doc="Print every line of Python that is run to standard error. Slow beyond use.",
+        doc="Print every line of Python that is run to standard output. Slow beyond use.",
     )
     check_config: bool = option(
         "--check-config",

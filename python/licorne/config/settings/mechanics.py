@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 
+from licorne import aliases
 from licorne.config import convert
 from licorne.config.option import Section, computed, derived, option
 
 
 def _process_name(holder: Section, value: object) -> str:
     return str(holder.values["default_proc_name"] if value is None else value)
+
+
+def _server_name() -> str:
+    return aliases.product(sys.argv[0] if sys.argv else "")
 
 
 class ConfigFile(Section):
@@ -148,7 +154,7 @@ class ProcessNaming(Section):
         convert=convert.optional_text,
         doc="A name for the processes, shown by ps when the package setproctitle is installed.",
     )
-    default_proc_name: str = option(
-        default="licorne",
+    default_proc_name: str = computed(
+        factory=_server_name,
         doc="The name used when proc_name is not set; the application's by default.",
     )
