@@ -94,6 +94,7 @@ fields!(
     "max_requests",
     "parent",
     "parking",
+    "permit_connect",
     "permit_missing_host",
     "permit_obsolete_folding",
     "permit_unconventional_http_method",
@@ -210,6 +211,7 @@ pub(crate) fn policy(config: &Bound<'_, PyAny>) -> PyResult<Policy> {
             unconventional_http_version: flag("permit_unconventional_http_version")?,
             casefold_http_method: flag("casefold_http_method")?,
             missing_host: flag("permit_missing_host")?,
+            connect: flag("permit_connect")?,
         },
         forwarding: forwarding(config, header_map)?,
     })

@@ -504,7 +504,8 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     if run.sending == Sending::Head {
         // Whatever the application had begun to say: this is what its client gets.
         net.draft.clear();
-        h1::failure_page(&mut net.out, shown.as_deref());
+        let date = net::clock::coarse_unix_seconds();
+        h1::failure_page(&mut net.out, date, shown.as_deref());
         run.status = Some(if overdue {
             core.names.gateway_timeout.clone_ref(py)
         } else {
