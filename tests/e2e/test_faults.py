@@ -57,6 +57,8 @@ def test_system_exit_answers_500(faulty: Server) -> None:
         assert client.response().status == 500
         assert client.is_closed()
     assert lives(faulty)
+    faulty.log.wait_for(r"The application raised SystemExit\(7\); (the worker|its thread) goes on")
+    assert len(faulty.log.matching("Booting worker")) == 1
 
 
 @pytest.mark.parametrize("path", ["/raises-in-body", "/exc-info-after-head"])

@@ -7,6 +7,9 @@ socket. The engine builds the environ of its own requests itself; a test compare
 from __future__ import annotations
 
 import os
+import shutil
+from tempfile import SpooledTemporaryFile
+from typing import IO, cast
 
 from licorne.http import errors
 from licorne.http.response import Response
@@ -39,6 +42,10 @@ def create(  # noqa: PLR0917 - gunicorn's arguments
     environ = default_environ(req, sock, cfg)
     environ["wsgi.early_hints"] = resp.early_hints
     environ.update(_fields(req))
+    if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:
+        # RFC 9112, section 7.1.3: the length takes its place, as on the engine.
+        body, length = _decoded(cast("IO[bytes]", environ["wsgi.input"]), cfg)
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = body, str(length)
     # What a trusted proxy says of the client, if the settings believe it.
     environ.update(_client(client if req.remote_addr == req.peer_addr else req.remote_addr))
     environ["SERVER_NAME"], environ["SERVER_PORT"] = _server(server, req)
@@ -65,18 +72,32 @@ def default_environ(req: Request, sock: socket.socket, cfg: Config) -> dict[str,
     return environ
 
 
+def _decoded(body: IO[bytes], cfg: Config) -> tuple[IO[bytes], int]:
+    """A whole body, and its length; what is wrong with its chunks is raised here."""
+    spool = SpooledTemporaryFile(cfg.body_buffer_size, dir=cfg.tmp_upload_dir)  # noqa: SIM115
+    shutil.copyfileobj(body, spool)
+    length = spool.tell()
+    spool.seek(0)
+    return cast("IO[bytes]", spool), length
+
+
 def _fields(req: Request) -> dict[str, str]:
     """The header fields; those that are repeated, joined (RFC 9110, section 5.3)."""
     values: dict[str, list[str]] = {}
     for name, value in req.headers:
         key = name.replace("-", "_")
+        if key == "PROXY":
+            # HTTP clients would take HTTP_PROXY for the proxy to use.
+            continue
         if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
             key = f"HTTP_{key}"
         values.setdefault(key, []).append(value)
     if req.host is not None:
         # Of the target, or of a proxy: it replaces the field (RFC 9112, section 3.2.2).
         values["HTTP_HOST"] = [req.host]
-    return {key: ",".join(each) for key, each in values.items()}
+    # RFC 6265, section 5.4: cookies have a separator of their own.
+    separators = {"HTTP_COOKIE": "; "}
+    return {key: separators.get(key, ",").join(each) for key, each in values.items()}
 
 
 def _client(client: Peer) -> dict[str, str]:
