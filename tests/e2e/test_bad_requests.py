@@ -91,9 +91,7 @@ def test_the_page_and_the_line_in_the_log(args: tuple[str, ...], serve: Serve) -
     assert f"Invalid request from ip=127.0.0.1: {message}" in lines[0]
 
 
-def test_a_client_that_speaks_tls_is_told_in_the_log(
-    args: tuple[str, ...], serve: Serve
-) -> None:
+def test_a_client_that_speaks_tls_is_told_in_the_log(args: tuple[str, ...], serve: Serve) -> None:
     server = serve("site_app", *args)
     context = ssl.create_default_context()
     with (

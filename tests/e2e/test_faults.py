@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -32,6 +33,7 @@ def test_an_exception_gives_the_error_page_and_a_traceback(faulty: Server) -> No
         assert (answer.status, answer.body) == (500, PAGE)
         assert answer.get("Connection") == "close"
         assert answer.get("Content-Type") == "text/html"
+        assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", answer.get("Date") or "")
         assert client.is_closed()
     faulty.log.wait_for(r"\[ERROR\] Error handling request GET /raises$")
     faulty.log.wait_for(r"faulty_app\.py\", line \d+, in ")
@@ -96,7 +98,7 @@ def test_fewer_bytes_than_announced_close_the_connection(faulty: Server) -> None
     faulty.log.wait_for(r"GET /too-few")
 
 
-@pytest.mark.parametrize("path", ["/too-many", "/too-many-written"])
+@pytest.mark.parametrize("path", ["/too-many", "/too-many-written", "/too-many-in-a-block"])
 def test_never_more_bytes_than_announced(faulty: Server, path: str) -> None:
     with faulty.client() as client:
         client.get(path)

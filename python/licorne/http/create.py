@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 from tempfile import SpooledTemporaryFile
-from typing import IO, cast
+from typing import BinaryIO, cast
 
 from licorne.http import errors
+from licorne.http.body import Body
 from licorne.http.response import Response
 from licorne.http.views import Request as ExchangeRequest
 from licorne.http.wsgi import base_environ
@@ -25,6 +26,30 @@ if TYPE_CHECKING:
     from licorne.http.message import Peer, Request
 
 _SECURE = "https"
+
+
+class Decoded(Body):
+    """A body in chunks that was read to its end: its length is known, and it is whole."""
+
+    def __init__(self, body: BinaryIO, cfg: Config) -> None:
+        """Read it; what is wrong with its chunks is raised here."""
+        self._spool = SpooledTemporaryFile(  # noqa: SIM115 - it is closed with this object
+            cfg.body_buffer_size, dir=cfg.tmp_upload_dir
+        )
+        try:
+            shutil.copyfileobj(body, self._spool)
+        except BaseException:
+            self._spool.close()
+            raise
+        #: Bytes of the whole body.
+        self.length = self._spool.tell()
+        self._spool.seek(0)
+        super().__init__(self._spool)
+
+    def close(self) -> None:
+        """The file goes with it."""
+        super().close()
+        self._spool.close()
 
 
 def create(  # noqa: PLR0917 - gunicorn's arguments
@@ -44,8 +69,8 @@ def create(  # noqa: PLR0917 - gunicorn's arguments
     environ.update(_fields(req))
     if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:
         # RFC 9112, section 7.1.3: the length takes its place, as on the engine.
-        body, length = _decoded(cast("IO[bytes]", environ["wsgi.input"]), cfg)
-        environ["wsgi.input"], environ["CONTENT_LENGTH"] = body, str(length)
+        body = environ["wsgi.input"] = Decoded(cast("BinaryIO", environ["wsgi.input"]), cfg)
+        environ["CONTENT_LENGTH"] = str(body.length)
     # What a trusted proxy says of the client, if the settings believe it.
     environ.update(_client(client if req.remote_addr == req.peer_addr else req.remote_addr))
     environ["SERVER_NAME"], environ["SERVER_PORT"] = _server(server, req)
@@ -70,15 +95,6 @@ def default_environ(req: Request, sock: socket.socket, cfg: Config) -> dict[str,
         }
     )
     return environ
-
-
-def _decoded(body: IO[bytes], cfg: Config) -> tuple[IO[bytes], int]:
-    """A whole body, and its length; what is wrong with its chunks is raised here."""
-    spool = SpooledTemporaryFile(cfg.body_buffer_size, dir=cfg.tmp_upload_dir)  # noqa: SIM115
-    shutil.copyfileobj(body, spool)
-    length = spool.tell()
-    spool.seek(0)
-    return cast("IO[bytes]", spool), length
 
 
 def _fields(req: Request) -> dict[str, str]:

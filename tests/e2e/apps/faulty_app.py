@@ -116,6 +116,13 @@ def too_many(_environ: Environ, start_response: StartResponse) -> Iterable[bytes
     return [b"four", b" and more", b" and more"]
 
 
+def too_many_in_a_block(_environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    start_response("200 OK", [*TEXT, ("Content-Length", "4")])
+    yield b"fo"
+    yield b"ur and more"
+    raise RuntimeError("nobody asks for more")
+
+
 def too_many_written(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     write = start_response("200 OK", [*TEXT, ("Content-Length", "4")])
     write(b"fo")
@@ -180,6 +187,7 @@ PATHS: dict[str, Callable[[Environ, StartResponse], Iterable[bytes]]] = {
     "/too-few": too_few,
     "/too-many": too_many,
     "/too-many-written": too_many_written,
+    "/too-many-in-a-block": too_many_in_a_block,
     **HEADS,
     **BODIES,
 }

@@ -82,7 +82,22 @@ def environ_as_json(environ: Environ, start_response: StartResponse) -> Iterable
 def read(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Consume the body in the way that ?how= says, and answer what came out."""
     stream: Input = environ["wsgi.input"]  # type: ignore[assignment]
-    how = query(environ).get("how", "read")
+    parts = consumed(stream, query(environ).get("how", "read"))
+    # Past the end there is nothing, however often and in whatever way one asks.
+    past = [stream.read(), stream.read(10), stream.readline(), *stream.readlines()]
+    answer = {
+        "parts": [part.decode("latin-1") for part in parts],
+        "past": [part.decode("latin-1") for part in past],
+        "length": environ.get("CONTENT_LENGTH"),
+        "coding": environ.get("HTTP_TRANSFER_ENCODING"),
+        "terminated": environ.get("wsgi.input_terminated"),
+    }
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(answer).encode()]
+
+
+def consumed(stream: Input, how: str) -> list[bytes]:  # noqa: C901 - one branch for each way
+    """The parts that a way to read gives."""
     parts: list[bytes] = []
     if how == "read":
         parts = [stream.read()]
@@ -106,17 +121,7 @@ def read(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         parts = [line.encode("latin-1") for line in text]
     elif how == "mixed":
         parts = [stream.readline(), stream.read(2), *stream]
-    # Past the end there is nothing, however often and in whatever way one asks.
-    past = [stream.read(), stream.read(10), stream.readline(), *stream.readlines()]
-    answer = {
-        "parts": [part.decode("latin-1") for part in parts],
-        "past": [part.decode("latin-1") for part in past],
-        "length": environ.get("CONTENT_LENGTH"),
-        "coding": environ.get("HTTP_TRANSFER_ENCODING"),
-        "terminated": environ.get("wsgi.input_terminated"),
-    }
-    start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps(answer).encode()]
+    return parts
 
 
 def ignore_body(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -246,7 +251,8 @@ def too_long(environ: Environ, start_response: StartResponse) -> Iterable[bytes]
         os.write(writing, b"x" * int(length))
         source: IO[bytes] = Told(os.fdopen(reading, "rb"), asked["name"], writing)  # type: ignore[assignment]
     else:
-        source = Told(Path("/dev/zero").open("rb"), asked["name"])  # type: ignore[assignment]
+        zeros = Path("/dev/zero").open("rb")  # noqa: SIM115
+        source = Told(zeros, asked["name"])  # type: ignore[assignment]
     wrapper: Callable[..., Iterable[bytes]] = environ["wsgi.file_wrapper"]  # type: ignore[assignment]
     return wrapper(source, 8192)
 
