@@ -53,13 +53,16 @@ def test_nothing_was_sent_yet(faulty: Server, path: str) -> None:
     assert lives(faulty)
 
 
-def test_system_exit_answers_500(faulty: Server) -> None:
+@pytest.mark.parametrize(
+    ("path", "raised"), [("/exits", r"SystemExit\(7\)"), ("/interrupts", r"KeyboardInterrupt\(\)")]
+)
+def test_system_exit_answers_500(faulty: Server, path: str, raised: str) -> None:
     with faulty.client() as client:
-        client.get("/exits")
+        client.get(path)
         assert client.response().status == 500
         assert client.is_closed()
     assert lives(faulty)
-    faulty.log.wait_for(r"The application raised SystemExit\(7\); (the worker|its thread) goes on")
+    faulty.log.wait_for(rf"The application raised {raised}; (the worker|its thread) goes on")
     assert len(faulty.log.matching("Booting worker")) == 1
 
 

@@ -32,8 +32,6 @@ pub(crate) struct Face {
     pub(crate) server: String,
     /// SERVER_NAME and SERVER_PORT for each listener; `None` for unix sockets.
     pub(crate) addresses: Vec<Option<(String, String)>>,
-    /// The application has threads or greenlets: one that ends does not end the process.
-    pub(crate) threads: bool,
     /// How long requests may run.
     pub(crate) limits: TimeLimits,
     /// Ask to be replaced after so many requests; 0 for never.
@@ -163,7 +161,6 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         script_name: get("script_name")?.extract::<String>()?.into_bytes(),
         server: get("server")?.extract()?,
         addresses: get("addresses")?.extract()?,
-        threads: get("standin_beats")?.extract::<bool>()? || get("polled")?.extract()?,
         limits,
         max_requests: get("max_requests")?.extract()?,
         grace_ms: milliseconds(config, "graceful_timeout")?,

@@ -232,7 +232,7 @@ class EngineWorker(Worker):
         while True:
             try:
                 return self.serve_on(engine)
-            except SystemExit as error:
+            except (SystemExit, KeyboardInterrupt) as error:
                 if self.multithread or not self.alive:
                     # A thread has its own answer. Else INT, QUIT or ABRT came while it ran.
                     raise

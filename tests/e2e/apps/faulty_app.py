@@ -38,6 +38,10 @@ def exits(_environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
     raise SystemExit(7)
 
 
+def interrupts(_environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
+    raise KeyboardInterrupt
+
+
 def raises_after_start(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     start_response("200 OK", TEXT)
     raise RuntimeError("after start_response")
@@ -177,6 +181,7 @@ PATHS: dict[str, Callable[[Environ, StartResponse], Iterable[bytes]]] = {
     "/fine": fine,
     "/raises": raises,
     "/exits": exits,
+    "/interrupts": interrupts,
     "/raises-after-start": raises_after_start,
     "/raises-in-body": raises_in_body,
     "/close-raises": close_raises,

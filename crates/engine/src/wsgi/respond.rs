@@ -6,9 +6,7 @@ use net::baton::{Room, Tail};
 use net::exchange::Token;
 use net::output::{COPY_LIMIT, FilePart};
 use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Sending, Sent};
-use pyo3::exceptions::{
-    PyBrokenPipeError, PyException, PyKeyboardInterrupt, PyRuntimeError, PyTypeError,
-};
+use pyo3::exceptions::{PyBrokenPipeError, PyException, PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
@@ -497,9 +495,6 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
-    if error.is_instance_of::<PyKeyboardInterrupt>(py) && !core.face.threads {
-        core.looped.rest();
-    }
     let overdue = core.is_overdue(this.run.place);
     let run = &mut this.run;
     let id = run.request_id.as_ref().map(|id| id.clone_ref(py));

@@ -42,7 +42,7 @@ impl Reactor {
     }
 
     /// The process is about to end: whoever would be accepted now would be lost.
-    pub(crate) fn rest(&mut self) {
+    fn rest(&mut self) {
         self.draining.store(true, Ordering::Relaxed);
         self.drain = self.drain.on(Step::Stop(self.now_ms()));
         self.pause_accepting();
