@@ -19,6 +19,12 @@ def explain_proxy(rules: RequestRules, peer: str, head: bytes) -> str:
     `peer` is an IP address or `unix`. Made by the parser that requests go through.
     """
 
+def file_extent(source: object) -> tuple[int, int] | None:
+    """Where a file object stands, and how many bytes are left in its file.
+
+    None if its `read` gives anything but the bytes of a regular file whose size is known.
+    """
+
 class Woken(Protocol):
     """Somebody who waits."""
 
@@ -534,14 +540,58 @@ class Exchange:
         were read beyond the request. ConnectionResetError when the client has gone."""
 
 @final
+class WSGIResponse:
+    """What `start_response` is bound to: the response by gunicorn's names."""
+
+    def start_response(
+        self,
+        status: str,
+        headers: Iterable[tuple[str, str]],
+        exc_info: tuple[type[BaseException], BaseException, TracebackType]
+        | tuple[None, None, None]
+        | None = None,
+    ) -> Callable[[bytes], None]:
+        """`start_response` of PEP 3333; the value is the `write` callable."""
+
+    @property
+    def status(self) -> str | None:
+        """Code and reason; None before `start_response`."""
+
+    @property
+    def status_code(self) -> int | None: ...
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers of the application; empty before `start_response`."""
+
+    @property
+    def headers_sent(self) -> bool: ...
+    @property
+    def sent(self) -> int:
+        """Bytes of the body given to the connection so far."""
+
+    @property
+    def response_length(self) -> int | None:
+        """The length that was announced, while the response is not complete."""
+
+@final
 class Input:
     """The request body of `wsgi.input`: complete, read like a file, never past its end."""
 
-    def read(self, size: int | None = None, /) -> bytes: ...
-    def readline(self, size: int | None = None, /) -> bytes: ...
-    def readlines(self, hint: int | None = None, /) -> list[bytes]: ...
+    def read(self, size: int | None = None) -> bytes: ...
+    def readline(self, size: int | None = None) -> bytes: ...
+    def readlines(self, size: int | None = None) -> list[bytes]: ...
+    def readall(self) -> bytes: ...
+    def read1(self, size: int | None = None) -> bytes: ...
     def readinto(self, buffer: WriteableBuffer) -> int: ...
     def readable(self) -> bool: ...
+    def writable(self) -> bool: ...
+    def seekable(self) -> bool: ...
+    def isatty(self) -> bool: ...
+    @property
+    def closed(self) -> bool:
+        """Never: the body goes with its request."""
+
+    def flush(self) -> None: ...
     def close(self) -> None: ...
     def __iter__(self) -> Iterator[bytes]: ...
     def __next__(self) -> bytes: ...

@@ -23,6 +23,8 @@ from gunicorn.http.errors import NoMoreData, ParseException
 
 def told(data):
     cfg = Config()
+    for name in sys.argv[2:]:
+        cfg.set(name, True)
     pieces = [data[at : at + 7] for at in range(0, len(data), 7)]
     requests = []
     try:
@@ -39,6 +41,7 @@ def told(data):
 print(json.dumps([told(each.encode("latin-1")) for each in json.load(sys.stdin)]))
 """
 
+PACKAGES = ("gunicorn", "licorne")
 HOST = "Host: h\r\n"
 POST = f"POST /p HTTP/1.1\r\n{HOST}"
 CHUNKED = f"{POST}Transfer-Encoding: chunked\r\n\r\n"
@@ -86,7 +89,8 @@ SAME = (
     f"{CHUNKED}zz\r\n",
     f"{CHUNKED}3\r\nabcd\r\n",
     f"{CHUNKED}3;\x01\r\nabc\r\n0\r\n\r\n",
-    f"{CHUNKED}0\r\nHost: other\r\n\r\n",
+    f"{CHUNKED}0\r\nContent-Type: text/plain\r\nVary: *\r\n\r\n{NEXT}",
+    f"{POST}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
     f"{CHUNKED}3\r\nab",
     "GET / HT",
     f"GET / HTTP/1.1\r\n{HOST}",
@@ -100,10 +104,10 @@ class Told(TypedDict):
     error: str | None
 
 
-def told(package: str, inputs: tuple[str, ...]) -> list[Told]:
-    """What the parser of a package makes of these inputs."""
+def told(package: str, inputs: tuple[str, ...], *switches: str) -> list[Told]:
+    """What the parser of a package makes of these inputs, with these settings switched on."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, package],
+        [sys.executable, "-c", PROGRAM, package, *switches],
         input=json.dumps(inputs),
         capture_output=True,
         text=True,
@@ -121,13 +125,47 @@ def test_the_same_requests_and_refusals() -> None:
     assert sum(each["error"] is not None for each in theirs) > 25
 
 
+def test_folded_values_are_the_same() -> None:
+    folded = (
+        "X: one\r\n two\r\n",
+        "X: one \t\r\n \t two \r\nY: z\r\n",
+        "X: a\r\n \r\n\tb\r\n",
+        "X-SSL-CERT: -----BEGIN-----\r\n\tMIIB\r\n\tQUJD\r\n\t-----END-----\r\n",
+    )
+    inputs = tuple(f"GET / HTTP/1.1\r\n{HOST}{each}\r\n{NEXT}" for each in folded)
+    theirs, ours = (told(each, inputs, "permit_obsolete_folding") for each in PACKAGES)
+    assert ours == theirs
+    assert all(len(each["requests"]) == 2 for each in ours)
+
+
+def test_a_higher_minor_version_follows_the_rules_of_1_1() -> None:
+    data = f"GET / HTTP/1.2\r\n{HOST}\r\n{NEXT}"
+    (theirs,), (ours,) = (told(each, (data,)) for each in PACKAGES)
+    assert (theirs["requests"][0][5], ours["requests"][0][5]) == ([1, 2], [1, 1])
+    assert theirs["requests"][1] == ours["requests"][1]
+
+
+def test_trailers_that_licorne_drops_and_gunicorn_refuses() -> None:
+    trailers = ("Host: other", "Content-Length: 9", "Transfer-Encoding: gzip", "Authorization: x")
+    inputs = tuple(f"{CHUNKED}0\r\n{each}\r\n\r\n{NEXT}" for each in trailers)
+    theirs, ours = (told(each, inputs) for each in PACKAGES)
+    assert all(each["error"] is not None for each in theirs)
+    assert [(len(each["requests"]), each["error"]) for each in ours] == [(2, None)] * len(inputs)
+
+
 @pytest.mark.parametrize(
     ("data", "error"),
     [
         ("GET / HTTP/1.1\r\n\r\n", "InvalidHeader"),
+        ("GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", "InvalidHeader"),
+        (f"CONNECT h:1 HTTP/1.1\r\n{HOST}\r\n", "MethodNotServed"),
+        (
+            f"{POST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            "UnsupportedTransferCoding",
+        ),
         (f"{POST}Content-Length: 5\r\n\r\nhel", "NoMoreData"),
     ],
-    ids=["no Host", "a body that is cut short"],
+    ids=["no Host", "two hosts in one", "CONNECT", "compressed", "a body that is cut short"],
 )
 def test_where_they_differ_on_purpose(data: str, error: str) -> None:
     (theirs,), (ours,) = told("gunicorn", (data,)), told("licorne", (data,))

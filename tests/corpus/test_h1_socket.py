@@ -165,7 +165,7 @@ def check(expected: Expected, answer: Response) -> None:
         assert seen["version"] == expected.version, seen
     check_origin(expected, seen)
     if expected.headers is not None:
-        assert seen["fields"] == cgi(expected.headers), seen
+        assert seen["fields"] == cgi(expected.headers, len(seen["body"])), seen
     if expected.body is not None:
         assert seen["body"] == expected.body, seen
     if expected.body_length is not None:
@@ -190,12 +190,22 @@ def origin(client: str, seen: Echo) -> bool:
     return client == (seen["client"] if seen["port"] is None else f"{written}:{seen['port']}")
 
 
-def cgi(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Header lines as CGI variables (RFC 3875, section 4.1.18); repeated ones are joined."""
+def cgi(headers: Iterable[tuple[str, str]], decoded: int) -> dict[str, str]:
+    """Header lines as CGI variables (RFC 3875, section 4.1.18); repeated ones are joined.
+
+    The length of the decoded body takes the place of Transfer-Encoding (RFC 9112, section 7.1.3).
+    """
     fields: dict[str, list[str]] = {}
     for name, value in headers:
         key = name.upper().replace("-", "_")
         if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
             key = f"HTTP_{key}"
+        if key == "HTTP_TRANSFER_ENCODING":
+            key, value = "CONTENT_LENGTH", str(decoded)  # noqa: PLW2901 - what it becomes
         fields.setdefault(key, []).append(value)
-    return {key: ",".join(values) for key, values in fields.items()}
+    joined = {key: ",".join(values) for key, values in fields.items()}
+    if "HTTP_COOKIE" in joined:
+        joined["HTTP_COOKIE"] = "; ".join(fields["HTTP_COOKIE"])
+    # A proxy named by a client is none.
+    joined.pop("HTTP_PROXY", None)
+    return joined

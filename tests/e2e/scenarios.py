@@ -36,6 +36,9 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "percent and Unicode paths, queries": "test_environ::test_targets",
         "repeated header fields": "test_environ::test_repeated_fields_are_joined",
         "header fields, cookies": "test_environ::test_fields_by_name",
+        "several Cookie fields": "test_environ::test_cookies_in_several_fields_are_one_list",
+        "the field Proxy": "test_environ::test_a_proxy_that_a_client_names_is_none",
+        "Host on a unix socket": "test_environ::test_any_harmless_host_on_a_unix_socket",
         "latin-1 header values": "test_environ::test_latin_1_bytes_are_kept",
         "nothing left of the request before": (
             "test_environ::test_nothing_is_left_from_the_request_before"
@@ -52,6 +55,9 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "large upload": "test_request_bodies::test_a_large_upload_is_whole",
         "unread body": "test_request_bodies::test_a_body_nobody_reads_is_skipped",
         "100-continue": "test_request_bodies::test_continue_is_said_before_the_body_is_sent",
+        "length of a chunked body": (
+            "test_environ::test_the_length_of_a_chunked_body_that_a_client_sends_again"
+        ),
         "upload cut short": (
             "test_request_bodies::test_an_upload_cut_short_never_reaches_the_application"
         ),
@@ -75,8 +81,17 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "exc_info before the head": (
             "test_responses::test_exc_info_replaces_the_head_before_it_is_sent"
         ),
+        "bodies without an end, and Content-Length": (
+            "test_responses::test_nothing_is_asked_for_beyond_the_announced_length"
+        ),
+        "start_response by keyword": (
+            "test_responses::test_start_response_by_keyword_and_what_it_is_bound_to"
+        ),
         "large response": "test_responses::test_large_responses_are_whole",
         "file wrapper": "test_file_wrapper::test_a_file_from_where_it_stands",
+        "files that are not sent as they lie on the disk": (
+            "test_file_wrapper::test_what_is_sent_is_what_read_gives"
+        ),
         "part of a file": "test_file_wrapper::test_no_more_of_the_file_than_announced",
         "file wrapper without sendfile": "test_file_wrapper::test_without_sendfile_it_is_the_same",
     },

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,7 +45,14 @@ BAD = {
         b"POST /bad HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
         400,
     ),
-    "version": (b"GET /bad HTTP/1.2\r\n" + HOST + b"\r\n", 400),
+    "major version": (b"GET /bad HTTP/3.1\r\n" + HOST + b"\r\n", 400),
+    "connect": (b"CONNECT localhost:80 HTTP/1.1\r\n" + HOST + b"\r\n", 501),
+    "compressed": (
+        b"POST /bad HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
+        501,
+    ),
+    "two hosts in one": (b"GET /bad HTTP/1.1\r\nHost: a,b\r\n\r\n", 400),
+    "host that is a path": (b"GET /bad HTTP/1.1\r\nHost: /tmp/x\r\n\r\n", 400),
     "upper version": (b"GET /bad HTTP/2.0\r\n" + HOST + b"\r\n", 400),
     "nul": (b"GET /bad HTTP/1.1\r\n" + HOST + b"X-A: \0\r\n\r\n", 400),
 }
@@ -58,6 +68,7 @@ def test_it_is_refused(site: Server, name: str) -> None:
         assert answer.status == status
         assert answer.get("Connection") == "close"
         assert answer.version == "HTTP/1.1"
+        assert parsedate_to_datetime(answer.get("Date") or "").tzinfo is not None
         assert client.is_closed()
     assert site.get("/") == (200, b"hello")
     assert not site.log.matching("called /bad")
@@ -78,6 +89,39 @@ def test_the_page_and_the_line_in_the_log(args: tuple[str, ...], serve: Serve) -
     assert len(lines) == 1
     assert "[WARNING]" in lines[0]
     assert f"Invalid request from ip=127.0.0.1: {message}" in lines[0]
+
+
+def test_a_client_that_speaks_tls_is_told_in_the_log(args: tuple[str, ...], serve: Serve) -> None:
+    server = serve("site_app", *args)
+    context = ssl.create_default_context()
+    with (
+        socket.create_connection(("127.0.0.1", server.port), 20) as plain,
+        pytest.raises(ssl.SSLError),
+    ):
+        context.wrap_socket(plain, server_hostname="localhost")
+    line = server.log.wait_for("The client speaks TLS, but this port speaks plain HTTP").string
+    assert "[WARNING]" in line
+    assert "ip=127.0.0.1" in line
+
+
+def test_connect_reaches_an_application_that_asks_for_it(
+    args: tuple[str, ...], serve: Serve
+) -> None:
+    server = serve("site_app", *args, "--permit-connect")
+    with server.client() as client:
+        client.request("CONNECT", "localhost:80")
+        answer = client.response("CONNECT")
+        assert answer.status == 200
+        assert client.is_closed()
+
+
+def test_a_higher_minor_version_is_answered_as_1_1(site: Server) -> None:
+    with site.client() as client:
+        client.request("GET", "/", version="1.2")
+        answer = client.response()
+        assert (answer.version, answer.body) == ("HTTP/1.1", b"hello")
+        client.get("/")
+        assert client.response().body == b"hello"
 
 
 def test_an_answer_to_what_came_before(site: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -153,6 +154,17 @@ def test_a_form_needs_its_token(django: Server, browser: requests.Session) -> No
     assert browser.post(url, form, timeout=20).text == "saved Grüße"
     assert browser.post(url, {"text": "x"}, timeout=20).status_code == 403
     assert requests.post(url, form, timeout=20).status_code == 403
+
+
+def test_a_form_sent_in_chunks_has_its_token(django: Server, browser: requests.Session) -> None:
+    """Django reads no further than CONTENT_LENGTH, which no such client can say (its #35838)."""
+    url = f"{django.url}/form/"
+    form = urlencode({"text": "Grüße", "csrfmiddlewaretoken": browser.get(url, timeout=20).text})
+    pieces = (form[at : at + 10].encode() for at in range(0, len(form), 10))
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = browser.post(url, pieces, headers=kind, timeout=20)
+    assert answer.request.headers["Transfer-Encoding"] == "chunked"
+    assert (answer.status_code, answer.text) == (200, "saved Grüße")
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.client import Client
 from e2e.scenarios import ONE_AT_A_TIME
 from licorne import __version__
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from e2e.client import Client
     from e2e.server import Serve, Server
 
     Environ = dict[str, object]
@@ -218,3 +220,54 @@ def test_nothing_is_left_from_the_request_before(site: Server) -> None:
         seen = environ(client)
     assert not {"CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_X_FIRST"} & set(seen)
     assert (seen["QUERY_STRING"], seen["wsgi.url_scheme"]) == ("", "http")
+
+
+def test_cookies_in_several_fields_are_one_list(site: Server) -> None:
+    with site.client() as client:
+        client.get("/p", "Cookie: a=1", "X-A: 1", "Cookie: b=2; c=3", "X-A: 2")
+        seen = environ(client)
+    assert seen["HTTP_COOKIE"] == "a=1; b=2; c=3"
+    assert seen["HTTP_X_A"] == "1,2"
+
+
+def test_a_proxy_that_a_client_names_is_none(site: Server) -> None:
+    with site.client() as client:
+        for name in ("Proxy", "proxy", "PROXY"):
+            client.get("/p", f"{name}: http://evil.example", "Proxy-Connection: close")
+            seen = environ(client)
+            assert "HTTP_PROXY" not in seen
+            assert seen["HTTP_PROXY_CONNECTION"] == "close"
+
+
+def test_the_length_of_a_chunked_body_that_a_client_sends_again(site: Server) -> None:
+    """The same head, with another body behind it: nothing of the one before is used."""
+    with site.client() as client:
+        for size in (3, 3, 3, 12, 0, 7):
+            client.get("/p", "Transfer-Encoding: chunked")
+            client.send(b"%x\r\n%s\r\n0\r\n\r\n" % (size, b"x" * size) if size else b"0\r\n\r\n")
+            seen = environ(client)
+            assert seen["CONTENT_LENGTH"] == str(size)
+            assert "HTTP_TRANSFER_ENCODING" not in seen
+
+
+def test_any_harmless_host_on_a_unix_socket(
+    args: tuple[str, ...], serve: Serve, short_tmp: str
+) -> None:
+    path = f"{short_tmp}/s"
+    server = serve("site_app", *args, bind=["127.0.0.1:0", f"unix:{path}"])
+    server.log.wait_for("Listening at")
+    with Client.unix(path) as client:
+        for host in (path, "[fe80::1%eth0]"):
+            client.send(b"GET /p HTTP/1.1\r\nHost: %s\r\n\r\n" % host.encode())
+            seen = environ(client)
+            assert (seen["HTTP_HOST"], seen["SERVER_NAME"]) == (host, host)
+            assert seen["SERVER_PORT"] == "80"
+        client.send(b"GET /p HTTP/1.1\r\nHost: a,b\r\n\r\n")
+        assert client.response().status == 400
+    # http.client says the path when it is asked to use a connection to a socket.
+    connection = http.client.HTTPConnection(path)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(path)
+    connection.request("GET", "/")
+    assert connection.getresponse().read() == b"hello"
+    connection.close()

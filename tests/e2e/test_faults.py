@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -32,6 +33,7 @@ def test_an_exception_gives_the_error_page_and_a_traceback(faulty: Server) -> No
         assert (answer.status, answer.body) == (500, PAGE)
         assert answer.get("Connection") == "close"
         assert answer.get("Content-Type") == "text/html"
+        assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", answer.get("Date") or "")
         assert client.is_closed()
     faulty.log.wait_for(r"\[ERROR\] Error handling request GET /raises$")
     faulty.log.wait_for(r"faulty_app\.py\", line \d+, in ")
@@ -51,12 +53,17 @@ def test_nothing_was_sent_yet(faulty: Server, path: str) -> None:
     assert lives(faulty)
 
 
-def test_system_exit_answers_500(faulty: Server) -> None:
+@pytest.mark.parametrize(
+    ("path", "raised"), [("/exits", r"SystemExit\(7\)"), ("/interrupts", r"KeyboardInterrupt\(\)")]
+)
+def test_system_exit_answers_500(faulty: Server, path: str, raised: str) -> None:
     with faulty.client() as client:
-        client.get("/exits")
+        client.get(path)
         assert client.response().status == 500
         assert client.is_closed()
     assert lives(faulty)
+    faulty.log.wait_for(rf"The application raised {raised}; (the worker|its thread) goes on")
+    assert len(faulty.log.matching("Booting worker")) == 1
 
 
 @pytest.mark.parametrize("path", ["/raises-in-body", "/exc-info-after-head"])
@@ -94,7 +101,7 @@ def test_fewer_bytes_than_announced_close_the_connection(faulty: Server) -> None
     faulty.log.wait_for(r"GET /too-few")
 
 
-@pytest.mark.parametrize("path", ["/too-many", "/too-many-written"])
+@pytest.mark.parametrize("path", ["/too-many", "/too-many-written", "/too-many-in-a-block"])
 def test_never_more_bytes_than_announced(faulty: Server, path: str) -> None:
     with faulty.client() as client:
         client.get(path)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +53,39 @@ def test_http_1_0(site: Server) -> None:
         client.request("GET", "/file", version="1.0")
         assert client.response().body == CONTENT
         assert client.is_closed()
+
+
+@pytest.mark.parametrize("kind", ["gzip", "bz2", "lzma", "subclass", "text", "path", "named"])
+def test_what_is_sent_is_what_read_gives(site: Server, tmp_path: Path, kind: str) -> None:
+    openers = {"gzip": gzip.compress, "bz2": bz2.compress, "lzma": lzma.compress}
+    path = tmp_path / "file"
+    data = b"what is in the file " * 2000
+    path.write_bytes(openers[kind](data) if kind in openers else data)
+    sent = {"subclass": data.upper(), "named": CONTENT}.get(kind, data)
+    with site.client() as client:
+        client.get(f"/special-file?kind={kind}&path={path}")
+        assert client.response().body == sent
+        client.get("/")
+        assert client.response().body == b"hello"
+
+
+def test_an_empty_file(site: Server, tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.touch()
+    with site.client() as client:
+        client.get(f"/special-file?kind=path&path={path}")
+        answer = client.response()
+        assert (answer.status, answer.body, answer.get("Content-Length")) == (200, b"", "0")
+
+
+@pytest.mark.skipif(not Path("/proc/version").exists(), reason="there is no /proc here")
+@pytest.mark.parametrize("path", ["/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"])
+def test_files_that_have_no_size_are_read_to_their_end(site: Server, path: str) -> None:
+    if not Path(path).exists():
+        pytest.skip(f"there is no {path} here")
+    with site.client() as client:
+        client.get(f"/special-file?kind=path&path={path}")
+        assert client.response().body == Path(path).read_bytes() != b""
 
 
 def test_the_object_is_closed(site: Server) -> None:

@@ -30,6 +30,9 @@ TEXT = b"first line\nsecond\n\nlast without end"
         ),
         ("readlines", [b"first line\n", b"second\n", b"\n", b"last without end"]),
         ("iterate", [b"first line\n", b"second\n", b"\n", b"last without end"]),
+        ("named size", [b"firs", b"t line\n", b"second\n", b"\n", b"last without end"]),
+        ("buffered", [b"first ", b"line\n", b"second\n", b"\n", b"last without end"]),
+        ("text", [b"first line\n", b"second\n", b"\n", b"last without end"]),
         ("mixed", [b"first line\n", b"se", b"cond\n", b"\n", b"last without end"]),
     ],
 )
@@ -42,7 +45,8 @@ def test_each_way_to_read(site: Server, how: str, parts: list[bytes], framing: s
         assert [part.encode("latin-1") for part in answer["parts"]] == parts
         assert not any(answer["past"])
         assert answer["terminated"] is True
-        assert answer["length"] == (str(len(TEXT)) if framing == "length" else None)
+        assert answer["length"] == str(len(TEXT))
+        assert answer["coding"] is None
         assert b'"/after"' in client.response().body
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     "form",
     [
         *("list", "tuple", "generator", "iterator", "holes", "old protocol"),
-        *("late start", "subclasses", "single"),
+        *("late start", "subclasses", "single", "lying", "lying list"),
     ],
 )
 def test_each_form_of_iterable(site: Server, form: str) -> None:
@@ -88,6 +89,50 @@ def test_a_block_leaves_while_another_request_is_slow(
         assert first.response().body == b"waited"
         while not seen.endswith(b"0\r\n\r\n"):
             seen += second.some()
+
+
+@pytest.mark.parametrize("form", ["generator", "exactly", "pipe", "file"])
+@pytest.mark.parametrize("length", [1, 1000, 30_500])
+def test_nothing_is_asked_for_beyond_the_announced_length(
+    site: Server, form: str, length: int
+) -> None:
+    name = f"{form}-{length}"
+    with site.client() as client:
+        client.get(f"/too-long?as={form}&length={length}&name={name}")
+        client.get("/")
+        assert len(client.response().body) == length
+        assert client.response().body == b"hello"
+    site.log.wait_for(f"app: closed {name}$")
+
+
+@pytest.mark.parametrize("form", ["generator", "file"])
+def test_an_endless_body_whose_client_has_left(site: Server, form: str) -> None:
+    name = f"left-{form}"
+    with site.client() as client:
+        client.get(f"/too-long?as={form}&length=100000000000&name={name}")
+        client.some()
+    site.log.wait_for(f"app: closed {name}$")
+
+
+def test_an_endless_body_that_head_asks_for(site: Server) -> None:
+    with site.client() as client:
+        client.request("HEAD", "/too-long?as=generator&length=3000&name=head")
+        client.get("/")
+        assert client.response("HEAD").get("Content-Length") == "3000"
+        assert client.response().body == b"hello"
+    site.log.wait_for("app: closed head$")
+
+
+def test_start_response_by_keyword_and_what_it_is_bound_to(site: Server) -> None:
+    with site.client() as client:
+        for _ in range(3):  # the objects are used again
+            client.get("/keywords")
+            answer = client.response()
+            assert (answer.status, answer.reason, answer.get("X-A")) == (202, "Sure", "1")
+            assert json.loads(answer.body) == {
+                "before": [None, [], False],
+                "after": ["202 Sure", [["X-A", "1"], ["Content-Length", "300"]], 202, 300],
+            }
 
 
 def test_head_has_the_head_alone(site: Server) -> None:

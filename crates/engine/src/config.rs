@@ -32,8 +32,6 @@ pub(crate) struct Face {
     pub(crate) server: String,
     /// SERVER_NAME and SERVER_PORT for each listener; `None` for unix sockets.
     pub(crate) addresses: Vec<Option<(String, String)>>,
-    /// The application has threads or greenlets: one that ends does not end the process.
-    pub(crate) threads: bool,
     /// How long requests may run.
     pub(crate) limits: TimeLimits,
     /// Ask to be replaced after so many requests; 0 for never.
@@ -94,6 +92,7 @@ fields!(
     "max_requests",
     "parent",
     "parking",
+    "permit_connect",
     "permit_missing_host",
     "permit_obsolete_folding",
     "permit_unconventional_http_method",
@@ -162,7 +161,6 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         script_name: get("script_name")?.extract::<String>()?.into_bytes(),
         server: get("server")?.extract()?,
         addresses: get("addresses")?.extract()?,
-        threads: get("standin_beats")?.extract::<bool>()? || get("polled")?.extract()?,
         limits,
         max_requests: get("max_requests")?.extract()?,
         grace_ms: milliseconds(config, "graceful_timeout")?,
@@ -210,6 +208,7 @@ pub(crate) fn policy(config: &Bound<'_, PyAny>) -> PyResult<Policy> {
             unconventional_http_version: flag("permit_unconventional_http_version")?,
             casefold_http_method: flag("casefold_http_method")?,
             missing_host: flag("permit_missing_host")?,
+            connect: flag("permit_connect")?,
         },
         forwarding: forwarding(config, header_map)?,
     })

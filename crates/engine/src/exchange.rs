@@ -85,6 +85,8 @@ impl Past {
 pub(crate) struct Bundle {
     pub(crate) template: Py<PyDict>,
     pub(crate) start_response: Py<PyAny>,
+    /// What that is bound to.
+    response: Py<wsgi::Response>,
     pub(crate) write: Py<PyAny>,
     early_hints: Py<PyAny>,
     socket: Py<PyAny>,
@@ -150,9 +152,11 @@ impl Exchange {
         template.set_item(names.0, &early_hints)?;
         template.set_item(names.1, &socket)?;
         make_room(&template)?;
+        let response = Bound::new(py, wsgi::Response::new(exchange.clone().unbind()))?;
         let bundle = Bundle {
             template: template.unbind(),
-            start_response: exchange.getattr(intern!(py, "start_response"))?.unbind(),
+            start_response: response.getattr(intern!(py, "start_response"))?.unbind(),
+            response: response.unbind(),
             write: exchange.getattr(intern!(py, "write"))?.unbind(),
             early_hints: early_hints.unbind(),
             socket: socket.unbind(),
@@ -164,7 +168,7 @@ impl Exchange {
 
     /// Readies a spare object for the next request, if nobody else refers to any part of it.
     pub(crate) fn reusable(exchange: &Bound<'_, Self>) -> bool {
-        /// The spare list's reference, and one from each bound method and from the socket.
+        /// The spare list's reference, and one from the response, each bound method and the socket.
         const OWN: isize = 5;
         let py = exchange.py();
         let unknown_to_others = references(exchange) == OWN;
@@ -185,6 +189,7 @@ impl Exchange {
         let dicts = 2 + isize::from(bundle.caches.has_echo());
         unknown_to_others
             && references(bundle.start_response.bind(py)) == 1
+            && references(bundle.response.bind(py)) == 2
             && references(bundle.write.bind(py)) == 1
             && references(bundle.early_hints.bind(py)) == dicts
             && references(bundle.socket.bind(py)) == dicts
@@ -352,7 +357,7 @@ impl Exchange {
     }
 
     #[getter]
-    fn response_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    pub(crate) fn response_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let headers = PyList::empty(py);
         if let Some(given) = &self.run.headers {
             for pair in given.bind(py).try_iter()? {
@@ -368,7 +373,7 @@ impl Exchange {
     }
 
     #[getter]
-    fn headers_sent(&self) -> bool {
+    pub(crate) fn headers_sent(&self) -> bool {
         self.run.sending != Sending::Head
     }
 
@@ -379,7 +384,7 @@ impl Exchange {
 
     /// `start_response` of PEP 3333.
     #[pyo3(signature = (status, headers, exc_info=None, /))]
-    fn start_response(
+    pub(crate) fn start_response(
         &mut self,
         py: Python<'_>,
         status: &Bound<'_, PyAny>,

@@ -46,6 +46,10 @@ mod _engine {
     #[pymodule_export]
     use crate::reply::Reply;
     #[pymodule_export]
+    use crate::wsgi::Response;
+    #[pymodule_export]
+    use crate::wsgi::file::file_extent;
+    #[pymodule_export]
     use crate::wsgi::input::Input;
 
     #[pymodule_export]

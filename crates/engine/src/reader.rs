@@ -37,17 +37,17 @@ impl RequestReader {
     #[new]
     #[pyo3(signature = (most, rules=None, peer="unix"))]
     fn new(most: usize, rules: Option<&Bound<'_, PyAny>>, peer: &str) -> PyResult<Self> {
+        let peer = explain::address(peer)?;
         let (policy, trusted) = match rules {
             Some(rules) => {
                 let policy = config::policy(rules)?;
-                let trusted = &policy.forwarding.trusted;
-                let trusted = trusted.contains_peer(explain::address(peer)?);
+                let trusted = policy.forwarding.trusted.contains_peer(peer);
                 (policy, trusted)
             }
             None => (Policy::default(), false),
         };
         Ok(Self {
-            connection: proto::h1::Connection::new(trusted),
+            connection: proto::h1::Connection::from_peer(trusted, peer.is_none()),
             policy,
             head: proto::RequestHead::default(),
             input: Vec::new(),
@@ -158,6 +158,7 @@ impl Refusal {
         let Self { reject } = self;
         proto::h1::error_page(
             &mut page,
+            net::clock::coarse_unix_seconds(),
             reject.status(),
             reject.reason(),
             reject.message(),

@@ -390,11 +390,6 @@ impl Loop {
         self.lock().reactor.abort();
     }
 
-    /// Accepts nobody any more, because the process is about to end.
-    pub fn rest(&self) {
-        self.lock().reactor.rest();
-    }
-
     /// Whether a response must announce the end of its connection.
     #[inline]
     pub fn last_answer(&self, token: Option<Token>) -> bool {

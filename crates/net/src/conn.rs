@@ -101,7 +101,7 @@ impl Conn {
             peer,
             listener,
             trusted,
-            proto: h1::Connection::new(trusted),
+            proto: h1::Connection::from_peer(trusted, peer == Peer::Unix),
             input: Vec::new(),
             start: 0,
             pending: None,

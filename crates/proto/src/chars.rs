@@ -7,7 +7,8 @@
 const TCHAR: u8 = 1;
 /// `_`, which CGI cannot tell from `-`.
 const UNDERSCORE: u8 = 2;
-/// RFC 3986, section 3.2.2: what a registered name is made of, `%` included.
+/// RFC 3986, section 3.2.2: what a registered name is made of, `%` included. Without the comma: it
+/// is what several Host fields look like when a proxy has joined them.
 const REG_NAME: u8 = 4;
 /// `%`, behind which two hexadecimal digits must stand.
 const PERCENT: u8 = 8;
@@ -246,7 +247,7 @@ const fn classes() -> [u8; 256] {
             b'%' => PERCENT,
             _ => 0,
         };
-        if byte.is_ascii_alphanumeric() || is_one_of(byte, b"-._~!$&'()*+,;=%") {
+        if byte.is_ascii_alphanumeric() || is_one_of(byte, b"-._~!$&'()*+;=%") {
             class |= REG_NAME;
         }
         table[byte as usize] = class;

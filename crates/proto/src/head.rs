@@ -40,16 +40,25 @@ pub struct RequestHead {
     /// Bits of the known names that occur more than once.
     pub(crate) repeated: u128,
     pub(crate) meaning: Meaning,
-    /// Everything above belongs to one complete head, read from a peer that was (not) trusted.
-    pub(crate) complete: Option<bool>,
+    /// Everything above belongs to one complete head, read from such a peer.
+    pub(crate) complete: Option<Sender>,
+}
+
+/// What decides, besides the bytes, how a head is understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sender {
+    /// The peer is in `forwarded_allow_ips`.
+    pub(crate) trusted: bool,
+    /// The peer is on a unix socket.
+    pub(crate) local: bool,
 }
 
 impl RequestHead {
     /// Whether `input` begins with the very bytes that are here already, from an equal peer: then
     /// nothing has to be read again. Clients on a kept connection often repeat themselves.
     #[inline]
-    pub(crate) fn begins(&self, input: &[u8], trusted: bool) -> bool {
-        self.complete == Some(trusted) && input.starts_with(&self.bytes)
+    pub(crate) fn begins(&self, input: &[u8], sender: Sender) -> bool {
+        self.complete == Some(sender) && input.starts_with(&self.bytes)
     }
 
     /// The method; in upper case if `casefold_http_method` is set.

@@ -10,6 +10,15 @@ pub(crate) fn is_host_value(value: &[u8]) -> bool {
     value.is_empty() || split(value).is_some()
 }
 
+/// Whether a Host value that is no host can do no harm on a unix socket, where no name was looked
+/// up: clients send the path of the socket there, or an address with its zone. White space, a list
+/// or user information are never harmless.
+#[cold]
+pub(crate) fn is_harmless(value: &[u8]) -> bool {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=%:/[]".contains(byte);
+    value.iter().all(part)
+}
+
 /// Whether this can be the authority of an http URI: the host must not be empty, and user
 /// information has no place in a request (RFC 9110, sections 4.2.1 and 4.2.4).
 pub(crate) fn is_authority(value: &[u8]) -> bool {

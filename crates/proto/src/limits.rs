@@ -96,10 +96,12 @@ pub struct Permissions {
     pub strip_header_spaces: bool,
     /// `permit_unconventional_http_method`: any token is a method.
     pub unconventional_http_method: bool,
-    /// `permit_unconventional_http_version`: any `HTTP/d.d` is a version.
+    /// `permit_unconventional_http_version`: any `HTTP/d.d` is a version, not only `HTTP/1.d`.
     pub unconventional_http_version: bool,
     /// `casefold_http_method`: lower case is accepted in a method, and turned into upper case.
     pub casefold_http_method: bool,
     /// `permit_missing_host`: HTTP/1.1 without Host is served.
     pub missing_host: bool,
+    /// `permit_connect`: CONNECT is handed to the application.
+    pub connect: bool,
 }

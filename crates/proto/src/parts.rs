@@ -47,6 +47,11 @@ impl Span {
             .unwrap_or_default()
     }
 
+    /// The first `len` bytes of it.
+    pub(crate) fn first(self, len: usize) -> Self {
+        Self::new(self.start as usize, self.start as usize + len)
+    }
+
     /// From the start of this one to the end of the other; an empty span counts for nothing.
     pub(crate) const fn to(self, other: Self) -> Self {
         match (self.start == self.end, other.start == other.end) {

@@ -50,15 +50,19 @@ rejects! {
     BareLineFeed => 400, "Line does not end with CRLF", "RFC 9112, 2.2";
     /// A CR that no LF follows.
     BareCarriageReturn => 400, "Carriage return without line feed", "RFC 9112, 2.2";
+    /// The first byte of a TLS handshake.
+    TlsHandshake => 400, "The client speaks TLS, but this port speaks plain HTTP", "RFC 9112, 2.2";
     /// Longer than `limit_request_line`.
     RequestLineTooLong => 414, "Request line is too large", "RFC 9112, 3";
     /// Not method, space, target, space, version.
     InvalidRequestLine => 400, "Invalid HTTP request line", "RFC 9112, 3";
     /// Not a token, or not what methods usually look like.
     InvalidMethod => 400, "Invalid HTTP method", "RFC 9110, 9.1";
+    /// CONNECT, while `permit_connect` is not set.
+    ConnectNotPermitted => 501, "The method CONNECT is not served", "permit_connect";
     /// Not printable ASCII, or of a form that the method does not have.
     InvalidTarget => 400, "Invalid HTTP request target", "RFC 9112, 3.2";
-    /// Neither HTTP/1.0 nor HTTP/1.1.
+    /// Not HTTP/1 with a minor version.
     InvalidVersion => 400, "Invalid HTTP version", "RFC 9112, 2.3";
     /// A header line without a colon.
     InvalidHeader => 400, "Invalid HTTP header", "RFC 9112, 5";
@@ -94,7 +98,7 @@ rejects! {
     TransferEncodingOnHttp10 => 400, "Transfer-Encoding on HTTP/1.0", "RFC 9112, 6.1";
     /// Transfer-Encoding is not a list of codings that ends with one `chunked`.
     InvalidTransferEncoding => 400, "Invalid Transfer-Encoding header", "RFC 9112, 6.3";
-    /// A transfer coding that nobody here knows.
+    /// A transfer coding beside `chunked`: none is decoded here.
     UnsupportedTransferCoding => 501, "Unsupported transfer coding", "RFC 9112, 6.1";
     /// An expectation other than `100-continue`.
     UnsupportedExpectation => 417, "Unsupported expectation", "RFC 9110, 10.1.1";
@@ -112,8 +116,6 @@ rejects! {
     ChunkExtensionTooLarge => 400, "Chunk extensions are too large", "RFC 9112, 7.1.1";
     /// The data of a chunk is not followed by CRLF.
     InvalidChunkEnd => 400, "Invalid end of chunk data", "RFC 9112, 7.1";
-    /// A trailer field that would change framing, routing or access.
-    ForbiddenTrailer => 400, "Forbidden trailer field", "RFC 9110, 6.5.1";
     /// The connection ended inside a request head.
     IncompleteHead => 400, "Connection ended inside the request head", "RFC 9112, 8";
     /// The connection ended inside a request body.

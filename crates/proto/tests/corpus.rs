@@ -124,6 +124,7 @@ struct Settings {
     permit_unconventional_http_version: bool,
     casefold_http_method: bool,
     permit_missing_host: bool,
+    permit_connect: bool,
     header_map: Option<String>,
     forwarder_headers: Option<String>,
     forwarded_allow_ips: Option<String>,
@@ -359,6 +360,7 @@ impl Settings {
                 unconventional_http_version: self.permit_unconventional_http_version,
                 casefold_http_method: self.casefold_http_method,
                 missing_host: self.permit_missing_host,
+                connect: self.permit_connect,
             },
             forwarding: Forwarding {
                 header_map: match self.header_map.as_deref() {

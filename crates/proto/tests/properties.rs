@@ -219,7 +219,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             body: Some(4)
         }),
     ];
-    (limits, any::<[bool; 6]>()).prop_map(|(limits, [a, b, c, d, e, f])| Policy {
+    (limits, any::<[bool; 7]>()).prop_map(|(limits, [a, b, c, d, e, f, g])| Policy {
         limits,
         permissions: Permissions {
             obsolete_folding: a,
@@ -228,6 +228,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             unconventional_http_version: d,
             casefold_http_method: e,
             missing_host: f,
+            connect: g,
         },
         ..Policy::default()
     })

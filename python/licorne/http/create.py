@@ -7,8 +7,12 @@ socket. The engine builds the environ of its own requests itself; a test compare
 from __future__ import annotations
 
 import os
+import shutil
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
 from licorne.http import errors
+from licorne.http.body import Body
 from licorne.http.response import Response
 from licorne.http.views import Request as ExchangeRequest
 from licorne.http.wsgi import base_environ
@@ -22,6 +26,30 @@ if TYPE_CHECKING:
     from licorne.http.message import Peer, Request
 
 _SECURE = "https"
+
+
+class Decoded(Body):
+    """A body in chunks that was read to its end: its length is known, and it is whole."""
+
+    def __init__(self, body: BinaryIO, cfg: Config) -> None:
+        """Read it; what is wrong with its chunks is raised here."""
+        self._spool = SpooledTemporaryFile(  # noqa: SIM115 - it is closed with this object
+            cfg.body_buffer_size, dir=cfg.tmp_upload_dir
+        )
+        try:
+            shutil.copyfileobj(body, self._spool)
+        except BaseException:
+            self._spool.close()
+            raise
+        #: Bytes of the whole body.
+        self.length = self._spool.tell()
+        self._spool.seek(0)
+        super().__init__(self._spool)
+
+    def close(self) -> None:
+        """The file goes with it."""
+        super().close()
+        self._spool.close()
 
 
 def create(  # noqa: PLR0917 - gunicorn's arguments
@@ -39,6 +67,10 @@ def create(  # noqa: PLR0917 - gunicorn's arguments
     environ = default_environ(req, sock, cfg)
     environ["wsgi.early_hints"] = resp.early_hints
     environ.update(_fields(req))
+    if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:
+        # RFC 9112, section 7.1.3: the length takes its place, as on the engine.
+        body = environ["wsgi.input"] = Decoded(cast("BinaryIO", environ["wsgi.input"]), cfg)
+        environ["CONTENT_LENGTH"] = str(body.length)
     # What a trusted proxy says of the client, if the settings believe it.
     environ.update(_client(client if req.remote_addr == req.peer_addr else req.remote_addr))
     environ["SERVER_NAME"], environ["SERVER_PORT"] = _server(server, req)
@@ -70,13 +102,18 @@ def _fields(req: Request) -> dict[str, str]:
     values: dict[str, list[str]] = {}
     for name, value in req.headers:
         key = name.replace("-", "_")
+        if key == "PROXY":
+            # HTTP clients would take HTTP_PROXY for the proxy to use.
+            continue
         if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
             key = f"HTTP_{key}"
         values.setdefault(key, []).append(value)
     if req.host is not None:
         # Of the target, or of a proxy: it replaces the field (RFC 9112, section 3.2.2).
         values["HTTP_HOST"] = [req.host]
-    return {key: ",".join(each) for key, each in values.items()}
+    # RFC 6265, section 5.4: cookies have a separator of their own.
+    separators = {"HTTP_COOKIE": "; "}
+    return {key: separators.get(key, ",").join(each) for key, each in values.items()}
 
 
 def _client(client: Peer) -> dict[str, str]:

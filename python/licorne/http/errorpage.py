@@ -6,6 +6,7 @@ foreign worker classes that call it.
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from html import escape
 
 from licorne.http.errors import ParseException
@@ -73,6 +74,7 @@ def page(status: int, reason: str, message: str) -> bytes:
         "Connection: close\r\n"
         "Content-Type: text/html\r\n"
         f"Content-Length: {len(body)}\r\n"
+        f"Date: {formatdate(usegmt=True)}\r\n"
         "\r\n"
     )
     return head.encode("latin-1") + body

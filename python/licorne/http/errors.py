@@ -83,7 +83,9 @@ ForbiddenProxyRequest = _refusal(
 InvalidSchemeHeaders = _refusal("InvalidSchemeHeaders", 400, "Contradictory scheme headers")
 InvalidH2CPreface = _refusal(
     "InvalidH2CPreface", 400, "Expected HTTP/2 connection preface, got %r", "data")
-# Not gunicorn's: its setting `limit_request_body` is licorne's.
+# Not gunicorn's: the settings `permit_connect` and `limit_request_body` are licorne's.
+MethodNotServed = _refusal(
+    "MethodNotServed", 501, "%s", "method", base=InvalidRequestMethod)
 LimitRequestBody = _refusal("LimitRequestBody", 413, "%s", "msg")
 # fmt: on
 
@@ -103,9 +105,11 @@ class LimitRequestLine(ParseException):
 BY_REFUSAL: dict[str, type[ParseException | NoMoreData]] = {
     "BareLineFeed": InvalidHeader,
     "BareCarriageReturn": InvalidHeader,
+    "TlsHandshake": InvalidRequestLine,
     "RequestLineTooLong": LimitRequestLine,
     "InvalidRequestLine": InvalidRequestLine,
     "InvalidMethod": InvalidRequestMethod,
+    "ConnectNotPermitted": MethodNotServed,
     "InvalidTarget": InvalidRequestLine,
     "InvalidVersion": InvalidHTTPVersion,
     "InvalidHeader": InvalidHeader,
@@ -134,7 +138,6 @@ BY_REFUSAL: dict[str, type[ParseException | NoMoreData]] = {
     "InvalidChunkExtension": InvalidChunkExtension,
     "ChunkExtensionTooLarge": InvalidChunkExtension,
     "InvalidChunkEnd": ChunkMissingTerminator,
-    "ForbiddenTrailer": InvalidHeaderName,
     "IncompleteHead": NoMoreData,
     "IncompleteBody": NoMoreData,
 }

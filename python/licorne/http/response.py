@@ -5,12 +5,11 @@ The bytes are made by the engine's encoder; the engine's own workers answer with
 
 from __future__ import annotations
 
-import os
 from typing import cast
 
-from licorne._engine import Reply
+from licorne._engine import Reply, file_extent
 from licorne.http.wsgi import server_name
-from licorne.legacyutil import has_fileno, http_date
+from licorne.legacyutil import http_date
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,26 +127,25 @@ class Response:
         """Send a real file from where it stands; False: nothing was sent, it must be read."""
         if self.cfg.is_ssl or self.headers_sent or not self.can_sendfile():
             return False
-        if not has_fileno(respiter.filelike):
+        extent = file_extent(respiter.filelike)
+        if extent is None:  # a pipe, or what its `read` gives is not what is on the disk
             return False
         file = cast("BinaryIO", respiter.filelike)
-        try:
-            offset = os.lseek(file.fileno(), 0, os.SEEK_CUR)
-            size = max(0, os.fstat(file.fileno()).st_size - offset)
-        except OSError:  # a pipe
-            return False
+        offset, size = extent
         self.sock.sendall(self._head(size))
         count = self._reply.allow(size)
         if count:
             self.sent += self.sock.sendfile(file, offset, count)
-            os.lseek(file.fileno(), offset, os.SEEK_SET)
+            file.seek(offset)
         return True
 
     def write_file(self, respiter: FileWrapper) -> None:
         """Send a file, by reading it if nothing else goes."""
-        if not self.sendfile(respiter):
-            for block in respiter:
-                self.write(block)
+        if self.sendfile(respiter):
+            return
+        length = self.response_length
+        for block in respiter if length is None else respiter.up_to(length):
+            self.write(block)
 
     def close(self) -> None:
         """End the body, the head before it if there was none."""

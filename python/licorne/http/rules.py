@@ -26,6 +26,7 @@ class RequestRules:
         self.permit_unconventional_http_version = cfg.permit_unconventional_http_version
         self.casefold_http_method = cfg.casefold_http_method
         self.permit_missing_host = cfg.permit_missing_host
+        self.permit_connect = cfg.permit_connect
         self.header_map = cfg.header_map
         self.forwarder_headers = list(cfg.forwarder_headers)
         self.secure_scheme_headers = list(cfg.secure_scheme_headers.items())

@@ -62,6 +62,12 @@ class FileWrapper:
         while block := self.filelike.read(self.blksize):
             yield block
 
+    def up_to(self, length: int) -> Iterator[bytes]:
+        """The first `length` bytes, in blocks. Nothing is read beyond: it might never come."""
+        while length > 0 and (block := self.filelike.read(min(self.blksize, length))):
+            yield block
+            length -= len(block)
+
     def __getitem__(self, key: int) -> bytes:
         if block := self.filelike.read(self.blksize):
             return block

@@ -228,6 +228,17 @@ class EngineWorker(Worker):
             engine.close()
 
     def serve(self, engine: Engine) -> None:
+        """Take requests until there are no more; an application that leaves ends its request."""
+        while True:
+            try:
+                return self.serve_on(engine)
+            except (SystemExit, KeyboardInterrupt) as error:
+                if self.multithread or not self.alive:
+                    # A thread has its own answer. Else INT, QUIT or ABRT came while it ran.
+                    raise
+                self.log.warning("The application raised %r; the worker goes on", error)
+
+    def serve_on(self, engine: Engine) -> None:
         """Take requests and run the application, until there are no more."""
         if self.wsgi is None:
             raise RuntimeError("the application is not loaded")

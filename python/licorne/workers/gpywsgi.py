@@ -89,6 +89,8 @@ class PyWSGIHandler(WSGIHandler):
         environ: dict[str, object] = super().get_environ()
         environ["gunicorn.sock"] = self.socket
         environ["RAW_URI"] = self.path
+        # Made of a field `Proxy`; HTTP clients would take it for the proxy to use.
+        environ.pop("HTTP_PROXY", None)
         return environ
 
 

@@ -38,6 +38,10 @@ def exits(_environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
     raise SystemExit(7)
 
 
+def interrupts(_environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
+    raise KeyboardInterrupt
+
+
 def raises_after_start(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     start_response("200 OK", TEXT)
     raise RuntimeError("after start_response")
@@ -116,6 +120,13 @@ def too_many(_environ: Environ, start_response: StartResponse) -> Iterable[bytes
     return [b"four", b" and more", b" and more"]
 
 
+def too_many_in_a_block(_environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    start_response("200 OK", [*TEXT, ("Content-Length", "4")])
+    yield b"fo"
+    yield b"ur and more"
+    raise RuntimeError("nobody asks for more")
+
+
 def too_many_written(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     write = start_response("200 OK", [*TEXT, ("Content-Length", "4")])
     write(b"fo")
@@ -170,6 +181,7 @@ PATHS: dict[str, Callable[[Environ, StartResponse], Iterable[bytes]]] = {
     "/fine": fine,
     "/raises": raises,
     "/exits": exits,
+    "/interrupts": interrupts,
     "/raises-after-start": raises_after_start,
     "/raises-in-body": raises_in_body,
     "/close-raises": close_raises,
@@ -180,6 +192,7 @@ PATHS: dict[str, Callable[[Environ, StartResponse], Iterable[bytes]]] = {
     "/too-few": too_few,
     "/too-many": too_many,
     "/too-many-written": too_many_written,
+    "/too-many-in-a-block": too_many_in_a_block,
     **HEADS,
     **BODIES,
 }

@@ -8,14 +8,18 @@ waits for the line.
 
 from __future__ import annotations
 
+import bz2
 import ctypes
+import gzip
 import hashlib
 import io
 import json
+import lzma
 import os
 import sys
 import tempfile
 import threading
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
@@ -35,9 +39,9 @@ FILE_LENGTH = len(FILE_BYTES)
 class Input(Protocol):
     """`wsgi.input` as PEP 3333 describes it."""
 
-    def read(self, size: int = ..., /) -> bytes: ...
-    def readline(self, size: int = ..., /) -> bytes: ...
-    def readlines(self, hint: int = ..., /) -> list[bytes]: ...
+    def read(self, size: int = ...) -> bytes: ...
+    def readline(self, size: int = ...) -> bytes: ...
+    def readlines(self, size: int = ...) -> list[bytes]: ...
     def __iter__(self) -> Iterator[bytes]: ...
 
 
@@ -78,7 +82,22 @@ def environ_as_json(environ: Environ, start_response: StartResponse) -> Iterable
 def read(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Consume the body in the way that ?how= says, and answer what came out."""
     stream: Input = environ["wsgi.input"]  # type: ignore[assignment]
-    how = query(environ).get("how", "read")
+    parts = consumed(stream, query(environ).get("how", "read"))
+    # Past the end there is nothing, however often and in whatever way one asks.
+    past = [stream.read(), stream.read(10), stream.readline(), *stream.readlines()]
+    answer = {
+        "parts": [part.decode("latin-1") for part in parts],
+        "past": [part.decode("latin-1") for part in past],
+        "length": environ.get("CONTENT_LENGTH"),
+        "coding": environ.get("HTTP_TRANSFER_ENCODING"),
+        "terminated": environ.get("wsgi.input_terminated"),
+    }
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(answer).encode()]
+
+
+def consumed(stream: Input, how: str) -> list[bytes]:  # noqa: C901 - one branch for each way
+    """The parts that a way to read gives."""
     parts: list[bytes] = []
     if how == "read":
         parts = [stream.read()]
@@ -92,18 +111,17 @@ def read(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         parts = stream.readlines()
     elif how == "iterate":
         parts = list(stream)
+    elif how == "named size":
+        parts = [stream.read(size=4), stream.readline(size=100), *stream.readlines(size=100)]
+    elif how == "buffered":
+        with io.BufferedReader(stream) as buffered:  # type: ignore[type-var]
+            parts = [buffered.read(6), buffered.readline(), *buffered]
+    elif how == "text":
+        text = io.TextIOWrapper(io.BufferedReader(stream), "latin-1", newline="")  # type: ignore[type-var]
+        parts = [line.encode("latin-1") for line in text]
     elif how == "mixed":
         parts = [stream.readline(), stream.read(2), *stream]
-    # Past the end there is nothing, however often and in whatever way one asks.
-    past = [stream.read(), stream.read(10), stream.readline(), *stream.readlines()]
-    answer = {
-        "parts": [part.decode("latin-1") for part in parts],
-        "past": [part.decode("latin-1") for part in past],
-        "length": environ.get("CONTENT_LENGTH"),
-        "terminated": environ.get("wsgi.input_terminated"),
-    }
-    start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps(answer).encode()]
+    return parts
 
 
 def ignore_body(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -142,6 +160,8 @@ def blocks(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         "subclasses": lambda: [BytesSubclass(part) for part in parts],
         "single": lambda: [b"".join(parts)],
         "none": list,
+        "lying": Lying,
+        "lying list": lambda: LyingList(parts),
     }
     form = query(environ)["as"]
     if form != "late start":
@@ -195,6 +215,87 @@ def endless(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Blocks without end, until the server gives up on the client."""
     start_response("200 OK", TEXT)
     return Closing(query(environ)["name"], iter(lambda: b"x" * 65536, b""))
+
+
+class Lying:
+    """Says that it has one block, and has three."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([b"one,", b"two,", b"three"])
+
+
+class LyingList(list[bytes]):
+    """A list that says so."""
+
+    def __len__(self) -> int:
+        return 1
+
+
+def too_long(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """More than the ?length= that is announced, without an end, in the form that ?as= says."""
+    asked = query(environ)
+    form, length = asked["as"], asked["length"]
+    start_response("200 OK", [*TEXT, ("Content-Length", length)])
+    blocks = iter(lambda: b"x" * 1000, b"")
+    if form == "generator":
+        return Closing(asked["name"], (block for block in blocks))
+    if form == "exactly":
+        # Whoever asks for more waits for ever.
+        return Closing(asked["name"], exactly(int(length)))
+    if form == "pipe":
+        reading, writing = os.pipe()
+        # The writer stays: there is no end to be found behind the length.
+        os.write(writing, b"x" * int(length))
+        source: IO[bytes] = Told(os.fdopen(reading, "rb"), asked["name"], writing)  # type: ignore[assignment]
+    else:
+        zeros = Path("/dev/zero").open("rb")  # noqa: SIM115
+        source = Told(zeros, asked["name"])  # type: ignore[assignment]
+    wrapper: Callable[..., Iterable[bytes]] = environ["wsgi.file_wrapper"]  # type: ignore[assignment]
+    return wrapper(source, 8192)
+
+
+def exactly(length: int) -> Iterator[bytes]:
+    yield b"x" * length
+    threading.Event().wait()
+
+
+class Told:
+    """A file that tells when it is closed."""
+
+    def __init__(self, file: IO[bytes], name: str, *descriptors: int) -> None:
+        self._file, self._name, self._descriptors = file, name, descriptors
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+    def close(self) -> None:
+        self._file.close()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        tell(f"closed {self._name}")
+
+
+def keywords(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """`start_response` by keyword, headers as lists; what it is bound to tells the rest."""
+    response: Response = start_response.__self__  # type: ignore[attr-defined]
+    before = [response.status, response.headers, response.headers_sent]
+    start_response(status="202 Sure", headers=[["X-A", "1"], ["Content-Length", "300"]])
+    after = [response.status, response.headers, response.status_code, response.response_length]
+    answer = json.dumps({"before": before, "after": after}).encode()
+    yield answer.ljust(300)
+
+
+class Response(Protocol):
+    """What `start_response` is bound to in gunicorn."""
+
+    status: str | None
+    headers: list[tuple[str, str]]
+    status_code: int
+    headers_sent: bool
+    response_length: int | None
 
 
 def gate(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -303,6 +404,39 @@ def big(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return [body]
 
 
+def special_file(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """A file whose bytes are not simply those of its descriptor, through wsgi.file_wrapper."""
+    asked = query(environ)
+    source = opened(asked["kind"], asked.get("path", ""))
+    start_response("200 OK", TEXT)
+    wrapper: Callable[..., Iterable[bytes]] = environ["wsgi.file_wrapper"]  # type: ignore[assignment]
+    return wrapper(source, 8192)
+
+
+def opened(kind: str, path: str) -> object:
+    """What `special_file` sends."""
+    if kind == "path":
+        return Path(path).open("rb")
+    if kind == "text":
+        return Path(path).open(encoding="latin-1")
+    if kind == "subclass":
+        return Shouting(path)
+    if kind == "named":
+        named = tempfile.NamedTemporaryFile()  # noqa: SIM115
+        named.write(FILE_BYTES)
+        named.seek(0)
+        return named
+    opener = {"gzip": gzip.open, "bz2": bz2.open, "lzma": lzma.open}[kind]
+    return opener(path)
+
+
+class Shouting(io.FileIO):
+    """Reads something else than what is in the file."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(-1 if size is None else size).upper()
+
+
 class Unnumbered(io.BytesIO):
     """A file-like object without a descriptor, that tells when it is closed."""
 
@@ -372,6 +506,9 @@ PATHS: dict[str, Callable[[Environ, StartResponse], Iterable[bytes]]] = {
     "/big": big,
     "/file": file,
     "/take-over": take_over,
+    "/too-long": too_long,
+    "/keywords": keywords,
+    "/special-file": special_file,
     "/thread": thread_name,
     "/pid": pid,
 }

@@ -102,6 +102,7 @@ def test_a_body_that_is_wrong_ends_the_connection(more: bytes, kind: type[Except
     ("data", "kind"),
     [
         (b"\x16\x03\x01", errors.InvalidRequestLine),
+        (SECOND.replace(b"GET /second", b"CONNECT h:1"), errors.MethodNotServed),
         (b"GET / HTTP/9.9\r\n\r\n", errors.InvalidHTTPVersion),
         (b"get / HTTP/1.1\r\n\r\n", errors.InvalidRequestMethod),
         (SECOND.replace(b": h", b" : h"), errors.InvalidHeaderName),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
 
 import pytest
 
 from e2e.client import Client
 from licorne.config import Config
 from licorne.http import RequestParser, wsgi
-from licorne.http.errors import ConfigurationProblem
+from licorne.http.errors import ConfigurationProblem, NoMoreData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from licorne.http import Request
     from licorne.http.response import Response
@@ -100,6 +101,26 @@ def test_a_body_that_is_waited_for_is_asked_for(pair: Pair) -> None:
     assert pair.nothing_more()
 
 
+def test_a_body_in_chunks_has_its_length(pair: Pair) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    parser = RequestParser(pair.cfg, [head, b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", head], PEER)
+    _, environ = wsgi.create(next(parser), pair.sock, PEER, SERVER, pair.cfg)
+    assert environ["CONTENT_LENGTH"] == "5"
+    assert "HTTP_TRANSFER_ENCODING" not in environ
+    body = cast("IO[bytes]", environ["wsgi.input"])
+    assert (body.read(), body.read()) == (b"abcde", b"")
+    with pytest.raises(NoMoreData):
+        # Half a body never looks like a whole one.
+        wsgi.create(next(parser), pair.sock, PEER, SERVER, pair.cfg)
+
+
+def test_cookies_and_a_proxy(pair: Pair) -> None:
+    req = pair.request("GET / HTTP/1.1", "Cookie: a=1", "Proxy: evil", "Cookie: b=2")
+    _, environ = wsgi.create(req, pair.sock, PEER, SERVER, pair.cfg)
+    assert environ["HTTP_COOKIE"] == "a=1; b=2"
+    assert "HTTP_PROXY" not in environ
+
+
 def test_an_answer_in_pieces(pair: Pair) -> None:
     resp = pair.response()
     write = resp.start_response("200 OK", [("X-A", "b"), ("Connection", "keep-alive")])
@@ -176,6 +197,26 @@ def test_what_is_no_real_file_is_read(pair: Pair) -> None:
     resp.write_file(wsgi.FileWrapper(io.BytesIO(b"0123456789"), 4))
     resp.close()
     assert pair.client.response().body == b"0123456789"
+
+
+def test_what_its_read_does_not_give_is_not_sent(pair: Pair, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(gzip.compress(b"0123456789"))
+    resp = pair.response()
+    resp.start_response("200 OK", [])
+    with gzip.open(path) as file:
+        resp.write_file(wsgi.FileWrapper(file))
+    resp.close()
+    assert pair.client.response().body == b"0123456789"
+
+
+def test_a_file_without_an_end_is_read_to_the_announced_length(pair: Pair) -> None:
+    resp = pair.response()
+    resp.start_response("200 OK", [("Content-Length", "10")])
+    with Path("/dev/zero").open("rb") as file:
+        resp.write_file(wsgi.FileWrapper(file))
+    resp.close()
+    assert pair.client.response().body == bytes(10)
 
 
 def test_files_are_read_where_sendfile_is_off(pair: Pair, tmp_path: Path) -> None:

@@ -149,11 +149,30 @@ pub(crate) fn build<'py>(
     };
     let entries = Entries { dict: &environ };
     peer(py, &entries, core, caches, exchange)?;
+    if exchange.head.chunked() {
+        decoded_length(py, &entries, core, exchange)?;
+    }
     if !exchange.body.is_empty() {
         let input = Bound::new(py, Input::new(std::mem::take(&mut exchange.body)))?;
         entries.put_any(&core.names.input, input.as_ptr())?;
     }
     Ok((environ, repeats))
+}
+
+/// The body was decoded: its length takes the place of Transfer-Encoding (RFC 9112, section 7.1.3).
+/// Not part of what the head decides: the next body may be longer.
+#[cold]
+fn decoded_length(
+    py: Python<'_>,
+    entries: &Entries<'_, '_>,
+    core: &Core,
+    exchange: &net_exchange::Exchange,
+) -> PyResult<()> {
+    let Some(key) = core.names.fields.get(Known::ContentLength.index()) else {
+        return Ok(());
+    };
+    let length = exchange.body.len().to_string();
+    entries.put_any(key, text::latin1(py, length.as_bytes())?.as_ptr())
 }
 
 /// Gives the request its id, under the header's key too, whatever an untrusted peer has sent there.
@@ -236,18 +255,26 @@ fn fields(
             odd_names |= name.contains(&b'_');
             if name.eq_ignore_ascii_case(b"SCRIPT_NAME") {
                 script_name = Some(value.to_vec());
+            } else if name.eq_ignore_ascii_case(b"proxy") {
+                // Its key would be HTTP_PROXY, which HTTP clients take for the proxy to use.
+                continue;
             }
             let key = unknown_key(py, caches, name)?;
-            add(py, entries, &key, value)?;
+            add(py, entries, &key, b",", value)?;
             continue;
         };
         let Some(key) = names.fields.get(known.index()) else {
             continue;
         };
-        if head.repeats(known) || odd_names {
-            add(py, entries, key, value)?;
-        } else if value.len() <= VALUE && repeated_by_clients(known) {
+        let alone = !head.repeats(known) && !odd_names;
+        if alone && value.len() <= VALUE && repeated_by_clients(known) {
             entries.put(key, recalled(py, &mut caches.values[known.index()], value)?)?;
+        } else if known == Known::TransferEncoding {
+            // The body was decoded.
+        } else if !alone {
+            // RFC 6265, section 5.4, and RFC 9113, section 8.2.3: cookies have a separator of their own.
+            let cookies = known == Known::Cookie;
+            add(py, entries, key, if cookies { b"; " } else { b"," }, value)?;
         } else {
             entries.put_any(key, text::latin1(py, value)?.as_ptr())?;
         }
@@ -265,6 +292,7 @@ fn add(
     py: Python<'_>,
     entries: &Entries<'_, '_>,
     key: &Py<PyString>,
+    separator: &[u8],
     value: &[u8],
 ) -> PyResult<()> {
     let value = match entries.dict.get_item(key.bind(py))? {
@@ -272,7 +300,7 @@ fn add(
         Some(before) => {
             let before = before.as_borrowed();
             let mut joined = text::latin1_bytes(&before, "a header value")?.to_vec();
-            joined.push(b',');
+            joined.extend_from_slice(separator);
             joined.extend_from_slice(value);
             text::latin1(py, &joined)?
         }
@@ -292,11 +320,16 @@ fn unknown_key(py: Python<'_>, caches: &mut Caches, name: &[u8]) -> PyResult<Py<
     Ok(key)
 }
 
-/// Fields whose value is mostly that of the request before, and no secret worth keeping apart.
+/// Fields whose value is mostly that of the request before, and no secret worth keeping apart; not
+/// Transfer-Encoding, which is no part of an environ.
 fn repeated_by_clients(known: Known) -> bool {
     !matches!(
         known,
-        Known::Authorization | Known::ProxyAuthorization | Known::Cookie | Known::ContentLength
+        Known::Authorization
+            | Known::ProxyAuthorization
+            | Known::Cookie
+            | Known::ContentLength
+            | Known::TransferEncoding
     )
 }
 

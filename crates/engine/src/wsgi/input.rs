@@ -4,8 +4,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use net::body::Body;
 use pyo3::exceptions::PyOSError;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PySlice};
+use pyo3::types::{PyBytes, PyMemoryView, PySlice};
 
 /// Bytes looked at at once in search of a line's end.
 const BLOCK: usize = 8192;
@@ -36,7 +37,7 @@ impl Input {
 #[pymethods]
 impl Input {
     /// At most `size` bytes; all that is left without a size, `b""` at the end.
-    #[pyo3(signature = (size=None, /))]
+    #[pyo3(signature = (size=None))]
     fn read<'py>(&self, py: Python<'py>, size: Option<i64>) -> PyResult<Bound<'py, PyBytes>> {
         let mut state = self.state();
         let count = state.available(size);
@@ -44,23 +45,23 @@ impl Input {
     }
 
     /// The next line with its end, at most `size` bytes of it.
-    #[pyo3(signature = (size=None, /))]
+    #[pyo3(signature = (size=None))]
     fn readline<'py>(&self, py: Python<'py>, size: Option<i64>) -> PyResult<Bound<'py, PyBytes>> {
         let mut state = self.state();
         let count = state.line(size)?;
         state.take(py, count)
     }
 
-    /// The lines that are left; with a hint, no further line once that many bytes are read.
-    #[pyo3(signature = (hint=None, /))]
+    /// The lines that are left; with a size, no further line once that many bytes are read.
+    #[pyo3(signature = (size=None))]
     fn readlines<'py>(
         &self,
         py: Python<'py>,
-        hint: Option<i64>,
+        size: Option<i64>,
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         let mut state = self.state();
-        let enough = hint
-            .filter(|&hint| hint > 0)
+        let enough = size
+            .filter(|&size| size > 0)
             .map_or(u64::MAX, i64::unsigned_abs);
         let end = state.position.saturating_add(enough);
         let mut lines = Vec::new();
@@ -74,12 +75,24 @@ impl Input {
         Ok(lines)
     }
 
+    /// The same as `read`, by the name that raw streams have for it.
+    fn readall<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.read(py, None)
+    }
+
+    /// The same as `read`, by the name that buffered streams have for a single read.
+    #[pyo3(signature = (size=None))]
+    fn read1<'py>(&self, py: Python<'py>, size: Option<i64>) -> PyResult<Bound<'py, PyBytes>> {
+        self.read(py, size)
+    }
+
     /// Fills a writable buffer as far as the body goes.
     fn readinto(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let length = buffer.len()?;
+        let bytes = PyMemoryView::from(buffer)?.call_method1(intern!(py, "cast"), ("B",))?;
+        let length = bytes.len()?;
         let read = self.read(py, Some(i64::try_from(length).unwrap_or(i64::MAX)))?;
         let count = read.as_bytes().len();
-        buffer.set_item(PySlice::new(py, 0, count.cast_signed(), 1), read)?;
+        bytes.set_item(PySlice::new(py, 0, count.cast_signed(), 1), read)?;
         Ok(count)
     }
 
@@ -87,6 +100,31 @@ impl Input {
     fn readable(&self) -> bool {
         true
     }
+
+    #[expect(clippy::unused_self, reason = "a method of Python")]
+    fn writable(&self) -> bool {
+        false
+    }
+
+    #[expect(clippy::unused_self, reason = "a method of Python")]
+    fn seekable(&self) -> bool {
+        false
+    }
+
+    #[expect(clippy::unused_self, reason = "a method of Python")]
+    fn isatty(&self) -> bool {
+        false
+    }
+
+    /// Never: `io` wrappers close what they wrap when they go, and the next one may want to read.
+    #[getter]
+    #[expect(clippy::unused_self, reason = "an attribute of Python")]
+    fn closed(&self) -> bool {
+        false
+    }
+
+    #[expect(clippy::unused_self, reason = "a method of Python")]
+    fn flush(&self) {}
 
     /// There is nothing to close: the body goes with the request.
     #[expect(clippy::unused_self, reason = "a method of Python")]

@@ -1,11 +1,12 @@
 //! WSGI (PEP 3333): environ → application → response.
 
 pub(crate) mod environ;
-mod file;
+pub(crate) mod file;
 pub(crate) mod input;
 mod paused;
 mod pieces;
 mod respond;
+mod response;
 mod run;
 mod start;
 mod taken;
@@ -13,5 +14,6 @@ mod taken;
 pub(crate) use paused::{Paused, resume};
 pub(crate) use pieces::{abandon, fail, finish, send};
 pub(crate) use respond::write;
+pub(crate) use response::Response;
 pub(crate) use run::{begin, run, seconds};
 pub(crate) use start::{early_hints, fields, interim, misuse, start};

@@ -37,7 +37,7 @@ fn go_on(exchange: &Bound<'_, Exchange>, paused: &Paused) -> PyResult<()> {
     let sent = if gone(exchange)? {
         respond::discard(exchange).map(|()| true)
     } else {
-        respond::send_blocks(exchange, answer, paused.blocks.bind(py).clone(), false)
+        respond::send_blocks(exchange, answer, paused.blocks.bind(py).clone())
     };
     respond::finish_iteration(answer, sent)
 }

@@ -69,27 +69,40 @@ fn send_body(
     exchange: &Bound<'_, Exchange>,
     answer: &Bound<'_, PyAny>,
 ) -> PyResult<bool> {
-    let wrapper = {
+    let (is_file, sendfile, announced) = {
         let this = exchange.try_borrow()?;
         let is_file = answer.get_type().is(this.core.face.file_wrapper.bind(py));
-        is_file && this.core.face.sendfile && this.run.socket.is_none()
+        let sendfile = this.core.face.sendfile && this.run.socket.is_none();
+        let net = this.run.net.as_ref();
+        let announced = net.and_then(|net| net.draft.content_length());
+        (is_file, sendfile, announced)
     };
-    if wrapper && let Some(part) = file::part(answer)? {
+    if is_file
+        && sendfile
+        && let Some(part) = file::part(answer)?
+    {
         return finish_with_file(exchange, part).map(|()| true);
     }
-    // A single block is the whole body, whatever kind of sequence it came in (PEP 3333).
-    let single = matches!(answer.len(), Ok(1)) && !wrapper;
-    send_blocks(exchange, answer, answer.try_iter()?, single)
+    let blocks = match announced {
+        // A block that begins within the length may have to wait for bytes that are beyond it.
+        Some(length) if is_file => answer.call_method1(intern!(py, "up_to"), (length,))?,
+        _ => answer.clone(),
+    };
+    send_blocks(exchange, answer, blocks.try_iter()?)
 }
 
-/// Sends the blocks that are left. False: it is paused, since the client reads slowly.
+/// Sends the blocks that are left, up to the announced length (PEP 3333). False: it is paused, since
+/// the client reads slowly.
 pub(super) fn send_blocks(
     exchange: &Bound<'_, Exchange>,
     answer: &Bound<'_, PyAny>,
     mut blocks: Bound<'_, PyIterator>,
-    single: bool,
 ) -> PyResult<bool> {
     let core = Arc::clone(&exchange.try_borrow()?.core);
+    // What these say of their length is true, and they end.
+    let listed =
+        answer.is_exact_instance_of::<PyList>() || answer.is_exact_instance_of::<PyTuple>();
+    let single = listed && answer.len()? == 1;
     while let Some(block) = blocks.next() {
         let block = block?;
         let block = block.cast::<PyBytes>().map_err(|_| not_bytes(&block))?;
@@ -100,6 +113,9 @@ pub(super) fn send_blocks(
             continue;
         }
         let room = push(exchange, block)?;
+        if !listed && room != Room::Gone && exchange.try_borrow()?.run.remaining == Some(0) {
+            break;
+        }
         if room == Room::Full && core.face.pauses() {
             exchange.try_borrow_mut()?.run.paused = Some(Paused {
                 answer: answer.clone().unbind(),
@@ -479,9 +495,6 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
-    if asks_to_end(&error, py) && !core.face.threads {
-        core.looped.rest();
-    }
     let overdue = core.is_overdue(this.run.place);
     let run = &mut this.run;
     let id = run.request_id.as_ref().map(|id| id.clone_ref(py));
@@ -504,7 +517,8 @@ pub(super) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     if run.sending == Sending::Head {
         // Whatever the application had begun to say: this is what its client gets.
         net.draft.clear();
-        h1::failure_page(&mut net.out, shown.as_deref());
+        let date = net::clock::coarse_unix_seconds();
+        h1::failure_page(&mut net.out, date, shown.as_deref());
         run.status = Some(if overdue {
             core.names.gateway_timeout.clone_ref(py)
         } else {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proto::h1::{self, Misuse, Sending};
 use pyo3::Borrowed;
-use pyo3::exceptions::{PyAssertionError, PyValueError};
+use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
@@ -70,7 +70,13 @@ fn field(draft: &mut h1::ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()>
         let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
         return field_of(draft, name, value);
     }
-    let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+    // As by `for name, value in headers`: a list of two is a pair, too.
+    let items: Vec<_> = pair.try_iter()?.take(3).collect::<PyResult<_>>()?;
+    let [name, value] = items.as_slice() else {
+        return Err(PyTypeError::new_err(
+            "a response header must be a pair of name and value",
+        ));
+    };
     field_of(draft, name.as_borrowed(), value.as_borrowed())
 }
 

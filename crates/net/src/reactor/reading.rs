@@ -241,7 +241,8 @@ impl Reactor {
             return;
         };
         let mut page = Vec::new();
-        proto::h1::error_page(&mut page, status, reason, text);
+        let date = crate::clock::coarse_unix_seconds();
+        proto::h1::error_page(&mut page, date, status, reason, text);
         conn.output.copy(&page);
         conn.phase = Phase::Closing;
         self.flush(token);

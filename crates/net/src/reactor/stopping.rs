@@ -42,7 +42,7 @@ impl Reactor {
     }
 
     /// The process is about to end: whoever would be accepted now would be lost.
-    pub(crate) fn rest(&mut self) {
+    fn rest(&mut self) {
         self.draining.store(true, Ordering::Relaxed);
         self.drain = self.drain.on(Step::Stop(self.now_ms()));
         self.pause_accepting();
@@ -162,7 +162,7 @@ impl Reactor {
 /// Asks a client to send its request again, to somebody else.
 fn send_back(conn: &mut Conn, tally: &Tally) {
     let mut page = Vec::new();
-    proto::h1::come_again_page(&mut page);
+    proto::h1::come_again_page(&mut page, crate::clock::coarse_unix_seconds());
     conn.output.copy(&page);
     conn.phase = Phase::Closing;
     tally.sent_back();

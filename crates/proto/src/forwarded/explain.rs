@@ -97,12 +97,13 @@ pub struct Explanation {
 /// Explains a complete request head, as bytes, from `peer`.
 pub fn explain(policy: &Policy, peer: Option<IpAddr>, raw: &[u8]) -> Explanation {
     let trusted = policy.forwarding.trusted.contains_peer(peer);
+    let local = peer.is_none();
     Explanation {
         peer,
         trusted,
         allowed: policy.forwarding.trusted.to_string(),
-        heard: heard(policy, trusted, raw),
-        verdict: read(policy, trusted, raw).map(|head| Verdict {
+        heard: heard(policy, (trusted, local), raw),
+        verdict: read(policy, (trusted, local), raw).map(|head| Verdict {
             https: head.https() == Some(true),
             client: head.client().map(|(address, _)| address).or(peer),
             host: head.replaced_host().map(printable),
@@ -201,19 +202,23 @@ fn advice(allowed: &str, peer: IpAddr) -> String {
     )
 }
 
-/// The parser's own answer.
-fn read(policy: &Policy, trusted: bool, raw: &[u8]) -> Result<RequestHead, Reject> {
+/// The parser's own answer to a peer that is (not) trusted and (not) on a unix socket.
+fn read(
+    policy: &Policy,
+    (trusted, local): (bool, bool),
+    raw: &[u8],
+) -> Result<RequestHead, Reject> {
     let mut head = RequestHead::default();
-    Connection::new(trusted).receive(policy, raw, true, &mut head)?;
+    Connection::from_peer(trusted, local).receive(policy, raw, true, &mut head)?;
     Ok(head)
 }
 
 /// The headers that matter, those included that were dropped; none if the head cannot be read at
 /// all.
-fn heard(policy: &Policy, trusted: bool, raw: &[u8]) -> Vec<Heard> {
+fn heard(policy: &Policy, (trusted, local): (bool, bool), raw: &[u8]) -> Vec<Heard> {
     let mut lenient = policy.clone();
     lenient.forwarding.header_map = HeaderMap::Dangerous;
-    let Ok(head) = read(&lenient, false, raw) else {
+    let Ok(head) = read(&lenient, (false, local), raw) else {
         return Vec::new();
     };
     let telling = head.fields().filter_map(|field| {

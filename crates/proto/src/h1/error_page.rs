@@ -1,29 +1,31 @@
 //! The page that a refused peer sees: gunicorn's, byte for byte, so that whoever looks for it finds
-//! it. No Date, no Server; the connection always closes.
+//! it, and a Date (RFC 9110, section 6.6.1), as seconds since 1970. No Server; the connection
+//! always closes.
 
 use super::encode::push_decimal;
+use super::server::push_date;
 
 /// Appends a whole response: an HTML page with `reason` as title and `message` as text.
-pub fn error_page(out: &mut Vec<u8>, status: u16, reason: &str, message: &str) {
-    page(out, status, reason, "", message);
+pub fn error_page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, message: &str) {
+    page(out, date, status, reason, "", message);
 }
 
 /// Appends the response to a request that the application failed on, with the request's id if it
 /// has one. The id is a token.
-pub fn failure_page(out: &mut Vec<u8>, id: Option<&str>) {
+pub fn failure_page(out: &mut Vec<u8>, date: u64, id: Option<&str>) {
     let fields = id.map_or_else(String::new, |id| format!("X-Request-ID: {id}\r\n"));
-    page(out, 500, "Internal Server Error", &fields, "");
+    page(out, date, 500, "Internal Server Error", &fields, "");
 }
 
 /// Appends the response to a request that nobody has begun and that may be repeated at once: a 503
 /// with Retry-After (RFC 9110 sections 10.2.3 and 15.6.4).
-pub fn come_again_page(out: &mut Vec<u8>) {
+pub fn come_again_page(out: &mut Vec<u8>, date: u64) {
     let message = "The server is about to end; please try again.";
     let fields = "Retry-After: 1\r\n";
-    page(out, 503, "Service Unavailable", fields, message);
+    page(out, date, 503, "Service Unavailable", fields, message);
 }
 
-fn page(out: &mut Vec<u8>, status: u16, reason: &str, fields: &str, message: &str) {
+fn page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, fields: &str, message: &str) {
     let message = escape(message);
     let page = format!(
         "<html>\n  <head>\n    <title>{reason}</title>\n  </head>\n  <body>\n    \
@@ -37,6 +39,8 @@ fn page(out: &mut Vec<u8>, status: u16, reason: &str, fields: &str, message: &st
     out.extend_from_slice(fields.as_bytes());
     out.extend_from_slice(b"Connection: close\r\nContent-Type: text/html\r\nContent-Length: ");
     push_decimal(out, page.len() as u64);
+    out.extend_from_slice(b"\r\nDate: ");
+    push_date(out, date);
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(page.as_bytes());
 }

@@ -16,27 +16,31 @@ pub(super) enum Coding {
     Compressed,
     /// `chunked`, and nothing before it.
     Chunked,
-    /// `chunked` after compression.
+    /// `chunked` after compression, which is not decoded here.
     CompressedChunked,
+    /// A coding that is not known here.
+    Unknown,
+    /// An empty element, or anything after `chunked`.
+    Invalid,
 }
 
 impl Coding {
     /// The list with one more element. After `chunked` nothing may come, least of all a second one.
-    pub(super) fn then(self, element: &[u8]) -> Result<Self, Reject> {
+    /// What is wrong first decides, but not here: Content-Length may stand behind.
+    pub(super) fn then(self, element: &[u8]) -> Self {
         let chunked = element.eq_ignore_ascii_case(b"chunked");
         let compression = [&b"gzip"[..], b"deflate", b"compress"]
             .iter()
             .any(|name| element.eq_ignore_ascii_case(name));
         match (self, chunked, compression) {
-            (Self::Absent, true, _) => Ok(Self::Chunked),
-            (Self::Compressed, true, _) => Ok(Self::CompressedChunked),
-            (Self::Absent | Self::Compressed, _, true) => Ok(Self::Compressed),
+            (Self::Unknown | Self::Invalid, _, _) => self,
+            (Self::Absent, true, _) => Self::Chunked,
+            (Self::Compressed, true, _) => Self::CompressedChunked,
+            (Self::Absent | Self::Compressed, _, true) => Self::Compressed,
             (Self::Chunked | Self::CompressedChunked, true, _)
-            | (Self::Chunked | Self::CompressedChunked, _, true) => {
-                Err(Reject::InvalidTransferEncoding)
-            }
-            _ if element.is_empty() => Err(Reject::InvalidTransferEncoding),
-            _ => Err(Reject::UnsupportedTransferCoding),
+            | (Self::Chunked | Self::CompressedChunked, _, true) => Self::Invalid,
+            _ if element.is_empty() => Self::Invalid,
+            _ => Self::Unknown,
         }
     }
 }
@@ -47,14 +51,19 @@ pub(super) fn request(
     coding: Option<Coding>,
     length: Option<u64>,
 ) -> Result<Announced, Reject> {
-    use Coding::{Absent, Chunked, Compressed, CompressedChunked};
+    use Coding::{Absent, Chunked, Compressed, CompressedChunked, Invalid, Unknown};
     match (version, coding, length) {
         (_, None, None) => Ok(Announced::Nothing),
         (_, None, Some(length)) => Ok(Announced::Length(length)),
         (_, Some(_), Some(_)) => Err(Reject::LengthAndTransferEncoding),
         (Version::Http10, Some(_), None) => Err(Reject::TransferEncodingOnHttp10),
-        (Version::Http11, Some(Absent | Compressed), None) => Err(Reject::InvalidTransferEncoding),
-        (Version::Http11, Some(Chunked | CompressedChunked), None) => Ok(Announced::Chunked),
+        (Version::Http11, Some(Absent | Compressed | Invalid), None) => {
+            Err(Reject::InvalidTransferEncoding)
+        }
+        (Version::Http11, Some(CompressedChunked | Unknown), None) => {
+            Err(Reject::UnsupportedTransferCoding)
+        }
+        (Version::Http11, Some(Chunked), None) => Ok(Announced::Chunked),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::framing::{self, Coding};
 use crate::chars::{self, trim};
-use crate::head::{RequestHead, Version};
+use crate::head::{RequestHead, Sender, Version};
 use crate::host;
 use crate::known::{Known, KnownMethod};
 use crate::limits::Policy;
@@ -14,8 +14,8 @@ use crate::reject::Reject;
 
 /// Understands a head whose lines were read.
 #[inline]
-pub(super) fn of(head: &RequestHead, policy: &Policy, trusted: bool) -> Result<Meaning, Reject> {
-    check_host(head, policy)?;
+pub(super) fn of(head: &RequestHead, policy: &Policy, sender: Sender) -> Result<Meaning, Reject> {
+    check_host(head, policy, sender)?;
     let said = if head.seen & SPECIAL == 0 {
         Said::default()
     } else {
@@ -28,16 +28,15 @@ pub(super) fn of(head: &RequestHead, policy: &Policy, trusted: bool) -> Result<M
         }
         _ => {}
     }
-    let came = policy.forwarding.of(head, trusted)?;
+    let came = policy.forwarding.of(head, sender.trusted)?;
 
     let modern = head.version() == Version::Http11;
     // RFC 9110, section 7.8: Upgrade on HTTP/1.0 is ignored; section 10.1.1: so is 100-continue.
     let upgrade = (modern && said.upgrade && said.wants_upgrade)
         || head.known_method() == Some(KnownMethod::Connect);
-    let compressed = said.coding == Some(Coding::CompressedChunked);
     Ok(Meaning {
         body,
-        keep_alive: (modern || said.keep_alive) && !said.close && !upgrade && !compressed,
+        keep_alive: (modern || said.keep_alive) && !said.close && !upgrade,
         expect_continue: modern
             && said.expects
             && !matches!(body, Announced::Nothing | Announced::Length(0)),
@@ -54,14 +53,16 @@ const SPECIAL: u128 = Known::Connection.bit()
     | Known::Expect.bit()
     | Known::Upgrade.bit();
 
-/// RFC 9112, section 3.2: exactly one Host on HTTP/1.1, valid wherever it occurs.
+/// RFC 9112, section 3.2: exactly one Host on HTTP/1.1, valid wherever it occurs; on unix sockets,
+/// which have no authority of their own, harmless.
 #[inline]
-fn check_host(head: &RequestHead, policy: &Policy) -> Result<(), Reject> {
+fn check_host(head: &RequestHead, policy: &Policy, sender: Sender) -> Result<(), Reject> {
     if head.repeats(Known::Host) {
         return Err(Reject::RepeatedHost);
     }
     match head.get(Known::Host) {
         Some(value) if host::is_host_value(value) => Ok(()),
+        Some(value) if sender.local && host::is_harmless(value) => Ok(()),
         Some(_) => Err(Reject::InvalidHost),
         None if head.version() == Version::Http10 || policy.permissions.missing_host => Ok(()),
         None => Err(Reject::MissingHost),
@@ -111,7 +112,7 @@ impl Said {
             Known::TransferEncoding => {
                 let mut coding = self.coding.unwrap_or_default();
                 for element in value.split(|byte| *byte == b',') {
-                    coding = coding.then(trim(element))?;
+                    coding = coding.then(trim(element));
                 }
                 self.coding = Some(coding);
             }

@@ -37,7 +37,7 @@ use self::lines::{Lines, Progress, Reading};
 use self::state::{Got, Receiving};
 use crate::chars;
 use crate::event::{Event, Received};
-use crate::head::RequestHead;
+use crate::head::{RequestHead, Sender};
 use crate::limits::Policy;
 use crate::reject::Reject;
 
@@ -45,7 +45,7 @@ use crate::reject::Reject;
 #[derive(Debug)]
 pub struct Connection {
     state: Receiving,
-    trusted: bool,
+    sender: Sender,
     /// The request in hand does not allow another one.
     last: bool,
     /// The empty line that may precede a request was seen.
@@ -64,9 +64,14 @@ impl Connection {
     /// A connection that has seen nothing yet; `trusted` says that the peer is in
     /// `forwarded_allow_ips`.
     pub fn new(trusted: bool) -> Self {
+        Self::from_peer(trusted, false)
+    }
+
+    /// The same; `local` says that the peer is on a unix socket.
+    pub fn from_peer(trusted: bool, local: bool) -> Self {
         Self {
             state: Receiving::Idle,
-            trusted,
+            sender: Sender { trusted, local },
             last: false,
             led: false,
             refused: None,
@@ -146,7 +151,7 @@ impl Connection {
             }
             Front::Request => {}
         }
-        if self.state == Receiving::Idle && head.begins(request, self.trusted) {
+        if self.state == Receiving::Idle && head.begins(request, self.sender) {
             self.begin_body(head);
             return Ok(Received {
                 consumed: consumed + head.bytes.len(),
@@ -156,7 +161,7 @@ impl Connection {
         head.complete = None;
         let reading = Reading {
             policy,
-            trusted: self.trusted,
+            trusted: self.sender.trusted,
             input: request,
         };
         match self.lines.read(reading, head)? {
@@ -169,9 +174,9 @@ impl Connection {
                     head,
                     request.get(..len).unwrap_or_default(),
                     policy,
-                    self.trusted,
+                    self.sender,
                 )?;
-                head.complete = Some(self.trusted);
+                head.complete = Some(self.sender);
                 self.begin_body(head);
                 Ok(Received {
                     consumed: consumed + len,
@@ -218,6 +223,9 @@ impl Connection {
     }
 }
 
+/// The type of the first record of a TLS connection (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// What stands where a request should begin.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Front {
@@ -228,7 +236,7 @@ enum Front {
 }
 
 /// Looks at the front of a request. One empty line before it is ignored (RFC 9112, section 2.2);
-/// bytes that can never become HTTP, those of TLS for example, are refused at once.
+/// bytes that can never become HTTP are refused at once.
 #[inline]
 fn front(input: &[u8], led: bool) -> Result<Front, Reject> {
     match input {
@@ -238,6 +246,7 @@ fn front(input: &[u8], led: bool) -> Result<Front, Reject> {
         [b'\r', b'\n', ..] if !led => Ok(Front::EmptyLine),
         [b'\r'] if !led => Ok(Front::HalfLine),
         [b'\r', ..] if !led => Err(Reject::BareCarriageReturn),
+        [TLS_HANDSHAKE, ..] => Err(Reject::TlsHandshake),
         _ => Err(Reject::InvalidRequestLine),
     }
 }

@@ -1,7 +1,8 @@
 //! From lines that were read to a request head that can be handed on.
 
 use super::meaning;
-use crate::head::RequestHead;
+use crate::chars;
+use crate::head::{RequestHead, Sender};
 use crate::limits::Policy;
 use crate::reject::Reject;
 
@@ -10,7 +11,7 @@ pub(super) fn complete(
     head: &mut RequestHead,
     raw: &[u8],
     policy: &Policy,
-    trusted: bool,
+    sender: Sender,
 ) -> Result<(), Reject> {
     head.bytes.extend_from_slice(raw);
     if policy.permissions.casefold_http_method {
@@ -20,18 +21,32 @@ pub(super) fn complete(
     if policy.permissions.obsolete_folding {
         unfold(head);
     }
-    head.meaning = meaning::of(head, policy, trusted)?;
+    head.meaning = meaning::of(head, policy, sender)?;
     Ok(())
 }
 
-/// Replaces the line ends inside of folded values by spaces (RFC 9112, section 5.2).
+/// Makes each fold, with the white space around it, one space (RFC 9112, section 5.2).
 #[cold]
 fn unfold(head: &mut RequestHead) {
-    for entry in &head.entries {
-        for byte in entry.value.of_mut(&mut head.bytes) {
-            if matches!(byte, b'\r' | b'\n') {
-                *byte = b' ';
-            }
+    let RequestHead { entries, bytes, .. } = head;
+    for entry in entries {
+        let value = entry.value.of_mut(bytes);
+        if value.contains(&b'\n') {
+            entry.value = entry.value.first(join_lines(value));
         }
     }
+}
+
+/// Joins the lines of a value at its front, and answers their length. Spaces take the place of the
+/// rest: what is kept of the head, read once more, says the same.
+fn join_lines(value: &mut [u8]) -> usize {
+    let lines = value.split(|byte| *byte == b'\n');
+    let lines: Vec<_> = lines
+        .map(|line| chars::trim(line.strip_suffix(b"\r").unwrap_or(line)))
+        .collect();
+    let joined = lines.join(&b' ');
+    let (front, rest) = value.split_at_mut(joined.len());
+    front.copy_from_slice(&joined);
+    rest.fill(b' ');
+    joined.len()
 }

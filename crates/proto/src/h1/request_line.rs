@@ -39,7 +39,7 @@ pub(super) fn parse(
         });
     };
     let target_span = Span::new(target_start, target_end);
-    let parts = target::split(target, target_start, known_method)?;
+    let parts = target::split(target, target_start, known_method, permissions)?;
 
     let (version, len) = version(rest, permissions)?;
     let protocol_start = target_end + 1;
@@ -78,6 +78,7 @@ fn version(rest: &[u8], permissions: &Permissions) -> Result<(Version, usize), R
     }
 }
 
+/// A higher minor version is HTTP/1.1 to a server that knows no higher one (RFC 9110, section 2.5).
 #[cold]
 fn unusual_version(rest: &[u8], permissions: &Permissions) -> Result<(Version, usize), Reject> {
     let text = rest.split(|byte| *byte == b'\r').next().unwrap_or_default();
@@ -95,7 +96,7 @@ fn unusual_version(rest: &[u8], permissions: &Permissions) -> Result<(Version, u
                 b'\r',
                 b'\n',
             ],
-        ) if permissions.unconventional_http_version
+        ) if (*major == b'1' || permissions.unconventional_http_version)
             && major.is_ascii_digit()
             && minor.is_ascii_digit() =>
         {

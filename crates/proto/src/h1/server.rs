@@ -87,7 +87,7 @@ impl ServerFields {
 }
 
 /// Appends an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn push_date(out: &mut Vec<u8>, unix_seconds: u64) {
+pub(super) fn push_date(out: &mut Vec<u8>, unix_seconds: u64) {
     let days = unix_seconds / 86_400;
     let second = unix_seconds % 86_400;
     let (year, month, day) = civil(days);

@@ -4,6 +4,7 @@ use memchr::{memchr, memchr2};
 
 use crate::host;
 use crate::known::KnownMethod;
+use crate::limits::Permissions;
 use crate::parts::{Path, Span, Target};
 use crate::reject::Reject;
 
@@ -13,8 +14,10 @@ pub(super) fn split(
     target: &[u8],
     start: usize,
     method: Option<KnownMethod>,
+    permissions: &Permissions,
 ) -> Result<Target, Reject> {
     match (target, method) {
+        (_, Some(KnownMethod::Connect)) if !permissions.connect => Err(Reject::ConnectNotPermitted),
         (_, Some(KnownMethod::Connect)) => authority_form(target, start),
         ([b'/', ..], _) => Ok(origin_form(target, start)),
         (b"*", Some(KnownMethod::Options)) => Ok(asterisk_form(start)),

@@ -162,7 +162,7 @@ fn the_end_of_the_connection_is_clean_only_between_requests() {
 
 #[test]
 fn bytes_of_other_protocols_are_refused_at_once() {
-    assert_eq!(events(b"\x16", false).1, Some(Reject::InvalidRequestLine));
+    assert_eq!(events(b"\x16", false).1, Some(Reject::TlsHandshake));
     assert_eq!(events(b"\0", false).1, Some(Reject::InvalidRequestLine));
     assert_eq!(events(b"\n", false).1, Some(Reject::BareLineFeed));
 }
@@ -193,4 +193,39 @@ fn a_body_larger_than_the_limit_is_refused_before_it_comes() {
         }
     };
     assert_eq!(outcome, Reject::ContentTooLarge);
+}
+
+#[test]
+fn on_a_unix_socket_host_need_only_be_harmless() {
+    let policy = Policy::default();
+    let input = b"GET / HTTP/1.1\r\nHost: /tmp/x.sock\r\n\r\n";
+    let mut head = RequestHead::default();
+    let mut receive =
+        |local| Connection::from_peer(true, local).receive(&policy, input, false, &mut head);
+    assert_eq!(receive(true).unwrap().event, Event::Head);
+    // The same bytes in the same head, from a peer that has an address.
+    assert_eq!(receive(false), Err(Reject::InvalidHost));
+    assert_eq!(receive(true).unwrap().event, Event::Head);
+    let joined = b"GET / HTTP/1.1\r\nHost: a,b\r\n\r\n";
+    let outcome = Connection::from_peer(true, true).receive(&policy, joined, false, &mut head);
+    assert_eq!(outcome, Err(Reject::InvalidHost));
+}
+
+#[test]
+fn a_folded_head_that_comes_again_says_the_same() {
+    let mut policy = Policy::default();
+    policy.permissions.obsolete_folding = true;
+    let folded = b"GET / HTTP/1.1\r\nHost: a\r\nX: one \r\n\t two\r\nY: z\r\n\r\n";
+    let mut head = RequestHead::default();
+    let mut values = |input: &[u8]| {
+        let received = Connection::new(false).receive(&policy, input, false, &mut head);
+        assert_eq!(received.unwrap().event, Event::Head);
+        let values: Vec<_> = head.fields().map(|field| field.value.to_vec()).collect();
+        (values, head.raw().to_vec())
+    };
+    let (first, kept) = values(folded);
+    assert_eq!(first, [&b"a"[..], b"one two", b"z"]);
+    assert_eq!(values(folded).0, first);
+    // What is kept of it, sent by a client as it is.
+    assert_eq!(values(&kept).0, first);
 }

@@ -1,10 +1,10 @@
 //! Trailer lines behind the last chunk (RFC 9112, section 7.1.2): checked, counted and dropped.
 //!
-//! They are not merged into the head: nobody decided about the request with them in view.
+//! They are not merged into the head, so those that may not be trailers (RFC 9110, section 6.5.1) do
+//! no harm.
 
 use super::field;
 use super::lines::judge;
-use crate::known::Known;
 use crate::limits::Policy;
 use crate::reject::Reject;
 
@@ -64,9 +64,6 @@ impl Trailers {
             return Err(Reject::ObsoleteFolding);
         }
         let field = field::parse(line, false)?;
-        if is_forbidden(field.known, field.name(line)) {
-            return Err(Reject::ForbiddenTrailer);
-        }
         self.count += 1;
         if self.count as usize > policy.limits.fields_or_default() {
             return Err(Reject::TooManyFields);
@@ -74,48 +71,3 @@ impl Trailers {
         Ok(field.len)
     }
 }
-
-/// RFC 9110, section 6.5.1: framing, routing, request modifiers, access, content format.
-fn is_forbidden(known: Option<Known>, name: &[u8]) -> bool {
-    known.is_some_and(|known| FORBIDDEN.contains(&known))
-        || name.eq_ignore_ascii_case(b"set-cookie")
-}
-
-const FORBIDDEN: &[Known] = &[
-    Known::Host,
-    Known::Connection,
-    Known::ContentLength,
-    Known::ContentType,
-    Known::TransferEncoding,
-    Known::Expect,
-    Known::Upgrade,
-    Known::Authorization,
-    Known::CacheControl,
-    Known::ContentDisposition,
-    Known::ContentEncoding,
-    Known::ContentLanguage,
-    Known::ContentRange,
-    Known::Cookie,
-    Known::Forwarded,
-    Known::IfMatch,
-    Known::IfModifiedSince,
-    Known::IfNoneMatch,
-    Known::IfRange,
-    Known::IfUnmodifiedSince,
-    Known::KeepAlive,
-    Known::MaxForwards,
-    Known::Pragma,
-    Known::ProxyAuthorization,
-    Known::ProxyConnection,
-    Known::Range,
-    Known::Te,
-    Known::Trailer,
-    Known::XForwardedFor,
-    Known::XForwardedHost,
-    Known::XForwardedPort,
-    Known::XForwardedPrefix,
-    Known::XForwardedProto,
-    Known::XForwardedProtocol,
-    Known::XForwardedSsl,
-    Known::XRealIp,
-];

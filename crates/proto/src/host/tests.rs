@@ -48,8 +48,22 @@ fn hosts() {
         "<a>",
         "a:80:80",
         "\u{fc}.de",
+        "a,b",
+        "a:80,b",
     ] {
         assert!(!is_host_value(bad.as_bytes()), "{bad}");
+    }
+}
+
+#[test]
+fn what_does_no_harm_on_a_unix_socket() {
+    for good in ["/tmp/x.sock", "[fe80::1%eth0]", "a/b", "a:b", "::1", "%"] {
+        assert!(is_harmless(good.as_bytes()), "{good}");
+    }
+    for bad in [
+        "a,b", "a b", "user@a", "a?b", "a#b", "<a>", "a\"", "a\\b", "\u{fc}", "a\t", "\0",
+    ] {
+        assert!(!is_harmless(bad.as_bytes()), "{bad}");
     }
 }
 

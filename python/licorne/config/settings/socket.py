@@ -69,10 +69,21 @@ class Security(Section):
         RFC 9112, section 3.2, wants them refused with 400, and so does licorne; gunicorn did not.
         """,
     )
+    permit_connect: bool = option(
+        "--permit-connect",
+        default=False,
+        doc="""Hand requests with the method CONNECT to the application.
+
+        They ask a proxy for a tunnel (RFC 9110, section 9.3.6), and are answered 501 otherwise.
+        """,
+    )
     permit_obsolete_folding: bool = option(
         "--permit-obsolete-folding",
         default=False,
-        doc="Accept header values folded over several lines (RFC 9112, section 5.2).",
+        doc="""Accept header values folded over several lines (RFC 9112, section 5.2).
+
+        Each fold, with the white space around it, becomes one space.
+        """,
     )
     strip_header_spaces: bool = option(
         "--strip-header-spaces",
@@ -90,7 +101,10 @@ class Security(Section):
     permit_unconventional_http_version: bool = option(
         "--permit-unconventional-http-version",
         default=False,
-        doc="Accept HTTP versions other than 1.0 and 1.1 in the request line.",
+        doc="""Accept HTTP versions other than 1.x in the request line.
+
+        Minor versions above 1 are always answered as 1.1 (RFC 9110, section 2.5).
+        """,
     )
     casefold_http_method: bool = option(
         "--casefold-http-method",

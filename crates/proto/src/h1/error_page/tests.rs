@@ -3,13 +3,13 @@ use super::*;
 #[test]
 fn the_page_has_gunicorns_shape() {
     let mut out = Vec::new();
-    error_page(&mut out, 400, "Bad Request", "<b> & \"c\" 'd'");
+    error_page(&mut out, 784_111_777, 400, "Bad Request", "<b> & \"c\" 'd'");
     let page = "<html>\n  <head>\n    <title>Bad Request</title>\n  </head>\n  <body>\n    \
                 <h1><p>Bad Request</p></h1>\n    &lt;b&gt; &amp; &quot;c&quot; &#x27;d&#x27;\n  \
                 </body>\n</html>\n";
     let head = format!(
         "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/html\r\n\
-         Content-Length: {}\r\n\r\n",
+         Content-Length: {}\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n",
         page.len()
     );
     assert_eq!(String::from_utf8(out).unwrap(), head + page);
@@ -18,8 +18,25 @@ fn the_page_has_gunicorns_shape() {
 #[test]
 fn who_may_come_again_is_told_when() {
     let mut out = Vec::new();
-    come_again_page(&mut out);
+    come_again_page(&mut out, 0);
     let text = String::from_utf8(out).unwrap();
     let head = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n";
     assert!(text.starts_with(head), "{text}");
+    assert!(
+        text.contains("\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_failure_has_a_date_and_the_id_of_its_request() {
+    let mut out = Vec::new();
+    failure_page(&mut out, 0, Some("abc"));
+    let text = String::from_utf8(out).unwrap();
+    let head = "HTTP/1.1 500 Internal Server Error\r\nX-Request-ID: abc\r\nConnection: close\r\n";
+    assert!(text.starts_with(head), "{text}");
+    assert!(
+        text.contains("\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"),
+        "{text}"
+    );
 }
