@@ -29,7 +29,7 @@ use crate::notice::Notice;
 use crate::output::{FilePart, Shared};
 use crate::poll::{Alarm, Bell, Events, Poller};
 use crate::reactor::{BATCH, Reactor};
-pub use crate::reactor::{Room, Tail};
+pub use crate::reactor::{Block, Room, Tail};
 use crate::scoreboard::{RetireCause, Scoreboard};
 use driver::{Driver, QUIET_NS, SLOW_NS};
 pub use polled::Drained;
@@ -312,18 +312,17 @@ impl Loop {
         state.ended(me);
     }
 
-    /// A part of a response: encoded `bytes`, then `shared`, then `after`.
+    /// A part of a response: the encoded `head`, unless that was given before, then a block.
     pub fn stream<S: Shared + 'static>(
         &self,
         me: u32,
         token: Token,
-        bytes: &[u8],
-        shared: Option<S>,
-        after: &[u8],
+        head: &[u8],
+        block: Block<'_, S>,
     ) -> Room {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
-        let room = state.reactor.stream(token, bytes, shared, after);
+        let room = state.reactor.stream(token, head, block);
         self.held_back(&mut state);
         room
     }

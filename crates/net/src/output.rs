@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 
+use proto::h1;
+
 use crate::stream::{PIECES, Stream, would_block};
 
 /// Bytes that somebody else owns (a Python `bytes` object) and that stay where they are.
@@ -53,6 +55,8 @@ pub(crate) struct Output {
     /// Bytes of the first segment (not of a file) that are written already.
     written: usize,
     queued: u64,
+    /// Where the last segment, a run, has a chunk that further blocks are added to.
+    open_chunk: Option<usize>,
 }
 
 impl Output {
@@ -69,6 +73,7 @@ impl Output {
         if bytes.is_empty() {
             return;
         }
+        self.end_chunk();
         self.queued += bytes.len() as u64;
         match self.segments.back_mut() {
             Some(Segment::Copied(run)) if run.len() + bytes.len() <= RUN_LIMIT => {
@@ -78,12 +83,69 @@ impl Output {
         }
     }
 
+    /// Adds a block of a chunked body. Small blocks that wait together leave as one chunk: the bounds
+    /// of chunks mean nothing (RFC 9112 section 7.1), and each costs its reader some work.
+    pub(crate) fn chunk(&mut self, block: &[u8]) {
+        if block.is_empty() {
+            // It would end the body.
+            return;
+        }
+        if self.open_chunk.is_some()
+            && let Some(Segment::Copied(run)) = self.segments.back_mut()
+            && run.len() + block.len() <= RUN_LIMIT
+        {
+            self.queued += block.len() as u64;
+            return run.extend_from_slice(block);
+        }
+        self.end_chunk();
+        let room = match self.segments.back_mut() {
+            Some(Segment::Copied(run)) if run.len() + block.len() < RUN_LIMIT => Some(run),
+            _ => None,
+        };
+        let run = if let Some(run) = room {
+            run
+        } else {
+            self.segments.push_back(Segment::Copied(Vec::new()));
+            match self.segments.back_mut() {
+                Some(Segment::Copied(run)) => run,
+                _ => return,
+            }
+        };
+        let before = run.len();
+        h1::open_chunk(run);
+        run.extend_from_slice(block);
+        self.queued += (run.len() - before) as u64;
+        self.open_chunk = Some(before);
+    }
+
+    /// The chunk that is open gets its length and its end.
+    fn end_chunk(&mut self) {
+        let Some(at) = self.open_chunk.take() else {
+            return;
+        };
+        if let Some(Segment::Copied(run)) = self.segments.back_mut() {
+            self.queued -= (run.len() - at) as u64;
+            h1::close_chunk(run, at);
+            self.queued += (run.len() - at) as u64;
+        }
+    }
+
+    /// Adds a large block of a chunked body, as a chunk of its own.
+    pub(crate) fn share_chunk(&mut self, shared: Box<dyn Shared>) {
+        let mut line = Vec::new();
+        h1::chunk_start(&mut line, shared.bytes().len());
+        self.copy(&line);
+        self.share(shared, 0);
+        self.copy(h1::CHUNK_END);
+    }
+
     /// Keeps `shared` from byte `from` on.
     pub(crate) fn share(&mut self, shared: Box<dyn Shared>, from: usize) {
         let length = shared.bytes().len() - from;
         if length == 0 {
             return;
         }
+        self.end_chunk();
         if from > 0 && self.segments.is_empty() {
             self.written = from;
             self.queued += length as u64;
@@ -99,6 +161,7 @@ impl Output {
 
     pub(crate) fn file(&mut self, part: FilePart) {
         if part.remaining > 0 {
+            self.end_chunk();
             self.queued += part.remaining;
             self.segments.push_back(Segment::File(part));
         }
@@ -110,6 +173,7 @@ impl Output {
 
     /// Writes as much as the kernel takes.
     pub(crate) fn flush(&mut self, stream: &Stream) -> io::Result<Flushed> {
+        self.end_chunk();
         while !self.segments.is_empty() {
             let result = if let Some(Segment::File(_)) = self.segments.front() {
                 self.write_file(stream)
@@ -280,6 +344,64 @@ mod tests {
         drop(stream);
         theirs.read_to_end(&mut received).unwrap();
         assert!(received == expected);
+    }
+
+    /// Blocks that wait together are one chunk; what is written, shared or ended closes it.
+    #[test]
+    fn small_blocks_leave_as_one_chunk() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let stream = Stream::new(OwnedFd::from(ours));
+        let mut output = Output::default();
+        let mut sent = |output: &mut Output| {
+            let queued = usize::try_from(output.queued()).unwrap();
+            assert_eq!(output.flush(&stream).unwrap(), Flushed::All);
+            let mut room = vec![0; 65536];
+            let count = theirs.read(&mut room).unwrap();
+            room.truncate(count);
+            // An open chunk is counted with the room for its length, and without its end.
+            assert!(queued.abs_diff(count) < 8, "{queued} {count}");
+            String::from_utf8(room).unwrap()
+        };
+        output.copy(b"HEAD");
+        for block in ["a", "", "bcdefghijklmno", "p"] {
+            output.chunk(block.as_bytes());
+        }
+        assert_eq!(sent(&mut output), "HEAD10\r\nabcdefghijklmnop\r\n");
+        output.chunk(b"a");
+        output.share_chunk(Box::new(Bytes(b"shared".to_vec())));
+        output.chunk(b"b");
+        output.copy(h1::LAST_CHUNK);
+        assert_eq!(
+            sent(&mut output),
+            "1\r\na\r\n6\r\nshared\r\n1\r\nb\r\n0\r\n\r\n"
+        );
+        output.chunk(&[b'x'; 5000]);
+        output.chunk(&[b'y'; 5000]);
+        let wire = sent(&mut output);
+        assert!(wire.starts_with("2710\r\nxxx") && wire.ends_with("yyy\r\n"));
+        assert_eq!(wire.len(), 10_000 + 8);
+    }
+
+    #[test]
+    fn a_run_that_is_full_is_left_for_another() {
+        let mut output = Output::default();
+        for _ in 0..3 {
+            output.chunk(&[b'x'; RUN_LIMIT / 2]);
+        }
+        assert_eq!(output.segments.len(), 3);
+        output.chunk(&[b'x'; 2 * RUN_LIMIT]);
+        output.end_chunk();
+        assert_eq!(output.segments.len(), 4);
+        let written: usize = output
+            .segments
+            .iter()
+            .map(|segment| match segment {
+                Segment::Copied(run) => run.len(),
+                Segment::Shared(_) | Segment::File(_) => 0,
+            })
+            .sum();
+        assert_eq!(output.queued(), written as u64);
     }
 
     #[test]

@@ -10,8 +10,8 @@ mod watching;
 mod writing;
 
 pub(crate) use writing::BATCH;
+pub use writing::{Block, Room, Tail};
 use writing::{Held, Pace, busy};
-pub use writing::{Room, Tail};
 
 use std::collections::VecDeque;
 use std::io;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use net::baton::{Room, Tail};
+use net::baton::{Block, Room, Tail};
 use net::exchange::Token;
 use net::output::{COPY_LIMIT, FilePart};
 use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Sending, Sent};
@@ -379,21 +379,15 @@ fn encode_block(core: &Core, run: &mut Run, block: &Bound<'_, PyBytes>) -> PyRes
     let Some(token) = net.token else {
         return Ok(Room::Gone);
     };
-    // An empty chunk would be the last one.
-    let chunked = net.framing == Some(BodyFraming::Chunked) && count > 0;
-    let after: &[u8] = if chunked { CHUNK_END } else { b"" };
-    if chunked {
-        h1::chunk_start(&mut net.out, count);
-    }
-    let shared = if count <= COPY_LIMIT || count < bytes.len() {
-        net.out.extend_from_slice(&bytes[..count]);
-        None
-    } else {
-        Some(SharedBytes::new(block))
+    let chunked = net.framing == Some(BodyFraming::Chunked);
+    let copied = count <= COPY_LIMIT || count < bytes.len();
+    let block = match (chunked, copied) {
+        (false, true) => Block::Bytes(&bytes[..count]),
+        (true, true) => Block::Chunk(&bytes[..count]),
+        (false, false) => Block::Shared(SharedBytes::new(block)),
+        (true, false) => Block::SharedChunk(SharedBytes::new(block)),
     };
-    let room = core
-        .looped
-        .stream(thread_number(), token, &net.out, shared, after);
+    let room = core.looped.stream(thread_number(), token, &net.out, block);
     net.out.clear();
     Ok(room)
 }
@@ -456,7 +450,7 @@ fn finish_with_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> PyRes
             return Ok(());
         };
         core.looped
-            .stream(thread_number(), token, &head, None::<SharedBytes>, b"");
+            .stream(thread_number(), token, &head, Block::<SharedBytes>::None);
         core.looped.stream_file(thread_number(), token, part);
         net.out.extend_from_slice(CHUNK_END);
         net.out.extend_from_slice(LAST_CHUNK);

@@ -92,6 +92,20 @@ pub enum Tail<S: Shared> {
     File(FilePart),
 }
 
+/// A block of a response body whose end is not known; small ones are copied.
+pub enum Block<'a, S: Shared> {
+    /// Nothing.
+    None,
+    /// As it is.
+    Bytes(&'a [u8]),
+    /// As a chunk, or a part of one.
+    Chunk(&'a [u8]),
+    /// A large one, as it is.
+    Shared(S),
+    /// A large one as a chunk.
+    SharedChunk(S),
+}
+
 /// Whether a connection can take more of a streamed response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
@@ -291,16 +305,21 @@ impl Reactor {
     pub(crate) fn stream<S: Shared + 'static>(
         &mut self,
         token: Token,
-        bytes: &[u8],
-        shared: Option<S>,
-        after: &[u8],
+        head: &[u8],
+        block: Block<'_, S>,
     ) -> Room {
         let Some(conn) = busy(&mut self.conns, token) else {
             return Room::Gone;
         };
         conn.begun = true;
-        queue(conn, bytes, shared.map_or(Tail::None, Tail::Bytes));
-        conn.output.copy(after);
+        conn.output.copy(head);
+        match block {
+            Block::None => {}
+            Block::Bytes(bytes) => conn.output.copy(bytes),
+            Block::Chunk(bytes) => conn.output.chunk(bytes),
+            Block::Shared(shared) => conn.output.share(Box::new(shared), 0),
+            Block::SharedChunk(shared) => conn.output.share_chunk(Box::new(shared)),
+        }
         self.hold_or_flush(token);
         match busy(&mut self.conns, token) {
             None => Room::Gone,

@@ -22,6 +22,34 @@ pub fn chunk_start(out: &mut Vec<u8>, len: usize) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Bytes before the data of an open chunk: five digits and the end of their line.
+const CHUNK_ROOM: usize = 7;
+/// Data of an open chunk at most, so that its length has room.
+pub const OPEN_CHUNK: usize = 0xf_ffff;
+
+/// Begins a chunk whose data are appended next, piece by piece; [`close_chunk`] ends it.
+pub fn open_chunk(out: &mut Vec<u8>) {
+    out.extend_from_slice(&[b'0'; CHUNK_ROOM]);
+}
+
+/// Ends the chunk that [`open_chunk`] has begun at byte `at`, with not more than [`OPEN_CHUNK`] bytes
+/// of data behind it. Without data nothing is left of it.
+pub fn close_chunk(out: &mut Vec<u8>, at: usize) {
+    let len = out.len().saturating_sub(at + CHUNK_ROOM);
+    if len == 0 {
+        return out.truncate(at);
+    }
+    let mut line = Vec::with_capacity(CHUNK_ROOM);
+    chunk_start(&mut line, len.min(OPEN_CHUNK));
+    // The digits that its length does not need are closed up; the longest chunks have none.
+    let from = at + CHUNK_ROOM - line.len();
+    if let Some(room) = out.get_mut(from..at + CHUNK_ROOM) {
+        room.copy_from_slice(&line);
+    }
+    out.drain(at..from);
+    out.extend_from_slice(CHUNK_END);
+}
+
 /// Appends an interim response, `103 Early Hints`, or nothing if something in it is invalid.
 /// 101 is none: it is final for HTTP/1.
 pub fn interim<'a>(

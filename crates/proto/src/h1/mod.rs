@@ -24,7 +24,8 @@ mod trailers;
 
 pub use draft::{BodySize, RequestFacts, ResponseDraft, ResponseFraming};
 pub use encode::{
-    CHUNK_END, CONTINUE, LAST_CHUNK, chunk_start, interim, push_decimal, push_padded,
+    CHUNK_END, CONTINUE, LAST_CHUNK, OPEN_CHUNK, chunk_start, close_chunk, interim, open_chunk,
+    push_decimal, push_padded,
 };
 pub use error_page::{come_again_page, error_page, failure_page};
 pub use framing::BodyFraming;
