@@ -274,7 +274,7 @@ class Reply:
     def __init__(self, method: str, version: tuple[int, int], server: str) -> None:
         """Method and version of the request; `server` is the Server field."""
 
-    def interim(self, status: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    def interim(self, status: str, headers: Iterable[tuple[str | bytes, str | bytes]]) -> bytes:
         """An interim response; nothing on HTTP/1.0, and after the head."""
 
     def start(self, status: str, headers: Iterable[tuple[str, str]]) -> None:
@@ -428,6 +428,21 @@ class Exchange:
         """Address of the peer; the path (mostly empty) on a unix socket."""
 
     @property
+    def number(self) -> int:
+        """The number of the request on its connection, from 1."""
+
+    @property
+    def chunked(self) -> bool:
+        """The response body is sent in chunks; known when its head is."""
+
+    @property
+    def keep_alive(self) -> bool:
+        """Another request may come on the connection."""
+
+    def force_close(self) -> None:
+        """Let no other request come on the connection after this one."""
+
+    @property
     def environ(self) -> dict[str, object] | None:
         """The WSGI environ after `run_wsgi` began, for hooks and the access log."""
 
@@ -474,7 +489,7 @@ class Exchange:
     def write(self, data: bytes) -> None:
         """The `write()` callable of PEP 3333. BrokenPipeError when the client has gone."""
 
-    def early_hints(self, headers: Iterable[tuple[str, str]]) -> None:
+    def early_hints(self, headers: Iterable[tuple[str | bytes, str | bytes]]) -> None:
         """`wsgi.early_hints`: sends `103 Early Hints` (RFC 8297); nothing on HTTP/1.0."""
 
     @property

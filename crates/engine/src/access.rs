@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::exchange::{Exchange, Run};
+use crate::intact::{Methods, Watched};
 use crate::lookup::Key;
 use crate::text::latin1_bytes;
 
@@ -87,31 +88,28 @@ impl Last {
     }
 }
 
-/// What must be as it was set up for lines to be written here.
+/// What must be as it was set up for lines to be written here, or not at all.
 struct Native {
     /// It was so at the last look: one for all requests that were read together.
     ours: AtomicBool,
+    logger: Methods,
+    /// `None` if no access log is asked for.
+    lines: Option<Lines>,
+}
+
+/// How lines are made, and where they go.
+struct Lines {
     format: Format,
     /// It names the time that a request has taken, or when it ended.
     timed: bool,
     /// `None` if nothing is left out.
     exclude: Option<Exclude>,
     keys: Vec<Key>,
-    logger: Watched,
-    /// The list of the logger's handlers, and the only one in it.
+    target: Watched,
+    /// The list of the target's handlers, and the only one in it.
     handlers: Py<PyList>,
     handler: Py<PyAny>,
     handler_own: Watched,
-}
-
-/// What a logger or a handler says of itself, and where in its dict.
-struct Watched {
-    dict: Py<PyDict>,
-    /// Attributes that are to be these very objects.
-    same: [(Key, Py<PyAny>); 2],
-    /// Attributes that are to be false.
-    off: Vec<Key>,
-    filters: Py<PyList>,
 }
 
 impl Access {
@@ -119,9 +117,7 @@ impl Access {
     pub(crate) fn new(object: &Bound<'_, PyAny>, template: &Bound<'_, PyDict>) -> PyResult<Self> {
         let py = object.py();
         let native = if object.getattr(intern!(py, "native"))?.extract()? {
-            compiled(object)?
-                .map(|format| Native::new(object, format, template))
-                .transpose()?
+            Native::new(object, template)?
         } else {
             None
         };
@@ -142,14 +138,15 @@ impl Access {
     /// over, the requests in hand have begun some ms earlier at most, in the lines that he writes.
     #[inline]
     pub(crate) fn timed(&self) -> bool {
-        self.native
-            .as_ref()
-            .is_none_or(|native| native.timed || !native.ours.load(Ordering::Relaxed))
+        self.native.as_ref().is_none_or(|native| {
+            native.lines.as_ref().is_some_and(|lines| lines.timed)
+                || !native.ours.load(Ordering::Relaxed)
+        })
     }
 
     /// The descriptor that native lines go to.
     pub(crate) fn fd(&self, py: Python<'_>) -> PyResult<Option<i32>> {
-        if self.native.is_none() {
+        if self.lines().is_none() {
             return Ok(None);
         }
         self.object
@@ -171,13 +168,16 @@ impl Access {
         if !native.ours.load(Ordering::Relaxed) {
             return Ok(Line::Python);
         }
+        let Some(lines) = &native.lines else {
+            return Ok(Line::None);
+        };
         let status = status_code(py, run);
-        if let Some(exclude) = &native.exclude
+        if let Some(exclude) = &lines.exclude
             && exclude.leaves_out(status, &whole_path(environ.bind(py))?)
         {
             return Ok(Line::None);
         }
-        let now_ns = if native.timed {
+        let now_ns = if lines.timed {
             net::clock::monotonic_ns()
         } else {
             run.started_ns
@@ -186,13 +186,13 @@ impl Access {
         let Record { line, last } = &mut run.record;
         line.clear();
         let memory = if run.echoed {
-            last.memory(&native.keys, environ)
+            last.memory(&lines.keys, environ)
         } else {
             Memory::None
         };
         let values = Values {
             environ,
-            keys: &native.keys,
+            keys: &lines.keys,
             head: &net.head,
             headers: run.headers.as_ref().map(|headers| headers.bind(py)),
             status,
@@ -204,9 +204,13 @@ impl Access {
         };
         // Lent, not locked: a value that is no str may run Python code, and that another thread.
         let mut stamp = std::mem::take(&mut *self.stamp());
-        native.format.render(&values, &mut stamp, line, memory);
+        lines.format.render(&values, &mut stamp, line, memory);
         *self.stamp() = stamp;
         Ok(Line::Native)
+    }
+
+    fn lines(&self) -> Option<&Lines> {
+        self.native.as_ref()?.lines.as_ref()
     }
 
     fn stamp(&self) -> MutexGuard<'_, Stamp> {
@@ -254,14 +258,44 @@ fn whole_path(environ: &Bound<'_, PyDict>) -> PyResult<Vec<u8>> {
 }
 
 impl Native {
+    /// `None` if Python has to write every line.
+    fn new(object: &Bound<'_, PyAny>, template: &Bound<'_, PyDict>) -> PyResult<Option<Self>> {
+        let py = object.py();
+        let lines = if object.getattr(intern!(py, "wanted"))?.extract()? {
+            let Some(format) = compiled(object)? else {
+                return Ok(None);
+            };
+            Some(Lines::new(object, format, template)?)
+        } else {
+            None
+        };
+        Ok(Some(Self {
+            ours: AtomicBool::new(false),
+            logger: Methods::new(object)?,
+            lines,
+        }))
+    }
+
+    #[inline]
+    fn untouched(&self, py: Python<'_>) -> PyResult<bool> {
+        if !self.logger.untouched(py) {
+            return Ok(false);
+        }
+        self.lines
+            .as_ref()
+            .map_or(Ok(true), |lines| lines.untouched(py))
+    }
+}
+
+impl Lines {
     fn new(
         object: &Bound<'_, PyAny>,
         format: Format,
         template: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
         let py = object.py();
-        let logger = object.getattr(intern!(py, "logger"))?;
-        let handlers = logger.getattr(intern!(py, "handlers"))?;
+        let target = object.getattr(intern!(py, "target"))?;
+        let handlers = target.getattr(intern!(py, "handlers"))?;
         let handler = object.getattr(intern!(py, "handler"))?;
         let formatter = object.getattr(intern!(py, "formatter"))?;
         let keys = format
@@ -277,14 +311,13 @@ impl Native {
             ))
         })?;
         Ok(Self {
-            ours: AtomicBool::new(false),
             timed: format.timed(),
             format,
             exclude: (!exclude.is_empty()).then_some(exclude),
             keys,
             handlers: handlers.extract()?,
-            logger: Watched::new(
-                &logger,
+            target: Watched::new(
+                &target,
                 ("handlers", handlers.clone()),
                 &["propagate", "disabled"],
             )?,
@@ -293,7 +326,7 @@ impl Native {
         })
     }
 
-    /// The logger has exactly our handler, with our formatter and no filter. Lists are compared as
+    /// The target has exactly our handler, with our formatter and no filter. Lists are compared as
     /// objects, which is cheaper than to look what they are: who has put another one there has
     /// touched them.
     #[inline]
@@ -301,51 +334,8 @@ impl Native {
         let handlers = self.handlers.bind(py);
         Ok(handlers.len() == 1
             && handlers.get_item(0)?.is(&self.handler)
-            && self.logger.untouched(py)?
+            && self.target.untouched(py)?
             && self.handler_own.untouched(py)?)
-    }
-}
-
-impl Watched {
-    /// `same` is an attribute and what it is to be.
-    fn new(
-        of: &Bound<'_, PyAny>,
-        (name, same): (&str, Bound<'_, PyAny>),
-        off: &[&str],
-    ) -> PyResult<Self> {
-        let py = of.py();
-        let dict: Bound<'_, PyDict> = of.getattr(intern!(py, "__dict__"))?.extract()?;
-        let filters = of.getattr(intern!(py, "filters"))?;
-        Ok(Self {
-            same: [
-                (Key::new(name, &dict), same.unbind()),
-                (Key::new("filters", &dict), filters.clone().unbind()),
-            ],
-            off: off.iter().map(|name| Key::new(name, &dict)).collect(),
-            filters: filters.extract()?,
-            dict: dict.unbind(),
-        })
-    }
-
-    #[inline]
-    fn untouched(&self, py: Python<'_>) -> PyResult<bool> {
-        let dict = self.dict.bind(py);
-        if !self.filters.bind(py).is_empty()
-            || !self
-                .same
-                .iter()
-                .all(|(key, value)| key.is(dict, Some(value)))
-        {
-            return Ok(false);
-        }
-        for key in &self.off {
-            if let Some(value) = key.of(dict)
-                && value.is_truthy()?
-            {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 }
 

@@ -9,6 +9,7 @@ use net::peer::Peer;
 use proto::RequestHead;
 use proto::h1::Sending;
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use pyo3::{ffi, intern};
@@ -17,6 +18,7 @@ use crate::access::Record;
 use crate::core::Core;
 use crate::explain;
 use crate::head;
+use crate::past::{Facts, Past};
 use crate::text;
 use crate::wsgi;
 use crate::wsgi::environ::Caches;
@@ -66,21 +68,6 @@ pub(crate) struct Run {
     pub(crate) watching: Option<Token>,
 }
 
-/// What is kept of a request whose response is complete.
-pub(crate) struct Past {
-    head: RequestHead,
-    client: Option<Peer>,
-}
-
-impl Past {
-    pub(crate) fn of(net: &net_exchange::Exchange) -> Self {
-        Self {
-            head: net.head.clone(),
-            client: net.client(),
-        }
-    }
-}
-
 /// Python objects that belong to one [`Exchange`].
 pub(crate) struct Bundle {
     pub(crate) template: Py<PyDict>,
@@ -127,6 +114,16 @@ impl Run {
             )),
         }
     }
+
+    /// Takes the native exchange out: the response is complete, or never will be. What hooks look at
+    /// afterwards is kept.
+    pub(crate) fn leave(&mut self, looked_at: bool) -> Option<Box<net_exchange::Exchange>> {
+        let net = self.net.take()?;
+        if looked_at || self.watched {
+            self.past = Some(Past::of(&net));
+        }
+        Some(net)
+    }
 }
 
 impl Exchange {
@@ -171,7 +168,10 @@ impl Exchange {
         /// The spare list's reference, and one from the response, each bound method and the socket.
         const OWN: isize = 5;
         let py = exchange.py();
-        let unknown_to_others = references(exchange) == OWN;
+        // A hook or a logger that has kept it finds everything in it.
+        if references(exchange) != OWN {
+            return false;
+        }
         let Ok(mut this) = exchange.try_borrow_mut() else {
             return false;
         };
@@ -186,17 +186,16 @@ impl Exchange {
             return false;
         };
         // The template and the echo refer to two of them.
-        let dicts = 2 + isize::from(bundle.caches.has_echo());
-        unknown_to_others
-            && references(bundle.start_response.bind(py)) == 1
+        let dicts = 2 + isize::from(bundle.caches.echo().is_some());
+        references(bundle.start_response.bind(py)) == 1
             && references(bundle.response.bind(py)) == 2
             && references(bundle.write.bind(py)) == 1
             && references(bundle.early_hints.bind(py)) == dicts
             && references(bundle.socket.bind(py)) == dicts
     }
 
-    /// Breaks the circle of references of an object that an application has kept. False: its
-    /// request is not answered yet.
+    /// Gives up the parts of an object that an application has kept: it will not be used again.
+    /// False: its request is not answered yet.
     pub(crate) fn retire(exchange: &Bound<'_, Self>) -> bool {
         let Ok(mut this) = exchange.try_borrow_mut() else {
             return false;
@@ -229,13 +228,21 @@ impl Exchange {
         self.run.watching = None;
     }
 
+    fn facts(&self) -> PyResult<Facts> {
+        let present = self.run.net.as_ref().map(|net| Facts::of(net));
+        let past = self.run.past.as_ref().map(|past| past.facts);
+        present.or(past).ok_or_else(is_over)
+    }
+
     fn head(&self) -> PyResult<&RequestHead> {
         let present = self.run.net.as_ref().map(|net| &net.head);
         let past = self.run.past.as_ref().map(|past| &past.head);
-        present
-            .or(past)
-            .ok_or_else(|| PyRuntimeError::new_err("the request of this exchange is over"))
+        present.or(past).ok_or_else(is_over)
     }
+}
+
+fn is_over() -> PyErr {
+    PyRuntimeError::new_err("the request of this exchange is over")
 }
 
 impl Drop for Exchange {
@@ -250,6 +257,36 @@ impl Drop for Exchange {
 
 #[pymethods]
 impl Exchange {
+    /// An exchange and its environ refer to each other. The collector sees to those that are not
+    /// used again, whenever the last one who holds them lets go.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(bundle) = &self.bundle {
+            visit.call(&bundle.template)?;
+            visit.call(bundle.caches.echo())?;
+            for each in [
+                &bundle.start_response,
+                &bundle.write,
+                &bundle.early_hints,
+                &bundle.socket,
+            ] {
+                visit.call(each)?;
+            }
+        }
+        if let Some(paused) = &self.run.paused {
+            visit.call(&paused.answer)?;
+            visit.call(&paused.blocks)?;
+        }
+        visit.call(self.run.environ.as_ref())?;
+        visit.call(self.run.headers.as_ref())
+    }
+
+    fn __clear__(&mut self) {
+        let parts = (self.bundle.take(), self.run.paused.take());
+        let given = (self.run.environ.take(), self.run.headers.take());
+        // What is released may call Python code; nothing of this object refers to it any more.
+        drop((parts, given));
+    }
+
     /// Its number in its worker, as on the scoreboard; `None` when the response is complete.
     #[getter]
     fn id(&self) -> Option<u64> {
@@ -301,6 +338,28 @@ impl Exchange {
     #[getter]
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         head::headers(py, self.head()?)
+    }
+
+    #[getter]
+    fn number(&self) -> PyResult<u32> {
+        self.facts().map(|facts| facts.number)
+    }
+
+    #[getter]
+    fn chunked(&self) -> PyResult<bool> {
+        self.facts().map(|facts| facts.chunked)
+    }
+
+    #[getter]
+    fn keep_alive(&self) -> PyResult<bool> {
+        self.facts().map(|facts| facts.keep_alive)
+    }
+
+    /// Lets no other request come on the connection after this one.
+    fn force_close(&mut self) {
+        if let Some(net) = &mut self.run.net {
+            net.keep_alive = false;
+        }
     }
 
     #[getter]

@@ -49,6 +49,8 @@ pub(crate) struct Conn {
     pub(crate) phase: Phase,
     /// The number of the last request, which may be with the application; 0 before the first.
     pub(crate) serving: u64,
+    /// Requests read so far.
+    pub(crate) requests: u32,
     /// A part of its response was given to this connection.
     pub(crate) begun: bool,
     /// The poller watches the socket.
@@ -109,6 +111,7 @@ impl Conn {
             deadline: Deadline::NONE,
             phase: Phase::Reading,
             serving: 0,
+            requests: 0,
             begun: false,
             registered: false,
             watched_for_room: false,

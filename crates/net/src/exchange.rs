@@ -19,6 +19,8 @@ pub struct Exchange {
     pub token: Option<Token>,
     /// Its number in this worker, from 1.
     pub id: u64,
+    /// Its number on its connection, from 1.
+    pub number: u32,
     /// Its entry on the scoreboard, if there was room.
     pub place: Option<usize>,
     /// A thread runs it, and frees that entry.

@@ -387,10 +387,10 @@ mod tests {
     fn a_run_that_is_full_is_left_for_another() {
         let mut output = Output::default();
         for _ in 0..3 {
-            output.chunk(&[b'x'; RUN_LIMIT / 2]);
+            output.chunk(&vec![b'x'; RUN_LIMIT / 2]);
         }
         assert_eq!(output.segments.len(), 3);
-        output.chunk(&[b'x'; 2 * RUN_LIMIT]);
+        output.chunk(&vec![b'x'; 2 * RUN_LIMIT]);
         output.end_chunk();
         assert_eq!(output.segments.len(), 4);
         let written: usize = output

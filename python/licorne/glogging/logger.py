@@ -295,6 +295,16 @@ class Logger:
         syslog.install(log, cfg, fmt, name)
 
 
+#: What access lines are made by: the engine makes them only as long as none of it is replaced.
+AS_MADE = {
+    name: vars(Logger)[name]
+    for name in (
+        "access", "access_log_enabled", "atoms", "atoms_wrapper_class", "now", "_access_json",
+        "_get_user", "_left_out",
+    )
+}  # fmt: skip
+
+
 def remember(log: Logger) -> Callable[[], None]:
     """Remember the logs as they are: calling the result undoes what `set_up` has done since."""
     return log.remember() if isinstance(log, Logger) else handlers.remember()

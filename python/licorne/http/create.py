@@ -11,9 +11,9 @@ import shutil
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
-from licorne.http import errors
+from licorne.http import errors, wsgi
 from licorne.http.body import Body
-from licorne.http.response import Response
+from licorne.http.message import environ_fields
 from licorne.http.views import Request as ExchangeRequest
 from licorne.http.wsgi import base_environ
 from licorne.legacyutil import unquote_to_wsgi_str
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from licorne.config import Config
     from licorne.http.message import Peer, Request
+    from licorne.http.response import Response
 
 _SECURE = "https"
 
@@ -58,11 +59,11 @@ def create(  # noqa: PLR0917 - gunicorn's arguments
     client: Peer,
     server: Peer,
     cfg: Config,
-    response_class: type[Response] = Response,
+    response_class: type[Response] | None = None,
     response_args: tuple[object, ...] = (),
 ) -> tuple[Response, dict[str, object]]:
     """The response to a request, and the environ that the application gets."""
-    resp = response_class(req, sock, cfg, *response_args)
+    resp = (response_class or wsgi.Response)(req, sock, cfg, *response_args)
     resp.ask_for_body()
     environ = default_environ(req, sock, cfg)
     environ["wsgi.early_hints"] = resp.early_hints
@@ -75,7 +76,23 @@ def create(  # noqa: PLR0917 - gunicorn's arguments
     environ.update(_client(client if req.remote_addr == req.peer_addr else req.remote_addr))
     environ["SERVER_NAME"], environ["SERVER_PORT"] = _server(server, req)
     environ.update(_path(req))
+    environ.update(_proxied(req))
     return resp, environ
+
+
+def tell_changes(
+    req: ExchangeRequest, environ: dict[str, object], changed: set[str], server: object
+) -> None:
+    """Put into an environ of the engine what several attributes of its request decide together.
+
+    They were changed by a hook; `server` is the address of the listener.
+    """
+    if "path" in changed:
+        environ.update(_path(req))
+    if changed & {"scheme", "host"} and not isinstance(server, tuple):
+        # On a unix socket.
+        environ["SERVER_NAME"], environ["SERVER_PORT"] = _server("", req)
+    environ.update(_proxied(req))
 
 
 def default_environ(req: Request, sock: socket.socket, cfg: Config) -> dict[str, object]:
@@ -98,22 +115,22 @@ def default_environ(req: Request, sock: socket.socket, cfg: Config) -> dict[str,
 
 
 def _fields(req: Request) -> dict[str, str]:
-    """The header fields; those that are repeated, joined (RFC 9110, section 5.3)."""
-    values: dict[str, list[str]] = {}
-    for name, value in req.headers:
-        key = name.replace("-", "_")
-        if key == "PROXY":
-            # HTTP clients would take HTTP_PROXY for the proxy to use.
-            continue
-        if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
-            key = f"HTTP_{key}"
-        values.setdefault(key, []).append(value)
-    if req.host is not None:
-        # Of the target, or of a proxy: it replaces the field (RFC 9112, section 3.2.2).
-        values["HTTP_HOST"] = [req.host]
-    # RFC 6265, section 5.4: cookies have a separator of their own.
-    separators = {"HTTP_COOKIE": "; "}
-    return {key: separators.get(key, ",").join(each) for key, each in values.items()}
+    """The header fields."""
+    fields = environ_fields(req.headers)
+    # Of the target, or of a proxy: it replaces the field (RFC 9112, section 3.2.2).
+    return fields if req.host is None else {**fields, "HTTP_HOST": req.host}
+
+
+def _proxied(req: Request) -> dict[str, str]:
+    """What a worker or a hook has read of the PROXY protocol."""
+    told = req.proxy_protocol_info
+    if not told:
+        return {}
+    names = {
+        "PROXY_PROTOCOL": "proxy_protocol", "REMOTE_ADDR": "client_addr",
+        "REMOTE_PORT": "client_port", "PROXY_ADDR": "proxy_addr", "PROXY_PORT": "proxy_port",
+    }  # fmt: skip
+    return {key: str(told[name]) for key, name in names.items()}
 
 
 def _client(client: Peer) -> dict[str, str]:

@@ -1,12 +1,16 @@
 """A request by gunicorn's names, read from bytes by the engine's parser: `gunicorn.http.message`.
 
-The requests that hooks see (`licorne.http.views`) are of this class too, over an exchange.
+The requests that hooks see (`licorne.http.views`) are of this class too, over an exchange. What a
+head says is asked for once; everything can be assigned, as in gunicorn, where it is plain data.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Protocol
 
     from licorne.config import Config
@@ -41,59 +45,91 @@ if TYPE_CHECKING:
 class Message:
     """What every request says."""
 
-    #: Trailer fields are checked and dropped.
-    trailers: tuple[tuple[str, str], ...] = ()
-    #: A fragment is no part of a request target (RFC 9112, section 3.2).
-    fragment = ""
     proxy_protocol_info: dict[str, object] | None = None
+    must_close = False
 
-    def __init__(self, said: Said) -> None:
+    def __init__(self, said: Said, cfg: Config) -> None:
         self._said = said
+        self.cfg = cfg
 
-    @property
+    @cached_property
     def method(self) -> str:
         """The method as received."""
         return self._said.method
 
-    @property
+    @cached_property
     def uri(self) -> str:
         """The request target exactly as sent."""
         return self._said.uri
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The percent-encoded path."""
         return self._said.path
 
-    @property
+    @cached_property
     def query(self) -> str:
         """What follows the question mark."""
         return self._said.query
 
-    @property
+    @cached_property
+    def fragment(self) -> str:
+        """What follows the `#` that some clients send, though it is no part of a request."""
+        return self._said.uri.partition("#")[2]
+
+    @cached_property
     def version(self) -> tuple[int, int]:
         """The HTTP version."""
         return self._said.version
 
-    @property
+    @cached_property
     def protocol(self) -> str:
         """The version as it was sent."""
         return self._said.protocol
 
-    @property
+    @cached_property
     def headers(self) -> list[tuple[str, str]]:
         """Names in upper case with their values, in the order received."""
         return self._said.headers
 
-    @property
+    @cached_property
+    def trailers(self) -> list[tuple[str, str]]:
+        """Nothing: trailer fields are checked and dropped."""
+        return []
+
+    @cached_property
     def scheme(self) -> str:
         """`http` or `https`."""
         return self._said.scheme
 
-    @property
+    @cached_property
     def host(self) -> str | None:
         """The host that was asked for, wherever it was said."""
         return self._said.host
+
+    @cached_property
+    def limit_request_line(self) -> int:
+        """The setting of this name."""
+        return self.cfg.limit_request_line
+
+    @cached_property
+    def limit_request_fields(self) -> int:
+        """The setting of this name."""
+        return self.cfg.limit_request_fields
+
+    @cached_property
+    def limit_request_field_size(self) -> int:
+        """The setting of this name."""
+        return self.cfg.limit_request_field_size
+
+    @cached_property
+    def max_buffer_headers(self) -> int:
+        """The most that all header fields may take (gunicorn's formula)."""
+        return self.limit_request_fields * (self.limit_request_field_size + 2) + 4
+
+    def force_close(self) -> None:
+        """Let no other request come on the connection."""
+        self.must_close = True
 
 
 class Request(Message):
@@ -107,39 +143,58 @@ class Request(Message):
         from licorne.http.reading import Reading  # noqa: PLC0415 - likewise
 
         reading = Reading(cfg, unreader, peer_addr)
-        super().__init__(reading.head)
+        super().__init__(reading.head, cfg)
         self._head = reading.head
-        self.cfg = cfg
+        self._peer = peer_addr
         self.unreader = unreader
         self.req_number = req_number
-        self.must_close = False
-        self._peer = peer_addr
-        self._body = Body(reading)
+        self.body = Body(reading)
 
-    @property
+    @cached_property
+    def req_number(self) -> int:
+        """The number of the request on its connection, from 1."""
+        return 1
+
+    @cached_property
+    def unreader(self) -> Unreader:
+        """Where its bytes come from."""
+        raise AttributeError("this request has no unreader")
+
+    @cached_property
     def peer_addr(self) -> Peer:
         """The address of the peer."""
         return self._peer
 
-    @property
+    @cached_property
     def remote_addr(self) -> Peer:
         """The address of the peer, or of the client that a trusted one names."""
         return self._head.client or self._peer
 
-    @property
+    @cached_property
     def body(self) -> object:
         """The body as a file, read from the source as it comes."""
-        return self._body
+        return None
 
     @property
     def expects_continue(self) -> bool:
         """The peer waits for `100 Continue` before it sends the body."""
         return self._head.expect_continue
 
-    def force_close(self) -> None:
-        """Let no other request come on the connection."""
-        self.must_close = True
-
     def should_close(self) -> bool:
         """Whether no other request may come on the connection."""
         return self.must_close or not self._head.keep_alive
+
+
+def environ_fields(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The environ entries of header fields; those that are repeated, joined (RFC 9110, 5.3)."""
+    values: dict[str, list[str]] = {}
+    for name, value in headers:
+        key = name.upper().replace("-", "_")
+        if key == "PROXY":
+            # HTTP clients would take HTTP_PROXY for the proxy to use.
+            continue
+        if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
+            key = f"HTTP_{key}"
+        values.setdefault(key, []).append(value)
+    # RFC 6265, section 5.4: cookies have a separator of their own.
+    return {key: ("; " if key == "HTTP_COOKIE" else ",").join(each) for key, each in values.items()}

@@ -87,12 +87,21 @@ class Response:
                 raise exc_info[1].with_traceback(exc_info[2])
         elif self.status is not None:
             raise AssertionError("Response headers already set!")
-        headers = list(headers)
-        self._reply.start(status, headers)
-        self.status, self.headers = status, headers
+        before = self.status, self.headers
+        self.status, self.headers = status, []
+        try:
+            self.process_headers(headers)
+            self._reply.start(status, self.headers)
+        except BaseException:
+            self.status, self.headers = before
+            raise
         return self.write
 
-    def early_hints(self, headers: Iterable[tuple[str, str]]) -> None:
+    def process_headers(self, headers: Iterable[tuple[str, str]]) -> None:
+        """Take the header fields of the application; for subclasses to extend."""
+        self.headers.extend(headers)
+
+    def early_hints(self, headers: Iterable[tuple[str | bytes, str | bytes]]) -> None:
         """`wsgi.early_hints`: sends `103 Early Hints`, where they are understood."""
         self.sock.sendall(self._reply.interim("103 Early Hints", headers))
 
@@ -152,28 +161,5 @@ class Response:
         self.sock.sendall(self._head(0) + self._reply.end())
 
 
-_default_headers = Response.default_headers
-
-
-class _Sample(Response):
-    """An answer without a request."""
-
-    def __init__(self, version: str) -> None:
-        self.version = version
-        self.status = "200 OK"
-        self.headers = []
-
-    def should_close(self) -> bool:
-        """Others may come."""
-        return False
-
-
-def told_name(name: str) -> str:
-    """What the Server field says when the server is called so; nothing: there is no such field.
-
-    A widespread recipe hides the name by a function in the place of `Response.default_headers`.
-    """
-    if Response.default_headers is _default_headers:
-        return name
-    fields = (line.partition(":") for line in _Sample(name).default_headers())
-    return next((value.strip() for field, _, value in fields if field.lower() == "server"), "")
+#: What the class is made of: who puts something else there, or extends it, is asked.
+AS_MADE = {name: method for name, method in vars(Response).items() if callable(method)}

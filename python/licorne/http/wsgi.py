@@ -59,8 +59,12 @@ class FileWrapper:
             self.close = close
 
     def __iter__(self) -> Iterator[bytes]:
-        while block := self.filelike.read(self.blksize):
-            yield block
+        return self
+
+    def __next__(self) -> bytes:
+        if block := self.filelike.read(self.blksize):
+            return block
+        raise StopIteration
 
     def up_to(self, length: int) -> Iterator[bytes]:
         """The first `length` bytes, in blocks. Nothing is read beyond: it might never come."""
@@ -212,9 +216,16 @@ def server_name() -> str:
     given = (SERVER, licorne.SERVER, getattr(alias, "SERVER", aliases.NAME))
     usual = (licorne.__name__, aliases.NAME)
     name = next((str(name) for name in given if name not in usual), licorne.__name__)
-    # Nobody has replaced anything in a module that is not loaded.
-    response = sys.modules.get("licorne.http.response")
-    return name if response is None else str(response.told_name(name))
+    if not may_be_replaced():
+        return name
+    from licorne.http import answers  # noqa: PLC0415 - few programs replace it
+
+    return answers.told_name(name)
+
+
+def may_be_replaced() -> bool:
+    """Whether `Response` may be another one: it was assigned here, or its module is loaded."""
+    return "Response" in globals() or "licorne.http.response" in sys.modules
 
 
 def base_environ(cfg: Config, *, multithread: bool = False) -> dict[str, object]:

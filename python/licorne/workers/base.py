@@ -14,6 +14,7 @@ import sys
 import time
 
 from licorne import aliases, frames, util
+from licorne.workers import overrides
 from licorne.workers.workertmp import WorkerTmp
 
 TYPE_CHECKING = False
@@ -91,6 +92,7 @@ class Worker:
     def __str__(self) -> str:
         return f"<Worker {self.pid}>"
 
+    @overrides.own
     def notify(self) -> None:
         """Give a sign of life; to be called by the worker's loop, more often than `timeout`."""
         if self.scoreboard is None:
@@ -254,6 +256,7 @@ class Worker:
         """A changed terminal means nothing to a worker."""
         self.log.debug("worker: SIGWINCH ignored.")
 
+    @overrides.own
     def handle_error(
         self, req: Request | None, client: socket.socket, addr: object, exc: BaseException
     ) -> None:

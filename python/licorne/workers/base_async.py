@@ -10,7 +10,7 @@ import time
 from licorne import frames, overdue
 from licorne.http.views import Request
 from licorne.workers.engine import EngineConfig, EngineWorker
-from licorne.workers.overrides import replaced
+from licorne.workers.overrides import own, replaced
 from licorne.workers.slots import MOST_THREADS
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from licorne._engine import Engine, Exchange
     from licorne.config import Config
+    from licorne.sock import BaseSocket
     from licorne.workers.engine import Place
 
 #: What an application returns that has answered on `gunicorn.socket` by itself (gunicorn's name).
@@ -150,7 +151,7 @@ class AsyncWorker(EngineWorker):
         """Run the application for one request; one that fails never ends the others."""
         try:
             if self.watched:
-                self.attempt(lambda: self.take(Request(exchange)))
+                self.attempt(lambda: self.take(Request(exchange, self.cfg)))
             else:
                 self.attempt(lambda: self.run_bare(exchange))
         finally:
@@ -175,13 +176,24 @@ class AsyncWorker(EngineWorker):
 
     def handles(self) -> bool:
         """Whether a subclass has its own `handle_request`."""
-        return replaced(type(self), AsyncWorker, "handle_request")
+        return replaced(type(self), "handle_request")
 
     def hand_over(self, request: Request) -> None:
         """Call the `handle_request` of a subclass."""
         listener = self.sockets[request.exchange.listener or 0]
         self.handle_request(listener.getsockname(), request, request.socket, request.remote_addr)
 
+    def call_handle(self, request: Request) -> None:
+        """Call the `handle` of a tracer."""
+        listener = self.sockets[request.exchange.listener or 0]
+        self.handle(listener, request.socket, request.remote_addr)
+
+    @own
+    def handle(self, _listener: BaseSocket, _client: socket.socket, _addr: object) -> None:
+        """Run the application for one request; for tracers to replace."""
+        self.handle_in_hand()
+
+    @own
     def handle_request(
         self, _listener_name: object, req: Request, _sock: socket.socket, _addr: object
     ) -> None:

@@ -14,8 +14,14 @@ from contextvars import ContextVar
 from licorne.config.settings.hooks import nothing
 from licorne.http.rules import RequestRules
 from licorne.http.views import Request, Response
-from licorne.http.wsgi import FileWrapper, base_environ, client_socket_class, server_name
-from licorne.workers import overrides
+from licorne.http.wsgi import (
+    FileWrapper,
+    base_environ,
+    client_socket_class,
+    may_be_replaced,
+    server_name,
+)
+from licorne.workers import asgi, overrides
 from licorne.workers.base import Worker
 
 TYPE_CHECKING = False
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
     from licorne._engine import Engine, Exchange
     from licorne.config import Config
     from licorne.glogging import Logger
+    from licorne.http.answers import Answers
     from licorne.sock import BaseSocket
 
     class Place(Protocol):
@@ -83,7 +90,7 @@ class EngineConfig(RequestRules):
             self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = self.addresses[0]
         # Without somebody who asks, no request pays for looks at the clock.
         self.timed = bool(cfg.metrics_bind)
-        self.access = AccessLog(log, cfg) if AccessLog.wanted(log) else None
+        self.access = AccessLog(log, cfg) if AccessLog.sees(log) else None
         self.request_id = cfg.request_id
         self.queue_time = cfg.queue_time
         self.max_requests = 0
@@ -131,40 +138,63 @@ class AccessLog:
 
     def __init__(self, log: Logger, cfg: Config) -> None:
         from licorne.glogging import Logger as OurLogger
+        from licorne.glogging import logger as ours
 
-        self._log = log
+        self.log = log
+        self._cfg = cfg
         self.format: str = cfg.access_log_format
         self.json = cfg.log_format == "json"
         self.exclude = list(cfg.access_log_exclude)
         self.sample = float(cfg.access_log_sample)
+        # A logger of another class need only have gunicorn's methods.
+        own = type(log) is OurLogger
+        #: The settings ask for lines.
+        self.wanted = not own or log.access_log_enabled
         #: Lines name the time that requests have waited.
-        self.queue_timed = self.json or "{queue_time}x" in self.format.lower()
-        self.native = False
+        named = self.json or "{queue_time}x" in self.format.lower()
+        self.queue_timed = self.wanted and named
+        #: What the class has as long as nothing of it is replaced, and the logger itself.
+        self.as_made = ours.AS_MADE
+        self.same: dict[str, object] = {}
+        self.native = own and not self.wanted
         # A hook may add headers, of which the engine knows nothing.
         added = cfg.pre_request is not nothing and "}i" in self.format.lower()
-        if type(log) is OurLogger and not added:
-            # A logger of somebody else need only have gunicorn's methods.
+        if own and self.wanted and not added:
             self._look(log)
 
     def _look(self, log: Logger) -> None:
         self.worker = log.worker or 0
-        self.logger: logging.Logger = log.access_log
+        self.target: logging.Logger = log.access_log
+        self.same = {"access_log": self.target, "cfg": log.cfg}
         self.handler = log.access_handler
         self.formatter = log.access_formatter
-        #: Nobody has replaced the logger class, and its handler writes to a plain stream.
+        #: Its handler writes what it is given to a plain stream.
         self.native = (
             self.handler is not None
-            and self.formatter is not None
-            and self.handler in self.logger.handlers
+            and self.handler in self.target.handlers
             and hasattr(getattr(self.handler, "stream", None), "fileno")
+            and self._is_plain(self.formatter)
         )
 
+    def _is_plain(self, formatter: logging.Formatter | None) -> bool:
+        """Its lines are the messages: no `access_fmt` was put in the place of ours."""
+        import logging
+
+        if self.json:
+            return formatter is not None
+        return type(formatter) is logging.Formatter and formatter._fmt == "%(message)s"
+
     @staticmethod
-    def wanted(log: Logger) -> bool:
-        """Somebody wants lines, or a logger with an `access` of its own sees every request."""
+    def sees(log: Logger) -> bool:
+        """Lines are wanted, or may be: of our class every logger can be changed while it serves.
+
+        One of another class with an `access` of its own sees every request.
+        """
         from licorne.glogging import Logger as OurLogger
 
-        return type(log).access is not OurLogger.access or log.access_log_enabled
+        if type(log) is OurLogger or type(log).access is not OurLogger.access:
+            return True
+        return "access" in vars(log) or log.access_log_enabled
 
     def fileno(self) -> int:
         """The descriptor behind the handler's stream, after everything buffered is written."""
@@ -181,11 +211,11 @@ class AccessLog:
 
         request = IN_HAND.get()
         if request is None or request.exchange is not exchange:
-            request = Request(exchange)
+            request = Request(exchange, self._cfg)
         environ = exchange.environ or {}
         if exchange.queue_time is not None:
             environ.setdefault("licorne.queue_time", exchange.queue_time)
-        self._log.access(
+        self.log.access(
             Response(exchange, request),
             request,
             environ,
@@ -208,16 +238,45 @@ class EngineWorker(Worker):
 
     engine: Engine | None = None
 
+    #: Methods that are told to those who override them: the engine does their work.
+    never_called: tuple[str, ...] = overrides.NEVER_CALLED
+    #: Of these, what is called where ours was replaced on our class.
+    traced: tuple[str, ...] = ("handle",)
+
+    #: What a program has put in the place of `gunicorn.http.wsgi.Response`.
+    answers: Answers | None = None
+
     @classmethod
     def check_config(cls, _cfg: Config, log: Logger) -> None:
         """Called at the start, in the master: what a subclass overrides in vain is told."""
-        overrides.tell_ignored(cls, log)
+        cls._tell_ignored(log)
+
+    @classmethod
+    def _tell_ignored(cls, log: Logger) -> None:
+        names = tuple(
+            name
+            for name in cls.never_called
+            if name not in cls.traced or not overrides.wrapped(cls, name)
+        )
+        overrides.tell_ignored(cls, log, names)
+
+    def load_wsgi(self) -> None:
+        """Load the application; one that is not WSGI is told, and answers nothing."""
+        super().load_wsgi()
+        if self.wsgi is not None and asgi.is_asgi(self.wsgi):
+            self.wsgi = asgi.refuse(self)
 
     def run(self) -> None:
         """Serve until the engine is drained."""
         if not self.alive:
             # TERM came while the application was loading: whoever is waiting is for the others.
             return
+        # What was replaced while the application was loaded.
+        self._tell_ignored(self.log)
+        if may_be_replaced():
+            from licorne.http.answers import Answers
+
+            self.answers = Answers.given(self.log)
         engine = self.start_engine()
         try:
             if not self.alive:
@@ -249,7 +308,7 @@ class EngineWorker(Worker):
         beat = nothing if self.multithread else self.beat
         beat()
         for exchange in engine:
-            self.take(Request(exchange))
+            self.take(Request(exchange, self.cfg))
             beat()
 
     def take(self, request: Request) -> None:
@@ -258,8 +317,10 @@ class EngineWorker(Worker):
             self._explain(request)
         IN_HAND.set(request)
         try:
-            if self.handles():
-                self._try_hand_over(request)
+            if self.wraps():
+                self._try_hand_over(request, self.call_handle)
+            elif self.handles():
+                self._try_hand_over(request, self.hand_over)
             else:
                 self.run_exchange(request)
         finally:
@@ -267,9 +328,19 @@ class EngineWorker(Worker):
             # The engine uses an exchange again when nobody refers to it.
             IN_HAND.set(None)
 
-    def _try_hand_over(self, request: Request) -> None:
-        try:
+    def handle_in_hand(self) -> None:
+        """Go on with the request for which a `handle` around ours was called."""
+        request = IN_HAND.get()
+        if request is None:
+            raise RuntimeError("handle: there is no request; the engine calls it for each one")
+        if self.handles():
             self.hand_over(request)
+        else:
+            self.run_exchange(request)
+
+    def _try_hand_over(self, request: Request, call: Callable[[Request], None]) -> None:
+        try:
+            call(request)
             if request.exchange.environ is None:
                 # It has answered on the socket; whoever has done nothing at all gets an error.
                 request.exchange.run_wsgi(_answered)
@@ -291,14 +362,19 @@ class EngineWorker(Worker):
         """Whether a subclass has its own `handle_request`."""
         return False
 
+    def wraps(self) -> bool:
+        """Whether a tracer has put a `handle` of its own in the place of ours."""
+        return bool(self.traced) and overrides.wrapped(type(self), "handle")
+
     def notifies(self) -> bool:
         """Whether a subclass has its own `notify`."""
-        return overrides.replaced(type(self), Worker, "notify")
+        return overrides.replaced(type(self), "notify")
 
     def reports(self) -> bool:
         """Whether a subclass has its own `handle_error`."""
-        return overrides.replaced(type(self), EngineWorker, "handle_error")
+        return overrides.replaced(type(self), "handle_error")
 
+    @overrides.own
     def handle_error(
         self, req: Request | None, client: socket.socket, addr: object, exc: BaseException
     ) -> None:
@@ -309,6 +385,10 @@ class EngineWorker(Worker):
         if req is None or req.exchange.environ is None:
             # A `handle_request` that does without the application.
             super().handle_error(req, client, addr, exc)
+
+    def call_handle(self, request: Request) -> None:
+        """Call `handle` with the arguments that this kind of worker has in gunicorn."""
+        self.run_exchange(request)
 
     def hand_over(self, request: Request) -> None:
         """Call `handle_request` with the arguments that this kind of worker has in gunicorn."""
@@ -343,7 +423,9 @@ class EngineWorker(Worker):
             try:
                 # Inside, so that an exception of the hook is answered as one of the application.
                 self.pre_request(request)
-                request.tell_added(environ)
+                request.tell_changes(environ, self.sockets)
+                if self.answers is not None:
+                    start_response = self.answers.starting(request, start_response)
                 return wsgi(environ, start_response)
             except Exception as error:
                 if self.reports():
@@ -380,6 +462,8 @@ class EngineWorker(Worker):
         """Somebody wants to see each request: a hook, or a method of a subclass."""
         return (
             self.handles()
+            or self.wraps()
+            or self.answers is not None
             or self.reports()
             or (self.notifies() and not self.multithread)
             or self.cfg.pre_request is not nothing

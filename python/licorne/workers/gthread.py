@@ -13,7 +13,7 @@ import time
 
 from licorne import util
 from licorne.workers.engine import EngineConfig, EngineWorker
-from licorne.workers.overrides import Connection, replaced
+from licorne.workers.overrides import Connection, own, replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,17 +52,29 @@ class ThreadWorker(EngineWorker):
 
     def handles(self) -> bool:
         """Whether a subclass has its own `handle_request`."""
-        return replaced(type(self), ThreadWorker, "handle_request")
+        return replaced(type(self), "handle_request")
 
     def hand_over(self, request: Request) -> None:
         """Call the `handle_request` of a subclass."""
         self.handle_request(request, Connection(request, self.sockets))
 
+    def call_handle(self, request: Request) -> None:
+        """Call the `handle` of a tracer."""
+        self.handle(Connection(request, self.sockets))
+
+    @own
+    def handle(self, _conn: Connection) -> bool:
+        """Run the application for one request; for tracers to replace. True: kept alive."""
+        self.handle_in_hand()
+        return bool(self.alive and self.cfg.keepalive)
+
+    @own
     def handle_request(self, req: Request, _conn: Connection) -> bool:
         """Run the application for one request; for subclasses to extend. True: kept alive."""
         self.run_exchange(req)
         return bool(self.alive and self.cfg.keepalive)
 
+    @own
     def get_thread_pool(self) -> ThreadPoolExecutor:
         """The pool of a subclass that wants one; otherwise there are plain threads."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - few have a pool
@@ -88,7 +100,7 @@ class ThreadWorker(EngineWorker):
         super().handle_exit(sig, frame)
 
     def _start_threads(self, engine: Engine) -> int:
-        if replaced(type(self), ThreadWorker, "get_thread_pool"):
+        if replaced(type(self), "get_thread_pool"):
             pool = self.tpool = self.get_thread_pool()
             # Each thread of the pool is one that takes requests: more would never begin.
             count: int = getattr(pool, "_max_workers", self.cfg.threads)

@@ -12,6 +12,7 @@ from tornado.ioloop import IOLoop
 from tornado.wsgi import WSGIContainer
 
 from licorne.workers.base_asyncio import LoopWorker
+from licorne.workers.engine import EngineWorker
 from licorne.workers.tornado_connection import Conversation
 from licorne.workers.tornado_container import Container
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 class TornadoWorker(LoopWorker):
     """Requests are tornado's own, or WSGI."""
+
+    never_called = (*EngineWorker.never_called, "handle_request")
+    traced = ()
 
     #: What answers requests, unless they are WSGI.
     _delegate: HTTPServerConnectionDelegate | None = None

@@ -1,8 +1,9 @@
 """Methods of gunicorn's workers that subclasses in the wild override, over the engine.
 
 Called as in gunicorn: `init_process`, `load_wsgi`, `run`, `notify`, `handle_request`,
-`get_thread_pool` and the handlers of signals. What belongs to gunicorn's network code has no place
-here: whoever overrides it is told so at the start.
+`get_thread_pool` and the handlers of signals; also where a program has put its own in the place of
+one on the class. `handle` is there for such programs alone: in a subclass it belongs, like the rest
+of gunicorn's network code, to what the engine does, and whoever overrides that is told so.
 """
 
 from __future__ import annotations
@@ -10,11 +11,17 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
+    from typing import ParamSpec, TypeVar
 
     from licorne.config.convert import Address
     from licorne.glogging import Logger
+    from licorne.http.message import Peer
     from licorne.http.views import Request
     from licorne.sock import BaseSocket
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 #: Methods of gunicorn's network code, which the engine does in their place.
 NEVER_CALLED = (
@@ -34,7 +41,7 @@ class Connection:
         self.server: Address = listeners[0].getsockname() if listeners else ""
 
     @property
-    def client(self) -> tuple[str, int] | str:
+    def client(self) -> Peer:
         """The address of the peer."""
         return self._request.remote_addr
 
@@ -44,14 +51,45 @@ class Connection:
         return self._request.socket
 
 
-def replaced(cls: type, base: type, name: str) -> bool:
-    """Whether a subclass has its own method of this name."""
-    return getattr(cls, name, None) is not getattr(base, name, None)
+def own(method: Callable[P, T]) -> Callable[P, T]:
+    """Mark a method as ours: what stands in its place, on whatever class, is somebody else's.
+
+    By identity: what a decorator makes of a function may compare equal to it.
+    """
+    _OWN[id(method)] = method
+    return method
 
 
-def tell_ignored(cls: type, log: Logger) -> None:
-    """Say which methods of a subclass are never called."""
-    names = [name for name in NEVER_CALLED if hasattr(cls, name)]
+#: The methods themselves, so that nothing else gets their ids.
+_OWN: dict[int, object] = {}
+
+
+def replaced(cls: type, name: str) -> bool:
+    """Whether a subclass has its own method of this name, or ours was replaced on its class."""
+    return id(getattr(cls, name, None)) not in _OWN
+
+
+def wrapped(cls: type, name: str) -> bool:
+    """Whether a method of ours was replaced on our class, as tracers and profilers do.
+
+    Other than that of a subclass, which may do everything by itself, it calls ours.
+    """
+    for each in cls.__mro__:
+        if name in vars(each):
+            ours = each.__module__.startswith("licorne.")
+            return ours and id(vars(each)[name]) not in _OWN
+    return False
+
+
+#: Classes with the methods that were told: in the master, or in this process.
+_TOLD: set[tuple[type, str]] = set()
+
+
+def tell_ignored(cls: type, log: Logger, never_called: tuple[str, ...]) -> None:
+    """Say which methods of a subclass, or put in our classes, are never called."""
+    names = [name for name in never_called if hasattr(cls, name) and replaced(cls, name)]
+    names = [name for name in names if (cls, name) not in _TOLD]
+    _TOLD.update((cls, name) for name in names)
     if names:
         log.warning(
             "%s.%s overrides %s: never called, the network code is the engine's. See "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from licorne.workers.engine import EngineWorker
-from licorne.workers.overrides import replaced
+from licorne.workers.overrides import own, replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,12 +19,22 @@ class SyncWorker(EngineWorker):
 
     def handles(self) -> bool:
         """Whether a subclass has its own `handle_request`."""
-        return replaced(type(self), SyncWorker, "handle_request")
+        return replaced(type(self), "handle_request")
 
     def hand_over(self, request: Request) -> None:
         """Call the `handle_request` of a subclass."""
         self.handle_request(self.sockets[0], request, request.socket, request.remote_addr)
 
+    def call_handle(self, request: Request) -> None:
+        """Call the `handle` of a tracer."""
+        self.handle(self.sockets[0], request.socket, request.remote_addr)
+
+    @own
+    def handle(self, _listener: BaseSocket, _client: socket.socket, _addr: object) -> None:
+        """Run the application for one request; for tracers to replace."""
+        self.handle_in_hand()
+
+    @own
     def handle_request(
         self, _listener: BaseSocket, req: Request, _client: socket.socket, _addr: object
     ) -> None:

@@ -371,8 +371,9 @@ def replaced_after_empty_block(_environ: Environ, start_response: StartResponse)
 
 def hints(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """103 Early Hints before the answer, and one that comes too late."""
-    hint: Callable[[list[tuple[str, str]]], object] = environ["wsgi.early_hints"]  # type: ignore[assignment]
-    hint([("Link", "</style.css>; rel=preload"), ("Link", "</code.js>; rel=preload")])
+    hint: Callable[[list[tuple[str | bytes, str | bytes]]], object]
+    hint = environ["wsgi.early_hints"]  # type: ignore[assignment]
+    hint([("Link", "</style.css>; rel=preload"), (b"Link", b"</code.js>; rel=preload")])
     start_response("200 OK", TEXT)
     return [b"hinted"]
 

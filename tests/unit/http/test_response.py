@@ -92,8 +92,9 @@ def test_a_body_that_is_waited_for_is_asked_for(pair: Pair) -> None:
     assert pair.client.response().status == 100
     hints = environ["wsgi.early_hints"]
     assert callable(hints)
-    hints([("Link", "</a.css>")])
-    assert pair.client.response().get("Link") == "</a.css>"
+    for given in (("Link", "</a.css>"), (b"Link", b"</a.css>")):
+        hints([given])
+        assert pair.client.response().get("Link") == "</a.css>"
     resp.start_response("200 OK", [])
     resp.close()
     hints([("Link", "</late.css>")])
@@ -217,6 +218,12 @@ def test_a_file_without_an_end_is_read_to_the_announced_length(pair: Pair) -> No
         resp.write_file(wsgi.FileWrapper(file))
     resp.close()
     assert pair.client.response().body == bytes(10)
+
+
+def test_a_file_is_an_iterator_of_its_blocks() -> None:
+    wrapper = wsgi.FileWrapper(io.BytesIO(b"0123456789"), 4)
+    assert next(wrapper) == b"0123"
+    assert list(wrapper) == [b"4567", b"89"]
 
 
 def test_files_are_read_where_sendfile_is_off(pair: Pair, tmp_path: Path) -> None:

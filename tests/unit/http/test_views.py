@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from licorne.config import Config
 from licorne.http.views import Request, Response
 
 if TYPE_CHECKING:
     from licorne._engine import Exchange
+
+CFG = Config()
 
 
 def exchange(**fields: object) -> Exchange:
@@ -31,13 +34,13 @@ def test_a_request_asks_its_exchange() -> None:
         "remote_addr": ("127.0.0.1", 5),
         "environ": environ,
     }
-    req = Request(exchange(**fields))
+    req = Request(exchange(**fields), CFG)
     for name, value in fields.items():
         if name != "environ":
             assert getattr(req, name) == value
     assert req.peer_addr == ("127.0.0.1", 5)
     assert req.body == "the body"
-    assert Request(exchange(environ=None)).body is None
+    assert Request(exchange(environ=None), CFG).body is None
 
 
 @pytest.mark.parametrize(
@@ -53,7 +56,7 @@ def test_a_response(
     status: str, headers: list[tuple[str, str]], code: int | None, length: int | None
 ) -> None:
     made = exchange(status=status, response_headers=headers, sent=3, headers_sent=True)
-    resp = Response(made, Request(made))
+    resp = Response(made, Request(made, CFG))
     assert (resp.status, resp.headers, resp.sent, resp.headers_sent) == (status, headers, 3, True)
     assert resp.status_code == code
     assert resp.response_length == length

@@ -95,9 +95,9 @@ impl Caches {
         }
     }
 
-    /// A second dict, beside the template, refers to the objects of the exchange.
-    pub(crate) fn has_echo(&self) -> bool {
-        self.echo.environ.is_some()
+    /// A second dict, beside the template, that refers to the objects of the exchange.
+    pub(crate) fn echo(&self) -> Option<&Py<PyDict>> {
+        self.echo.environ.as_ref()
     }
 }
 

@@ -14,8 +14,8 @@ use crate::exchange::Exchange;
 
 /// What the application has returned, iterated in part.
 pub(crate) struct Paused {
-    pub(super) answer: Py<PyAny>,
-    pub(super) blocks: Py<PyIterator>,
+    pub(crate) answer: Py<PyAny>,
+    pub(crate) blocks: Py<PyIterator>,
 }
 
 /// Goes on with the iteration. Errors of the application are dealt with as in its first part.

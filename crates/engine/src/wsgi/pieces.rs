@@ -62,7 +62,7 @@ pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
         let mut this = exchange.try_borrow_mut()?;
         let core = Arc::clone(&this.core);
         let run = &mut this.run;
-        let Some(net) = run.net.take() else {
+        let Some(net) = run.leave(false) else {
             return Ok(());
         };
         run.sending = Sending::Closed;

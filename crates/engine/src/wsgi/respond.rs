@@ -17,7 +17,7 @@ use super::start::misuse;
 use super::{file, taken};
 use crate::access::Line;
 use crate::core::{Core, Detached, thread_number};
-use crate::exchange::{Exchange, Past, Run};
+use crate::exchange::{Exchange, Run};
 use crate::shared::SharedBytes;
 use crate::text::latin1_bytes;
 
@@ -287,14 +287,11 @@ fn complete(
     };
     run.sending = Sending::Done;
     let short = run.remaining.is_some_and(|remaining| remaining > 0);
-    let Some(net) = run.net.take() else {
+    let Some(net) = run.leave(line == Line::Python) else {
         return Ok(());
     };
     if short {
         too_short(core, py, &net, run.request_id.as_ref())?;
-    }
-    if run.watched || line == Line::Python {
-        run.past = Some(Past::of(&net));
     }
     let keep = net.keep_alive && !short;
     core.looped.finish(
@@ -477,7 +474,7 @@ pub(super) fn discard(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     this.run.sending = Sending::Closed;
     this.run.remaining = None;
     let core = Arc::clone(&this.core);
-    if let Some(net) = this.run.net.take() {
+    if let Some(net) = this.run.leave(false) {
         core.looped.discard(thread_number(), net);
     }
     Ok(())

@@ -6,7 +6,7 @@ use proto::h1::{self, Misuse, Sending};
 use pyo3::Borrowed;
 use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::core::thread_number;
 use crate::exchange::Exchange;
@@ -117,14 +117,26 @@ pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -
 
 /// An interim response with header pairs of an application.
 pub(crate) fn interim(status: &str, headers: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    let pairs: Vec<(String, String)> = headers
-        .try_iter()?
-        .map(|pair| pair?.extract())
-        .collect::<PyResult<_>>()?;
+    let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    for pair in headers.try_iter()? {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+        pairs.push((
+            text_or_bytes(&name, "a header name")?,
+            text_or_bytes(&value, "a header value")?,
+        ));
+    }
     let pairs = pairs
         .iter()
-        .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        .map(|(name, value)| (name.as_slice(), value.as_slice()));
     let mut bytes = Vec::new();
     h1::interim(&mut bytes, status.as_bytes(), pairs).map_err(misuse)?;
     Ok(bytes)
+}
+
+/// gunicorn takes both here, whatever PEP 3333 says of header fields.
+fn text_or_bytes(given: &Bound<'_, PyAny>, what: &'static str) -> PyResult<Vec<u8>> {
+    match given.cast::<PyBytes>() {
+        Ok(bytes) => Ok(bytes.as_bytes().to_vec()),
+        Err(_) => latin1_bytes(&given.as_borrowed(), what).map(<[u8]>::to_vec),
+    }
 }

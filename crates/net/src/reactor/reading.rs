@@ -126,6 +126,8 @@ impl Reactor {
                 self.last_id += 1;
                 exchange.id = self.last_id;
                 conn.serving = exchange.id;
+                conn.requests = conn.requests.saturating_add(1);
+                exchange.number = conn.requests;
                 conn.begun = false;
                 conn.watched = false;
                 conn.phase = Phase::Busy;
