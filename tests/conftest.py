@@ -1,5 +1,5 @@
-"""For all tests: the processes that they start are those of a user at a terminal, wherever the suite
-was started, and leave nothing in the home of who runs it."""
+"""For all tests: the processes that they start obey signals as at a terminal, wherever the suite was
+started, and leave nothing in the home of its user."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def default_dispositions() -> None:
     """Let every process that this one starts have the default dispositions and no signal blocked.
 
     A shell without job control starts what stands before `&` with SIGINT ignored, `nohup` ignores
-    SIGHUP, and a new program inherits both (POSIX.1, execve). A signal that is caught is back at its
-    default there: so what is ignored here is caught, and nothing done about it.
+    SIGHUP, and a new program inherits both (POSIX.1, execve). A signal that is caught has its
+    default there again: so what is ignored here is caught, and nothing done about it.
     """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
     for number in signal.valid_signals() - PYTHONS_OWN:

@@ -204,7 +204,7 @@ def _environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in ours and not name.startswith("LICORNE_")
     }
-    # eventlet's own DNS client takes longer to import than all the rest; no test here looks up names.
+    # eventlet's own DNS client takes longer to import than all the rest; no test looks up names.
     return {"EVENTLET_NO_GREENDNS": "yes"} | kept | {"PYTHONUNBUFFERED": "1"}
 
 

@@ -310,7 +310,8 @@ class Askers:
             thread.join()
 
     def _keep(self, ask: Callable[[], None]) -> None:
-        while not self._stop.is_set():
+        # A pause as short as this loses no crossing, and leaves the processor to the server.
+        while not self._stop.wait(0.001):
             try:
                 ask()
             except (OSError, AssertionError) as error:
