@@ -1,5 +1,4 @@
-"""For all tests: the processes that they start obey signals as at a terminal, wherever the suite was
-started, and leave nothing in the home of its user."""
+"""For all tests: what they start obeys signals as at a terminal, and leaves nothing in a home."""
 
 from __future__ import annotations
 
