@@ -134,8 +134,7 @@ def test_every_refusal_has_its_exception() -> None:
     assert {*errors.BY_REFUSAL, "RequestTimeout", "Overloaded"} == set(Refusal.NAMES)
 
 
-@pytest.mark.parametrize("seconds", [-1.0, 0.05], ids=["passed", "to come"])
-def test_a_socket_is_read_no_further_than_its_deadline(seconds: float) -> None:
+def test_a_socket_is_read_no_further_than_its_deadline() -> None:
     """The rest never comes: however late this process runs, the answer is the same."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -144,7 +143,7 @@ def test_a_socket_is_read_no_further_than_its_deadline(seconds: float) -> None:
         made = get_parser(Config(), ours, PEER)
         assert isinstance(made.unreader, SocketUnreader)
         next(made)
-        assert not made.finish_body(deadline=time.monotonic() + seconds)
+        assert not made.finish_body(deadline=time.monotonic() + 0.05)
         assert ours.gettimeout() == 20
         assert list(made) == []
 
