@@ -44,6 +44,7 @@ def test_hup_after_hup_under_load_loses_no_short_connection(
     assert askers.answers > hups
 
 
+@pytest.mark.patient
 def test_kept_connections_survive_reloads_and_recycling(
     args: tuple[str, ...], serve: Serve
 ) -> None:
