@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The engine under test is built with cargo's dev profile: in a quarter of the time, and with its checks.
+# The engine under test is built with cargo's dev profile: quicker to build, and with its checks.
 QUICK := MATURIN_PEP517_ARGS="--profile dev"
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
