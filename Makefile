@@ -2,10 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The engine under test is built with cargo's dev profile: quicker to build, and with its checks.
+QUICK := MATURIN_PEP517_ARGS="--profile dev"
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-versions test-newest check lint generate format bench system clean
+.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench system clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -14,23 +16,24 @@ demo: $(VENV)/.demo ## Install, and serve examples/flask_app on http://127.0.0.1
 	@echo "Serving http://127.0.0.1:8000 (Ctrl-C ends it)"
 	cd examples/flask_app && exec ../../$(BIN)/licorne --workers 2 --bind 127.0.0.1:8000 app:app
 
-test: test-rust test-python ## Install with the test extras and run every test
+test: test-rust test-python ## Install with the test extras, and run the tests but for the patient ones
 
 test-rust: ## Run the Rust tests
 	cargo test --workspace --quiet
 
-test-python: system $(VENV)/.test ## Run the Python tests
-	@# Processes under test share the machine with each other: what failed beside them must pass alone.
-	$(BIN)/python -m pytest -n auto || \
-		{ [ $$? = 1 ] && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
+test-python: system $(VENV)/.test ## Run the Python tests but for those that wait for time to pass
+	$(BIN)/python tools/run-tests -m "not patient"
+
+test-patient: system $(VENV)/.test ## Run the Python tests that wait for time to pass
+	$(BIN)/python tools/run-tests -m patient
 
 test-versions: system ## Run the Python tests on every interpreter from 3.10 to 3.13 that is found
 	tools/test-versions
 
 test-newest: ## Run a part of the Python tests on the newest interpreter that is found
-	tools/test-versions --newest tests/unit tests/e2e/test_life.py
+	tools/test-versions --newest tests/unit tests/e2e/test_arbiter.py tests/e2e/test_life.py
 
-check: lint test test-newest ## Everything CI runs: format, lint, types, floors, tests
+check: lint test test-patient test-newest ## Everything CI runs: format, lint, types, floors, tests
 
 lint: $(VENV)/.dev ## Formatters, linters and type checkers, without changing anything
 	cargo fmt --all --check && cargo clippy --workspace --all-targets --quiet -- -D warnings
@@ -59,7 +62,7 @@ $(VENV)/.demo: $(BIN)/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet . flask && touch $@
 
 $(VENV)/.test: $(BIN)/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet '.[test]' && touch $@
+	$(QUICK) $(BIN)/python -m pip install --quiet '.[test]' && touch $@
 
 $(VENV)/.dev: $(BIN)/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet '.[dev]' && touch $@ $(VENV)/.test
+	$(QUICK) $(BIN)/python -m pip install --quiet '.[dev]' && touch $@ $(VENV)/.test

@@ -1,8 +1,9 @@
-"""For all tests: the servers that they start leave nothing in the home of who runs them."""
+"""For all tests: what they start obeys signals as at a terminal, and leaves nothing in a home."""
 
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,25 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+#: What Python ignores in each of its processes, and `subprocess` sets back in those it starts.
+PYTHONS_OWN = {signal.SIGPIPE, signal.SIGXFSZ}
+
+
+def default_dispositions() -> None:
+    """Let every process that this one starts have the default dispositions and no signal blocked.
+
+    A shell without job control starts what stands before `&` with SIGINT ignored, `nohup` ignores
+    SIGHUP, and a new program inherits both (POSIX.1, execve). A signal that is caught has its
+    default there again: so what is ignored here is caught, and nothing done about it.
+    """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+    for number in signal.valid_signals() - PYTHONS_OWN:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
+
+
+default_dispositions()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -96,17 +96,19 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "file wrapper without sendfile": "test_file_wrapper::test_without_sendfile_it_is_the_same",
     },
     "applications that do wrong": {
-        "exception": "test_faults::test_an_exception_gives_the_error_page_and_a_traceback",
-        "exception before the head": "test_faults::test_nothing_was_sent_yet",
-        "exception after the head": "test_faults::test_after_the_head_the_connection_is_aborted",
-        "SystemExit": "test_faults::test_system_exit_answers_500",
-        "close() after an error": "test_faults::test_close_is_called_after_an_error",
-        "fewer bytes than announced": (
-            "test_faults::test_fewer_bytes_than_announced_close_the_connection"
+        "exception": "test_faulty_app::test_an_exception_gives_the_error_page_and_a_traceback",
+        "exception before the head": "test_faulty_app::test_nothing_was_sent_yet",
+        "exception after the head": (
+            "test_faulty_app::test_after_the_head_the_connection_is_aborted"
         ),
-        "more bytes than announced": "test_faults::test_never_more_bytes_than_announced",
-        "malformed response head": "test_faults::test_a_malformed_head_is_refused",
-        "a body that is none": "test_faults::test_a_body_that_is_no_iterable_of_bytes",
+        "SystemExit": "test_faulty_app::test_system_exit_answers_500",
+        "close() after an error": "test_faulty_app::test_close_is_called_after_an_error",
+        "fewer bytes than announced": (
+            "test_faulty_app::test_fewer_bytes_than_announced_close_the_connection"
+        ),
+        "more bytes than announced": "test_faulty_app::test_never_more_bytes_than_announced",
+        "malformed response head": "test_faulty_app::test_a_malformed_head_is_refused",
+        "a body that is none": "test_faulty_app::test_a_body_that_is_no_iterable_of_bytes",
     },
     "peers that do wrong": {
         "bad requests: 400, 414, 417, 431, 501": "test_bad_requests::test_it_is_refused",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.server import open_gate
+from faults.processes import eventually
 
 if TYPE_CHECKING:
     from e2e.conftest import Fifos
@@ -65,7 +66,9 @@ class TestNames:
                 client.get(f"/wait?fifo={gate}")
                 stack.callback(open_gate, gate)
             server.log.wait_for("app: waits", 3)
-            assert names(server) == [*(f"licorne-app-{n}" for n in range(3)), "licorne-standin"]
+            wanted = [*(f"licorne-app-{n}" for n in range(3)), "licorne-standin"]
+            # A thread names itself when it first runs, and those here had no reason to wait for it.
+            eventually(lambda: names(server) == wanted, f"threads named {wanted}")
         assert server.get("/thread")[1] in {b"licorne-app-%d" % n for n in range(3)}
 
     def test_threads_of_a_pool(self, serve: Serve, tmp_path: Path) -> None:
@@ -73,7 +76,7 @@ class TestNames:
         words = ("--pythonpath", str(tmp_path), "-k", "pooled.Pooled")
         server = serve("site_app", *words)
         assert server.get("/thread")[1].startswith(b"a-long-name-of-a-pool_")
-        assert "a-long-name-of-" in names(server)
+        eventually(lambda: "a-long-name-of-" in names(server), "the system's name of the pool")
 
 
 def test_a_thread_that_computes_leaves_room_for_the_others(serve: Serve, fifo: str) -> None:

@@ -27,7 +27,7 @@ def application(environ, start_response):
 
 
 class Asker:
-    """Asks without a pause, each time on a new connection, and keeps what came."""
+    """Asks almost without a pause, each time on a new connection, and keeps what came."""
 
     def __init__(self, server: Server, path: str = "/") -> None:
         self._server = server
@@ -47,7 +47,7 @@ class Asker:
 
     def _ask(self) -> None:
         try:
-            while not self._stop.is_set():
+            while not self._stop.wait(0.001):
                 self.answers.append(self._server.get(self._path))
         except OSError as error:
             self.failure = error

@@ -64,6 +64,7 @@ def compare(server: Server, load: Load) -> None:
     assert page.sum("licorne_queue_time_seconds_count") == counted
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("options", [(), ("--preload",), ("--reuse-port",)], ids=str)
 def test_over_reloads(start: Start, options: tuple[str, ...]) -> None:
     server = start(*METRICS, *options)
@@ -82,6 +83,7 @@ def test_over_reloads(start: Start, options: tuple[str, ...]) -> None:
     assert Page(server).sum("licorne_generation") == 4
 
 
+@pytest.mark.patient
 def test_over_kills(start: Start) -> None:
     server = start(*METRICS)
     with Load(server.port, bodies=False) as load, Scraper(server) as scraper:
@@ -93,6 +95,7 @@ def test_over_kills(start: Start) -> None:
     assert Page(server).sum("licorne_worker_ends_total", cause="SIGKILL") == 5
 
 
+@pytest.mark.patient
 def test_over_max_requests(start: Start) -> None:
     server = start(*METRICS, "--max-requests", "20", "--reload-surge", "2")
     with Load(server.port) as load, Scraper(server) as scraper:

@@ -20,6 +20,7 @@ WORKER = [signal.SIGTERM, signal.SIGUSR1, signal.SIGWINCH]
 ROUNDS = 120
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("seed", [1, 2])
 def test_signals_at_random(start: Start, seed: int) -> None:
     server = start()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from e2e.server import BOOTING
 from faults.load import Load
 from faults.processes import children, descriptors, eventually, zombies
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 RECYCLES = 100
 
 
+@pytest.mark.patient
 def test_recycled_workers_lose_nothing(start: Start) -> None:
     # Several at a time, for the sake of whoever waits for this test.
     server = start("--max-requests", "5", "--reload-surge", "4", workers=4)

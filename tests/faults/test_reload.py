@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from e2e.server import open_gate
 from faults.conftest import APPS
 from faults.load import Load
@@ -29,6 +31,7 @@ BROKEN = {
 FAILED = r"\[ERROR\] (Worker \(pid:\d+\) exited with code|The application left while)"
 
 
+@pytest.mark.patient
 def test_ten_reloads(start: Start) -> None:
     server = start()
     before = descriptors(server.pid)

@@ -7,6 +7,8 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from faults.ledger import check_named
 from faults.load import Load
 from faults.processes import children, ended, eventually, state
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from faults.conftest import Start
 
 
+@pytest.mark.patient
 def test_a_worker_that_stands_still_is_replaced(start: Start) -> None:
     server = start("--timeout", "1")
     victim = children(server.pid)[0]
@@ -49,6 +52,7 @@ def test_a_master_that_stands_still_is_not_missed(start: Start) -> None:
     assert not server.log.matching("WORKER TIMEOUT")
 
 
+@pytest.mark.patient
 def test_workers_are_not_punished_for_the_time_that_everybody_stood_still(start: Start) -> None:
     """A suspended machine, a frozen container: all clocks have moved on when it goes on."""
     server = start("--timeout", "1")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 STUCK = {"/sleep": "sleeps", "/busy": "is busy", "/native": "keeps the lock"}
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("worker", ["sync"])
 @pytest.mark.parametrize("path", list(STUCK))
 def test_timeout_bounds_a_request_of_a_sync_worker(start: Start, path: str) -> None:
@@ -29,6 +30,7 @@ def test_timeout_bounds_a_request_of_a_sync_worker(start: Start, path: str) -> N
     print(load.tally)
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("path", list(STUCK))
 def test_request_timeout_bounds_a_request_of_any_worker(start: Start, path: str) -> None:
     server = start("--request-timeout", "0.7", "--graceful-timeout", "2", tracebacks=True)

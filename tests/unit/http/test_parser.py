@@ -136,6 +136,7 @@ def test_every_refusal_has_its_exception() -> None:
 
 
 def test_a_socket_is_read_no_further_than_its_deadline() -> None:
+    """The rest never comes: however late this process runs, the answer is the same."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.settimeout(20)

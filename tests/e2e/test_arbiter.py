@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .master import APP, Master, get
+from e2e.plain_master import APP, Master, get
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
