@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 with warnings.catch_warnings():
@@ -12,6 +13,7 @@ with warnings.catch_warnings():
 from eventlet.event import Event
 from eventlet.greenpool import GreenPool
 
+from licorne.workers import leaving
 from licorne.workers.greenlets import GreenletWorker, Place
 
 TYPE_CHECKING = False
@@ -92,3 +94,12 @@ class EventletWorker(GreenletWorker):
         with eventlet.Timeout(LAST, False):
             for pool in self._pools:
                 pool.waitall()
+
+    def join_threads(self) -> None:
+        """They are greenlets, of which the interpreter knows nothing."""
+        executors = sys.modules.get("concurrent.futures.thread")
+        if executors is not None:
+            # Its idle threads end, as they do before the interpreter waits.
+            executors._python_exit()
+        while leaving.busy():
+            eventlet.sleep(0.05)

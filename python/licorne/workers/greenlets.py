@@ -36,6 +36,9 @@ class GreenletWorker(AsyncWorker):
     #: The `notify` of a subclass runs, and may wait.
     _beating = False
 
+    #: The main greenlet has left the loop.
+    _over = False
+
     def patch(self) -> None:
         """Make the standard library let other greenlets run; for subclasses to extend."""
         raise NotImplementedError
@@ -72,6 +75,13 @@ class GreenletWorker(AsyncWorker):
         #: The requests that are being ended, so that each is ended once.
         self._ending: set[Exchange] = set()
         super().init_process()
+
+    def run(self) -> None:
+        """Serve until the engine is drained."""
+        try:
+            super().run()
+        finally:
+            self._over = True
 
     def try_beat(self) -> None:
         """In a greenlet of its own: the hub, where turns begin, may not wait."""
@@ -146,7 +156,16 @@ class GreenletWorker(AsyncWorker):
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at once (INT, QUIT): in a greenlet of its own, since the hook may wait."""
         quit_now = super().handle_quit
-        self.spawn(lambda: quit_now(sig, frame))
+
+        def leave() -> None:
+            try:
+                quit_now(sig, frame)
+            except SystemExit:
+                # The engine has stopped by itself: the main greenlet may be on its way out.
+                if not self._over:
+                    raise
+
+        self.spawn(leave)
 
     def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
         """Reopen the log files, in a greenlet of its own."""
