@@ -10,6 +10,7 @@
 //! The mutex protects the reactor's state; nobody waits for readiness while holding it, and nobody
 //! who holds it ever waits for Python.
 
+mod forked;
 mod polled;
 mod standin;
 
@@ -331,8 +332,9 @@ impl Loop {
         state.reactor.stream_file(token, part);
     }
 
-    /// Gives the socket of an exchange away, with the bytes read beyond the request.
-    pub fn detach(&self, token: Token) -> Option<(OwnedFd, Vec<u8>)> {
+    /// Gives the socket of an exchange away, with the bytes read beyond the request, and those of
+    /// earlier responses that the client has not read yet.
+    pub fn detach(&self, token: Token) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
         let mut state = self.lock();
         state.reactor.flush_held();
         state.reactor.flush_dirty();

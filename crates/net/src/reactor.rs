@@ -407,8 +407,12 @@ impl Reactor {
         self.let_in();
     }
 
-    /// Gives the socket away, with the bytes that were read and not consumed.
-    pub(crate) fn detach(&mut self, token: Token) -> Option<(OwnedFd, Vec<u8>)> {
+    /// Gives the socket away, with the bytes that were read and not consumed, and those that were not
+    /// written yet.
+    pub(crate) fn detach(
+        &mut self,
+        token: Token,
+    ) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
         busy(&mut self.conns, token)?;
         let mut conn = self.conns.remove(token)?;
         if conn.registered
@@ -422,7 +426,8 @@ impl Reactor {
         self.board.set_connections(self.slot, self.conns.len());
         self.let_in();
         let input = conn.take_input();
-        Some((conn.stream.into_fd(), input))
+        let unsent = conn.output.take_bytes();
+        Some((conn.stream.into_fd(), input, unsent))
     }
 
     /// Ends what has waited too long.

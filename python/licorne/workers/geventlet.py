@@ -55,6 +55,11 @@ class EventletWorker(GreenletWorker):
         # Nothing is thrown into a listener that nobody waits at.
         self._listener = self._hub.add(self._hub.READ, fd, readable, readable, None)
 
+    def leave_to_parent(self) -> None:
+        """A hub of its own for the child: the other one has the parent's poller."""
+        super().leave_to_parent()
+        eventlet.hubs.use_hub()
+
     def call_later(self, seconds: float, turn: Callable[[], None]) -> None:
         """Set the hub's timer."""
         self._timer.cancel()

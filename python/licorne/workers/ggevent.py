@@ -55,6 +55,13 @@ class GeventWorker(GreenletWorker):
         self._pools = [Pool(self.cfg.worker_connections) for _ in self.sockets]
         self._watcher.start(turn)
 
+    def leave_to_parent(self) -> None:
+        """gevent gives the child a poller of its own, where the engine must not be."""
+        super().leave_to_parent()
+        if self.engine is not None:
+            self._watcher.stop()
+            self._timer.stop()
+
     def call_later(self, seconds: float, turn: Callable[[], None]) -> None:
         """Set the hub's timer."""
         self._timer.close()

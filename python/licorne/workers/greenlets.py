@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from licorne._engine import Exchange
 
 
+#: Requests that one greenlet runs one after the other, before others have their turn.
+IN_A_ROW = 64
+
+
 class Place:
     """Where a greenlet waits for its client, at an event of its hub's kind."""
 
@@ -108,14 +112,25 @@ class GreenletWorker(AsyncWorker):
             self.call_soon(self._begin_waiting)
 
     def handle_exchange(self, exchange: Exchange) -> None:
-        """One request, in its greenlet."""
+        """One request, in its greenlet, and those that its client has sent with it."""
         me = getcurrent()
-        self._running[me] = (exchange.id or 0, exchange)
         try:
-            self.run_one(exchange)
+            for _ in range(IN_A_ROW):
+                self._running[me] = (exchange.id or 0, exchange)
+                try:
+                    self.run_alone(exchange)
+                finally:
+                    self._ending.discard(exchange)
+                after = None if self.engine is None else self.engine.take_ready(self.watched)
+                if after is None:
+                    break
+                exchange = after
+            else:
+                # The others have their turn.
+                self.begin(exchange)
         finally:
             del self._running[me]
-            self._ending.discard(exchange)
+            self.look_for_more()
             if self._waiting:
                 self.once_left(self._begin_waiting)
 
@@ -143,7 +158,10 @@ class GreenletWorker(AsyncWorker):
         return Stack(missing="it has ended meanwhile")
 
     def end_all(self) -> None:
-        """The same for all requests."""
+        """The same for all requests; what no greenlet has begun may be sent again."""
+        for exchange in self._waiting:
+            exchange.give_back()
+        self._waiting.clear()
         for running, (_number, exchange) in self._running.items():
             self.call_soon(partial(self._throw, running, exchange))
 

@@ -68,18 +68,27 @@ def program(fifo: str) -> None:
     )
 
 
-KINDS: dict[str, Callable[[str], None]] = {
+def terminated(fifo: str) -> str:
+    """A child that is ended by a signal."""
+    child = multiprocessing.get_context("fork").Process(target=wait_as_a_child, args=(fifo,))
+    child.start()
+    child.terminate()
+    child.join()
+    return f"ended by {-(child.exitcode or 0)}"
+
+
+KINDS: dict[str, Callable[[str], str | None]] = {
     "thread": thread,
     "fork": fork,
     "process": process,
     "program": program,
+    "terminated": terminated,
 }
 
 
 def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Begin what ?kind= says, and answer; without it, only answer."""
     query = dict(parse_qsl(str(environ["QUERY_STRING"])))
-    if query:
-        KINDS[query["kind"]](query["fifo"])
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
-    return [b"begun"]
+    said = KINDS[query["kind"]](query["fifo"]) if query else None
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [(said or "begun").encode()]

@@ -48,7 +48,10 @@ impl Loop {
         state.reactor.process(usize::MAX);
         self.end_turn(state, true);
         let mut requests = Vec::with_capacity(state.reactor.inbox.len());
-        while let Some(exchange) = state.next_request() {
+        // Afterwards only what its loop has given back is there.
+        while state.reactor.drain != Drain::Stopped
+            && let Some(exchange) = state.next_request()
+        {
             requests.push(exchange);
         }
         state.running += requests.len();
@@ -66,6 +69,19 @@ impl Loop {
             stopped: state.reactor.drain == Drain::Stopped,
             wait_ms: state.reactor.wait_ms(),
         }
+    }
+
+    /// A request that became complete with the answer before it, without a turn.
+    pub fn take_ready(&self, me: u32) -> Option<Box<Exchange>> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if state.reactor.drain == Drain::Stopped {
+            return None;
+        }
+        let exchange = state.next_request()?;
+        state.running += 1;
+        self.depart(state, me);
+        Some(exchange)
     }
 
     /// Whether a turn would find something that no event tells of, such as a pipelined request.
@@ -97,6 +113,12 @@ impl Loop {
         self.let_hold(&mut state, me);
         state.reactor.abandon(exchange);
         self.ended(&mut state, me);
+    }
+
+    /// A complete request that its loop has not begun, and will not: [`Loop::close`] answers it with
+    /// 503.
+    pub fn give_back(&self, exchange: Box<Exchange>) {
+        self.lock().reactor.inbox.push_back(exchange);
     }
 
     /// Takes the events there are.
