@@ -286,6 +286,8 @@ impl Loop {
     ) {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
+        // A loop that polls asks for the next request then, or turns.
+        state.reactor.may_hold |= state.polled && state.driver == Driver::Application(me);
         // First: whoever has an answer can rely on its line, even if this process is killed now.
         if let Some(line) = line {
             state.reactor.log_line(line);

@@ -443,6 +443,7 @@ impl Reactor {
         for (token, cause, idle) in expired {
             match cause {
                 Cause::None => {}
+                Cause::Body if self.goes_on(token, now_ms) => {}
                 Cause::Header | Cause::Body if !idle => {
                     self.refuse(token, proto::Reject::RequestTimeout);
                 }
@@ -457,6 +458,13 @@ impl Reactor {
                 Cause::Linger => self.remove(token),
             }
         }
+    }
+
+    /// Whether more of a body has come than the poller has told of (see `Conn::pace_wakes`).
+    fn goes_on(&mut self, token: Token, now_ms: u64) -> bool {
+        self.read(token);
+        let conn = self.conns.get_mut(token);
+        conn.is_none_or(|conn| !conn.in_body() || !conn.deadline.expired(now_ms))
     }
 
     /// Where native access log lines go; `None` nowhere.

@@ -71,14 +71,24 @@ impl Loop {
         }
     }
 
-    /// A request that became complete with the answer before it, without a turn.
+    /// A request that became complete with the answer before it, without a turn. Their answers leave
+    /// together, when there is no next one, or with the next turn: the stand-in sees to it that one
+    /// comes.
     pub fn take_ready(&self, me: u32) -> Option<Box<Exchange>> {
         let mut state = self.lock();
         let state = &mut *state;
         if state.reactor.drain == Drain::Stopped {
             return None;
         }
-        let exchange = state.next_request()?;
+        let token = state.reactor.inbox.front().and_then(|next| next.token);
+        // A client that does not read its answers leaves the others their turn.
+        let ready = token.is_some_and(|token| state.reactor.room(token).is_some());
+        let next = if ready { state.next_request() } else { None };
+        let Some(exchange) = next else {
+            state.reactor.flush_held();
+            state.reactor.flush_dirty();
+            return None;
+        };
         state.running += 1;
         self.depart(state, me);
         Some(exchange)
@@ -89,7 +99,10 @@ impl Loop {
         let state = self.lock();
         let reactor = &state.reactor;
         let work = !reactor.inbox.is_empty() || reactor.wait_ms() == 0;
-        work || reactor.room_made || !reactor.ended.is_empty() || !reactor.drain.serving()
+        work || reactor.holds_output()
+            || reactor.room_made
+            || !reactor.ended.is_empty()
+            || !reactor.drain.serving()
     }
 
     /// Whether the client of `token` has read on; `None`: not yet.
