@@ -554,6 +554,9 @@ class Exchange:
         """Give the connection to the caller: a blocking descriptor of its own, and the bytes that
         were read beyond the request. ConnectionResetError when the client has gone."""
 
+    def give_back(self) -> None:
+        """Nobody begins with it: its client gets 503 when the engine is closed."""
+
 @final
 class WSGIResponse:
     """What `start_response` is bound to: the response by gunicorn's names."""
@@ -638,6 +641,9 @@ class Engine:
         `watched`: somebody looks at the exchanges after their responses have left.
         """
 
+    def take_ready(self, watched: bool) -> Exchange | None:
+        """A request that became complete with the answer before it; costs no turn."""
+
     @property
     def pending(self) -> bool:
         """Whether `drain` would find something that `fileno` does not tell of; to be asked after
@@ -663,6 +669,10 @@ class Engine:
     @staticmethod
     def name_thread(name: str) -> None:
         """Name the calling thread for `top -H`, debuggers and profilers; the system cuts it."""
+
+    def leave(self) -> None:
+        """In a process that the application has forked: close the copies of its descriptors; from
+        then on nothing happens here."""
 
     def abort(self) -> None:
         """Answer 504 for what is with the application: the process is about to end."""

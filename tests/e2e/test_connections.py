@@ -279,3 +279,17 @@ def test_a_duplicate_of_a_socket_that_was_taken_over(serve: Serve, args: tuple[s
         client.send(b"GET /duplicate HTTP/1.1\r\nHost: localhost\r\n\r\nagain")
         assert client.response().body == b"AGAIN"
     assert server.get("/") == (200, b"hello")
+
+
+def test_what_a_client_has_not_read_comes_before_what_the_application_says(
+    serve: Serve, args: tuple[str, ...]
+) -> None:
+    """The connection is taken over while the answer before it is on its way."""
+    server = serve("taking_app", *args)
+    client = Client.narrow(server.port)
+    with client:
+        client.get("/unread")
+        client.send(b"GET /duplicate HTTP/1.1\r\nHost: localhost\r\n\r\nagain")
+        server.log.wait_for("app: takes it over")
+        assert len(client.response().body) == 16 << 20
+        assert client.response().body == b"AGAIN"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,3 +64,23 @@ def test_notify_of_a_subclass_may_wait(serve: Serve, kind: str, tmp_path: Path) 
     for count in range(1, 4):
         server.log.wait_for("notified after a wait", count)
         assert server.get("/") == (200, b"hello")
+
+
+def test_what_has_no_greenlet_when_time_is_up_is_sent_back(
+    serve: Serve, kind: str, fifo: str
+) -> None:
+    """As what has no thread. There is one greenlet for each of two addresses."""
+    server = serve(
+        "site_app", "-k", kind, "--worker-connections", "1", "--graceful-timeout", "1",
+        bind=("127.0.0.1:0", "127.0.0.1:0"),
+    )  # fmt: skip
+    with server.client() as begun, server.client() as waiting:
+        begun.get(f"/wait?fifo={fifo}")
+        server.log.wait_for("app: waits")
+        waiting.get("/never-called")
+        server.send(signal.SIGTERM)
+        answer = waiting.response()
+        assert (answer.status, answer.get("Retry-After")) == (503, "1")
+        begun.everything()
+    assert server.wait() == 0
+    assert not server.log.matching("called /never-called")

@@ -27,12 +27,17 @@ pub(crate) struct Engine {
     process: u32,
     standin: Mutex<Option<JoinHandle<()>>>,
     late: AtomicBool,
+    /// This is a process that the application has forked.
+    left: AtomicBool,
 }
 
 impl Engine {
     /// The next exchange; `None` when there will be no more.
     #[inline]
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Exchange>>> {
+        if self.left.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let me = thread_number();
         loop {
             shared::release(py);
@@ -93,6 +98,7 @@ impl Engine {
             process: std::process::id(),
             standin: Mutex::new(Some(standin)),
             late: AtomicBool::new(false),
+            left: AtomicBool::new(false),
         })
     }
 
@@ -108,6 +114,9 @@ impl Engine {
         py: Python<'py>,
         watched: bool,
     ) -> PyResult<Option<(Bound<'py, PyList>, f64)>> {
+        if self.left.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         shared::release(py);
         let drained = self.core.looped.drain(thread_number());
         let requests = PyList::empty(py);
@@ -141,11 +150,39 @@ impl Engine {
         Ok(Some((requests, wait)))
     }
 
+    /// A request that became complete with the answer before it, such as a pipelined one; `None`:
+    /// there is none now. Costs no turn.
+    fn take_ready<'py>(
+        &self,
+        py: Python<'py>,
+        watched: bool,
+    ) -> PyResult<Option<Bound<'py, Exchange>>> {
+        if self.left.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        shared::release(py);
+        let Some(net) = self.core.looped.take_ready(thread_number()) else {
+            return Ok(None);
+        };
+        if let Err(error) = self.core.count(py) {
+            // As in `drain`: the request must not be lost for it.
+            error.write_unraisable(py, None);
+        }
+        let exchange = self.core.exchange(py)?;
+        {
+            let mut this = exchange.try_borrow_mut()?;
+            this.begin(net);
+            this.run.watched = watched;
+        }
+        self.core.put_back(exchange.clone().unbind());
+        Ok(Some(exchange))
+    }
+
     /// Whether `drain` would find something that `fileno` does not tell of: to be asked after each
     /// request.
     #[getter]
     fn pending(&self) -> bool {
-        self.core.looped.pending()
+        !self.left.load(Ordering::Relaxed) && self.core.looped.pending()
     }
 
     /// Whether requests were found over their time since this was last asked.
@@ -186,6 +223,9 @@ impl Engine {
         reason = "clamped"
     )]
     fn stop(&self, grace: f64) {
+        if self.left.load(Ordering::Relaxed) {
+            return;
+        }
         self.core
             .looped
             .stop((grace.clamp(0.0, 1e9) * 1000.0) as u64);
@@ -197,8 +237,18 @@ impl Engine {
         net::thread::set_name(name);
     }
 
+    /// In a process that the application has forked: closes its copies of the descriptors. Nothing
+    /// else may be done with the engine there.
+    fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
+        self.core.looped.leave();
+    }
+
     /// Answers 504 for what is with the application: the process is about to end.
     fn abort(&self) {
+        if self.left.load(Ordering::Relaxed) {
+            return;
+        }
         self.core.looped.abort();
     }
 
@@ -209,7 +259,9 @@ impl Engine {
 
     /// The access log's file was reopened.
     fn access_log_reopened(&self, py: Python<'_>) -> PyResult<()> {
-        if let Some(access) = &self.core.access {
+        if let Some(access) = &self.core.access
+            && !self.left.load(Ordering::Relaxed)
+        {
             self.core.looped.set_log(access.fd(py)?);
         }
         Ok(())
@@ -217,6 +269,9 @@ impl Engine {
 
     /// Ends the native thread and writes out what is held back. The engine is not used again.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.left.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let notices = self.core.looped.close();
         let standin = self
             .standin

@@ -536,7 +536,29 @@ impl Exchange {
     /// Gives the connection to the caller: a blocking descriptor of its own, and the bytes that
     /// were read beyond the request. Nothing but what the application writes is sent then, unless
     /// it goes on with a WSGI response.
-    fn take_over<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+    fn take_over<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        wsgi::make_way(slf)?;
+        let (copy, rest) = slf.try_borrow_mut()?.take_socket()?;
+        // Of answers before this one, which the client has not read yet.
+        wsgi::flush_taken(slf)?;
+        let copy: RawFd = copy.into_raw_fd();
+        (copy, PyBytes::new(py, &rest)).into_pyobject(py)
+    }
+
+    /// The request has come to its end without an answer, because the worker has: its client gets 503
+    /// when the engine is closed.
+    fn give_back(&mut self) {
+        if let Some(net) = self.run.net.take() {
+            self.core.looped.give_back(net);
+        }
+    }
+}
+
+impl Exchange {
+    /// Takes the connection from the reactor: a copy of its descriptor, and the bytes that were read
+    /// beyond the request. What is still to be written before is in `net.out`.
+    fn take_socket(&mut self) -> PyResult<(OwnedFd, Vec<u8>)> {
         if self.run.socket.is_some() {
             return Err(PyRuntimeError::new_err(
                 "the connection was taken over already",
@@ -546,11 +568,12 @@ impl Exchange {
         let place = self.run.place;
         let net = self.run.open()?;
         let token = net.token.take();
-        let Some((fd, rest)) = token.and_then(|token| core.looped.detach(token)) else {
+        let Some((fd, rest, unsent)) = token.and_then(|token| core.looped.detach(token)) else {
             return Err(pyo3::exceptions::PyConnectionResetError::new_err(
                 "the client has gone",
             ));
         };
+        net.out.splice(0..0, unsent?);
         // The application talks with its client now, and that may take as long as they like.
         core.board.unlimited(core.slot, place);
         net.keep_alive = false;
@@ -560,8 +583,7 @@ impl Exchange {
         set_blocking(fd.as_raw_fd())?;
         let copy = fd.try_clone()?;
         self.run.socket = Some(fd);
-        let copy: RawFd = copy.into_raw_fd();
-        (copy, PyBytes::new(py, &rest)).into_pyobject(py)
+        Ok((copy, rest))
     }
 }
 

@@ -12,6 +12,7 @@
 //! Python, while holding it.
 
 mod driver;
+mod forked;
 mod polled;
 mod standin;
 
@@ -200,14 +201,14 @@ impl Loop {
                 || reactor.drain == Drain::Stopped
             {
                 // The interpreter lock is still to be had: others may drive meanwhile.
-                self.leave(&mut state, me);
+                self.step_back(&mut state, me);
                 return true;
             }
             if self.grab(&mut state, me) {
                 let (back, calm) = self.drive_once(state, false);
                 state = back;
                 if !calm {
-                    self.leave(&mut state, me);
+                    self.step_back(&mut state, me);
                     return false;
                 }
             } else {
@@ -227,14 +228,14 @@ impl Loop {
             let mut state = self.lock();
             loop {
                 if let Some(room) = state.reactor.room(token) {
-                    self.leave(&mut state, me);
+                    self.step_back(&mut state, me);
                     return Some(room);
                 }
                 if self.grab(&mut state, me) {
                     let (back, calm) = self.drive_once(state, true);
                     state = back;
                     if !calm {
-                        self.leave(&mut state, me);
+                        self.step_back(&mut state, me);
                         return None;
                     }
                 } else {
@@ -294,6 +295,8 @@ impl Loop {
     ) {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
+        // A loop that polls asks for the next request then, or turns.
+        state.reactor.may_hold |= state.polled && state.driver.is(me);
         // First: whoever has an answer can rely on its line, even if this process is killed now.
         if let Some(line) = line {
             state.reactor.log_line(line);
@@ -354,8 +357,9 @@ impl Loop {
         }
     }
 
-    /// Gives the socket of an exchange away, with the bytes read beyond the request.
-    pub fn detach(&self, token: Token) -> Option<(OwnedFd, Vec<u8>)> {
+    /// Gives the socket of an exchange away, with the bytes read beyond the request, and those of
+    /// earlier responses that the client has not read yet.
+    pub fn detach(&self, token: Token) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
         let mut state = self.lock();
         state.reactor.flush_held();
         state.reactor.flush_dirty();
@@ -451,7 +455,7 @@ impl Loop {
     }
 
     /// The same before it has a request, or when it has had no news.
-    fn leave(&self, state: &mut State, me: u32) {
+    fn step_back(&self, state: &mut State, me: u32) {
         if state.driver.is(me) {
             let now_ns = state.reactor.now_ns;
             self.depart(state, me, now_ns);

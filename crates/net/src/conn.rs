@@ -69,6 +69,8 @@ pub(crate) struct Conn {
     pub(crate) write_due: bool,
     /// Output is held back until the turn ends.
     pub(crate) dirty: bool,
+    /// From how many bytes on the poller reports it as readable.
+    wakes_at: i32,
 }
 
 /// What came of the bytes fed to a connection.
@@ -121,6 +123,7 @@ impl Conn {
             asked_last: false,
             write_due: false,
             dirty: false,
+            wakes_at: 1,
         }
     }
 
@@ -201,6 +204,25 @@ impl Conn {
         let expected = usize::try_from(exchange.head.content_length()?).ok()?;
         let missing = expected - bytes.len();
         (bytes.capacity() >= expected && missing > DIRECT).then_some((&self.stream, bytes, missing))
+    }
+
+    /// While a large body comes in, many of its bytes at a time are worth a turn.
+    pub(crate) fn pace_wakes(&mut self) {
+        let missing = match &self.pending {
+            Some(exchange) => match (&exchange.body, exchange.head.content_length()) {
+                (Body::Memory(_) | Body::File(..), Some(length)) => {
+                    length.saturating_sub(exchange.body.len())
+                }
+                _ => 0,
+            },
+            None => 0,
+        };
+        let at = i32::try_from(missing).map_or(WAKE_AT, |missing| missing.clamp(1, WAKE_AT));
+        let at = if missing > DIRECT as u64 { at } else { 1 };
+        if at != self.wakes_at {
+            self.wakes_at = at;
+            self.stream.wake_at(at);
+        }
     }
 
     /// Tells the protocol of `count` body bytes that [`Self::direct_body`] has put in place.
@@ -310,5 +332,7 @@ impl Conn {
     }
 }
 
+/// Bytes of a large body that are worth a turn of the loop, above all of one that Python turns.
+const WAKE_AT: i32 = 512 * 1024;
 /// Bodies with more than this missing are read in place.
 const DIRECT: usize = 32 * 1024;

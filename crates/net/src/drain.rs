@@ -77,7 +77,21 @@ pub(crate) const FRESH_MS: u64 = 3_000;
 /// An active client sends its next request about now, and would find the connection closed: so
 /// long it stays after each response that did not announce its end, in ms. Who has been idle for
 /// longer is as likely to send one now as at any time.
-pub(crate) const QUIET_MS: u64 = 1_000;
+pub(crate) const QUIET_MS: u64 = 800;
+
+/// How long a client's own end is awaited after the server's, in ms: while serving; while stopping,
+/// after the last answer; while stopping, on a connection that was idle, where only a request that
+/// crosses with the end could meet a reset. A stop ends within a second after the last answers.
+const LINGER_MS: [u64; 3] = [2_000, 1_000, 200];
+
+/// The longest wait for a client's own end.
+pub(crate) fn linger_ms(stopping: bool, answered: bool) -> u64 {
+    LINGER_MS[match (stopping, answered) {
+        (false, _) => 0,
+        (true, true) => 1,
+        (true, false) => 2,
+    }]
+}
 
 /// How long a connection may stay when its worker stops.
 pub(crate) fn farewell(standing: Standing, now_ms: u64) -> Farewell {
@@ -110,6 +124,13 @@ mod tests {
         ] {
             assert_eq!(state.on(step), expected, "{state:?} {step:?}");
         }
+    }
+
+    #[test]
+    fn a_stop_ends_within_a_second_after_the_last_answer() {
+        assert!(linger_ms(true, true) <= 1_000);
+        assert!(QUIET_MS + linger_ms(true, false) <= 1_000);
+        assert_eq!(linger_ms(false, true), linger_ms(false, false));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 
 use proto::h1;
 
@@ -171,6 +172,27 @@ impl Output {
         *self = Self::default();
     }
 
+    /// What is queued, for whoever writes it from now on.
+    pub(crate) fn take_bytes(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let queue = std::mem::take(self);
+        for segment in &queue.segments {
+            match segment {
+                Segment::Copied(run) => bytes.extend_from_slice(run),
+                Segment::Shared(shared) => bytes.extend_from_slice(shared.bytes()),
+                Segment::File(part) => {
+                    let length = usize::try_from(part.remaining).unwrap_or(usize::MAX);
+                    let start = bytes.len();
+                    bytes.resize(start.saturating_add(length), 0);
+                    part.file.read_exact_at(&mut bytes[start..], part.offset)?;
+                }
+            }
+        }
+        // Of the first one some are with the kernel; of a file `offset` says it.
+        bytes.drain(..queue.written);
+        Ok(bytes)
+    }
+
     /// Writes as much as the kernel takes.
     pub(crate) fn flush(&mut self, stream: &Stream) -> io::Result<Flushed> {
         self.end_chunk();
@@ -266,7 +288,6 @@ impl Output {
 }
 
 fn copy_file(stream: &Stream, part: &FilePart) -> io::Result<usize> {
-    use std::os::unix::fs::FileExt;
     let size = usize::try_from(part.remaining)
         .unwrap_or(usize::MAX)
         .min(FILE_BLOCK);

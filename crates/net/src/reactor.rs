@@ -409,8 +409,12 @@ impl Reactor {
         self.let_in();
     }
 
-    /// Gives the socket away, with the bytes that were read and not consumed.
-    pub(crate) fn detach(&mut self, token: Token) -> Option<(OwnedFd, Vec<u8>)> {
+    /// Gives the socket away, with the bytes that were read and not consumed, and those that were not
+    /// written yet.
+    pub(crate) fn detach(
+        &mut self,
+        token: Token,
+    ) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
         busy(&mut self.conns, token)?;
         let mut conn = self.conns.remove(token)?;
         if conn.registered
@@ -424,7 +428,8 @@ impl Reactor {
         self.board.set_connections(self.slot, self.conns.len());
         self.let_in();
         let input = conn.take_input();
-        Some((conn.stream.into_fd(), input))
+        let unsent = conn.output.take_bytes();
+        Some((conn.stream.into_fd(), input, unsent))
     }
 
     /// Ends what has waited too long.
@@ -440,6 +445,7 @@ impl Reactor {
         for (token, cause, idle) in expired {
             match cause {
                 Cause::None => {}
+                Cause::Body if self.goes_on(token, now_ms) => {}
                 Cause::Header | Cause::Body if !idle => {
                     self.refuse(token, proto::Reject::RequestTimeout);
                 }
@@ -454,6 +460,13 @@ impl Reactor {
                 Cause::Linger => self.remove(token),
             }
         }
+    }
+
+    /// Whether more of a body has come than the poller has told of (see `Conn::pace_wakes`).
+    fn goes_on(&mut self, token: Token, now_ms: u64) -> bool {
+        self.read(token);
+        let conn = self.conns.get_mut(token);
+        conn.is_none_or(|conn| !conn.in_body() || !conn.deadline.expired(now_ms))
     }
 
     /// Where native access log lines go; `None` nowhere.

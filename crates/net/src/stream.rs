@@ -114,6 +114,27 @@ impl Stream {
         Err(io::ErrorKind::InvalidInput.into())
     }
 
+    /// From how many bytes on the poller reports the socket as readable; its end always counts.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn wake_at(&self, bytes: i32) {
+        #[expect(clippy::cast_possible_truncation, reason = "four bytes")]
+        let length = std::mem::size_of::<i32>() as libc::socklen_t;
+        // SAFETY: the value is readable for its length. Without it there are only more wake-ups.
+        unsafe {
+            libc::setsockopt(
+                self.fd(),
+                libc::SOL_SOCKET,
+                libc::SO_RCVLOWAT,
+                (&raw const bytes).cast(),
+                length,
+            )
+        };
+    }
+
+    /// Elsewhere a full receive buffer below the mark might never be reported.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn wake_at(&self, _: i32) {}
+
     /// Says that nothing more will be written.
     pub(crate) fn shutdown_write(&self) {
         // SAFETY: a plain call; it can only fail because the peer has gone already.

@@ -14,7 +14,7 @@ import sys
 import time
 
 from licorne import aliases, frames, util
-from licorne.workers import overrides
+from licorne.workers import leaving, overrides
 from licorne.workers.workertmp import WorkerTmp
 
 TYPE_CHECKING = False
@@ -47,6 +47,9 @@ class Worker:
 
     #: A pipe of this process that signals write to, so that a waiting loop wakes.
     PIPE: Sequence[int] = ()
+
+    #: When the process must have ended (monotonic seconds), once that was asked for.
+    end_by: float | None = None
 
     def __init__(  # noqa: PLR0917 - gunicorn's contract
         self,
@@ -233,6 +236,7 @@ class Worker:
 
     def handle_exit(self, _sig: int, _frame: FrameType | None) -> None:
         """Stop after the current work (TERM), which may be said twice."""
+        self._end_within(self.cfg.graceful_timeout)
         first, self.alive = self.alive, False
         if first and self.reloader is not None and self.reloader.told:
             # gunicorn calls it for a stop by the reloader, too.
@@ -240,6 +244,7 @@ class Worker:
 
     def handle_quit(self, _sig: int, _frame: FrameType | None) -> None:
         """Stop at once (INT, QUIT)."""
+        self._end_within(leaving.QUICK)
         self.alive = False
         self.cfg.worker_int(self)
         # Threads of the application get a last moment, as with gunicorn.
@@ -248,9 +253,17 @@ class Worker:
 
     def handle_abort(self, _sig: int, _frame: FrameType | None) -> None:
         """Stop in the middle of a request (ABRT: the master saw no sign of life)."""
+        self._end_within(leaving.ABORT)
         self.alive = False
         self.cfg.worker_abort(self)
         sys.exit(1)
+
+    def _end_within(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        self.end_by = end if self.end_by is None else min(self.end_by, end)
+
+    def join_threads(self) -> None:
+        """Wait for threads of the application, where the interpreter would not do so at its end."""
 
     def handle_winch(self, _sig: int, _frame: FrameType | None) -> None:
         """A changed terminal means nothing to a worker."""

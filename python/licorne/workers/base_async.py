@@ -150,14 +150,21 @@ class AsyncWorker(EngineWorker):
     def run_one(self, exchange: Exchange) -> None:
         """Run the application for one request; one that fails never ends the others."""
         try:
-            if self.watched:
-                self.attempt(lambda: self.take(Request(exchange, self.cfg)))
-            else:
-                self.attempt(lambda: self.run_bare(exchange))
+            self.run_alone(exchange)
         finally:
-            if self.engine is not None and self.engine.pending:
-                # Pipelined requests, which no event tells of.
-                self.turn()
+            self.look_for_more()
+
+    def run_alone(self, exchange: Exchange) -> None:
+        """The same, without a look at what has come with it."""
+        if self.watched:
+            self.attempt(lambda: self.take(Request(exchange, self.cfg)))
+        else:
+            self.attempt(lambda: self.run_bare(exchange))
+
+    def look_for_more(self) -> None:
+        """Begin with pipelined requests, which no event tells of."""
+        if self.engine is not None and self.engine.pending:
+            self.turn()
 
     def run_bare(self, exchange: Exchange) -> None:
         """Run the application for a request that nobody else looks at."""

@@ -8,6 +8,7 @@ kept by its number, as what can be asked for its stack, cancelled and ended.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 
 from licorne.frames import Stack
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
         def end(self) -> Iterable[Task]:
             """The worker ends: let go of the connection. What may want to say goodbye."""
 
+
+#: Requests that are run one after the other, before the loop has its turn.
+IN_A_ROW = 64
 
 #: Seconds that tasks have to end when the worker does.
 LAST_MOMENT = 1.0
@@ -158,6 +162,10 @@ class LoopWorker(AsyncWorker):
 
     def run_one(self, exchange: Exchange) -> None:
         """Run the application for one request, whose body may have to wait for its client."""
+        if self.end_by is not None and time.monotonic() > self.end_by:
+            # The one before it has taken too long.
+            exchange.give_back()
+            return
         number = exchange.id or 0
         super().run_one(exchange)
         request, self._last = self._last, None
@@ -183,8 +191,13 @@ class LoopWorker(AsyncWorker):
         """Run the loop; what is left then has a second to end."""
         while not self.over:
             self.attempt(self.loop.run_forever)
-            for _ in range(len(self._beside)):
+            # Pipelined requests come in as those before them are answered.
+            for _ in range(max(len(self._beside), IN_A_ROW)):
+                if not self._beside:
+                    break
                 self._beside.popleft()()
+            if self._beside:
+                self.loop.call_soon(self.loop.stop)
         self.loop.remove_reader(self._fd)
         if self._timer is not None:
             self._timer.cancel()

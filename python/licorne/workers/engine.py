@@ -9,8 +9,11 @@ it on TERM and puts the hooks around each request.
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from contextvars import ContextVar
 
+from licorne import unpatched
 from licorne.config.settings.hooks import nothing
 from licorne.http.rules import RequestRules
 from licorne.http.views import Request, Response
@@ -486,8 +489,43 @@ class EngineWorker(Worker):
             # once, when their handlers have to wait for the interpreter.
             config.signal_fd = self.PIPE[0]
         listeners = [each.fileno() for each in self.sockets]
+        #: By thread, what was blocked before it began to fork.
+        self._held_signals: dict[int, set[int]] = {}
         self.engine = _engine.Engine(config, listeners, self.scoreboard, self.slot, self.log)
+        os.register_at_fork(
+            before=self._hold_signals,
+            after_in_parent=self._release_signals,
+            after_in_child=self.forked,
+        )
         return self.engine
+
+    def _hold_signals(self) -> None:
+        """A signal for the child must not come before the handlers are its own."""
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, self.SIGNALS)
+        self._held_signals[threading.get_ident()] = held
+
+    def _release_signals(self) -> None:
+        held = self._held_signals.pop(threading.get_ident(), None)
+        if held is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+    def forked(self) -> None:
+        """In a process that the application has forked."""
+        self.leave_to_parent()
+        self._release_signals()
+
+    def leave_to_parent(self) -> None:
+        """In a process that the application has forked: the clients, the poller and the signals are
+        the worker's, which goes on beside it."""
+        if self.engine is None:
+            return
+        unpatched.set_wakeup_fd(-1)
+        for number in self.SIGNALS:
+            if getattr(signal.getsignal(number), "__self__", None) is self:
+                unpatched.set_handler(number, signal.SIG_DFL)
+        self.engine.leave()
+        for listener in self.sockets:
+            listener.sock.close()
 
     def engine_config(self) -> EngineConfig:
         """The engine's configuration for this kind of worker."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 with warnings.catch_warnings():
@@ -12,6 +13,7 @@ with warnings.catch_warnings():
 from eventlet.event import Event
 from eventlet.greenpool import GreenPool
 
+from licorne.workers import leaving
 from licorne.workers.greenlets import GreenletWorker, Place
 
 TYPE_CHECKING = False
@@ -53,6 +55,11 @@ class EventletWorker(GreenletWorker):
         # Nothing is thrown into a listener that nobody waits at.
         self._listener = self._hub.add(self._hub.READ, fd, readable, readable, None)
 
+    def leave_to_parent(self) -> None:
+        """A hub of its own for the child: the other one has the parent's poller."""
+        super().leave_to_parent()
+        eventlet.hubs.use_hub()
+
     def call_later(self, seconds: float, turn: Callable[[], None]) -> None:
         """Set the hub's timer."""
         self._timer.cancel()
@@ -92,3 +99,12 @@ class EventletWorker(GreenletWorker):
         with eventlet.Timeout(LAST, False):
             for pool in self._pools:
                 pool.waitall()
+
+    def join_threads(self) -> None:
+        """They are greenlets, of which the interpreter knows nothing."""
+        executors = sys.modules.get("concurrent.futures.thread")
+        if executors is not None:
+            # Its idle threads end, as they do before the interpreter waits.
+            executors._python_exit()
+        while leaving.busy():
+            eventlet.sleep(0.05)

@@ -9,6 +9,7 @@ import gevent
 from gevent import monkey
 from gevent.event import Event
 from gevent.pool import Pool
+from gevent.threading import _DummyThread  # type: ignore[import-not-found]
 
 from licorne.workers.gpywsgi import PyWSGIHandler, PyWSGIServer, serve
 from licorne.workers.greenlets import GreenletWorker, Place
@@ -36,6 +37,9 @@ class GeventWorker(GreenletWorker):
         One that came through the fork was begun again there (`unpatched.begin_again`).
         """
         gevent.get_hub()
+        # What `threading` says of a greenlet that it did not start. A thread that a request starts
+        # copies it, and would be lost at the end of the worker.
+        _DummyThread._daemonic = False
 
     def parking(self) -> Place:
         """An event of gevent's."""
@@ -50,6 +54,13 @@ class GeventWorker(GreenletWorker):
         self._end = Event()
         self._pools = [Pool(self.cfg.worker_connections) for _ in self.sockets]
         self._watcher.start(turn)
+
+    def leave_to_parent(self) -> None:
+        """gevent gives the child a poller of its own, where the engine must not be."""
+        super().leave_to_parent()
+        if self.engine is not None:
+            self._watcher.stop()
+            self._timer.stop()
 
     def call_later(self, seconds: float, turn: Callable[[], None]) -> None:
         """Set the hub's timer."""

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from licorne._engine import Exchange
 
 
+#: Requests that one greenlet runs one after the other, before others have their turn.
+IN_A_ROW = 64
+
+
 class Place:
     """Where a greenlet waits for its client, at an event of its hub's kind."""
 
@@ -35,6 +39,9 @@ class GreenletWorker(AsyncWorker):
 
     #: The `notify` of a subclass runs, and may wait.
     _beating = False
+
+    #: The main greenlet has left the loop.
+    _over = False
 
     def patch(self) -> None:
         """Make the standard library let other greenlets run; for subclasses to extend."""
@@ -73,6 +80,13 @@ class GreenletWorker(AsyncWorker):
         self._ending: set[Exchange] = set()
         super().init_process()
 
+    def run(self) -> None:
+        """Serve until the engine is drained."""
+        try:
+            super().run()
+        finally:
+            self._over = True
+
     def try_beat(self) -> None:
         """In a greenlet of its own: the hub, where turns begin, may not wait."""
         if self.notifies() and not self._beating:
@@ -98,14 +112,25 @@ class GreenletWorker(AsyncWorker):
             self.call_soon(self._begin_waiting)
 
     def handle_exchange(self, exchange: Exchange) -> None:
-        """One request, in its greenlet."""
+        """One request, in its greenlet, and those that its client has sent with it."""
         me = getcurrent()
-        self._running[me] = (exchange.id or 0, exchange)
         try:
-            self.run_one(exchange)
+            for _ in range(IN_A_ROW):
+                self._running[me] = (exchange.id or 0, exchange)
+                try:
+                    self.run_alone(exchange)
+                finally:
+                    self._ending.discard(exchange)
+                after = None if self.engine is None else self.engine.take_ready(self.watched)
+                if after is None:
+                    break
+                exchange = after
+            else:
+                # The others have their turn.
+                self.begin(exchange)
         finally:
             del self._running[me]
-            self._ending.discard(exchange)
+            self.look_for_more()
             if self._waiting:
                 self.once_left(self._begin_waiting)
 
@@ -133,7 +158,10 @@ class GreenletWorker(AsyncWorker):
         return Stack(missing="it has ended meanwhile")
 
     def end_all(self) -> None:
-        """The same for all requests."""
+        """The same for all requests; what no greenlet has begun may be sent again."""
+        for exchange in self._waiting:
+            exchange.give_back()
+        self._waiting.clear()
         for running, (_number, exchange) in self._running.items():
             self.call_soon(partial(self._throw, running, exchange))
 
@@ -146,7 +174,16 @@ class GreenletWorker(AsyncWorker):
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at once (INT, QUIT): in a greenlet of its own, since the hook may wait."""
         quit_now = super().handle_quit
-        self.spawn(lambda: quit_now(sig, frame))
+
+        def leave() -> None:
+            try:
+                quit_now(sig, frame)
+            except SystemExit:
+                # The engine has stopped by itself: the main greenlet may be on its way out.
+                if not self._over:
+                    raise
+
+        self.spawn(leave)
 
     def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
         """Reopen the log files, in a greenlet of its own."""

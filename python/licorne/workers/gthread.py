@@ -10,16 +10,17 @@ import os
 import select
 import threading
 import time
+from functools import partial
 
 from licorne import util
 from licorne.workers.engine import EngineConfig, EngineWorker
+from licorne.workers.leaving import RequestThread
 from licorne.workers.overrides import Connection, own, replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import ThreadPoolExecutor
-    from types import FrameType
 
     from licorne._engine import Engine
     from licorne.http.views import Request
@@ -29,9 +30,6 @@ class ThreadWorker(EngineWorker):
     """`threads` requests at a time."""
 
     multithread = True
-
-    #: When a stop must be over (monotonic seconds).
-    deadline: float | None = None
 
     #: What wakes the main thread: the number of each signal, and 0 from each thread that ends.
     news: Sequence[int] = ()
@@ -85,7 +83,7 @@ class ThreadWorker(EngineWorker):
         """Start the threads and wait for their end; signals come to this thread."""
         running = self._start_threads(engine)
         while running:
-            if self.deadline is not None and time.monotonic() > self.deadline:
+            if self.end_by is not None and time.monotonic() > self.end_by:
                 self.log.warning("Threads still busy after graceful_timeout are given up")
                 return
             self.beat()
@@ -93,11 +91,6 @@ class ThreadWorker(EngineWorker):
             if ready:
                 # The signals have their handlers: only the ends count.
                 running -= os.read(self.news[0], 512).count(0)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop after the current work (TERM)."""
-        self.deadline = time.monotonic() + self.cfg.graceful_timeout
-        super().handle_exit(sig, frame)
 
     def _start_threads(self, engine: Engine) -> int:
         if replaced(type(self), "get_thread_pool"):
@@ -109,10 +102,7 @@ class ThreadWorker(EngineWorker):
             return count
         count = max(1, self.cfg.threads)
         for number in range(count):
-            # Daemons: one that hangs in the application must not keep the process alive.
-            threading.Thread(
-                target=self._serve, args=(engine,), name=f"licorne-app-{number}", daemon=True
-            ).start()
+            RequestThread(f"licorne-app-{number}", partial(self._serve, engine)).start()
         return count
 
     def _serve(self, engine: Engine) -> None:
@@ -129,7 +119,7 @@ class ThreadWorker(EngineWorker):
             os.write(self.news[1], b"\0")
 
     def _patience(self) -> float | None:
-        if self.deadline is None:
+        if self.end_by is None:
             # A subclass's signs of life are due about once a second.
             return 1.0 if self.notifies() else None
-        return max(0.0, self.deadline - time.monotonic()) + 0.05
+        return max(0.0, self.end_by - time.monotonic()) + 0.05

@@ -10,6 +10,7 @@ from licorne import process
 from licorne.errors import AppImportError, HaltServer
 from licorne.glogging import Logger
 from licorne.supervisor.tables import BOOT_ERRORS
+from licorne.workers import leaving
 from licorne.workers.slots import BOOT_FAILURE
 
 TYPE_CHECKING = False
@@ -62,6 +63,7 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
             # A hook: its failure is told, the exit status stays what it was.
             log.warning("Exception during worker exit", exc_info=True)
         process.ignore(LATE)
+        leaving.prepare(worker, sys.exc_info()[1])
 
 
 def _known(worker: Worker, error: BaseException) -> bool:

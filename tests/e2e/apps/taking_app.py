@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from gates import wait_at
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
 #: Much more than fits between the server and a client that does not read.
 BLOCKS = 256
 BLOCK = b"x" * (1 << 20)
+#: The same at once, with a length.
+UNREAD = 16 << 20
 
 
 def application(environ: dict[str, object], start_response: StartResponse) -> Iterable[bytes]:
+    if environ["PATH_INFO"] == "/unread":
+        start_response("200 OK", [("Content-Length", str(UNREAD))])
+        return [b"x" * UNREAD]
     path, query = str(environ["PATH_INFO"]), str(environ["QUERY_STRING"])
     connection = environ["gunicorn.socket"]
     if path == "/large":
@@ -24,6 +30,7 @@ def application(environ: dict[str, object], start_response: StartResponse) -> It
         start_response("200 OK", [])
         return (BLOCK for _ in range(BLOCKS))
     if path == "/duplicate":
+        sys.stderr.write("app: takes it over\n")
         other = connection.dup()  # type: ignore[attr-defined]
         said = other.recv(100)
         other.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + said.upper())

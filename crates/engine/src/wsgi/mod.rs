@@ -17,3 +17,4 @@ pub(crate) use respond::write;
 pub(crate) use response::Response;
 pub(crate) use run::{begin, run, seconds};
 pub(crate) use start::{early_hints, fields, interim, misuse, start};
+pub(crate) use taken::{flush_taken, make_way};

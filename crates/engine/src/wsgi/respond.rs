@@ -390,7 +390,7 @@ fn encode_block(core: &Core, run: &mut Run, block: &Bound<'_, PyBytes>) -> PyRes
 }
 
 /// Waits for a slow client without the interpreter lock; signals are seen to meanwhile.
-fn wait_for_room(py: Python<'_>, core: &Core, token: Token) -> PyResult<bool> {
+pub(super) fn wait_for_room(py: Python<'_>, core: &Core, token: Token) -> PyResult<bool> {
     if let Some(parking) = &core.face.parking {
         return core.parked.wait_for_room(parking.bind(py), core, token);
     }

@@ -7,12 +7,12 @@ use std::os::fd::{IntoRawFd, OwnedFd};
 use std::sync::Arc;
 
 use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Sending};
-use pyo3::exceptions::{PyConnectionError, PyOSError};
+use pyo3::exceptions::{PyConnectionError, PyConnectionResetError, PyOSError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use super::respond::{allowed, discard, finish_head};
+use super::respond::{allowed, discard, finish_head, wait_for_room};
 use crate::exchange::Exchange;
 
 /// A block for a socket that the application has taken over. False: the client has gone.
@@ -28,6 +28,32 @@ pub(super) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     }
     exchange.try_borrow_mut()?.run.socket = None;
     discard(exchange)
+}
+
+/// Waits until most of what was answered before on this connection is with the kernel, so that what
+/// is left is little.
+pub(crate) fn make_way(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let (core, token) = {
+        let mut this = exchange.try_borrow_mut()?;
+        (Arc::clone(&this.core), this.run.open()?.token)
+    };
+    if let Some(token) = token
+        && !core.face.pauses()
+        && core.looped.room(token).is_none()
+    {
+        // If the client has gone meanwhile, taking the socket says so.
+        wait_for_room(exchange.py(), &core, token)?;
+    }
+    Ok(())
+}
+
+/// Writes what was left of the answers before this one.
+pub(crate) fn flush_taken(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let nothing = exchange.try_borrow_mut()?.run.open()?.out.is_empty();
+    if nothing || flush(exchange)? {
+        return Ok(());
+    }
+    Err(PyConnectionResetError::new_err("the client has gone"))
 }
 
 fn encode(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {

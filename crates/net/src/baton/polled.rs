@@ -49,7 +49,10 @@ impl Loop {
         state.reactor.process(usize::MAX);
         self.end_turn(state, true);
         let mut requests = Vec::with_capacity(state.reactor.inbox.len());
-        while let Some(exchange) = state.next_request() {
+        // Afterwards only what its loop has given back is there.
+        while state.reactor.drain != Drain::Stopped
+            && let Some(exchange) = state.next_request()
+        {
             requests.push(exchange);
         }
         state.running += requests.len();
@@ -70,12 +73,39 @@ impl Loop {
         }
     }
 
+    /// A request that became complete with the answer before it, without a turn. Their answers leave
+    /// together, when there is no next one, or with the next turn: the stand-in sees to it that one
+    /// comes.
+    pub fn take_ready(&self, me: u32) -> Option<Box<Exchange>> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if state.reactor.drain == Drain::Stopped {
+            return None;
+        }
+        let token = state.reactor.inbox.front().and_then(|next| next.token);
+        // A client that does not read its answers leaves the others their turn.
+        let ready = token.is_some_and(|token| state.reactor.room(token).is_some());
+        let next = if ready { state.next_request() } else { None };
+        let Some(exchange) = next else {
+            state.reactor.flush_held();
+            state.reactor.flush_dirty();
+            return None;
+        };
+        state.running += 1;
+        let now_ns = state.reactor.now_ns;
+        self.depart(state, me, now_ns);
+        Some(exchange)
+    }
+
     /// Whether a turn would find something that no event tells of, such as a pipelined request.
     pub fn pending(&self) -> bool {
         let state = self.lock();
         let reactor = &state.reactor;
         let work = !reactor.inbox.is_empty() || reactor.wait_ms() == 0;
-        work || reactor.room_made || !reactor.ended.is_empty() || !reactor.drain.serving()
+        work || reactor.holds_output()
+            || reactor.room_made
+            || !reactor.ended.is_empty()
+            || !reactor.drain.serving()
     }
 
     /// Whether the client of `token` has read on; `None`: not yet.
@@ -99,6 +129,12 @@ impl Loop {
         self.let_hold(&mut state, me);
         state.reactor.abandon(exchange);
         state.ended(me);
+    }
+
+    /// A complete request that its loop has not begun, and will not: [`Loop::close`] answers it with
+    /// 503.
+    pub fn give_back(&self, exchange: Box<Exchange>) {
+        self.lock().reactor.inbox.push_back(exchange);
     }
 
     /// Takes the events there are.

@@ -125,6 +125,7 @@ impl Reactor {
                 };
                 self.last_id += 1;
                 exchange.id = self.last_id;
+                conn.pace_wakes();
                 conn.serving = exchange.id;
                 conn.requests = conn.requests.saturating_add(1);
                 exchange.number = conn.requests;
@@ -201,6 +202,7 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        conn.pace_wakes();
         let deadline = if conn.in_body() {
             let fresh = progress || conn.deadline.cause != Cause::Body;
             fresh.then(|| Deadline::after(Cause::Body, now_ms, self.config.body_timeout_ms))

@@ -7,14 +7,13 @@ use std::sync::atomic::Ordering;
 use super::Reactor;
 use crate::clock;
 use crate::conn::{Conn, Phase};
-use crate::drain::{Drain, Farewell, QUIET_MS, Step, farewell};
+use crate::drain::{Drain, Farewell, QUIET_MS, Step, farewell, linger_ms};
 use crate::exchange::Token;
 use crate::notice::Level;
+use crate::slab::Slab;
 use crate::tally::Tally;
 use crate::timer::{Cause, Deadline};
 
-/// Longest wait for a client's own end, in ms.
-const LINGER_MS: u64 = 2_000;
 /// Reads from one client that is told to come again, so that a close does not turn into a reset.
 const LAST_READS: usize = 16;
 
@@ -37,6 +36,10 @@ impl Reactor {
             if let Farewell::At(at_ms) = farewell(standing, now_ms) {
                 conn.deadline = Deadline::at(conn.deadline.cause, at_ms);
                 self.scan.note(conn.deadline);
+            } else if conn.phase == Phase::Lingering {
+                let at_ms = conn.deadline.at_ms().min(now_ms + linger_ms(true, true));
+                conn.deadline = Deadline::at(Cause::Linger, at_ms);
+                self.scan.note(conn.deadline);
             }
         }
     }
@@ -47,6 +50,21 @@ impl Reactor {
         self.drain = self.drain.on(Step::Stop(self.now_ms()));
         self.pause_accepting();
         self.close_the_door();
+    }
+
+    /// In a process that the application has forked. Nothing is said to the clients or to the poller:
+    /// both belong to the parent.
+    pub(crate) fn leave(&mut self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.drain = Drain::Stopped;
+        self.accepting = false;
+        self.conns = Slab::new();
+        self.listeners.clear();
+        self.inbox.clear();
+        self.again.clear();
+        self.writes.clear();
+        self.dirty.clear();
+        self.held.clear();
     }
 
     /// Does at once what signals ask for: the application may keep the interpreter, where their
@@ -103,7 +121,7 @@ impl Reactor {
     pub(super) fn end_idle(&mut self, token: Token) {
         self.read(token);
         if self.conns.get_mut(token).is_some_and(|conn| conn.idle()) {
-            self.linger(token);
+            self.linger(token, false);
         }
     }
 
@@ -115,19 +133,22 @@ impl Reactor {
             return;
         };
         if conn.sends_no_more() {
+            // A process that the application has forked may have a copy of the descriptor.
+            conn.stream.shutdown_write();
             return self.remove(token);
         }
-        self.linger(token);
+        self.linger(token, true);
     }
 
     /// Says that nothing more will come, and reads and drops what comes until the client's own end.
-    fn linger(&mut self, token: Token) {
+    fn linger(&mut self, token: Token, answered: bool) {
+        let longest_ms = linger_ms(!self.drain.serving(), answered);
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
         conn.stream.shutdown_write();
         conn.phase = Phase::Lingering;
-        conn.deadline = Deadline::after(Cause::Linger, self.now_ns / 1_000_000, LINGER_MS);
+        conn.deadline = Deadline::after(Cause::Linger, self.now_ns / 1_000_000, longest_ms);
         self.scan.note(conn.deadline);
         conn.take_input();
         self.read(token);

@@ -385,6 +385,11 @@ impl Reactor {
         }
     }
 
+    /// Whether output waits for more.
+    pub(crate) fn holds_output(&self) -> bool {
+        !self.held.is_empty() || !self.dirty.is_empty()
+    }
+
     pub(crate) fn flush_dirty(&mut self) {
         while let Some(token) = self.dirty.pop() {
             if let Some(conn) = self.conns.get_mut(token)
