@@ -556,7 +556,9 @@ class Arbiter(Handlers):
                 self._tell_oom(end.pid)
             if self._preload is not None and self._preload.nursery.ended(end):
                 continue
-            self._decide(events.ChildExited(end.pid, end.code, end.signal))
+            worker = self.WORKERS.get(end.pid)
+            answered = worker is not None and self.slots.read(worker).requests > 0
+            self._decide(events.ChildExited(end.pid, end.code, end.signal, answered))
 
     def _bury(self, action: actions.Bury) -> None:
         worker = self.WORKERS.pop(action.pid)

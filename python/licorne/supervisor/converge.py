@@ -91,7 +91,7 @@ def wake_after(roster: Roster, now: float) -> float | None:
 def _looks(roster: Roster) -> bool:
     policy = roster.policy
     booting = any(child.state is State.BOOTING for child in roster.children)
-    return bool(policy.timeout or policy.worker_max_age or booting)
+    return bool(policy.timeout or policy.worker_max_age or booting or roster.crashed_at is not None)
 
 
 def outdated(roster: Roster) -> list[Child]:

@@ -133,6 +133,8 @@ class Roster(Record):
     failures: int = 0
     #: No fork before this time.
     spawn_after: float = 0.0
+    #: When a young worker that had answered requests last crashed; None once another has lived on.
+    crashed_at: float | None = None
     #: When the master last looked at the workers.
     looked_at: float = -math.inf
     #: Nobody is called silent before; later than now after the master itself stood still.
