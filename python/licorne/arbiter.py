@@ -18,6 +18,7 @@ from licorne import (
     SERVER_SOFTWARE,
     __version__,
     aliases,
+    hooks,
     losses,
     memory,
     process,
@@ -27,27 +28,26 @@ from licorne import (
 )
 from licorne.errors import HaltServer
 from licorne.glogging.logger import remember, set_up
-from licorne.handling import Handlers
 from licorne.instrument.gauges import Gauges
 from licorne.listening import Listening
 from licorne.loop import Loop
 from licorne.overdue import Teller
 from licorne.pidfile import Pidfile
+from licorne.spawning import Spawning
 from licorne.stacks import Stacks
 from licorne.supervisor import actions, events
 from licorne.supervisor.converge import wake_after
 from licorne.supervisor.plan import plan
+from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Phase, Policy, Renewal, State, begin
 from licorne.supervisor.tables import BOOT_ERRORS
 from licorne.systemd import Herald, Staff
-from licorne.workers import life
 from licorne.workers.slots import BOOT_FAILURE, RETIRE_CAUSES, Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
-    from typing import NoReturn
 
     from licorne.app.base import BaseApplication
     from licorne.config import Config
@@ -60,19 +60,14 @@ if TYPE_CHECKING:
     from licorne.workers.base import Worker
 
 
-class Arbiter(Handlers):
+class Arbiter(Spawning):
     """Keeps the wanted number of workers running."""
 
     #: Exit codes of workers that cannot work (gunicorn's names).
     WORKER_BOOT_ERROR, APP_LOAD_ERROR = BOOT_ERRORS
 
-    SIGNALS: tuple[signal.Signals, ...] = (
-        signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGTERM, signal.SIGTTIN,
-        signal.SIGTTOU, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGCHLD,
-    )  # fmt: skip
-
     def __init__(self, app: BaseApplication) -> None:
-        self.START_CTX = app.start
+        self.START_CTX = upgrade.start_of(app)
         self._inheritance = upgrade.inherit()
         self.master_pid = self._inheritance.master
         os.environ["SERVER_SOFTWARE"] = SERVER_SOFTWARE
@@ -103,9 +98,23 @@ class Arbiter(Handlers):
         self._listening = Listening(self.log)
         self.herald = Herald(self.log)
         self._overdue = Teller(self.log, self.stacks)
+        #: The number of workers that a program has set before the first fork, or in `setup`.
+        self._noted: int | None = None
+        self._keeps_number = self._sets_up = False
         self.roster = begin(self._policy(), self.master_pid)
-        self.setup(app)
+        self._set_up()
         self.cfg.nworkers_changed(self, self.num_workers, None)
+
+    def _set_up(self) -> None:
+        """`setup`, in which a subclass may set the number of workers."""
+        self._noted = None
+        self._sets_up = True
+        try:
+            self.setup(self.app)
+        finally:
+            self._sets_up = False
+        if not self._keeps_number:
+            self.roster = replace(self.roster, target=self._policy().workers)
 
     def setup(self, app: BaseApplication) -> None:
         """Take the settings of the application (at start and after each reload)."""
@@ -121,7 +130,7 @@ class Arbiter(Handlers):
     def _policy(self) -> Policy:
         cfg = self.cfg
         return Policy(
-            workers=cfg.workers,
+            workers=cfg.workers if self._noted is None else self._noted,
             timeout=cfg.timeout,
             graceful_timeout=cfg.graceful_timeout,
             daemon=cfg.daemon,
@@ -159,6 +168,10 @@ class Arbiter(Handlers):
         """systemd has opened the sockets."""
         return self._listening.systemd
 
+    @systemd.setter
+    def systemd(self, opened: bool) -> None:
+        self._listening.systemd = opened
+
     @property
     def PIPE(self) -> tuple[int, int] | tuple[()]:  # noqa: N802 - gunicorn's name
         """The wake-up pipe."""
@@ -167,16 +180,28 @@ class Arbiter(Handlers):
     @property
     def num_workers(self) -> int:
         """The wanted number of workers."""
-        return self.roster.target
+        return self._policy().workers if self._sets_up else self.roster.target
 
     @num_workers.setter
     def num_workers(self, value: int) -> None:
-        self._decide(events.Resized(value))
+        if self._sets_up:
+            self._noted = value
+        elif self._keeps_number:
+            self._decide(events.Resized(value))
+        else:
+            # Nothing is listened at yet, so there is nothing to fork workers for.
+            self._noted, old = value, self.roster.target
+            self.roster = replace(self.roster, target=value)
+            self.cfg.nworkers_changed(self, value, old)
 
     @property
     def reexec_pid(self) -> int:
         """The new master that this one has executed (gunicorn's name); 0 for none."""
         return self.roster.upgrade
+
+    @reexec_pid.setter
+    def reexec_pid(self, pid: int) -> None:
+        self.roster = replace(self.roster, upgrade=pid)
 
     def run(self) -> None:
         """Start, then serve until told to stop. Does not return: it exits with a status."""
@@ -380,7 +405,7 @@ class Arbiter(Handlers):
             case actions.Bury():
                 self._bury(action)
             case actions.NumberChanged(new, old):
-                self.cfg.nworkers_changed(self, new, old)
+                hooks.call(self.log, "nworkers_changed", self.cfg.nworkers_changed, self, new, old)
             case actions.Exit(status, reason):
                 raise HaltServer(reason, status)
             case _:
@@ -412,6 +437,7 @@ class Arbiter(Handlers):
 
     def manage_workers(self) -> None:
         """Look at the workers, and keep their number."""
+        self._keeps_number = True
         self._look_at_memory()
         self._decide(events.Tick(self._sightings()))
         self._gauges.tell(self.log, len(self.WORKERS))
@@ -444,63 +470,6 @@ class Arbiter(Handlers):
             events.Sighting(pid, one.ready, one.beat_age, RETIRE_CAUSES.get(one.retire, ""))
             for pid, one in seen
         )
-
-    def spawn_workers(self, count: int | None = None) -> None:
-        """Fork workers: as many as the planner asks for, or as are missing."""
-        missing = self.num_workers - len(self.WORKERS)
-        for _ in range(missing if count is None else count):
-            try:
-                self.spawn_worker()
-            except OSError as error:
-                self._decide(events.SpawnFailed(str(error)))
-
-    def spawn_worker(self) -> None:
-        """Fork one worker, or have the mold fork it. In the child this does not return."""
-        self.worker_age += 1
-        place, sockets = self._listening.for_next(self.roster, self.WORKERS)
-        worker = self.make_worker(self.worker_age, place, sockets)
-        worker.last_failure = self._last_failure
-        self.slots.take(worker)
-        try:
-            self.stacks.open(worker)
-            if self._preload is not None and self.cfg.preload_app:
-                self._preload.ask(worker)
-                return
-            self.cfg.pre_fork(self, worker)
-            pid = process.fork(self.SIGNALS)
-        except BaseException:
-            self.stacks.close(worker)
-            self.slots.give_back(worker)
-            raise
-        if pid == 0:
-            self.live(worker)
-        self.born(worker, pid)
-
-    def make_worker(self, age: int, place: int, sockets: list[BaseSocket]) -> Worker:
-        """A worker that is not forked yet."""
-        half = self.timeout / 2.0
-        worker = self.worker_class(age, self.pid, sockets, self.app, half, self.cfg, self.log)
-        worker.bell = self.bell
-        worker.place = place
-        return worker
-
-    def live(self, worker: Worker) -> NoReturn:
-        """In the new process: be the worker."""
-        life.live(worker, self, self._leave)
-        sys.exit(0)
-
-    def born(self, worker: Worker, pid: int) -> None:
-        """A worker is there, as a child of this process."""
-        worker.pid = pid
-        self.stacks.forked(worker)
-        self.WORKERS[pid] = worker
-        self._decide(events.Spawned(pid))
-
-    def abandon(self, worker: Worker) -> None:
-        """Forget a worker that was never forked."""
-        self.stacks.close(worker)
-        self.slots.give_back(worker)
-        worker.tmp.close()
 
     def let_go(self, kept: Sequence[BaseSocket] = ()) -> None:
         """In a process that is not the master: close the master's copies of what is its own."""
@@ -572,7 +541,7 @@ class Arbiter(Handlers):
         worker.tmp.close()
         self._listening.settle(self.roster, self.WORKERS)
         if action.hooks:
-            self.cfg.child_exit(self, worker)
+            hooks.call(self.log, "child_exit", self.cfg.child_exit, self, worker)
 
     def reload(self) -> None:
         """Read the configuration again and begin a new generation of workers (HUP)."""
@@ -596,8 +565,8 @@ class Arbiter(Handlers):
             self._refuse_reload(error, undo)
             return
         self.log.reopen_files()
-        self.setup(self.app)
-        self.cfg.on_reload(self)
+        self._set_up()
+        hooks.call(self.log, "on_reload", self.cfg.on_reload, self)
         self._rewrite_pidfile()
         self._follow_control()
         self._follow_metrics()
@@ -685,7 +654,7 @@ class Arbiter(Handlers):
             env = upgrade.environment(self.cfg.env_orig, self.pid, sockets, self.systemd)
             if metrics is not None:
                 env[upgrade.METRICS] = metrics.encode()
-            self.cfg.pre_exec(self)
+            hooks.require("pre_exec", self.cfg.pre_exec, self)
             fds = [each.fileno() for each in sockets]
             upgrade.execute(self.START_CTX, env, fds, self.systemd)
         except BaseException:
@@ -733,6 +702,6 @@ class Arbiter(Handlers):
             tell("Reason: %s", reason)
         self._remove_pidfile()
         self._close_desks()
-        self.cfg.on_exit(self)
+        hooks.call(self.log, "on_exit", self.cfg.on_exit, self)
         process.ignore(self.SIGNALS)
         sys.exit(exit_status)

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
         def mold_went(self, end: Ended, orphaned: Sequence[Worker], coming: bool) -> None:
             """A mold has ended that was needed, with the workers asked of it."""
 
+        def mold_ended(self, pid: int) -> None:
+            """A mold is gone, needed or not."""
+
 
 #: Seconds in which a mold that has loaded its application must have answered an order.
 ANSWER_WITHIN = 30.0
@@ -138,6 +141,7 @@ class Nursery:
             return False
         self._unwatch(gone)
         gone.channel.close()
+        self._home.mold_ended(gone.pid)
         coming = gone is self._coming
         if coming:
             self._coming = None
@@ -188,6 +192,7 @@ class Nursery:
                 if message and message != mold.READY:
                     _kill_and_reap(mold.Answer.decode(message).pid)
             each.channel.close()
+            self._home.mold_ended(each.pid)
         self._molds.clear()
         self._present = self._coming = None
 

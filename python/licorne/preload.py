@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from licorne import mold, sock, util
+from licorne import hooks, mold, sock, util
 from licorne.nursery import Nursery
 from licorne.supervisor import events
 
@@ -22,6 +22,21 @@ if TYPE_CHECKING:
     from licorne.arbiter import Arbiter
     from licorne.process import Ended
     from licorne.workers.base import Worker
+
+
+class EndedMold:
+    """What the hook `child_exit` gets in a worker's place when a mold has ended."""
+
+    age = 0
+    alive = booted = aborted = False
+
+    def __init__(self, arbiter: Arbiter, pid: int) -> None:
+        self.pid = pid
+        self.ppid = arbiter.pid
+        self.app, self.cfg, self.log = arbiter.app, arbiter.cfg, arbiter.log
+
+    def __str__(self) -> str:
+        return f"<Mold {self.pid}>"
 
 
 class Preload:
@@ -71,6 +86,11 @@ class Preload:
             self._arbiter.abandon(worker)
         self._decide(events.MoldEnded(end.pid, coming, len(orphaned), end.code, end.signal))
 
+    def mold_ended(self, pid: int) -> None:
+        """A mold is gone: files by process id that its modules have opened are for the hook."""
+        arbiter = self._arbiter
+        hooks.call(self.log, "child_exit", arbiter.cfg.child_exit, arbiter, EndedMold(arbiter, pid))
+
     def become_mold(self, channel: socket.socket) -> NoReturn:
         """In the new process: let go of what is the master's, and load the application.
 
@@ -103,7 +123,7 @@ class Preload:
 
     def before_fork(self, worker: Worker) -> None:
         """In a mold: run the hook pre_fork."""
-        self._arbiter.cfg.pre_fork(self._arbiter, worker)
+        hooks.require("pre_fork", self._arbiter.cfg.pre_fork, self._arbiter, worker)
 
     def live(self, worker: Worker) -> NoReturn:
         """In a new worker: serve."""

@@ -292,6 +292,8 @@ def test_hooks_run_where_the_application_is(preloaded: Site, tmp_path: Path) -> 
         f"hook pre_fork in {mold} ({server.pid}, '[booting]', {mold}, 1)",
         f"hook post_fork in {worker} ({server.pid}, {server.pid}, True)",
         f"hook child_exit in {server.pid} ({worker},)",
+        # The mold may have opened files by its process id.
+        f"hook child_exit in {server.pid} ({mold},)",
         f"hook on_exit in {server.pid} (None,)",
     ]
 
