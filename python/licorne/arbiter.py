@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from licorne.config.convert import Address
     from licorne.ctl.server import ControlServer
     from licorne.glogging import Logger
+    from licorne.glogging.lending import Lender
     from licorne.metrics.server import MetricsServer
     from licorne.preload import Preload
     from licorne.sock import BaseSocket
@@ -87,6 +88,7 @@ class Arbiter(Spawning):
         #: Fingerprint of what kept the last worker that did not boot from it.
         self._last_failure = 0
         self._gauges = Gauges()
+        self._lender: Lender | None = None
         self._control: ControlServer | None = None
         self._metrics: MetricsServer | None = None
         self._loop = Loop()
@@ -237,6 +239,7 @@ class Arbiter(Spawning):
             self.pidfile.create(self.pid)
         self.cfg.on_starting(self)
         self.init_signals()
+        self._lend_logs()
         self._listening.open(self.cfg, self._inheritance)
         self._start_metrics()
         self.log.info("Listening at: %s (%s)", self._listening, self.pid)
@@ -248,6 +251,14 @@ class Arbiter(Spawning):
         self.memory = memory.watch(self.cfg.max_worker_memory, self.log)
         self._prepare_preload()
         self.cfg.when_ready(self)
+
+    def _lend_logs(self) -> None:
+        """Let workers of another user have the log files that only this one can open."""
+        if self._lender is None and (self.cfg.uid, self.cfg.gid) != (os.geteuid(), os.getegid()):
+            from licorne.glogging.lending import Lender  # noqa: PLC0415 - for those who need it
+
+            self._lender = Lender(self.log)
+            self.watch(self._lender.fileno(), self._lender.answer)
 
     def _prepare_preload(self) -> None:
         if not self.cfg.preload_app or self._preload is not None:
@@ -474,6 +485,8 @@ class Arbiter(Spawning):
     def let_go(self, kept: Sequence[BaseSocket] = ()) -> None:
         """In a process that is not the master: close the master's copies of what is its own."""
         self._loop.leave()
+        if self._lender is not None:
+            self._lender.leave()
         self._listening.leave(kept)
         for desk in self._desks():
             desk.leave()
@@ -572,6 +585,7 @@ class Arbiter(Spawning):
         self._follow_metrics()
         util.set_process_title(f"{self.product}: master [{self.proc_name}]")
         self.memory = memory.watch(self.cfg.max_worker_memory, self.log)
+        self._lend_logs()
         self._prepare_preload()
         if self._preload is None:
             self._decide(self.reconfigured())

@@ -11,6 +11,7 @@ import os
 from licorne import hooks, mold, sock, util
 from licorne.nursery import Nursery
 from licorne.supervisor import events
+from licorne.supervisor.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,11 +116,41 @@ class Preload:
         *listeners, pipe = fds
         sockets = [sock.adopt(fd, arbiter.cfg, self.log) for fd in listeners]
         arbiter.LISTENERS = sockets
+        self._see(order.view)
         worker = arbiter.make_worker(order.age, order.place, sockets)
         arbiter.slots.seat(worker, order.slot)
         worker.stack_pipe = pipe
         util.close_on_exec(pipe)
         return worker
+
+    def _see(self, view: mold.View) -> None:
+        """In a mold: have `WORKERS` and the number as the master has them."""
+        arbiter = self._arbiter
+        known = {each.age: each for each in arbiter.WORKERS.values()}
+        seen = {each.pid: each for age, each in known.items() if age in view.pending}
+        for pid, age, stays in view.workers:
+            # One that another mold has forked meanwhile has no attributes of hooks.
+            worker = known.get(age) or arbiter.make_worker(age, 0, [])
+            worker.pid, worker.alive = pid, stays
+            seen[pid] = worker
+        arbiter.WORKERS = {int(pid): each for pid, each in seen.items()}
+        old = arbiter.roster.target
+        if view.target != old:
+            arbiter.roster = replace(arbiter.roster, target=view.target)
+            changed = arbiter.cfg.nworkers_changed
+            hooks.call(self.log, "nworkers_changed", changed, arbiter, view.target, old)
+
+    def forked(self, worker: Worker, pid: int) -> None:
+        """In a mold: a worker was forked."""
+        worker.pid = pid
+        self._arbiter.WORKERS[pid] = worker
+
+    def view(self, pending: Sequence[int]) -> mold.View:
+        """In the master: the workers as they are now, for a mold."""
+        arbiter = self._arbiter
+        arbiter.mark_leaving()
+        workers = [(pid, each.age, each.alive) for pid, each in arbiter.WORKERS.items()]
+        return mold.View(arbiter.roster.target, workers, pending)
 
     def before_fork(self, worker: Worker) -> None:
         """In a mold: run the hook pre_fork."""

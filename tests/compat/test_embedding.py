@@ -317,8 +317,9 @@ def test_workers_that_an_arbiter_forks_by_itself_are_refused(serve: Serve, tmp_p
 class Forking(Arbiter):
     def spawn_worker(self):
         self.worker_age += 1
+        half = self.timeout / 2
         worker = self.worker_class(
-            self.worker_age, self.pid, self.LISTENERS, self.app, self.timeout / 2, self.cfg, self.log
+            self.worker_age, self.pid, self.LISTENERS, self.app, half, self.cfg, self.log
         )
         pid = os.fork()
         if pid != 0:

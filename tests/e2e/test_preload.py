@@ -305,7 +305,7 @@ def test_a_hook_that_raises_is_told_and_the_server_stays(preloaded: Site, tmp_pa
         encoding="ascii",
     )
     server = preloaded.start("-c", str(configuration), "-w", "2", tracebacks=True)
-    server.log.wait_for(r"\[ERROR\] Cannot fork a worker: not today")
+    server.log.wait_for(r"\[ERROR\] Cannot fork a worker: the hook pre_fork raised")
     server.worker_pid(2)
     assert ask(server)[0] == 1
 
