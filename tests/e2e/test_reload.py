@@ -176,13 +176,16 @@ def test_a_module_of_settings_is_read_anew(serve: Serve, tmp_path: Path) -> None
     assert server.get("/") == (200, b"one")
     settings.write_text(text.format(2, "three"))
     server.send(signal.SIGHUP)
-    server.log.wait_for("Reload complete: 2 workers serve")
+    # The old worker may take in a last client until it has ended.
+    server.log.wait_for("Worker exiting", 1)
     assert server.get("/") == (200, b"three")
+    server.log.wait_for("Reload complete: 2 workers serve")
     settings.write_text("no_such_name\n")
     server.send(signal.SIGHUP)
     server.log.wait_for("Reload refused")
     settings.write_text(text.format(1, "four"))
     server.send(signal.SIGHUP)
     server.log.wait_for("Reload complete: 1 workers serve")
+    server.log.wait_for("Worker exiting", 3)
     assert server.get("/") == (200, b"four")
     assert len(server.log.matching("^PART$")) == 1

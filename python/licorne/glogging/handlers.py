@@ -11,7 +11,6 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from typing import cast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,10 +75,10 @@ def of_files() -> Iterator[logging.FileHandler]:
                 yield handler
 
 
-def opened(path: str, mode: str, encoding: str | None, errors: str | None = None) -> TextIOWrapper:
+def opened(path: str, encoding: str | None, errors: str | None = None) -> TextIOWrapper:
     """Open a log file; one that this user cannot open is borrowed from the master."""
     try:
-        return cast("TextIOWrapper", open(path, mode, encoding=encoding, errors=errors))
+        return open(path, "a+", encoding=encoding, errors=errors)
     except OSError:
         fd = None if lender is None else lender.borrow(os.path.abspath(path))
         if fd is None:
@@ -101,7 +100,7 @@ def reopen(handler: logging.FileHandler, owner: tuple[int, int] | None = None) -
                 handler.stream = handler._open()
             except OSError:
                 path = handler.baseFilename
-                handler.stream = opened(path, handler.mode, handler.encoding, handler.errors)
+                handler.stream = opened(path, handler.encoding, handler.errors)
             if given and owner and owner != (os.geteuid(), os.getegid()) and handler.stream:
                 _give(handler.stream.fileno(), owner)
             with suppress(OSError):

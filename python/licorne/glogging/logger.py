@@ -258,7 +258,7 @@ class Logger:
 
     def _capture(self, path: str) -> None:
         """Send standard output and error to the error log's file."""
-        old, self.logfile = self.logfile, handlers.opened(path, "a+", "utf-8")
+        old, self.logfile = self.logfile, handlers.opened(path, "utf-8")
         if old is not None:
             old.close()
         for stream in (sys.stdout, sys.stderr):
