@@ -17,6 +17,7 @@ from contextlib import suppress
 from licorne import (
     SERVER_SOFTWARE,
     aliases,
+    hooks,
     losses,
     memory,
     process,
@@ -26,52 +27,47 @@ from licorne import (
 )
 from licorne.errors import HaltServer
 from licorne.glogging.logger import remember, set_up
-from licorne.handling import Handlers
 from licorne.instrument.gauges import Gauges
 from licorne.listening import Listening
 from licorne.loop import Loop
 from licorne.overdue import Teller
 from licorne.pidfile import Pidfile
+from licorne.spawning import Spawning
 from licorne.stacks import Stacks
 from licorne.supervisor import actions, events
 from licorne.supervisor.converge import wake_after
 from licorne.supervisor.plan import plan
+from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Phase, Policy, Renewal, State, begin
 from licorne.supervisor.tables import BOOT_ERRORS
 from licorne.systemd import Herald, Staff
-from licorne.workers import life
 from licorne.workers.slots import BOOT_FAILURE, RETIRE_CAUSES, Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
-    from typing import NoReturn
 
     from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.config.convert import Address
     from licorne.ctl.server import ControlServer
     from licorne.glogging import Logger
+    from licorne.glogging.lending import Lender
     from licorne.metrics.server import MetricsServer
     from licorne.preload import Preload
     from licorne.sock import BaseSocket
     from licorne.workers.base import Worker
 
 
-class Arbiter(Handlers):
+class Arbiter(Spawning):
     """Keeps the wanted number of workers running."""
 
     #: Exit codes of workers that cannot work (gunicorn's names).
     WORKER_BOOT_ERROR, APP_LOAD_ERROR = BOOT_ERRORS
 
-    SIGNALS: tuple[signal.Signals, ...] = (
-        signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGTERM, signal.SIGTTIN,
-        signal.SIGTTOU, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGCHLD,
-    )  # fmt: skip
-
     def __init__(self, app: BaseApplication) -> None:
-        self.START_CTX = app.start
+        self.START_CTX = upgrade.start_of(app)
         self._inheritance = upgrade.inherit()
         self.master_pid = self._inheritance.master
         os.environ["SERVER_SOFTWARE"] = aliases.software(SERVER_SOFTWARE)
@@ -91,6 +87,7 @@ class Arbiter(Handlers):
         #: Fingerprint of what kept the last worker that did not boot from it.
         self._last_failure = 0
         self._gauges = Gauges()
+        self._lender: Lender | None = None
         self._control: ControlServer | None = None
         self._metrics: MetricsServer | None = None
         self._loop = Loop()
@@ -102,9 +99,23 @@ class Arbiter(Handlers):
         self._listening = Listening(self.log)
         self.herald = Herald(self.log)
         self._overdue = Teller(self.log, self.stacks)
+        #: The number of workers that a program has set before the first fork, or in `setup`.
+        self._noted: int | None = None
+        self._keeps_number = self._sets_up = False
         self.roster = begin(self._policy(), self.master_pid)
-        self.setup(app)
+        self._set_up()
         self.cfg.nworkers_changed(self, self.num_workers, None)
+
+    def _set_up(self) -> None:
+        """`setup`, in which a subclass may set the number of workers."""
+        self._noted = None
+        self._sets_up = True
+        try:
+            self.setup(self.app)
+        finally:
+            self._sets_up = False
+        if not self._keeps_number:
+            self.roster = replace(self.roster, target=self._policy().workers)
 
     def setup(self, app: BaseApplication) -> None:
         """Take the settings of the application (at start and after each reload)."""
@@ -120,7 +131,7 @@ class Arbiter(Handlers):
     def _policy(self) -> Policy:
         cfg = self.cfg
         return Policy(
-            workers=cfg.workers,
+            workers=cfg.workers if self._noted is None else self._noted,
             timeout=cfg.timeout,
             graceful_timeout=cfg.graceful_timeout,
             daemon=cfg.daemon,
@@ -129,6 +140,7 @@ class Arbiter(Handlers):
             drain_delay=cfg.drain_delay,
             worker_max_age=cfg.worker_max_age,
             preload=cfg.preload_app,
+            at_once=0 if cfg.preload_app else process.at_once(),
         )
 
     @property
@@ -158,6 +170,10 @@ class Arbiter(Handlers):
         """systemd has opened the sockets."""
         return self._listening.systemd
 
+    @systemd.setter
+    def systemd(self, opened: bool) -> None:
+        self._listening.systemd = opened
+
     @property
     def PIPE(self) -> tuple[int, int] | tuple[()]:  # noqa: N802 - gunicorn's name
         """The wake-up pipe."""
@@ -166,16 +182,28 @@ class Arbiter(Handlers):
     @property
     def num_workers(self) -> int:
         """The wanted number of workers."""
-        return self.roster.target
+        return self._policy().workers if self._sets_up else self.roster.target
 
     @num_workers.setter
     def num_workers(self, value: int) -> None:
-        self._decide(events.Resized(value))
+        if self._sets_up:
+            self._noted = value
+        elif self._keeps_number:
+            self._decide(events.Resized(value))
+        else:
+            # Nothing is listened at yet, so there is nothing to fork workers for.
+            self._noted, old = value, self.roster.target
+            self.roster = replace(self.roster, target=value)
+            self.cfg.nworkers_changed(self, value, old)
 
     @property
     def reexec_pid(self) -> int:
         """The new master that this one has executed (gunicorn's name); 0 for none."""
         return self.roster.upgrade
+
+    @reexec_pid.setter
+    def reexec_pid(self, pid: int) -> None:
+        self.roster = replace(self.roster, upgrade=pid)
 
     def run(self) -> None:
         """Start, then serve until told to stop. Does not return: it exits with a status."""
@@ -211,6 +239,7 @@ class Arbiter(Handlers):
             self.pidfile.create(self.pid)
         self.cfg.on_starting(self)
         self.init_signals()
+        self._lend_logs()
         self._listening.open(self.cfg, self._inheritance)
         self._start_metrics()
         self.log.info("Listening at: %s (%s)", self._listening, self.pid)
@@ -222,6 +251,14 @@ class Arbiter(Handlers):
         self.memory = memory.watch(self.cfg.max_worker_memory, self.log)
         self._prepare_preload()
         self.cfg.when_ready(self)
+
+    def _lend_logs(self) -> None:
+        """Let workers of another user have the log files that only this one can open."""
+        if self._lender is None and (self.cfg.uid, self.cfg.gid) != (os.geteuid(), os.getegid()):
+            from licorne.glogging.lending import Lender  # noqa: PLC0415 - for those who need it
+
+            self._lender = Lender(self.log)
+            self.watch(self._lender.fileno(), self._lender.answer)
 
     def _prepare_preload(self) -> None:
         if not self.cfg.preload_app or self._preload is not None:
@@ -379,7 +416,7 @@ class Arbiter(Handlers):
             case actions.Bury():
                 self._bury(action)
             case actions.NumberChanged(new, old):
-                self.cfg.nworkers_changed(self, new, old)
+                hooks.call(self.log, "nworkers_changed", self.cfg.nworkers_changed, self, new, old)
             case actions.Exit(status, reason):
                 raise HaltServer(reason, status)
             case _:
@@ -411,6 +448,7 @@ class Arbiter(Handlers):
 
     def manage_workers(self) -> None:
         """Look at the workers, and keep their number."""
+        self._keeps_number = True
         self._look_at_memory()
         self._decide(events.Tick(self._sightings()))
         self._gauges.tell(self.log, len(self.WORKERS))
@@ -444,66 +482,11 @@ class Arbiter(Handlers):
             for pid, one in seen
         )
 
-    def spawn_workers(self, count: int | None = None) -> None:
-        """Fork workers: as many as the planner asks for, or as are missing."""
-        missing = self.num_workers - len(self.WORKERS)
-        for _ in range(missing if count is None else count):
-            try:
-                self.spawn_worker()
-            except OSError as error:
-                self._decide(events.SpawnFailed(str(error)))
-
-    def spawn_worker(self) -> None:
-        """Fork one worker, or have the mold fork it. In the child this does not return."""
-        self.worker_age += 1
-        place, sockets = self._listening.for_next(self.roster, self.WORKERS)
-        worker = self.make_worker(self.worker_age, place, sockets)
-        worker.last_failure = self._last_failure
-        self.slots.take(worker)
-        try:
-            self.stacks.open(worker)
-            if self._preload is not None and self.cfg.preload_app:
-                self._preload.ask(worker)
-                return
-            self.cfg.pre_fork(self, worker)
-            pid = process.fork(self.SIGNALS)
-        except BaseException:
-            self.stacks.close(worker)
-            self.slots.give_back(worker)
-            raise
-        if pid == 0:
-            self.live(worker)
-        self.born(worker, pid)
-
-    def make_worker(self, age: int, place: int, sockets: list[BaseSocket]) -> Worker:
-        """A worker that is not forked yet."""
-        half = self.timeout / 2.0
-        worker = self.worker_class(age, self.pid, sockets, self.app, half, self.cfg, self.log)
-        worker.bell = self.bell
-        worker.place = place
-        return worker
-
-    def live(self, worker: Worker) -> NoReturn:
-        """In the new process: be the worker."""
-        life.live(worker, self, self._leave)
-        sys.exit(0)
-
-    def born(self, worker: Worker, pid: int) -> None:
-        """A worker is there, as a child of this process."""
-        worker.pid = pid
-        self.stacks.forked(worker)
-        self.WORKERS[pid] = worker
-        self._decide(events.Spawned(pid))
-
-    def abandon(self, worker: Worker) -> None:
-        """Forget a worker that was never forked."""
-        self.stacks.close(worker)
-        self.slots.give_back(worker)
-        worker.tmp.close()
-
     def let_go(self, kept: Sequence[BaseSocket] = ()) -> None:
         """In a process that is not the master: close the master's copies of what is its own."""
         self._loop.leave()
+        if self._lender is not None:
+            self._lender.leave()
         self._listening.leave(kept)
         for desk in self._desks():
             desk.leave()
@@ -555,7 +538,9 @@ class Arbiter(Handlers):
                 self._tell_oom(end.pid)
             if self._preload is not None and self._preload.nursery.ended(end):
                 continue
-            self._decide(events.ChildExited(end.pid, end.code, end.signal))
+            worker = self.WORKERS.get(end.pid)
+            answered = worker is not None and self.slots.read(worker).requests > 0
+            self._decide(events.ChildExited(end.pid, end.code, end.signal, answered))
 
     def _bury(self, action: actions.Bury) -> None:
         worker = self.WORKERS.pop(action.pid)
@@ -569,7 +554,7 @@ class Arbiter(Handlers):
         worker.tmp.close()
         self._listening.settle(self.roster, self.WORKERS)
         if action.hooks:
-            self.cfg.child_exit(self, worker)
+            hooks.call(self.log, "child_exit", self.cfg.child_exit, self, worker)
 
     def reload(self) -> None:
         """Read the configuration again and begin a new generation of workers (HUP)."""
@@ -593,13 +578,14 @@ class Arbiter(Handlers):
             self._refuse_reload(error, undo)
             return
         self.log.reopen_files()
-        self.setup(self.app)
-        self.cfg.on_reload(self)
+        self._set_up()
+        hooks.call(self.log, "on_reload", self.cfg.on_reload, self)
         self._rewrite_pidfile()
         self._follow_control()
         self._follow_metrics()
         util.set_process_title(f"{self.product}: master [{self.proc_name}]")
         self.memory = memory.watch(self.cfg.max_worker_memory, self.log)
+        self._lend_logs()
         self._prepare_preload()
         if self._preload is None:
             self._decide(self.reconfigured())
@@ -682,7 +668,7 @@ class Arbiter(Handlers):
             env = upgrade.environment(self.cfg.env_orig, self.pid, sockets, self.systemd)
             if metrics is not None:
                 env[upgrade.METRICS] = metrics.encode()
-            self.cfg.pre_exec(self)
+            hooks.require("pre_exec", self.cfg.pre_exec, self)
             fds = [each.fileno() for each in sockets]
             upgrade.execute(self.START_CTX, env, fds, self.systemd)
         except BaseException:
@@ -730,6 +716,6 @@ class Arbiter(Handlers):
             tell("Reason: %s", reason)
         self._remove_pidfile()
         self._close_desks()
-        self.cfg.on_exit(self)
+        hooks.call(self.log, "on_exit", self.cfg.on_exit, self)
         process.ignore(self.SIGNALS)
         sys.exit(exit_status)

@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 class Handlers:
     """One method for each signal of the master; CHLD has none, as every turn of the loop reaps."""
 
+    #: The signals that the master takes. A list, as in gunicorn: programs take some out.
+    SIGNALS: list[signal.Signals] = [  # noqa: RUF012 - shared on purpose
+        signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGTERM, signal.SIGTTIN,
+        signal.SIGTTOU, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGCHLD,
+    ]  # fmt: skip
+
     #: The signals by number, as the methods are named.
     SIG_NAMES: ClassVar[dict[int, str]] = {
-        each.value: each.name[3:].lower() for each in signal.Signals if each != signal.SIGCHLD
+        each.value: each.name[3:].lower() for each in signal.Signals
     }
 
     def _decide(self, event: events.Event) -> None:
@@ -29,6 +35,9 @@ class Handlers:
 
     def obey(self, number: int) -> None:
         """Do what a signal means here; nothing, for one that has no handler."""
+        if number == signal.SIGCHLD:
+            # Programs have a `handle_chld` of their own, with arguments or without.
+            return
         name = self.SIG_NAMES.get(number, "")
         handler: Callable[[], None] | None = getattr(self, f"handle_{name}", None)
         if handler is not None:

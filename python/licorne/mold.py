@@ -41,40 +41,80 @@ if TYPE_CHECKING:
         def before_fork(self, worker: Worker) -> None:
             """Run the hook pre_fork."""
 
+        def forked(self, worker: Worker, pid: int) -> None:
+            """In the mold: the worker has this process id."""
+
         def live(self, worker: Worker) -> NoReturn:
             """In the new worker: serve."""
 
 
 WORKER_BOOT_ERROR, APP_LOAD_ERROR = BOOT_ERRORS
 #: Longest message, and most descriptors with it (SCM_MAX_FD of the kernel is 253).
-LONGEST = 4096
+LONGEST = 65536
 MOST_FDS = 253
 
 READY = b"ready"
 REOPEN = b"reopen"
 
 
+class View:
+    """The workers as the master sees them, for `server.WORKERS` of the hooks in a mold."""
+
+    __slots__ = ("pending", "target", "workers")
+
+    def __init__(
+        self,
+        target: int,
+        workers: Sequence[tuple[int, int, bool]] = (),
+        pending: Sequence[int] = (),
+    ) -> None:
+        #: The wanted number.
+        self.target = target
+        #: Process id, age, and whether it is to stay.
+        self.workers = workers
+        #: Ages of those that were ordered and are not known to the master yet.
+        self.pending = pending
+
+    def encode(self) -> str:
+        """As words of a message."""
+        workers = ",".join(f"{pid}:{age}:{stays:d}" for pid, age, stays in self.workers)
+        pending = ",".join(map(str, self.pending))
+        return f"{self.target} {workers or '-'} {pending or '-'}"
+
+    @classmethod
+    def decode(cls, target: str, workers: str, pending: str) -> View:
+        """From the words of a message."""
+        listed = [each.split(":") for each in workers.split(",") if workers != "-"]
+        return cls(
+            int(target),
+            [(int(pid), int(age), stays == "1") for pid, age, stays in listed],
+            [int(age) for age in pending.split(",") if pending != "-"],
+        )
+
+
 class Order:
     """A worker that the master wants, as far as a number can say."""
 
-    __slots__ = ("age", "place", "slot")
+    __slots__ = ("age", "place", "slot", "view")
 
-    def __init__(self, age: int, slot: int, place: int) -> None:
+    def __init__(self, age: int, slot: int, place: int, view: View) -> None:
         self.age = age
         self.slot = slot
         self.place = place
+        self.view = view
 
     def encode(self) -> bytes:
         """As a message to the mold."""
-        return f"fork {self.age} {self.slot} {self.place}".encode()
+        return f"fork {self.age} {self.slot} {self.place} {self.view.encode()}".encode()
 
     @classmethod
     def decode(cls, message: bytes) -> Order:
         """From a message of the master."""
-        word, *numbers = message.decode().split() or [""]
-        if word != "fork" or len(numbers) != 3:
-            raise ValueError(f"not an order of the master: {message!r}")
-        return cls(*map(int, numbers))
+        match message.decode().split():
+            case ["fork", age, slot, place, target, workers, pending]:
+                view = View.decode(target, workers, pending)
+                return cls(int(age), int(slot), int(place), view)
+        raise ValueError(f"not an order of the master: {message!r}")
 
 
 class Answer:
@@ -165,6 +205,7 @@ def _obey(master: Master, channel: socket.socket, order: Order, fds: Sequence[in
         if pid == 0:
             channel.close()
             master.live(worker)
+        master.forked(worker, pid)
         answer = Answer(order.age, pid)
         # The master has to know of its child before that can end, and has to be its parent.
         channel.send(answer.encode())

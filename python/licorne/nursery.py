@@ -46,6 +46,12 @@ if TYPE_CHECKING:
         def mold_went(self, end: Ended, orphaned: Sequence[Worker], coming: bool) -> None:
             """A mold has ended that was needed, with the workers asked of it."""
 
+        def view(self, pending: Sequence[int]) -> mold.View:
+            """The workers as the master sees them now."""
+
+        def mold_ended(self, pid: int) -> None:
+            """A mold is gone, needed or not."""
+
 
 #: Seconds in which a mold that has loaded its application must have answered an order.
 ANSWER_WITHIN = 30.0
@@ -72,9 +78,9 @@ class Mold:
         #: The channel is among those that the loop looks at.
         self.watched = True
 
-    def order(self, worker: Worker) -> None:
+    def order(self, worker: Worker, view: mold.View) -> None:
         """Send the order for a worker, with its sockets and the pipe for its stacks."""
-        message = mold.Order(worker.age, worker.slot, worker.place).encode()
+        message = mold.Order(worker.age, worker.slot, worker.place, view).encode()
         fds = [*(each.fileno() for each in worker.sockets), worker.stack_pipe]
         socket.send_fds(self.channel, [message], fds)
 
@@ -138,6 +144,7 @@ class Nursery:
             return False
         self._unwatch(gone)
         gone.channel.close()
+        self._home.mold_ended(gone.pid)
         coming = gone is self._coming
         if coming:
             self._coming = None
@@ -188,6 +195,7 @@ class Nursery:
                 if message and message != mold.READY:
                     _kill_and_reap(mold.Answer.decode(message).pid)
             each.channel.close()
+            self._home.mold_ended(each.pid)
         self._molds.clear()
         self._present = self._coming = None
 
@@ -224,7 +232,8 @@ class Nursery:
 
     def _order(self, who: Mold, worker: Worker) -> None:
         try:
-            who.order(worker)
+            pending = [age for age in who.asked if age != worker.age]
+            who.order(worker, self._home.view(pending))
         except BrokenPipeError:
             # It has ended, and that will be told for all it was asked.
             return

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 
-from licorne import mold, sock, util
+from licorne import hooks, mold, sock, util
 from licorne.nursery import Nursery
 from licorne.supervisor import events
+from licorne.supervisor.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,21 @@ if TYPE_CHECKING:
     from licorne.arbiter import Arbiter
     from licorne.process import Ended
     from licorne.workers.base import Worker
+
+
+class EndedMold:
+    """What the hook `child_exit` gets in a worker's place when a mold has ended."""
+
+    age = 0
+    alive = booted = aborted = False
+
+    def __init__(self, arbiter: Arbiter, pid: int) -> None:
+        self.pid = pid
+        self.ppid = arbiter.pid
+        self.app, self.cfg, self.log = arbiter.app, arbiter.cfg, arbiter.log
+
+    def __str__(self) -> str:
+        return f"<Mold {self.pid}>"
 
 
 class Preload:
@@ -71,6 +87,11 @@ class Preload:
             self._arbiter.abandon(worker)
         self._decide(events.MoldEnded(end.pid, coming, len(orphaned), end.code, end.signal))
 
+    def mold_ended(self, pid: int) -> None:
+        """A mold is gone: files by process id that its modules have opened are for the hook."""
+        arbiter = self._arbiter
+        hooks.call(self.log, "child_exit", arbiter.cfg.child_exit, arbiter, EndedMold(arbiter, pid))
+
     def become_mold(self, channel: socket.socket) -> NoReturn:
         """In the new process: let go of what is the master's, and load the application.
 
@@ -95,15 +116,45 @@ class Preload:
         *listeners, pipe = fds
         sockets = [sock.adopt(fd, arbiter.cfg, self.log) for fd in listeners]
         arbiter.LISTENERS = sockets
+        self._see(order.view)
         worker = arbiter.make_worker(order.age, order.place, sockets)
         arbiter.slots.seat(worker, order.slot)
         worker.stack_pipe = pipe
         util.close_on_exec(pipe)
         return worker
 
+    def _see(self, view: mold.View) -> None:
+        """In a mold: have `WORKERS` and the number as the master has them."""
+        arbiter = self._arbiter
+        known = {each.age: each for each in arbiter.WORKERS.values()}
+        seen = {each.pid: each for age, each in known.items() if age in view.pending}
+        for pid, age, stays in view.workers:
+            # One that another mold has forked meanwhile has no attributes of hooks.
+            worker = known.get(age) or arbiter.make_worker(age, 0, [])
+            worker.pid, worker.alive = pid, stays
+            seen[pid] = worker
+        arbiter.WORKERS = {int(pid): each for pid, each in seen.items()}
+        old = arbiter.roster.target
+        if view.target != old:
+            arbiter.roster = replace(arbiter.roster, target=view.target)
+            changed = arbiter.cfg.nworkers_changed
+            hooks.call(self.log, "nworkers_changed", changed, arbiter, view.target, old)
+
+    def forked(self, worker: Worker, pid: int) -> None:
+        """In a mold: a worker was forked."""
+        worker.pid = pid
+        self._arbiter.WORKERS[pid] = worker
+
+    def view(self, pending: Sequence[int]) -> mold.View:
+        """In the master: the workers as they are now, for a mold."""
+        arbiter = self._arbiter
+        arbiter.mark_leaving()
+        workers = [(pid, each.age, each.alive) for pid, each in arbiter.WORKERS.items()]
+        return mold.View(arbiter.roster.target, workers, pending)
+
     def before_fork(self, worker: Worker) -> None:
         """In a mold: run the hook pre_fork."""
-        self._arbiter.cfg.pre_fork(self._arbiter, worker)
+        hooks.require("pre_fork", self._arbiter.cfg.pre_fork, self._arbiter, worker)
 
     def live(self, worker: Worker) -> NoReturn:
         """In a new worker: serve."""

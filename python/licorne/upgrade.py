@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
+from licorne.config.convert import working_directory
 from licorne.systemd import SD_LISTEN_FDS_START
 
 TYPE_CHECKING = False
@@ -60,6 +61,12 @@ class Start:
 
     def __setitem__(self, key: object, value: str | list[str]) -> None:
         setattr(self, self._KEYS[key], value)
+
+
+def start_of(app: object) -> Start:
+    """How the program of an application was started; one that did not note it was started here."""
+    noted = getattr(app, "started_as", None)
+    return noted if isinstance(noted, Start) else Start(working_directory())
 
 
 def executed() -> bool:

@@ -20,6 +20,7 @@ CATCH_ALL = {
     "config/sources.py",
     "ctl/server.py",
     "glogging/logger.py",
+    "hooks.py",
     "mold.py",
     "reception.py",
     "workers/base_async.py",

@@ -250,3 +250,163 @@ sys.exit(process.exitcode)
     assert int(server.get("/")[1]) == server.worker_pid(1)
     os.kill(pid, signal.SIGTERM)
     assert server.wait() == 0
+
+
+OWN_NUMBER = """
+class Numbered(Arbiter):
+    def setup(self, app):
+        super().setup(app)
+        self.num_workers = 2
+
+Numbered(Standalone(workers=1)).run()
+"""
+
+
+def test_a_number_of_workers_said_in_setup(serve: Serve, tmp_path: Path) -> None:
+    server = run(serve, tmp_path, OWN_NUMBER)
+    server.log.wait_for("Control socket listening")
+    assert int(server.get("/")[1]) in {server.worker_pid(1), server.worker_pid(2)}
+    server.send(signal.SIGHUP)
+    server.log.wait_for("Reload complete: 2 workers serve")
+
+
+def test_an_application_without_the_constructor_of_its_base(serve: Serve, tmp_path: Path) -> None:
+    program = """
+class Bare(gunicorn.app.base.BaseApplication):
+    def __init__(self):
+        self.usage = self.callable = self.prog = None
+        self.do_load_config()
+
+    def load_config(self):
+        self.cfg.set("bind", "127.0.0.1:0")
+
+    def load(self):
+        return application
+
+    def start(self):
+        self.run()
+
+Bare().start()
+"""
+    server = run(serve, tmp_path, program)
+    assert int(server.get("/")[1]) == server.worker_pid(1)
+    server.send(signal.SIGHUP)
+    server.log.wait_for("Reload complete")
+
+
+def test_a_signal_taken_from_the_list(serve: Serve, tmp_path: Path) -> None:
+    program = """
+Arbiter.SIGNALS.remove(signal.SIGHUP)
+signal.signal(signal.SIGHUP, lambda sig, frame: os.write(2, b"MINE\\n"))
+assert Arbiter.SIG_NAMES[signal.SIGCHLD] == "chld"
+arbiter = Arbiter(Standalone(workers=1))
+arbiter.systemd = False
+arbiter.reexec_pid = 0
+arbiter.run()
+"""
+    server = run(serve, tmp_path, program)
+    server.get("/")
+    server.send(signal.SIGHUP)
+    server.log.wait_for("^MINE$")
+    assert server.get("/")[0] == 200
+    assert not server.log.matching("Handling signal: hup")
+
+
+def test_workers_that_an_arbiter_forks_by_itself_are_refused(serve: Serve, tmp_path: Path) -> None:
+    program = """
+class Forking(Arbiter):
+    def spawn_worker(self):
+        self.worker_age += 1
+        half = self.timeout / 2
+        worker = self.worker_class(
+            self.worker_age, self.pid, self.LISTENERS, self.app, half, self.cfg, self.log
+        )
+        pid = os.fork()
+        if pid != 0:
+            worker.pid = pid
+            self.WORKERS[pid] = worker
+            return pid
+        worker.pid = os.getpid()
+        worker.init_process()
+        sys.exit(0)
+
+Forking(Standalone(workers=2)).run()
+"""
+    server = run(serve, tmp_path, program)
+    assert server.wait() == 1
+    assert server.log.matching(r"__main__\.Forking\.spawn_worker forks workers that the server")
+
+
+def test_an_arbiter_that_extends_the_fork(serve: Serve, tmp_path: Path) -> None:
+    program = """
+class Telling(Arbiter):
+    def spawn_worker(self):
+        pid = super().spawn_worker()
+        self.log.info("FORKED %s", pid in self.WORKERS)
+        return pid
+
+Telling(Standalone(workers=1)).run()
+"""
+    server = run(serve, tmp_path, program)
+    server.log.wait_for("FORKED True")
+    assert server.get("/")[0] == 200
+
+
+def test_a_default_changed_on_the_class(serve: Serve, tmp_path: Path) -> None:
+    program = """
+import gunicorn.config
+gunicorn.config.WorkerClass.default = "gthread"
+gunicorn.config.Workers.default = 2
+application_ = Standalone()
+application_.cfg.settings["threads"] = gunicorn.config.WorkerThreads()
+application_.cfg.settings["threads"].set(3)
+assert application_.cfg.threads == 3
+try:
+    gunicorn.config.Workers.cli = ["--processes"]
+except AttributeError as error:
+    print("REFUSED", error, flush=True)
+Arbiter(application_).run()
+"""
+    server = run(serve, tmp_path, program)
+    server.output.wait_for("REFUSED Workers.cli cannot be changed")
+    server.log.wait_for("Using worker: gthread")
+    server.worker_pid(2)
+    assert server.get("/")[0] == 200
+
+
+#: Found in several public projects: each worker has the lowest number that is free.
+NUMBERS = """
+import os
+
+def nworkers_changed(server, new, old):
+    server.most = new
+
+def pre_fork(server, worker):
+    used = {each.number for each in list(server.WORKERS.values()) if each.alive}
+    worker.number = min(set(range(1, server.most + 1)) - used)
+
+def post_fork(server, worker):
+    worker.log.info("NUMBER %s", worker.number)
+"""
+
+
+@pytest.mark.parametrize("preload", [(), ("--preload",)])
+def test_a_recipe_that_numbers_its_workers(
+    serve: Serve, tmp_path: Path, preload: tuple[str, ...]
+) -> None:
+    (tmp_path / "numbers.conf.py").write_text(NUMBERS)
+    (tmp_path / "numbered.py").write_text(
+        "def app(environ, start_response):\n    start_response('200 OK', [])\n    return [b'one']\n"
+    )
+    server = serve(
+        "numbered:app", "-c", "numbers.conf.py", "-w", "2", "--max-requests", "3", *preload,
+        cwd=tmp_path,
+    )  # fmt: skip
+    server.log.wait_for("NUMBER", 2)
+    assert sorted(line[-1] for line in server.log.matching("NUMBER")) == ["1", "2"]
+    # One is replaced, and its number is free.
+    for _ in range(5):
+        assert server.get("/") == (200, b"one")
+    server.log.wait_for("NUMBER", 3)
+    server.send(signal.SIGTTIN)
+    server.log.wait_for("NUMBER 3")

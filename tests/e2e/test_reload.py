@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -157,3 +158,37 @@ def test_worker_int_is_called_for_a_stop_by_the_reloader(serve: Serve, code: Pat
     server.log.wait_for(f"hook worker_int {first}")
     assert server.stop() == 0
     assert len(server.log.matching("hook worker_int")) == 1
+
+
+def test_a_module_of_settings_is_read_anew(serve: Serve, tmp_path: Path) -> None:
+    """`-c python:MODULE`, with `raw_env`; what the module imports is left alone."""
+    (tmp_path / "kept_part.py").write_text("import sys\nprint('PART', file=sys.stderr)\n")
+    settings = tmp_path / "own_settings.py"
+    text = "import kept_part\nworkers = {}\nraw_env = ['GREETING={}']\n"
+    settings.write_text(text.format(1, "one"))
+    (tmp_path / "greeting.py").write_text(
+        "import os\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [os.environ['GREETING'].encode()]\n"
+    )
+    server = serve(
+        "greeting:app", "-c", "python:own_settings", cwd=tmp_path,
+        environment={"PYTHONDONTWRITEBYTECODE": "1"}, tracebacks=True,
+    )  # fmt: skip
+    assert server.get("/") == (200, b"one")
+    settings.write_text(text.format(2, "three"))
+    server.send(signal.SIGHUP)
+    # The old worker may take in a last client until it has ended.
+    server.log.wait_for("Worker exiting", 1)
+    assert server.get("/") == (200, b"three")
+    server.log.wait_for("Reload complete: 2 workers serve")
+    settings.write_text("no_such_name\n")
+    server.send(signal.SIGHUP)
+    server.log.wait_for("Reload refused")
+    settings.write_text(text.format(1, "four"))
+    server.send(signal.SIGHUP)
+    server.log.wait_for("Reload complete: 1 workers serve")
+    server.log.wait_for("Worker exiting", 3)
+    assert server.get("/") == (200, b"four")
+    assert len(server.log.matching("^PART$")) == 1

@@ -41,6 +41,7 @@ class World(RuleBasedStateMachine):
         drain_delay=st.sampled_from([0.0, 5.0]),
         worker_max_age=st.sampled_from([0.0, 60.0]),
         preload=st.booleans(),
+        at_once=st.sampled_from([0, 1, 2]),
     )
     def begin(self, workers: int, timeout: float, fork_fails: bool, **policy: float) -> None:
         self.roster = begin(
@@ -157,12 +158,12 @@ class World(RuleBasedStateMachine):
         self.alive[data.draw(st.sampled_from(sorted(self.alive)))] = True
         self.tick(0.0)
 
-    @rule(data=st.data(), code=st.sampled_from([0, 1, 3, 4]))
+    @rule(data=st.data(), code=st.sampled_from([0, 1, 3, 4]), answered=st.booleans())
     @precondition(lambda self: self.alive)
-    def ends_by_itself(self, data: st.DataObject, code: int) -> None:
+    def ends_by_itself(self, data: st.DataObject, code: int, answered: bool) -> None:
         pid = data.draw(st.sampled_from(sorted(self.alive)))
         self.alive.pop(pid)
-        self.dead.append(ChildExited(pid, code=code))
+        self.dead.append(ChildExited(pid, code=code, answered=answered))
 
     @rule(data=st.data(), silent=st.booleans())
     @precondition(lambda self: self.alive)

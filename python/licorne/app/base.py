@@ -33,16 +33,25 @@ _ELSEWHERE = {"Arbiter": "licorne.arbiter", "get_default_config_file": "licorne.
 
 
 class BaseApplication:
-    """A configured application; subclasses write `load`, and `load_config` or `init`."""
+    """A configured application; subclasses write `load`, and `load_config` or `init`.
+
+    What a subclass leaves out by not calling `__init__` has its default on the class.
+    """
+
+    usage: str | None = None
+    prog: str | None = None
+    callable: WSGIApp | None = None
+    logger: Logger | None = None
+    #: How and where the process was started, before any setting leads elsewhere.
+    started_as: upgrade.Start | None = None
 
     def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
-        #: Before any setting leads elsewhere.
-        self.start = upgrade.Start(working_directory())
+        self.started_as = upgrade.Start(working_directory())
         self.usage = usage
         self.cfg: Config
-        self.callable: WSGIApp | None = None
+        self.callable = None
         self.prog = prog
-        self.logger: Logger | None = None
+        self.logger = None
         self.do_load_config()
 
     def do_load_config(self) -> None:

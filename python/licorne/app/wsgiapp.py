@@ -12,7 +12,7 @@ if __name__ == "__main__" and __package__ in {None, ""}:
     sys.path[:] = [path for path in sys.path if path != HERE]
     sys.path.append(os.path.dirname(os.path.dirname(HERE)))
 
-from licorne import util
+from licorne import upgrade, util
 from licorne.app.base import Application
 from licorne.errors import ConfigError
 
@@ -67,7 +67,7 @@ class WSGIApplication(Application):
         from licorne.app.pasterapp import take_over  # noqa: PLC0415 - few need it
 
         # As the configuration file: from where the server was started, whatever `chdir` says.
-        self.app_uri = os.path.normpath(os.path.join(self.start.directory, paste))
+        self.app_uri = os.path.normpath(os.path.join(upgrade.start_of(self).directory, paste))
         file = self.app_uri.partition("#")[0]
         origin = f"paste, {self.cfg.origins['paste']}"
         if not os.path.isfile(file):

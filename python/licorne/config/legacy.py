@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, MutableMapping
 from textwrap import dedent
 from types import new_class
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 
-class SettingsView(Mapping[str, "Setting"]):
+class SettingsView(MutableMapping[str, "Setting"]):
     """The settings of a configuration by name."""
 
     def __init__(self, cfg: Config) -> None:
@@ -34,6 +34,14 @@ class SettingsView(Mapping[str, "Setting"]):
             raise KeyError(name)
         return _class_of(name).held_by(self._cfg)
 
+    def __setitem__(self, name: str, setting: Setting) -> None:
+        """Take the value of a setting, which is this configuration's from now on."""
+        self._cfg.set(name, setting.get(), origin=f"cfg.settings[{name!r}]")
+        setting.join(self._cfg)
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError(f"the setting {name!r} cannot be deleted: each has a value")
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._cfg.values)
 
@@ -41,7 +49,38 @@ class SettingsView(Mapping[str, "Setting"]):
         return len(self._cfg.values)
 
 
-class Setting:
+#: What of a declaration can be changed after it was made, and the name of it in an `Option`.
+_CHANGEABLE = {"default": "default", "validator": "convert", "meta": "metavar", "desc": "doc"}
+#: What cannot: the command line is declared once.
+_FIXED = {"name", "cli", "action", "nargs", "const", "type"}
+
+
+class _Declared(type):
+    """The class of setting classes: programs change `WorkerClass.default` before they start."""
+
+    def __setattr__(cls, attribute: str, value: object) -> None:
+        name = vars(cls).get("name")
+        if isinstance(name, str) and name in OPTIONS:
+            if attribute in _FIXED:
+                raise AttributeError(
+                    f"{cls.__name__}.{attribute} cannot be changed: declare a setting of your own"
+                )
+            if attribute in _CHANGEABLE:
+                _change(OPTIONS[name], attribute, value)
+        if attribute == "validator" and callable(value):
+            # A plain function would become a method of the objects.
+            value = staticmethod(value)
+        super().__setattr__(attribute, value)
+
+
+def _change(option: Option, attribute: str, value: object) -> None:
+    if attribute == "default":
+        value = None if value is None else converted(option, value, f"{option.name}, its default")
+        option.factory = None
+    setattr(option, _CHANGEABLE[attribute], value)
+
+
+class Setting(metaclass=_Declared):
     """A setting declared in gunicorn's way: a subclass with a `name` becomes known by being made.
 
     `validator` takes the value and returns the one to keep; the first line of `desc` is the help.
@@ -70,11 +109,11 @@ class Setting:
             return
         if callable(cls.validator):
             # In the body it may be a plain function; on an object, that would become a method.
-            cls.validator = staticmethod(cls.validator)
+            type.__setattr__(cls, "validator", staticmethod(cls.validator))
         cls.order = len(KNOWN_SETTINGS)
         KNOWN_SETTINGS.append(cls)
         if not known:
-            cls.desc = dedent(cls.desc).strip()
+            type.__setattr__(cls, "desc", dedent(cls.desc).strip())
             cls.short = cls.short or cls.desc.partition("\n")[0]
             OPTIONS[cls.name] = _declared(cls)
 
@@ -86,8 +125,12 @@ class Setting:
     def held_by(cls, cfg: Config) -> Setting:
         """The setting as it is in a configuration."""
         made = cls()
-        made._cfg = cfg
+        made.join(cfg)
         return made
+
+    def join(self, cfg: Config) -> None:
+        """From now on this is the setting of a configuration."""
+        self._cfg = cfg
 
     @property
     def value(self) -> object:

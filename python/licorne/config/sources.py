@@ -51,6 +51,10 @@ def apply(cfg: Config, source: Source) -> None:
         cfg.set(name.lower(), value, origin=source.origin)
 
 
+#: Modules that were imported to read settings from them.
+_OF_MODULES: set[str] = set()
+
+
 class ConfigFileError(ConfigError):
     """The configuration file raised; the cause is chained."""
 
@@ -94,8 +98,11 @@ def of_file(path: str) -> dict[str, object]:
 
 def of_module(name: str) -> dict[str, object]:
     """The settings in an importable module."""
-    from importlib import import_module
+    from importlib import import_module, invalidate_caches
 
+    # A reload executes the module anew, but not those that it imports.
+    before = sys.modules.pop(name, None) if name in _OF_MODULES else None
+    invalidate_caches()
     try:
         module = import_module(name)
     except Exception as error:
@@ -107,6 +114,11 @@ def of_module(name: str) -> dict[str, object]:
             raise ConfigError(f"Cannot read the settings of {MODULE + name!r}: {said}") from None
         # User code, as in a file: anything may happen in it, and the user wants to see where.
         raise ConfigFileError(f"Failed to read config file: {MODULE}{name}") from error
+    finally:
+        if before is not None:
+            # If it failed, what was read before stays.
+            sys.modules.setdefault(name, before)
+    _OF_MODULES.add(name)
     return _settings(MODULE + name, module)
 
 

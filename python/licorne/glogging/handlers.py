@@ -15,7 +15,13 @@ from contextlib import suppress
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import TextIOWrapper
     from typing import TextIO
+
+    from licorne.glogging.lending import Lender
+
+#: What lends a worker the log files that it cannot open; None where all have one user.
+lender: Lender | None = None
 
 #: gunicorn's mark on a handler that the server has installed and may replace.
 MARK = "_gunicorn"
@@ -69,13 +75,34 @@ def of_files() -> Iterator[logging.FileHandler]:
                 yield handler
 
 
-def reopen(handler: logging.FileHandler) -> None:
-    """Open the handler's path anew; when that fails (OSError), the file that was open stays."""
+def opened(path: str, encoding: str | None, errors: str | None = None) -> TextIOWrapper:
+    """Open a log file; one that this user cannot open is borrowed from the master."""
+    try:
+        return open(path, "a+", encoding=encoding, errors=errors)
+    except OSError:
+        fd = None if lender is None else lender.borrow(os.path.abspath(path))
+        if fd is None:
+            raise
+        return open(fd, "a", encoding=encoding, errors=errors)
+
+
+def reopen(handler: logging.FileHandler, owner: tuple[int, int] | None = None) -> None:
+    """Open the handler's path anew; when that fails (OSError), the file that was open stays.
+
+    A file that is ours, or new, is given to the owner before anything tells that user of it.
+    """
     handler.acquire()
     try:
         old = handler.stream
         if old is not None:
-            handler.stream = handler._open()
+            given = getattr(handler, MARK, False) or not os.path.exists(handler.baseFilename)
+            try:
+                handler.stream = handler._open()
+            except OSError:
+                path = handler.baseFilename
+                handler.stream = opened(path, handler.encoding, handler.errors)
+            if given and owner and owner != (os.geteuid(), os.getegid()) and handler.stream:
+                _give(handler.stream.fileno(), owner)
             with suppress(OSError):
                 # A full disk: what is buffered cannot be written. That was told when it was logged.
                 old.close()

@@ -244,7 +244,7 @@ class Logger:
                 failures.append(error)
         for handler in handlers.of_files():
             try:
-                handlers.reopen(handler)
+                handlers.reopen(handler, (self.cfg.uid, self.cfg.gid))
             except OSError as error:
                 failures.append(error)
         for failure in failures:
@@ -258,7 +258,7 @@ class Logger:
 
     def _capture(self, path: str) -> None:
         """Send standard output and error to the error log's file."""
-        old, self.logfile = self.logfile, open(path, "a+", encoding="utf-8")  # noqa: SIM115
+        old, self.logfile = self.logfile, handlers.opened(path, "utf-8")
         if old is not None:
             old.close()
         for stream in (sys.stdout, sys.stderr):

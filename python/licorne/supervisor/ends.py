@@ -8,6 +8,7 @@ from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Child, Ending, Phase, Reloading, Roster, State
 from licorne.supervisor.tables import (
     BOOT_ERRORS,
+    FIRST_DELAY,
     MEMORY,
     YOUNG,
     cause_of_end,
@@ -30,11 +31,11 @@ def exited(roster: Roster, event: ChildExited, now: float) -> Outcome:
         return Outcome(roster)
     after = _without(roster, child, event, now)
     line = obituary(event.pid, event.code, event.signal, child.killed)
-    if line is None and child.state is State.BOOTING:
+    if line is None and child.state is State.BOOTING and not event.answered:
         line = Log("error", "Worker (pid:%s) ended before it was ready.", (event.pid,))
     told: tuple[Action, ...] = () if line is None else (line,)
     reason = BOOT_ERRORS.get(event.code, "") if not event.signal else ""
-    first = roster.generation == 1 and not roster.proven
+    first = roster.generation == 1 and not roster.proven and not event.answered
     halts = bool(reason) and first and roster.keeps
     # gunicorn does not call child_exit for the worker whose exit ends the server.
     bury = Bury(event.pid, hooks=not halts)
@@ -43,7 +44,9 @@ def exited(roster: Roster, event: ChildExited, now: float) -> Outcome:
         after = replace(after, status=event.code, reason=reason)
         ending = stop(after, graceful=True, now=now)
         return Outcome(ending.roster, told + ending.actions)
-    if _failed_early(child, event, now):
+    if _crashed_young(child, event, now):
+        after = _crashed(after, now)
+    elif _failed_early(child, event, now):
         after = braked(after, now)
         if child.generation == roster.generation and after.reload is Reloading.UNDER_WAY:
             how = cause_of_end(event.code, event.signal)
@@ -86,6 +89,26 @@ def _failed_early(child: Child, event: ChildExited, now: float) -> bool:
         return True
     bad = bool(event.code or event.signal)
     return child.state is State.SERVING and bad and now - child.since < YOUNG
+
+
+def _crashed_young(child: Child, event: ChildExited, now: float) -> bool:
+    """It had answered a request, so this is no failed boot, even if it was never seen ready."""
+    if not event.answered or not (event.code or event.signal):
+        return False
+    if child.state is State.BOOTING:
+        return True
+    return child.state is State.SERVING and now - child.since < YOUNG
+
+
+def _crashed(roster: Roster, now: float) -> Roster:
+    """The first replacement comes at once; from the second crash in a row on, each waits."""
+    after = roster if roster.crashed_at is None else _later(roster, now + FIRST_DELAY)
+    # It did serve, so the application loads.
+    return replace(after, proven=True, crashed_at=now)
+
+
+def _later(roster: Roster, earliest: float) -> Roster:
+    return replace(roster, spawn_after=max(roster.spawn_after, earliest))
 
 
 def braked(roster: Roster, now: float) -> Roster:

@@ -53,6 +53,8 @@ class ChildExited(Event):
     pid: int
     code: int = 0
     signal: str = ""
+    #: It had finished a request.
+    answered: bool = False
 
 
 class Retire(Event):

@@ -6,7 +6,7 @@ from licorne.supervisor.actions import Action, Log, Signal
 from licorne.supervisor.converge import Outcome
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Child, Roster, State
-from licorne.supervisor.tables import ABORT_GRACE, MAX_AGE, MORE_PATIENCE, MOST_BETWEEN_LOOKS
+from licorne.supervisor.tables import ABORT_GRACE, MAX_AGE, MORE_PATIENCE, MOST_BETWEEN_LOOKS, YOUNG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,16 @@ def look(roster: Roster, seen: dict[int, Sighting], now: float) -> Outcome:
         for old, new in zip(roster.children, children, strict=True)
     ):
         after_all = replace(after_all, proven=True, failures=0, spawn_after=now)
+    crashed_at = after_all.crashed_at
+    if crashed_at is not None and any(_lives_on(child, crashed_at, now) for child in children):
+        after_all = replace(after_all, crashed_at=None)
     return Outcome(after_all, tuple(actions))
+
+
+def _lives_on(child: Child, crashed_at: float, now: float) -> bool:
+    """The worker came after the crash and is no longer young: the row of crashes is over."""
+    serves = child.state is State.SERVING and child.since >= crashed_at
+    return serves and now - child.since >= YOUNG
 
 
 def _seen(

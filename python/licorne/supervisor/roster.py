@@ -57,6 +57,8 @@ class Policy(Record):
     worker_max_age: float = 0.0
     #: New code is loaded by a new mold.
     preload: bool = False
+    #: How many workers begin to load at the same time at the start; 0: all of them.
+    at_once: int = 0
 
 
 class Child(Record):
@@ -133,6 +135,8 @@ class Roster(Record):
     failures: int = 0
     #: No fork before this time.
     spawn_after: float = 0.0
+    #: When a young worker that had answered requests last crashed; None once another has lived on.
+    crashed_at: float | None = None
     #: When the master last looked at the workers.
     looked_at: float = -math.inf
     #: Nobody is called silent before; later than now after the master itself stood still.

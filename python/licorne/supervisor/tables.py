@@ -41,11 +41,15 @@ BOOT_ERRORS = {3: "Worker failed to boot.", 4: "App failed to load."}
 CHANGED_FILE = "changed file"
 MAX_AGE = "time to live"
 
-#: Seconds until the next fork after the first failure to boot in a row, and the most.
+#: Seconds until the next fork after the first failure to boot in a row (and after each crash from
+#: the second in a row on), and the most.
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 30.0
-#: A worker that ends badly this soon after it was ready counts as a failure.
+#: A worker that ends badly this soon after it was ready counts as a failure to boot; if it had
+#: answered a request, as a crash, of which the first in a row delays nothing.
 YOUNG = 1.0
+#: Seconds after which more workers begin to load at the start, if none is ready before.
+STAGGER = 0.1
 #: Seconds between ABRT and KILL for a silent worker.
 ABORT_GRACE = 1.0
 #: Seconds that a quick shutdown gives.

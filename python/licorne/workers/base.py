@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from licorne import aliases, frames, util
+from licorne import aliases, frames, hooks, util
 from licorne.workers import leaving, overrides
 from licorne.workers.workertmp import WorkerTmp
 
@@ -37,10 +37,11 @@ if TYPE_CHECKING:
 class Worker:
     """One worker process; made in the master, alive after the fork."""
 
-    SIGNALS: tuple[signal.Signals, ...] = (
+    #: A list, as in gunicorn: programs change it.
+    SIGNALS: list[signal.Signals] = [  # noqa: RUF012 - shared on purpose
         signal.SIGABRT, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGTERM,
         signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGCHLD,
-    )  # fmt: skip
+    ]  # fmt: skip
 
     #: Whether a worker serves as soon as the application is loaded, or from its first `notify`.
     ready_before_run = False
@@ -165,7 +166,7 @@ class Worker:
             self.reloader.start()
         if self.age == 1:
             aliases.tell_hidden(self.log)
-        self.cfg.post_worker_init(self)
+        hooks.require("post_worker_init", self.cfg.post_worker_init, self)
         self.booted = True
         for listener in self.sockets:
             listener.begin()
@@ -240,13 +241,13 @@ class Worker:
         first, self.alive = self.alive, False
         if first and self.reloader is not None and self.reloader.told:
             # gunicorn calls it for a stop by the reloader, too.
-            self.cfg.worker_int(self)
+            hooks.call(self.log, "worker_int", self.cfg.worker_int, self)
 
     def handle_quit(self, _sig: int, _frame: FrameType | None) -> None:
         """Stop at once (INT, QUIT)."""
         self._end_within(leaving.QUICK)
         self.alive = False
-        self.cfg.worker_int(self)
+        hooks.call(self.log, "worker_int", self.cfg.worker_int, self)
         # Threads of the application get a last moment, as with gunicorn.
         time.sleep(0.1)
         sys.exit(0)
@@ -255,7 +256,7 @@ class Worker:
         """Stop in the middle of a request (ABRT: the master saw no sign of life)."""
         self._end_within(leaving.ABORT)
         self.alive = False
-        self.cfg.worker_abort(self)
+        hooks.call(self.log, "worker_abort", self.cfg.worker_abort, self)
         sys.exit(1)
 
     def _end_within(self, seconds: float) -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from licorne import process
+from licorne import hooks, process
 from licorne.errors import AppImportError, HaltServer
 from licorne.glogging import Logger
 from licorne.supervisor.tables import BOOT_ERRORS
@@ -42,7 +42,7 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
     log.info("Booting worker with pid: %s", worker.pid)
     try:
         leave(worker)
-        cfg.post_fork(server, worker)
+        hooks.require("post_fork", cfg.post_fork, server, worker)
         worker.init_process()
     except AppImportError as error:
         # The user's mistake in naming the application: one line, no traceback.
@@ -57,11 +57,8 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
         sys.exit(-1 if worker.booted else WORKER_BOOT_ERROR)
     finally:
         log.info("Worker exiting (pid: %s)", worker.pid)
-        try:
-            cfg.worker_exit(server, worker)
-        except Exception:
-            # A hook: its failure is told, the exit status stays what it was.
-            log.warning("Exception during worker exit", exc_info=True)
+        # The exit status stays what it was, whatever the hook does.
+        hooks.call(log, "worker_exit", cfg.worker_exit, server, worker)
         process.ignore(LATE)
         leaving.prepare(worker, sys.exc_info()[1])
 

@@ -89,6 +89,17 @@ def test_the_first_look_forks_all_workers() -> None:
     assert Master().tick() == [Spawn(2)]
 
 
+def test_a_start_does_not_load_all_workers_at_once() -> None:
+    master = Master(replace(POLICY, workers=5, at_once=2))
+    assert master.tick() == [Spawn(2)]
+    assert master.tick(after=0.05) == []
+    assert wake_after(master.roster, master.now) == pytest.approx(0.05)
+    # They need long: the next ones begin meanwhile.
+    assert master.tick(after=0.06) == [Spawn(2)]
+    # The application loads: nothing holds back the rest.
+    assert master.tick(ready=(1,)) == [Spawn(1)]
+
+
 def test_a_dead_worker_is_replaced_at_once() -> None:
     master = started()
     actions = master.feed(ChildExited(1, signal="SIGSEGV"))
@@ -104,6 +115,56 @@ def test_a_worker_that_served_for_long_is_replaced_without_the_brake() -> None:
     master = started()
     master.tick(after=60)
     assert Spawn(1) in master.feed(ChildExited(2, signal="SIGKILL"))
+
+
+def test_a_young_worker_that_has_answered_is_no_failed_boot() -> None:
+    master = started()
+    master.feed(Reconfigured(POLICY))
+    master.tick(ready=(3,))
+    master.feed(ChildExited(1))
+    # A fresh worker of the new generation, which has answered: the reload goes on, too.
+    actions = master.feed(ChildExited(3, signal="SIGKILL", answered=True))
+    assert Spawn(1) in actions
+    assert master.roster.failures == 0
+    assert master.roster.reload is Reloading.UNDER_WAY
+
+
+def test_crashes_in_a_row_are_braked_from_the_second_on() -> None:
+    master = started(replace(POLICY, workers=1))
+    delays = []
+    for pid in range(1, 13):
+        actions = master.feed(ChildExited(pid, signal="SIGKILL", answered=True))
+        assert (Spawn(1) in actions) is (pid == 1)
+        delays.append(round(max(0.0, master.roster.spawn_after - master.now), 3))
+        if delays[-1]:
+            assert wake_after(master.roster, master.now) == pytest.approx(delays[-1])
+            assert Spawn(1) in master.tick(after=delays[-1])
+        master.tick(ready=(pid + 1,))
+    # It serves in between: the brake stays at its first step.
+    assert delays == [0.0] + [0.1] * 11
+
+
+@pytest.mark.parametrize("timeout", [30.0, 0.0])
+def test_a_worker_that_lives_ends_the_row_of_crashes(timeout: float) -> None:
+    master = started(replace(POLICY, workers=1, timeout=timeout))
+    master.feed(ChildExited(1, signal="SIGKILL", answered=True))
+    master.tick(ready=(2,))
+    waited = wake_after(master.roster, master.now)
+    assert waited is not None
+    assert waited > 0
+    master.tick(after=waited)
+    # Its successor is young again, and crashes.
+    assert Spawn(1) in master.feed(ChildExited(2))
+    master.tick(ready=(3,))
+    assert Spawn(1) in master.feed(ChildExited(3, signal="SIGKILL", answered=True))
+
+
+def test_a_worker_that_answered_before_it_was_seen_ready() -> None:
+    """It may serve and be killed between two looks of the master."""
+    master = Master(replace(POLICY, workers=1))
+    master.tick()
+    assert Spawn(1) in master.feed(ChildExited(1, code=3, answered=True))
+    assert master.roster.phase is Phase.RUNNING
 
 
 def test_an_ordinary_end_is_not_told() -> None:
