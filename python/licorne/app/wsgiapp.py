@@ -46,7 +46,7 @@ class WSGIApplication(Application):
             if self.cfg.wsgi_app is None:
                 from licorne.app.missing import complaint  # noqa: PLC0415 - only for a refusal
 
-                raise ConfigError(complaint(self.cfg, self.started_as.directory))
+                raise ConfigError(complaint(self.cfg, upgrade.start_of(self).directory))
             self.app_uri = self.cfg.wsgi_app
 
     def load_wsgiapp(self) -> WSGIApp:
