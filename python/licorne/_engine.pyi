@@ -349,6 +349,9 @@ class Scoreboard:
     def left_lines(self, slot: int) -> bytes:
         """The access log lines that a worker which has ended did not write; they are there once."""
 
+    def left_reading(self, slot: int) -> str | None:
+        """The client that a worker which has ended was reading a request from that has no name."""
+
     def overdue(self, slot: int, told: int) -> list[Overdue]:
         """The requests over their time from number `told` on; the oldest may be forgotten."""
 

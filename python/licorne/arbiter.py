@@ -548,6 +548,7 @@ class Arbiter(Spawning):
         self._overdue.bury(worker)
         losses.write_lines(self.log, self.slots.left_lines(worker))
         losses.tell_requests(self.log, worker.pid, self.slots.in_flight(worker))
+        losses.tell_reading(self.log, worker.pid, self.slots.left_reading(worker))
         told = self.slots.read(worker).retire
         self._last_failure = told if told >= BOOT_FAILURE else 0
         self.slots.give_back(worker)

@@ -51,6 +51,12 @@ def tell_requests(log: Logger, pid: int | str, requests: Sequence[InFlight]) -> 
         )
 
 
+def tell_reading(log: Logger, pid: int | str, peer: str | None) -> None:
+    """The line for a request that may have been taken from the kernel, and had no name yet."""
+    if peer is not None:
+        log.error("Worker (pid:%s) may have lost a request: it was being read from %s", pid, peer)
+
+
 def tell_oom(log: Logger, what: str, pid: int, watch: memory.Watch, in_hand: str) -> None:
     """The line for a process that the kernel killed for want of memory."""
     log.error(

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-from contextlib import ExitStack
+import subprocess
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from e2e.scenarios import ONE_AT_A_TIME
-from e2e.server import open_gate
-from faults.ledger import check_named, named
+from e2e.server import Lines, open_gate
+from faults.ledger import being_read, check_named, named
 from faults.load import Load
 from faults.processes import children, descriptors, ended, eventually, zombies
 from licorne.ctl.client import ControlClient
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from faults.conftest import Start
+
+#: Stops a process when it has read from a client: a signal that is sent as a system call begins
+#: is delivered before the program runs on.
+TRACER = ("strace", "-f", "-e", "trace=recvfrom", "-e", "inject=recvfrom:signal=STOP", "-p")
+
+
+@contextmanager
+def stopped_by_reading(pid: int) -> Iterator[Lines]:
+    """Let a process stop after its next read."""
+    tracer = subprocess.Popen([*TRACER, str(pid)], stderr=subprocess.PIPE)
+    assert tracer.stderr is not None
+    lines = Lines(tracer.stderr)
+    try:
+        lines.wait_for("attach")
+        if refused := lines.matching("not permitted"):
+            pytest.skip(refused[0])
+        yield lines
+    finally:
+        # Asked to end, it would wait for what it traces, which may have ended already.
+        tracer.kill()
+        tracer.wait()
+        lines.rest()
 
 
 def in_flight(control: ControlClient) -> int:
@@ -75,6 +101,26 @@ def test_each_request_in_hand_is_named_once(
     assert len(waiting) == (3 if worker in ONE_AT_A_TIME else 0)
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_request_without_a_name_yet(start: Start) -> None:
+    """Killed with a request's bytes in hand, before it was read: whose it was is told."""
+    server = start(workers=1)
+    (first,) = children(server.pid)
+    with server.client() as client:
+        client.get("/pid")
+        assert client.response().status == 200
+        peer = "{}:{}".format(*client.socket.getsockname())
+        with stopped_by_reading(first) as trace:
+            client.get("/pid?lost")
+            trace.wait_for("stopped by SIGSTOP")
+            os.kill(first, signal.SIGKILL)
+            # Not a reset: nothing was left that had not been read.
+            assert client.socket.recv(1) == b""
+    server.output.wait_for("worker ready", 2)
+    assert being_read(server) == [peer]
+    assert named(server) == []
+
+
 @pytest.mark.parametrize("code", [0, 1, 3, 4])
 def test_a_worker_that_leaves_by_itself(start: Start, code: int) -> None:
     """Not even gunicorn's codes for broken code end a server that has served."""
@@ -110,11 +156,17 @@ def test_whoever_comes_meanwhile_is_answered_by_the_replacement(start: Start) ->
     """The only worker is killed: a client waits for one start of another, and sees no error."""
     server = start(workers=1)
     (first,) = children(server.pid)
-    os.kill(first, signal.SIGKILL)
-    # What it had accepted goes with it: whoever comes from here on waits in the listener's queue.
-    ended(first)
+    with server.client() as answered:
+        answered.get("/pid")
+        assert answered.response().status == 200
+        os.kill(first, signal.SIGKILL)
+        # What it had accepted goes with it: whoever comes from here on waits in the listener's
+        # queue.
+        ended(first)
     with server.client() as client:
         client.get("/pid", close=True)
         answer = client.response()
     assert answer.status == 200
     assert [first, int(answer.body)] == [server.worker_pid(1), server.worker_pid(2)]
+    # It may have died before its note of the answer; what was read had a name by then.
+    assert being_read(server) == []

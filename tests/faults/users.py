@@ -8,12 +8,15 @@ used again. What ends after the request was sent is a loss.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import select
 import socket
+import struct
 import sys
+import termios
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -172,8 +175,11 @@ class User(threading.Thread):
         more = connection.recv(65536)
         if not more:
             # The end came before the request was sent: the reset that answered it comes after the
-            # FIN, as an error that recv() does not tell of. Nobody has read the request.
+            # FIN, as an error that recv() does not tell of, or is still on its way. Nobody has read
+            # the request: not even the kernel has acknowledged it.
             late = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+            unsent = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))
+            late = late or struct.unpack("i", unsent) != (0,)
             raise LostError("reset" if late else "cut short" if data else "closed")
         return more
 

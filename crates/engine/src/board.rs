@@ -137,6 +137,12 @@ impl Scoreboard {
         Ok(lines)
     }
 
+    /// The client that a worker which has ended was reading a request from that has no name.
+    fn left_reading(&self, slot: usize) -> PyResult<Option<String>> {
+        let peer = self.inner.left_reading(self.checked(slot)?);
+        Ok(peer.map(|peer| peer.to_string()))
+    }
+
     /// The requests over their time after the first `told` ones.
     fn overdue(&self, py: Python<'_>, slot: usize, told: u64) -> PyResult<Vec<Overdue>> {
         let all = self.inner.overdue(self.checked(slot)?, told);

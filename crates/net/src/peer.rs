@@ -40,45 +40,47 @@ impl Peer {
         }
     }
 
-    /// The bytes kept in the scoreboard: family, port, address.
-    pub(crate) fn to_bytes(self) -> [u8; 19] {
-        let mut bytes = [0; 19];
+    /// As kept on the scoreboard: family and port, then the address.
+    #[inline]
+    pub(crate) fn to_words(self) -> [u64; 3] {
         match self {
-            Self::Unix => {}
-            Self::Tcp(ip, port) => {
-                bytes[1..3].copy_from_slice(&port.to_be_bytes());
-                match ip {
-                    IpAddr::V4(ip) => {
-                        bytes[0] = 4;
-                        bytes[3..7].copy_from_slice(&ip.octets());
-                    }
-                    IpAddr::V6(ip) => {
-                        bytes[0] = 6;
-                        bytes[3..19].copy_from_slice(&ip.octets());
-                    }
-                }
+            Self::Unix => [0; 3],
+            Self::Tcp(IpAddr::V4(ip), port) => [V4 | u64::from(port), u64::from(ip.to_bits()), 0],
+            Self::Tcp(IpAddr::V6(ip), port) => {
+                let bytes = ip.octets();
+                let [high, low] = [0, 8].map(|from| {
+                    let mut half = [0; 8];
+                    half.copy_from_slice(&bytes[from..from + 8]);
+                    u64::from_ne_bytes(half)
+                });
+                [V6 | u64::from(port), high, low]
             }
         }
-        bytes
     }
 
-    pub(crate) fn from_bytes(bytes: [u8; 19]) -> Self {
-        let port = u16::from_be_bytes([bytes[1], bytes[2]]);
-        match bytes[0] {
-            4 => {
-                let mut octets = [0; 4];
-                octets.copy_from_slice(&bytes[3..7]);
-                Self::Tcp(IpAddr::from(octets), port)
-            }
-            6 => {
-                let mut octets = [0; 16];
-                octets.copy_from_slice(&bytes[3..19]);
-                Self::Tcp(IpAddr::from(octets), port)
-            }
-            _ => Self::Unix,
+    pub(crate) fn from_words([kind, high, low]: [u64; 3]) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the lower half is the port"
+        )]
+        let port = kind as u16;
+        if kind & V4 != 0 {
+            #[expect(clippy::cast_possible_truncation, reason = "an IPv4 address")]
+            return Self::Tcp(Ipv4Addr::from_bits(high as u32).into(), port);
         }
+        if kind & V6 == 0 {
+            return Self::Unix;
+        }
+        let mut octets = [0; 16];
+        octets[..8].copy_from_slice(&high.to_ne_bytes());
+        octets[8..].copy_from_slice(&low.to_ne_bytes());
+        Self::Tcp(Ipv6Addr::from(octets).into(), port)
     }
 }
+
+/// Families, above the port.
+const V4: u64 = 1 << 16;
+const V6: u64 = 1 << 17;
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,8 +102,8 @@ mod tests {
 
     #[test]
     fn survives_the_scoreboard() {
-        for peer in [tcp("10.0.0.1"), tcp("fe80::1"), Peer::Unix] {
-            assert_eq!(Peer::from_bytes(peer.to_bytes()), peer);
+        for peer in [tcp("10.0.0.1"), tcp("fe80::1:2"), Peer::Unix] {
+            assert_eq!(Peer::from_words(peer.to_words()), peer);
         }
     }
 }

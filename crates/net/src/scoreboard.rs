@@ -6,6 +6,7 @@
 
 mod entry;
 mod held;
+mod reading;
 
 use std::io;
 use std::ptr::NonNull;
@@ -13,11 +14,13 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::clock;
 use crate::overdue::{Broken, Cause};
+use crate::peer::Peer;
 use crate::tally::{Counts, Tally};
 use entry::Entry;
 pub use entry::InFlight;
 pub(crate) use entry::{Named, Running};
 use held::Held;
+use reading::Reading;
 
 /// One worker (everything relaxed: the numbers stand for themselves).
 #[repr(C)]
@@ -27,6 +30,7 @@ struct Record {
     beat_ms: AtomicU64,
     requests: AtomicU64,
     connections: AtomicU64,
+    reading: Reading,
     /// Why the worker asks to be replaced: a [`RetireCause`], 0 while it does not.
     retire: AtomicU64,
     /// Requests found over their time so far, and how many of them the log was told of where the
@@ -154,6 +158,7 @@ impl Scoreboard {
         record.ready.store(0, Ordering::Relaxed);
         record.requests.store(0, Ordering::Relaxed);
         record.connections.store(0, Ordering::Relaxed);
+        record.reading.end();
         record.retire.store(0, Ordering::Relaxed);
         record.overdue.store(0, Ordering::Relaxed);
         record.told.store(0, Ordering::Relaxed);
@@ -214,6 +219,25 @@ impl Scoreboard {
         self.record(slot)
             .connections
             .store(count as u64, Ordering::Relaxed);
+    }
+
+    /// The request with the number `id` may come with the bytes that are read from `peer` next.
+    #[inline]
+    pub(crate) fn begin_reading(&self, slot: usize, id: u64, peer: Peer) {
+        self.record(slot).reading.begin(id, peer);
+    }
+
+    /// What was read is named, answered, or no complete request.
+    #[inline]
+    pub(crate) fn end_reading(&self, slot: usize) {
+        self.record(slot).reading.end();
+    }
+
+    /// The client that a worker was reading from when it ended, unless the request has a name.
+    pub fn left_reading(&self, slot: usize) -> Option<Peer> {
+        let (id, peer) = self.record(slot).reading.left()?;
+        let named = (0..self.entries).any(|entry| self.entry(slot, entry).holds(id));
+        (!named).then_some(peer)
     }
 
     /// An entry that is free, looking from number `from` on. Only who holds the reactor takes one.
@@ -504,7 +528,6 @@ impl Drop for Scoreboard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peer::Peer;
 
     fn named<'a>(id: u64, method: &'a [u8], target: &'a [u8], peer: Peer) -> Named<'a> {
         Named {
@@ -548,6 +571,66 @@ mod tests {
         let seen = board.read(1);
         assert_eq!((seen.requests, seen.in_flight.len()), (1, 0));
         assert!(board.read(0).in_flight.is_empty());
+    }
+
+    #[test]
+    fn a_client_is_told_of_until_its_request_has_a_name() {
+        let board = Scoreboard::new(2, 1).unwrap();
+        let clients = ["127.0.0.1", "fe80::1"].map(|ip| Peer::Tcp(ip.parse().unwrap(), 4000));
+        board.reset(1);
+        assert_eq!(board.left_reading(1), None);
+        for (peer, id) in clients.into_iter().chain([Peer::Unix]).zip(5..) {
+            board.begin_reading(1, id, peer);
+            assert_eq!(
+                (board.left_reading(0), board.left_reading(1)),
+                (None, Some(peer))
+            );
+            // Another one of the same client has a name, not this one.
+            board.name(1, 0, 5, &named(id - 1, b"GET", b"/", peer));
+            assert_eq!(board.left_reading(1), Some(peer));
+            board.name(1, 1, 5, &named(id, b"GET", b"/", peer));
+            assert_eq!(board.left_reading(1), None);
+            board.end_reading(1);
+            board.end(1, Some(1));
+            assert_eq!(board.left_reading(1), None);
+        }
+        board.begin_reading(1, 9, Peer::Unix);
+        board.reset(1);
+        assert_eq!(board.left_reading(1), None);
+    }
+
+    #[test]
+    fn wherever_a_worker_is_killed_its_note_is_whole() {
+        let board = Scoreboard::new(1, 0).unwrap();
+        let clients = ["::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]
+            .map(|ip| Peer::Tcp(ip.parse().unwrap(), 4000));
+        for _ in 0..12 {
+            board.reset(0);
+            // SAFETY: the child touches only the map, and ends by a signal.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // SAFETY: no preconditions; it ends although its parent may have been killed.
+                unsafe { libc::alarm(60) };
+                loop {
+                    for peer in clients {
+                        board.begin_reading(0, 1, peer);
+                        board.end_reading(0);
+                    }
+                }
+            }
+            assert!(child > 0);
+            while board.left_reading(0).is_none() {
+                std::thread::yield_now();
+            }
+            // SAFETY: our own child, which is not reaped before.
+            let reaped = unsafe {
+                libc::kill(child, libc::SIGKILL);
+                libc::waitpid(child, std::ptr::null_mut(), 0)
+            };
+            assert_eq!(reaped, child);
+            let left = board.left_reading(0);
+            assert!(left.is_none_or(|peer| clients.contains(&peer)), "{left:?}");
+        }
     }
 
     #[test]

@@ -80,6 +80,10 @@ class Slots:
         """The access log lines that the worker, which has ended, did not write."""
         return self.scoreboard.left_lines(worker.slot)
 
+    def left_reading(self, worker: Worker) -> str | None:
+        """The client of a request that the worker, which has ended, had no time to name."""
+        return self.scoreboard.left_reading(worker.slot)
+
     def in_flight(self, worker: Worker) -> tuple[InFlight, ...]:
         """The requests that the worker has read and not finished."""
         return self.read(worker).in_flight

@@ -41,14 +41,18 @@ impl Reactor {
                 self.again.push_back(token);
                 return;
             }
+            // Whatever is taken from the kernel is gone if this process dies before it has a name.
+            let peer = conn.peer;
+            self.board.begin_reading(self.slot, self.last_id + 1, peer);
             let (got, count) = self.read_once(token);
             budget = budget.saturating_sub(count.max(1));
             self.tally().received(count);
             match got {
                 Got::Fed(fed) => self.on_fed(token, fed, count > 0),
-                Got::Dry => return self.register(token),
-                Got::Gone => return self.remove(token),
+                Got::Dry => {}
+                Got::Gone => self.remove(token),
             }
+            self.board.end_reading(self.slot);
             let Some(conn) = self.conns.get_mut(token) else {
                 return;
             };

@@ -106,10 +106,8 @@ impl Entry {
         for (word, bytes) in self.text.iter().zip(text.chunks_exact(8)).take(words) {
             word.store(word_of(bytes), Ordering::Relaxed);
         }
-        let mut peer = [0u8; 24];
-        peer[..19].copy_from_slice(&request.peer.to_bytes());
-        for (word, bytes) in self.peer.iter().zip(peer.chunks_exact(8)) {
-            word.store(word_of(bytes), Ordering::Relaxed);
+        for (word, part) in self.peer.iter().zip(request.peer.to_words()) {
+            word.store(part, Ordering::Relaxed);
         }
         let lengths = (method as u64) << 32 | (method + target) as u64;
         self.lengths.store(lengths, Ordering::Relaxed);
@@ -119,6 +117,11 @@ impl Entry {
         self.body.store(request.body, Ordering::Relaxed);
         self.sent.store(0, Ordering::Relaxed);
         self.started_ns.store(now_ns.max(1), Ordering::Release);
+    }
+
+    /// The request with that number is here.
+    pub(super) fn holds(&self, id: u64) -> bool {
+        !self.free() && self.id.load(Ordering::Relaxed) == id
     }
 
     /// No request is here.
@@ -180,22 +183,18 @@ impl Entry {
         for word in &self.text {
             text.extend_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
         }
-        let mut peer = [0u8; 24];
-        for (bytes, word) in peer.chunks_exact_mut(8).zip(&self.peer) {
-            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
-        }
+        let [kind, high, low] = &self.peer;
+        let peer = [kind, high, low].map(|word| word.load(Ordering::Relaxed));
         if self.started_ns.load(Ordering::Acquire) != started {
             return None;
         }
         let method = ((lengths >> 32) as usize).min(TEXT);
         let end = ((lengths & 0xffff_ffff) as usize).clamp(method, TEXT);
-        let mut bytes = [0; 19];
-        bytes.copy_from_slice(&peer[..19]);
         Some(InFlight {
             id,
             method: latin1(&text[..method]),
             target: latin1(&text[method..end]),
-            peer: Peer::from_bytes(bytes),
+            peer: Peer::from_words(peer),
             waiting: thread == NO_THREAD,
             thread: u32::try_from(thread).unwrap_or(0),
             body,
