@@ -423,6 +423,7 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        conn.output.end_chunk();
         let before = conn.output.queued();
         let result = conn.output.flush(&conn.stream);
         let left = conn.output.queued();
