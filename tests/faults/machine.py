@@ -40,7 +40,9 @@ def why_not() -> str:
         return "a systemd of our own needs root"
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing or not Path("/lib/systemd/systemd").exists():
-        return f"a systemd of our own needs systemd and util-linux (missing: {missing or 'systemd'})"
+        return (
+            f"a systemd of our own needs systemd and util-linux (missing: {missing or 'systemd'})"
+        )
     if not any((CGROUPS / name).exists() for name in ("cgroup.procs", "unified/cgroup.procs")):
         return "a systemd of our own needs cgroup v2"
     namespaces = ("unshare", "--mount", "--pid", "--cgroup", "--net", "--fork", "--mount-proc")
@@ -150,7 +152,7 @@ class Machine:
         path = "system.slice/licorne.service/cgroup.procs"
         found = [self._root / "sys/fs/cgroup" / each / path for each in (".", "unified")]
         texts = [each.read_text(encoding="ascii") for each in found if each.exists()]
-        # The kernel tells ours; the last number of NSpid (proc_pid_status(5)) is that of the machine.
+        # These are ours; the last number of NSpid (proc_pid_status(5)) is the machine's.
         return [_inner(number) for text in texts for number in text.split()]
 
     def log(self) -> str:
@@ -192,7 +194,7 @@ class Machine:
             shutil.copy(UNITS / name, self.units / name)
         for name, text in (units or {}).items():
             (self.units / name).write_text(text, encoding="ascii")
-        hidden = [each for each in self.needed if each.startswith(("/tmp/", "/var/tmp/"))]  # noqa: S108
+        hidden = [each for each in self.needed if each.startswith(("/tmp/", "/var/tmp/"))]
         here = ["StandardOutput=append:/run/machine/log/%n", "StandardError=inherit"]
         here += [f"BindReadOnlyPaths={each}" for each in hidden]
         folder = self.units / "licorne.service.d"
