@@ -82,6 +82,7 @@ class Load:
         fresh: int = 2,
         query: str = "",
         bodies: bool = True,
+        *,
         program: Sequence[str] = (),
     ) -> None:
         """So many users that keep their connection, so many that come with a new one each time.

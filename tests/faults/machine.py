@@ -29,7 +29,7 @@ SCRIPT = Path(__file__).with_name("machine.sh")
 APP = Path(__file__).with_name("apps") / "fault_app.py"
 CGROUPS = Path("/sys/fs/cgroup")
 PROGRAMS = ("mount", "nsenter", "setpriv", "systemctl", "unshare")
-#: What the units, and all units, refer to (systemd.special(7)); all else of the machine is not there.
+#: What units refer to (systemd.special(7)); of the machine's own units there is none.
 TARGETS = ("basic", "default", "network", "shutdown", "sockets", "sysinit")
 CLONE_NEWNET = 0x40000000
 
