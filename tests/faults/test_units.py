@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from faults.machine import UNITS, Machine, why_not
 from faults.processes import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from e2e.client import Client
 
@@ -51,6 +52,26 @@ def ask(client: Client, path: str = "/pid") -> bytes:
         answer = client.response()
     assert answer.status == 200
     return answer.body
+
+
+@contextmanager
+def under_way(machine: Machine) -> Iterator[Callable[[], None]]:
+    """A request that is in hand; what is given lets it end, and looks at its answer."""
+    gate = machine.application / "gate"
+    os.mkfifo(gate)
+    gate.chmod(0o666)
+
+    def finish() -> None:
+        pipe = os.open(gate, os.O_RDWR)
+        os.write(pipe, b"x")
+        assert client.response().body == b"waited"
+        os.close(pipe)
+
+    with machine.connect(PORT) as client:
+        client.get("/wait?fifo=/srv/application/gate")
+        eventually(lambda: " waits" in machine.log(), "the request is under way")
+        yield finish
+    gate.unlink()
 
 
 def test_start_reload_stop(machine: Machine) -> None:
@@ -105,6 +126,15 @@ def test_a_new_master_takes_the_service_over(machine: Machine) -> None:
     assert machine.shows("ActiveState") == "active"
     assert machine.shows("NRestarts") == "0"
     assert {int(ask(machine.connect(port))) for port in (PORT, 8001)} <= {*machine.processes()}
+    # systemd waits for the new master, too, which is its child by now.
+    eventually(lambda: "Master has been promoted." in machine.log(), "promotion")
+    with under_way(machine) as finish:
+        machine.do("stop", "--no-block", "licorne.service")
+        machine.until("StatusText", "0 of 4 workers serve, 1 leaving")
+        finish()
+    machine.until("ActiveState", "inactive")
+    assert machine.shows("Result") == "success"
+    assert f"[{new}] [INFO] Shutting down: Master" in machine.log()
 
 
 def test_a_restart_loses_no_connection(machine: Machine) -> None:
@@ -123,22 +153,13 @@ def test_a_restart_loses_no_connection(machine: Machine) -> None:
 def test_a_stop_waits_for_what_is_under_way(machine: Machine) -> None:
     """KillMode=mixed: systemd's TERM is for the master, and its workers finish."""
     machine.install()
-    gate = machine.application / "gate"
-    os.mkfifo(gate)
-    gate.chmod(0o666)
     machine.do("start", "licorne.service")
-    with machine.connect(PORT) as client:
-        client.get("/wait?fifo=/srv/application/gate")
-        eventually(lambda: " waits" in machine.log(), "the request is under way")
+    with under_way(machine) as finish:
         machine.do("stop", "--no-block", "licorne.service")
-        machine.until("StatusText", "0 of 4 workers serve, 4 leaving")
+        machine.until("StatusText", "0 of 4 workers serve, 1 leaving")
         assert machine.shows("ActiveState") == "deactivating"
-        pipe = os.open(gate, os.O_RDWR)
-        os.write(pipe, b"x")
-        assert client.response().body == b"waited"
-        os.close(pipe)
+        finish()
     machine.until("ActiveState", "inactive")
-    gate.unlink()
     assert machine.shows("Result") == "success"
 
 
