@@ -117,16 +117,16 @@ class Machine:
         """The words before a program that is to reach the network of the machine."""
         return ("nsenter", "--target", str(self._pid), "--net", "--")
 
-    def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run systemctl there."""
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a program there."""
         into = ("nsenter", "--target", str(self._pid), "--mount", "--pid", "--cgroup", "--")
         return subprocess.run(
-            [*into, "systemctl", "--no-pager", *words],
-            capture_output=True,
-            text=True,
-            timeout=2 * PATIENCE,
-            check=False,
+            [*into, *words], capture_output=True, text=True, timeout=2 * PATIENCE, check=False
         )
+
+    def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run systemctl there."""
+        return self.run("systemctl", "--no-pager", *words)
 
     def do(self, *words: str) -> str:
         """Run systemctl; what it prints, when it has succeeded."""

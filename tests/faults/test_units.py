@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 REASON = why_not()
 pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
 PORT = 8000
+CTL = ("/srv/application/.venv/bin/licornectl", "-s", "/run/licorne/licorne.ctl")
 ADMIN = """
 [Socket]
 ListenStream=127.0.0.1:8001
@@ -34,6 +35,7 @@ OLDER = re.search(r"(?m)^# (ExecReload=.*)$", (UNITS / "licorne.service").read_t
 
 @pytest.fixture(scope="session")
 def booted() -> Iterator[Machine]:
+    """Each process of pytest-xdist has its own: it starts in a fraction of a second."""
     made = Machine()
     yield made
     made.close()
@@ -94,6 +96,8 @@ def test_start_reload_stop(machine: Machine) -> None:
     machine.until("StatusText", "4 of 4 workers serve")
     machine.until("ActiveState", "active")
     assert machine.shows("MainPID") == master
+    asked = machine.run(*CTL, "status")
+    assert ["pid:", master] in [line.split() for line in asked.stdout.splitlines()], asked
     machine.do("stop", "licorne.service")
     told = [machine.shows(each) for each in ("ActiveState", "Result", "ExecMainStatus")]
     assert told == ["inactive", "success", "0"]
@@ -127,7 +131,8 @@ def test_a_new_master_takes_the_service_over(machine: Machine) -> None:
     assert machine.shows("NRestarts") == "0"
     assert {int(ask(machine.connect(port))) for port in (PORT, 8001)} <= {*machine.processes()}
     # systemd waits for the new master, too, which is its child by now.
-    eventually(lambda: "Master has been promoted." in machine.log(), "promotion")
+    control = f"[{new}] [INFO] Control socket listening at {CTL[-1]}"
+    eventually(lambda: control in machine.log(), "promotion")
     with under_way(machine) as finish:
         machine.do("stop", "--no-block", "licorne.service")
         machine.until("StatusText", "0 of 4 workers serve, 1 leaving")
