@@ -39,8 +39,8 @@ def announce_again(
         _exchange(signals, let_go)
     except OSError as error:
         log.warning(
-            "systemd was not told that this master is its child now: %s. `systemctl stop` may end "
-            "it without waiting for its requests, until the service is restarted.",
+            "systemd may not know that this master is its child now: %s. Until the service is "
+            "restarted, `systemctl stop` may end it without waiting for its requests.",
             error,
         )
 

@@ -52,7 +52,7 @@ def sd_notify(state: str, logger: Logger, unset_environment: bool = False) -> No
 
 
 def notify(state: str, fds: Sequence[int] = ()) -> None:
-    """Send a message with descriptors; an OSError says why it did not arrive."""
+    """Send a message, and descriptors with it; an OSError says why it did not arrive."""
     import socket
 
     address = os.environ.get("NOTIFY_SOCKET", "")

@@ -69,11 +69,13 @@ def under_way(machine: Machine) -> Iterator[Callable[[], None]]:
         assert client.response().body == b"waited"
         os.close(pipe)
 
-    with machine.connect(PORT) as client:
-        client.get("/wait?fifo=/srv/application/gate")
-        eventually(lambda: " waits" in machine.log(), "the request is under way")
-        yield finish
-    gate.unlink()
+    try:
+        with machine.connect(PORT) as client:
+            client.get("/wait?fifo=/srv/application/gate")
+            eventually(lambda: " waits" in machine.log(), "the request is under way")
+            yield finish
+    finally:
+        gate.unlink()
 
 
 def test_start_reload_stop(machine: Machine) -> None:
@@ -139,7 +141,8 @@ def test_a_new_master_takes_the_service_over(machine: Machine) -> None:
         finish()
     machine.until("ActiveState", "inactive")
     assert machine.shows("Result") == "success"
-    assert f"[{new}] [INFO] Shutting down: Master" in machine.log()
+    for line in ("Handling signal: term", "Shutting down: Master"):
+        assert f"[{new}] [INFO] {line}" in machine.log()
 
 
 def test_a_restart_loses_no_connection(machine: Machine) -> None:
