@@ -49,7 +49,7 @@ bench: ## Measure licorne and its peers (takes about half an hour; BENCH=--help 
 	$(PYTHON) -m bench $(BENCH)
 
 system: ## Install the programs that tests talk to (Debian, as root), or say which are missing
-	@tools/system-packages curl faketime haproxy nginx strace wrk
+	@tools/system-packages curl faketime haproxy nginx strace systemctl wrk
 
 clean: ## Remove everything that was created
 	rm -rf $(VENV) .venvs target bench/.venv bench/build bench/results

@@ -48,6 +48,7 @@ class Variant:
     #: The access log, and the error log, as JSON.
     json: bool = False
     threads: int = 0
+    workers: int = 1
     pipelining: bool = False
 
 
@@ -119,6 +120,22 @@ def ask(port: int, path: str, timeout: float = 5.0) -> bytes:
     return answer
 
 
+def replaced_ms(port: int) -> float:
+    """Kill the worker that answers, and wait for the next one's answer: how long that takes."""
+    before = _body(ask(port, "/pid"))
+    os.kill(int(before), signal.SIGKILL)
+    started = time.perf_counter()
+    while time.perf_counter() < started + READY_WITHIN:
+        if _body(ask(port, "/pid")) not in {b"", before}:
+            return (time.perf_counter() - started) * 1000
+        time.sleep(0.001)
+    raise OSError(f"no answer within {READY_WITHIN:.0f} s")
+
+
+def _body(answer: bytes) -> bytes:
+    return answer.rpartition(b"\r\n\r\n")[2]
+
+
 def first_block_seconds(port: int, path: str) -> float:
     """Seconds from the request to the first byte of the response's body."""
     started = time.perf_counter()
@@ -171,6 +188,7 @@ def _command(server: Server, variant: Variant, tools: Tools, port: int, log: Pat
         "port": str(port),
         "app": variant.app,
         "threads": str(variant.threads),
+        "workers": str(variant.workers),
         "log": str(log.with_suffix(".access")),
     }
     return [part.format_map(values) for part in parts]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: Columns where more is better; in those not named in either set there is no best.
 MORE = {"requests/s", "slow/s"}
 LESS = {
+    *("switches/s", "processor ms", "first ms", "later ms"),
     *("p99 ms", "user µs", "system µs", "cpu µs", "steady cpu µs", "PSS MB", "start ms"),
     *("start p99 ms", "start p50 ms", "start max ms"),
     *("fast p99 ms", "fast p50 ms", "fast max ms", "worker PSS MB", "all PSS MB", "KB/connection"),

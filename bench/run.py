@@ -20,7 +20,7 @@ from bench import install
 from bench.load import LoadError
 from bench.process import NotServingError, Running, Tools, on_load_core
 from bench.report import Row, table, write_json
-from bench.scenarios import SCENARIOS, Scenario, memory
+from bench.scenarios import SCENARIOS, Scenario
 from bench.servers import SERVERS, Server
 
 RESULTS = Path(__file__).with_name("results")
@@ -64,7 +64,7 @@ def _measure(
 ) -> list[Row]:
     rows = {server.name: Row(server.name) for server in servers}
     runnable = [server for server in servers if not _excused(scenario, server, rows[server.name])]
-    if scenario.measure is memory:
+    if scenario.fresh:
         # One at a time and fresh each round: a start is measured, and PSS must not be shared.
         for _ in range(rounds):
             for server in runnable:

@@ -14,7 +14,7 @@ from bench.app import PAUSE
 from bench.crowd import Idle, LongPolls, SlowClients, SlowViews, settle
 from bench.fairness import start_delays
 from bench.load import Load, LoadError, pace, wrk
-from bench.process import Variant, ask, first_block_seconds
+from bench.process import Variant, ask, first_block_seconds, replaced_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,8 @@ class Scenario:
     variant: Variant = field(default_factory=Variant)
     #: Only these servers; empty: all that are not started on request only.
     only: tuple[str, ...] = ()
+    #: Whether each round is measured on a server that was just started, and runs alone.
+    fresh: bool = False
     #: Whether the canned answers of the C responder are an answer here.
     responder: bool = False
     #: Columns in the order shown, the first decides the order of the rows.
@@ -52,7 +54,7 @@ def throughput(scenario: Scenario, server: Running, _tools: Tools, seconds: floa
     load = scenario.load
     _check(server, scenario)
     wrk(server.port, load, 1)  # connections, caches and the interpreter's specialisation are warm
-    before = usage.times(server.pid)
+    before, switched = usage.times(server.pid), usage.switches(server.pid)
     seen = wrk(server.port, load, seconds)
     spent = usage.times(server.pid) - before
     values = {
@@ -60,6 +62,7 @@ def throughput(scenario: Scenario, server: Running, _tools: Tools, seconds: floa
         "user µs": spent.user * 1e6 / seen.requests,
         "system µs": spent.system * 1e6 / seen.requests,
         "cpu µs": (spent.user + spent.system) * 1e6 / seen.requests,
+        "switches/s": (usage.switches(server.pid) - switched) / seen.seconds,
         "PSS MB": usage.tree_pss(server.pid) / 1024,
         "errors": float(seen.errors),
     }
@@ -178,6 +181,26 @@ def memory(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float)
     return Measure(values, "" if held else "closes after each answer")
 
 
+def start(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float) -> Measure:
+    """Time from the start to the first answer, and the processor time of all its processes."""
+    settle()
+    spent = usage.times(server.pid)
+    values = {
+        "start ms": server.start_seconds * 1000,
+        "processor ms": (spent.user + spent.system) * 1000,
+    }
+    return Measure(values)
+
+
+def killed(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float) -> Measure:
+    """How long nothing is answered when the one worker is killed: right after its first answer, and
+    when it has served for more than a second."""
+    values = {"first ms": replaced_ms(server.port)}
+    settle(1.5)
+    values["later ms"] = replaced_ms(server.port)
+    return Measure(values)
+
+
 def long_polls(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float) -> Measure:
     """Memory of a worker while a thousand requests wait in the application; who was answered."""
     idle_kb = usage.tree_pss(server.pid)
@@ -215,15 +238,23 @@ def _check(server: Running, scenario: Scenario) -> None:
 CROWD = 1000
 #: Requests a second that one core serves easily, whatever it logs.
 STEADY = 20_000
-RATE = ("requests/s", "p99 ms", "user µs", "system µs", "cpu µs", "PSS MB", "errors")
+RATE = (
+    *("requests/s", "p99 ms", "user µs", "system µs", "cpu µs"),
+    *("switches/s", "PSS MB", "errors"),
+)
 THREADED = ("licorne threads", "gunicorn threads")
 GREENLETS = ("licorne gevent", "gunicorn gevent")
+#: Worker types whose own loop polls the engine, beside the one that does not, and a peer.
+LOOPS = ("licorne", "licorne gevent", "licorne eventlet", "licorne tornado", "granian")
+#: Servers with a master that replaces workers.
+MASTERS = ("licorne", "gunicorn sync")
 LOGS = ("licorne", "licorne text log", "licorne JSON log")
 FAST = ("fast p99 ms", "fast p50 ms", "fast max ms", "answered", "slow/s", "errors")
 
 
-def _wrk(name: str, title: str, load: Load, **more: bool) -> Scenario:
+def _wrk(name: str, title: str, load: Load, only: tuple[str, ...] = (), **more: bool) -> Scenario:
     return Scenario(
+        only=only,
         name=name,
         title=title,
         measure=streaming if name == "stream" else throughput,
@@ -288,6 +319,19 @@ SCENARIOS = (
         "upload of 10 MB, 8 connections",
         Load(path="/upload", method="POST", body=10 * 1024 * 1024, connections=8),
     ),
+    _wrk(
+        "loops-pipelining",
+        "hello, 16 requests per write, 64 connections, on each kind of loop",
+        Load(pipeline=16),
+        LOOPS,
+        pipelining=True,
+    ),
+    _wrk(
+        "loops-upload",
+        "upload of 10 MB, 8 connections, on each kind of loop",
+        Load(path="/upload", method="POST", body=10 * 1024 * 1024, connections=8),
+        LOOPS,
+    ),
     _wrk("big", "response of 1 MB, 16 connections", Load(path="/big", connections=16)),
     _wrk(
         "stream", "iterator of 1,000 x 1 KB, 16 connections", Load(path="/stream", connections=16)
@@ -337,5 +381,23 @@ SCENARIOS = (
         title="memory of an idle worker, of 1,000 idle connections; start to first answer",
         measure=memory,
         columns=("worker PSS MB", "all PSS MB", "KB/connection", "held", "start ms"),
+        fresh=True,
+    ),
+    Scenario(
+        name="start-django",
+        title="Django with 4 workers: start to first answer",
+        measure=start,
+        variant=Variant(app="bench.app_django:application", workers=4),
+        columns=("start ms", "processor ms"),
+        only=MASTERS,
+        fresh=True,
+    ),
+    Scenario(
+        name="kill",
+        title="a worker that has served is killed (SIGKILL): time to the next answer",
+        measure=killed,
+        columns=("first ms", "later ms"),
+        only=MASTERS,
+        fresh=True,
     ),
 )

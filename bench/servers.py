@@ -43,9 +43,9 @@ class Server:
 RESPONDER = "C responder"
 LICORNE = "licorne"
 
-_GUNICORN = ("{bin}/gunicorn", "-w", "1", "-b", "127.0.0.1:{port}", "--keep-alive", "75")
+_GUNICORN = ("{bin}/gunicorn", "-w", "{workers}", "-b", "127.0.0.1:{port}", "--keep-alive", "75")
 _GTHREAD = (*_GUNICORN, "-k", "gthread", "--worker-connections", "4096")
-_LICORNE = ("{licorne}", "-m", "licorne", "-w", "1", "-b", "127.0.0.1:{port}")
+_LICORNE = ("{licorne}", "-m", "licorne", "-w", "{workers}", "-b", "127.0.0.1:{port}")
 _LICORNE_GTHREAD = (*_LICORNE, "-k", "gthread", "--worker-connections", "4096")
 _ONE_BY_ONE = "one connection at a time: it closes after each answer"
 
@@ -88,6 +88,18 @@ SERVERS = (
         command=(*_LICORNE, "-k", "gevent", "--worker-connections", "4096", "{app}"),
         access_log=("--access-logfile", "{log}"),
         json=("--log-format", "json"),
+    ),
+    Server(
+        name="licorne eventlet",
+        requires=("eventlet",),
+        command=(*_LICORNE, "-k", "eventlet", "--worker-connections", "4096", "{app}"),
+        on_request=True,
+    ),
+    Server(
+        name="licorne tornado",
+        requires=("tornado",),
+        command=(*_LICORNE, "-k", "tornado", "--worker-connections", "4096", "{app}"),
+        on_request=True,
     ),
     Server(
         name="gunicorn sync",

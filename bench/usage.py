@@ -58,6 +58,16 @@ def run_ns(root: int) -> int:
     return total
 
 
+def switches(root: int) -> int:
+    """Context switches, asked for or not, of the threads of the tree so far."""
+    total = 0
+    for pid in tree(root):
+        for thread in Path(f"/proc/{pid}/task").glob("*/status"):
+            lines = thread.read_text(encoding="ascii", errors="replace").splitlines()
+            total += sum(int(line.split()[1]) for line in lines if "ctxt_switches:" in line)
+    return total
+
+
 def pss(pid: int) -> int:
     """Proportional set size of one process in KB; 0 when it is gone."""
     try:

@@ -691,8 +691,11 @@ class Arbiter(Spawning):
             except RuntimeError as error:
                 # A server that serves does not end for a file.
                 self.log.error("%s", error)  # noqa: TRY400 - the message says all
+        if self.herald.enabled:
+            from licorne import mainpid  # noqa: PLC0415 - for those who upgrade under systemd
+
+            mainpid.announce_again(self.log, self.SIGNALS, self.let_go)
         self.log.info("Master has been promoted.")
-        self.herald.main_pid(self.pid)
         # The old master had the control socket's path.
         self._follow_control()
         util.set_process_title(f"{self.product}: master [{self.proc_name}]")

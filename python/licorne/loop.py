@@ -42,13 +42,13 @@ class Loop:
         for fd in self.pipe[:1]:
             self.unwatch(fd)
         for fd in self.pipe:
-            os.close(fd)
+            unpatched.close(fd)
         self.pipe = ()
 
     def leave(self) -> None:
         """In a forked process that only rings: close the end to read from."""
         for fd in self.pipe[:1]:
-            os.close(fd)
+            unpatched.close(fd)
         self.pipe = ()
 
     def watch(self, fd: int, react: Callable[[int], None], mask: int = select.POLLIN) -> None:

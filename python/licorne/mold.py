@@ -215,7 +215,7 @@ def _obey(master: Master, channel: socket.socket, order: Order, fds: Sequence[in
         channel.send(answer.encode())
     for each in worker.sockets:
         each.close()
-    os.close(worker.stack_pipe)
+    unpatched.close(worker.stack_pipe)
 
 
 def _fork_orphan(signals: Sequence[Signals]) -> tuple[int, socket.socket]:

@@ -9,7 +9,7 @@ import stat
 import sys
 import time
 
-from licorne import util
+from licorne import unpatched, util
 from licorne.errors import ConfigError
 
 TYPE_CHECKING = False
@@ -312,7 +312,7 @@ def adopt(fd: int, conf: Config, log: Logger, owned: bool = False) -> BaseSocket
         raise RuntimeError(f"Descriptor {fd} is a socket of a kind that cannot be served: {family}")
     adopted = kinds[family](name, conf, log, fd=fd)
     # The object owns a duplicate: the number that was handed over is not needed any more.
-    os.close(fd)
+    unpatched.close(fd)
     if owned and isinstance(adopted, UnixSocket):
         adopted.own()
     return adopted

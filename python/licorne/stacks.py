@@ -14,7 +14,7 @@ import signal
 import time
 from collections import deque
 
-from licorne import util
+from licorne import unpatched, util
 from licorne.frames import Stack, parsed
 from licorne.process import STACK_SIGNAL
 
@@ -117,14 +117,14 @@ class Stacks:
         """In the master after the fork: only the worker writes."""
         line = self._lines[worker]
         line.mine = False
-        os.close(line.write_end)
+        unpatched.close(line.write_end)
 
     def leave(self, kept: int = -1) -> None:
         """In a process that is not the master: close the master's ends, but for the one to keep."""
         for line in self._lines.values():
-            os.close(line.read_end)
+            unpatched.close(line.read_end)
             if line.mine and line.write_end != kept:
-                os.close(line.write_end)
+                unpatched.close(line.write_end)
         self._lines.clear()
 
     def close(self, worker: Worker) -> None:
@@ -133,9 +133,9 @@ class Stacks:
         if line is None:
             return
         self._unwatch(line.read_end)
-        os.close(line.read_end)
+        unpatched.close(line.read_end)
         if line.mine:
-            os.close(line.write_end)
+            unpatched.close(line.write_end)
         waiting = [line.asked, *line.queue]
         for question in waiting:
             if question is not None:

@@ -11,8 +11,12 @@ from __future__ import annotations
 import os
 import time
 
+from licorne import unpatched
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from licorne.glogging import Logger
 
 #: The first inherited descriptor (sd_listen_fds(3)).
@@ -36,24 +40,55 @@ def listen_fds(unset_environment: bool = True) -> int:
 
 def sd_notify(state: str, logger: Logger, unset_environment: bool = False) -> None:
     """Tell systemd a state such as `READY=1`, if it asked to be told."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
+    if not os.environ.get("NOTIFY_SOCKET"):
         return
-    import socket
-
-    if address.startswith("@"):
-        # An abstract socket is written with @ and named with a leading NUL.
-        address = "\0" + address[1:]
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.settimeout(PATIENCE)
-            sock.connect(address)
-            sock.sendall(state.encode())
+        notify(state)
     except OSError as error:
-        logger.debug("Cannot notify systemd at %r: %s", address, error)
+        logger.debug("%s", error)
     finally:
         if unset_environment:
             os.environ.pop("NOTIFY_SOCKET", None)
+
+
+def notify(state: str, fds: Sequence[int] = ()) -> None:
+    """Send a message, and descriptors with it; an OSError says why it did not arrive."""
+    import socket
+
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    # An abstract socket is written with @ and named with a leading NUL.
+    name = "\0" + address[1:] if address.startswith("@") else address
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.settimeout(PATIENCE)
+            sock.connect(name)
+            if fds:
+                socket.send_fds(sock, [state.encode()], fds)
+            else:
+                sock.sendall(state.encode())
+    except OSError as error:
+        raise OSError(f"Cannot notify systemd at {address!r}: {error}") from error
+
+
+def sd_notify_barrier(seconds: float) -> None:
+    """Wait until systemd has read every message that was sent before; TimeoutError if it has not.
+
+    sd_notify_barrier(3): systemd closes the descriptor that comes with the message. So does every
+    reader that does not know the message, systemd before 246 too.
+    """
+    ours, theirs = os.pipe()
+    try:
+        try:
+            notify("BARRIER=1", [theirs])
+        finally:
+            unpatched.close(theirs)
+        waiting = unpatched.poll()
+        # The end of the other side is told without being asked for.
+        waiting.register(ours, 0)
+        if not waiting.poll(seconds * 1000):
+            raise TimeoutError(f"systemd has not read its messages within {seconds:g} s")
+    finally:
+        unpatched.close(ours)
 
 
 def watchdog_interval() -> float | None:

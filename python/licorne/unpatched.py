@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     fork = os.fork
     waitpid = os.waitpid
     write = os.write
+    close = os.close
     poll = select.poll
     set_handler = signal.signal
     set_wakeup_fd = signal.set_wakeup_fd
@@ -44,6 +45,8 @@ else:
         "fork": ("os", "fork"),
         "waitpid": ("os", "waitpid"),
         "write": ("os", "write"),
+        # gevent's waits for a turn of its loop, which the master never gives it.
+        "close": ("os", "close"),
         "poll": ("select", "poll"),
         "set_handler": ("signal", "signal"),
         "set_wakeup_fd": ("signal", "set_wakeup_fd"),

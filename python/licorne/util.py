@@ -172,7 +172,7 @@ def daemonize(enable_stdio_inheritance: bool = False) -> None:
         if not enable_stdio_inheritance or fd == 0 or os.isatty(fd):
             os.dup2(null, fd)
     if null > 2:
-        os.close(null)
+        unpatched.close(null)
 
 
 #: gunicorn's name.

@@ -124,6 +124,8 @@ def ask(log: Lines, folder: Path, request: Request) -> object:
     fields = [
         f"{name}: {value.decode('latin-1') if name != 'Date' else '...'}"
         for name, value in answer.fields
+        # The row "error pages": only ours are dated.
+        if (name, answer.status) != ("Date", 500)
     ]
     return (
         answer.status, answer.reason, sorted(plain(each) for each in fields),

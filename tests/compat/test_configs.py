@@ -224,7 +224,13 @@ DELIBERATE = (
         config="cpu_count",
     ),
     *(
-        Difference("`--preload`", "^hook pre_fork|^app in|Preloading the application", config=name)
+        Difference(
+            "`--preload`",
+            # Of a mold: its own, and those that it is told of.
+            r"^hook pre_fork|^hook nworkers_changed \d+ \d+ in \d|^hook child_exit|^app in"
+            "|Preloading the application",
+            config=name,
+        )
         for name in ("preload_reconnect", "preload_gevent")
     ),
     Difference("`%(h)s` of clients on a unix socket", "^-(?= - - )", how=Allowed.CUT),

@@ -52,7 +52,7 @@ def test_each_example_is_in_the_list() -> None:
 def test_hello(serve: Serve) -> None:
     status, body = start(serve, "hello.py").get("/")
     assert status == 200
-    assert body.startswith(b"Hello from licorne/")
+    assert body.startswith(b"Hello from gunicorn/27.0.1 licorne/")
 
 
 def test_flask(serve: Serve) -> None:
@@ -271,13 +271,17 @@ def test_under_supervisord(short_tmp: str) -> None:
     try:
         url = f"http://127.0.0.1:{log.wait_for(LISTENING)[1]}/"
         log.wait_for("success: licorne entered RUNNING state")
-        assert requests.get(url, timeout=PATIENCE).text.startswith("Hello from licorne/")
+        assert requests.get(url, timeout=PATIENCE).text.startswith(
+            "Hello from gunicorn/27.0.1 licorne/"
+        )
         assert control("signal", "HUP", "licorne") == "licorne: signalled\n"
         log.wait_for("Reload complete: 2 workers serve")
         master = int(log.wait_for(r"Listening at: .* \((\d+)\)")[1])
         os.kill(master, signal.SIGKILL)
         log.wait_for(LISTENING, 2)
-        assert requests.get(url, timeout=PATIENCE).text.startswith("Hello from licorne/")
+        assert requests.get(url, timeout=PATIENCE).text.startswith(
+            "Hello from gunicorn/27.0.1 licorne/"
+        )
         assert control("stop", "licorne") == "licorne: stopped\n"
         log.wait_for("Shutting down: Master")
         log.wait_for(r"stopped: licorne \(exit status 0\)")

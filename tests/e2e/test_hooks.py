@@ -162,45 +162,6 @@ def test_a_failure_that_prevents_the_start(serve: Serve, tmp_path: Path, name: s
         server.log.wait_for("Reason: Worker failed to boot.")
 
 
-@pytest.mark.parametrize(
-    ("number", "name"), [(signal.SIGINT, "worker_int"), (signal.SIGABRT, "worker_abort")]
-)
-def test_a_failure_that_ends_the_worker(
-    serve: Serve, tmp_path: Path, number: signal.Signals, name: str
-) -> None:
-    server = failing(serve, tmp_path, name)
-    server.get("/")
-    first = server.worker_pid()
-    os.kill(first, number)
-    server.log.wait_for("Exception in worker process")
-    server.log.wait_for(rf"Worker \(pid:{first}\) exited with code 255\.")
-    server.worker_pid(2)
-    assert server.get("/") == (200, b"hello")
-
-
-@pytest.mark.parametrize(
-    ("number", "to_worker", "name"),
-    [(signal.SIGTERM, True, "child_exit"), (signal.SIGHUP, False, "on_reload")],
-)
-def test_a_failure_that_ends_the_server(
-    serve: Serve, tmp_path: Path, number: signal.Signals, to_worker: bool, name: str
-) -> None:
-    server = failing(serve, tmp_path, name)
-    server.get("/")
-    os.kill(server.worker_pid() if to_worker else server.pid, number)
-    assert server.wait() == 255
-    server.log.wait_for("Unhandled exception in main loop")
-    server.log.wait_for(f"RuntimeError: hook {name} fails")
-
-
-def test_a_failure_at_the_very_end(serve: Serve, tmp_path: Path) -> None:
-    server = failing(serve, tmp_path, "on_exit")
-    server.get("/")
-    assert server.stop() == 1
-    server.log.wait_for("Shutting down: Master")
-    server.log.wait_for("Error: hook on_exit fails")
-
-
 def test_a_failure_before_a_request_is_its_failure(serve: Serve, tmp_path: Path) -> None:
     server = failing(serve, tmp_path, "pre_request")
     assert server.get("/")[0] == 500
@@ -213,17 +174,6 @@ def test_a_failure_after_a_request_is_only_told(serve: Serve, tmp_path: Path) ->
     assert server.get("/") == (200, b"hello")
     server.log.wait_for("Exception in post_request hook")
     assert server.get("/") == (200, b"hello")
-
-
-def test_a_failure_of_a_leaving_worker_is_only_told(serve: Serve, tmp_path: Path) -> None:
-    server = failing(serve, tmp_path, "worker_exit")
-    server.get("/")
-    first = server.worker_pid()
-    os.kill(first, signal.SIGTERM)
-    server.log.wait_for(r"\[WARNING\] Exception during worker exit")
-    server.worker_pid(2)
-    assert server.get("/") == (200, b"hello")
-    assert not server.log.matching("exited with code")
 
 
 def test_a_failure_before_an_upgrade_leaves_the_server_alone(serve: Serve, tmp_path: Path) -> None:

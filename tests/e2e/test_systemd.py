@@ -27,6 +27,8 @@ UNITS = Path(__file__).resolve().parents[2] / "examples" / "systemd"
 ANSWER = (
     "def application(environ, start_response):\n    start_response('200 OK', [])\n    return []\n"
 )
+#: In the master as well: a configuration is read there.
+PATCH = "from gevent import monkey; monkey.patch_all()\n"
 NO_CACHE = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -73,17 +75,28 @@ def systemd(request: pytest.FixtureRequest, short_tmp: str) -> Iterator[Systemd]
     made.close()
 
 
-def test_another_master_takes_the_service_over(serve: Serve, systemd: Systemd) -> None:
-    server = serve("site_app", environment={"NOTIFY_SOCKET": systemd.address})
+@pytest.mark.parametrize("patched", [False, True], ids=["plain", "patched"])
+def test_another_master_takes_the_service_over(
+    serve: Serve, systemd: Systemd, tmp_path: Path, patched: bool
+) -> None:
+    if patched:
+        pytest.importorskip("gevent")
+    configuration = tmp_path / "c.py"
+    configuration.write_text(PATCH if patched else "", encoding="ascii")
+    environment = {"NOTIFY_SOCKET": systemd.address}
+    server = serve("site_app", "-c", str(configuration), environment=environment)
     systemd.wait_for("READY=1")
     server.send(signal.SIGUSR2)
     successor = int(server.log.wait_for(r"New master with pid: (\d+)").group(1))
     systemd.wait_for("READY=1")
     server.send(signal.SIGTERM)
     systemd.wait_for(f"MAINPID={successor}")
-    server.log.wait_for("Master has been promoted")
-    # The old one has said it, while it still was the main process.
+    # The old one has said it, while it still was the main process. The new one says it again.
+    assert f"MAINPID={successor}" not in systemd.wait_for(r"MAINPID=\d+")
     systemd.wait_for(f"MAINPID={successor}")
+    systemd.wait_for("BARRIER=1")
+    server.log.wait_for("Master has been promoted")
+    assert server.log.matching("systemd may not know") == []
     assert not any("STOPPING=1" in message for message in systemd.heard)
     os.kill(successor, signal.SIGTERM)
     systemd.wait_for("STOPPING=1")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 USERS = Path(__file__).with_name("users.py")
@@ -81,12 +82,15 @@ class Load:
         fresh: int = 2,
         query: str = "",
         bodies: bool = True,
+        *,
+        program: Sequence[str] = (),
     ) -> None:
         """So many users that keep their connection, so many that come with a new one each time.
 
         `query` is added to each target, as in `&seconds=0.01`; with `bodies`, every other request
-        has one, in a packet of its own.
+        has one, in a packet of its own. `program` starts the users, where that is not done here.
         """
+        self._program = program
         with_bodies = "bodies" if bodies else "none"
         self._arguments = [str(port), str(keeping), str(fresh), with_bodies, query]
         self._process: subprocess.Popen[str] | None = None
@@ -100,7 +104,7 @@ class Load:
 
     def __enter__(self) -> Load:  # noqa: PYI034 - Self is newer than Python 3.10
         self._process = subprocess.Popen(
-            [sys.executable, "-S", str(USERS), *self._arguments],
+            [*self._program, sys.executable, "-S", str(USERS), *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="ascii",

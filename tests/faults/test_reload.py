@@ -46,6 +46,18 @@ def test_ten_reloads(start: Start) -> None:
     assert descriptors(server.pid) == before
 
 
+@pytest.mark.parametrize("worker", ["gevent"], indirect=True)
+def test_a_configuration_that_patches_the_master(start: Start) -> None:
+    """gevent's close() waits for gevent's loop, which never runs in the master."""
+    server = start(config="from gevent import monkey; monkey.patch_all()\n")
+    before = descriptors(server.pid)
+    for generation in (2, 3):
+        server.send(signal.SIGHUP)
+        server.log.wait_for(f"Reload complete: 2 workers serve, generation {generation}")
+        eventually(lambda: len(children(server.pid)) == 2, "the new workers alone")
+    eventually(lambda: descriptors(server.pid) == before, "nothing more is open than at first")
+
+
 def test_ten_reloads_at_once(start: Start) -> None:
     server = start()
     old = children(server.pid)

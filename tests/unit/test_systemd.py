@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,34 @@ def test_a_deaf_systemd_is_no_failure(
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     systemd.sd_notify("READY=1", log)
+
+
+def test_a_barrier_is_passed_when_all_was_read(listener: Listener, log: Logger) -> None:
+    systemd.sd_notify("READY=1", log)
+    thread = threading.Thread(target=systemd.sd_notify_barrier, args=(20,))
+    thread.start()
+    listener.socket.setblocking(True)
+    assert listener.socket.recv(4096) == b"READY=1"
+    message, (descriptor,), _, _ = socket.recv_fds(listener.socket, 4096, 2)
+    assert message == b"BARRIER=1"
+    assert thread.is_alive()
+    os.close(descriptor)
+    thread.join()
+
+
+def test_a_barrier_before_who_knows_none(listener: Listener) -> None:
+    """Descriptors that are not asked for are closed by the kernel."""
+    thread = threading.Thread(target=systemd.sd_notify_barrier, args=(20,))
+    thread.start()
+    listener.socket.setblocking(True)
+    assert listener.socket.recv(4096) == b"BARRIER=1"
+    thread.join()
+
+
+def test_a_barrier_that_is_never_read(listener: Listener) -> None:
+    with pytest.raises(TimeoutError, match=r"has not read its messages within 0\.01 s"):
+        systemd.sd_notify_barrier(0.01)
+    assert listener.heard() == ["BARRIER=1"]
 
 
 def test_nothing_is_told_unless_asked(monkeypatch: pytest.MonkeyPatch, log: Logger) -> None:

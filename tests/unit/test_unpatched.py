@@ -12,7 +12,7 @@ PROGRAM = """
 import os, select, signal
 before = {
     "fork": os.fork, "waitpid": os.waitpid, "poll": select.poll, "set_handler": signal.signal,
-    "set_wakeup_fd": signal.set_wakeup_fd,
+    "set_wakeup_fd": signal.set_wakeup_fd, "close": os.close,
 }
 {patch}
 from licorne import unpatched

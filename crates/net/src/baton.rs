@@ -32,7 +32,7 @@ use crate::poll::{Alarm, Bell, Events, Poller};
 use crate::reactor::{BATCH, Reactor};
 pub use crate::reactor::{Block, Room, Tail};
 use crate::scoreboard::{RetireCause, Scoreboard};
-use driver::{Driver, QUIET_NS, SLOW_NS};
+use driver::{Driver, IDLE_NS, QUIET_NS, SLOW_NS};
 pub use polled::Drained;
 
 /// How to wait: the engine lets the interpreter lock go meanwhile.
@@ -473,9 +473,14 @@ impl Loop {
             return;
         }
         state.taken_ns = now_ns;
-        // With a thread to wake, or with output held back, each millisecond counts.
-        let urgent = state.idle > 0 || state.reactor.may_gather();
-        let quiet_ns = if urgent { QUIET_NS } else { SLOW_NS };
+        let quiet_ns = if state.idle > 0 {
+            IDLE_NS
+        } else if state.reactor.may_gather() {
+            // Responses may be held back meanwhile.
+            QUIET_NS
+        } else {
+            SLOW_NS
+        };
         if state.alarm_ns < now_ns + quiet_ns / 2 {
             self.set_alarm(state, now_ns + quiet_ns, now_ns);
         }

@@ -69,6 +69,8 @@ pub(crate) struct Conn {
     pub(crate) write_due: bool,
     /// Output is held back until the turn ends.
     pub(crate) dirty: bool,
+    /// Its client asks for more than it reads: no further request until it has read on.
+    pub(crate) stalled: bool,
     /// From how many bytes on the poller reports it as readable.
     wakes_at: i32,
 }
@@ -123,6 +125,7 @@ impl Conn {
             asked_last: false,
             write_due: false,
             dirty: false,
+            stalled: false,
             wakes_at: 1,
         }
     }
@@ -136,6 +139,11 @@ impl Conn {
     /// Its client has sent more than what was consumed, read or not.
     pub(crate) fn has_more(&self) -> bool {
         self.has_input() || self.readable
+    }
+
+    /// So much is still to be written that nothing more should be made for it.
+    pub(crate) fn wants_no_more(&self) -> bool {
+        self.output.queued() >= HIGH_WATER
     }
 
     /// Between requests, with nothing of the next one seen.
@@ -334,5 +342,7 @@ impl Conn {
 
 /// Bytes of a large body that are worth a turn of the loop, above all of one that Python turns.
 const WAKE_AT: i32 = 512 * 1024;
+/// Output above which a streaming application, and the client's next request, have to wait.
+const HIGH_WATER: u64 = 256 * 1024;
 /// Bodies with more than this missing are read in place.
 const DIRECT: usize = 32 * 1024;

@@ -120,7 +120,7 @@ impl Output {
     }
 
     /// The chunk that is open gets its length and its end.
-    fn end_chunk(&mut self) {
+    pub(crate) fn end_chunk(&mut self) {
         let Some(at) = self.open_chunk.take() else {
             return;
         };

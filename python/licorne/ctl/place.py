@@ -14,6 +14,8 @@ import socket
 import stat
 import sys
 
+from licorne import unpatched
+
 #: Connections that may wait to be accepted.
 BACKLOG = 16
 ABSTRACT_PREFIX = "@licorne-ctl-"
@@ -66,7 +68,7 @@ def take(name: str, mode: int) -> Place:
         _clear(name)
         return _bound(name, mode)
     finally:
-        os.close(lock)
+        unpatched.close(lock)
 
 
 def take_abstract(pid: int) -> Place:

@@ -8,9 +8,8 @@ answers, and a scraper does not see the numbers of the two in turn.
 from __future__ import annotations
 
 import json
-import os
 
-from licorne import sock
+from licorne import sock, unpatched
 from licorne.supervisor.record import Record
 
 TYPE_CHECKING = False
@@ -33,8 +32,8 @@ class Legacy(Record):
 
     def close(self) -> None:
         """Make no use of it."""
-        os.close(self.socket)
-        os.close(self.pipe)
+        unpatched.close(self.socket)
+        unpatched.close(self.pipe)
 
 
 def decode(text: str) -> Legacy | None:

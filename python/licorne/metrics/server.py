@@ -12,6 +12,7 @@ import fcntl
 import os
 import time
 
+from licorne import unpatched
 from licorne.metrics import place
 from licorne.reception import Reception
 from licorne.systemd import SD_LISTEN_FDS_START
@@ -100,7 +101,7 @@ class MetricsServer:
     def _await_no_more(self) -> None:
         if self._awaits is not None:
             self._arbiter.unwatch(self._awaits)
-            os.close(self._awaits)
+            unpatched.close(self._awaits)
             self._awaits = None
 
     def bequeath(self) -> place.Legacy | None:
@@ -117,11 +118,11 @@ class MetricsServer:
         try:
             pipe = fcntl.fcntl(reading, fcntl.F_DUPFD, least)
         finally:
-            os.close(reading)
+            unpatched.close(reading)
         try:
             socket_ = fcntl.fcntl(self._listener.fileno(), fcntl.F_DUPFD, least)
         except OSError:
-            os.close(pipe)
+            unpatched.close(pipe)
             raise
         return place.Legacy(socket_, pipe, self._bind)
 
@@ -132,7 +133,7 @@ class MetricsServer:
 
     def _let_go_of_pipe(self) -> None:
         if self._holds is not None:
-            os.close(self._holds)
+            unpatched.close(self._holds)
             self._holds = None
 
     def _stop_listening(self, *, unlink: bool) -> None:
@@ -156,7 +157,7 @@ class MetricsServer:
         self._reception.leave()
         for fd in (self._awaits, self._holds):
             if fd is not None:
-                os.close(fd)
+                unpatched.close(fd)
         if self._listener is not None:
             self._listener.close()
         self._listener = self._awaits = self._holds = None

@@ -17,6 +17,8 @@ pub(super) enum Driver {
 /// A request that has its thread for this long, in ns, is looked after: the stand-in writes what is
 /// held back, reads what has come, and wakes threads for it.
 pub(super) const QUIET_NS: u64 = 1_000_000;
+/// The same for the first look, with a thread that has nothing to do.
+pub(super) const IDLE_NS: u64 = 500_000;
 /// A request that takes this long is slow: the stand-in drives, asleep in the poller, until an
 /// application thread takes the baton back. For a shorter one that would cost too much.
 pub(super) const SLOW_NS: u64 = 3_000_000;

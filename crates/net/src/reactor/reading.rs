@@ -32,6 +32,10 @@ impl Reactor {
                 return;
             };
             match conn.phase {
+                Phase::Reading if conn.wants_no_more() => {
+                    conn.stalled = true;
+                    return;
+                }
                 Phase::Reading => {}
                 // The client goes on sending what nobody wants: see whether it has ended.
                 Phase::Lingering => return self.linger_on(token),

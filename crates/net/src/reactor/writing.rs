@@ -117,9 +117,7 @@ pub enum Room {
     Gone,
 }
 
-/// Output of one connection above which a streaming application has to wait.
-const HIGH_WATER: u64 = 256 * 1024;
-/// ... and below which it goes on.
+/// Output of one connection below which an application that had to wait goes on.
 const LOW_WATER: u64 = 64 * 1024;
 
 impl Reactor {
@@ -260,8 +258,11 @@ impl Reactor {
         if keep && conn.has_input() {
             queue(conn, bytes, tail);
             conn.next_request();
-            self.feed_rest(token);
-            return self.hold_or_flush(token);
+            if self.reads_on(token) {
+                self.feed_rest(token);
+                self.hold_or_flush(token);
+            }
+            return;
         }
         if keep {
             conn.next_request();
@@ -283,6 +284,23 @@ impl Reactor {
             Err(_) => self.remove(token),
         }
         self.go_on_reading(token);
+    }
+
+    /// Whether the client reads its responses, so that it may have another one. Else it would decide
+    /// how much waits here; [`Self::flush`] goes on with its requests when it has read on.
+    pub(super) fn reads_on(&mut self, token: Token) -> bool {
+        let waits = self
+            .conns
+            .get_mut(token)
+            .is_some_and(|conn| conn.wants_no_more());
+        if waits {
+            self.flush(token);
+        }
+        let Some(conn) = self.conns.get_mut(token) else {
+            return false;
+        };
+        conn.stalled = conn.wants_no_more();
+        !conn.stalled
     }
 
     /// After a kept response: what the kernel has for us, and the poller for later.
@@ -323,7 +341,7 @@ impl Reactor {
         self.hold_or_flush(token);
         match busy(&mut self.conns, token) {
             None => Room::Gone,
-            Some(conn) if conn.output.queued() >= HIGH_WATER => Room::Full,
+            Some(conn) if conn.wants_no_more() => Room::Full,
             Some(_) => Room::Yes,
         }
     }
@@ -405,6 +423,7 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        conn.output.end_chunk();
         let before = conn.output.queued();
         let result = conn.output.flush(&conn.stream);
         let left = conn.output.queued();
@@ -412,6 +431,7 @@ impl Reactor {
             .tally(self.slot)
             .written(before.saturating_sub(left));
         self.room_made |= before > LOW_WATER && left <= LOW_WATER;
+        let resumes = left <= LOW_WATER && std::mem::take(&mut conn.stalled);
         match result {
             Ok(Flushed::All) => self.after_flush(token),
             Ok(Flushed::Blocked) => {
@@ -427,6 +447,20 @@ impl Reactor {
             }
             Err(_) => self.remove(token),
         }
+        if resumes {
+            self.resume(token);
+        }
+    }
+
+    /// The client has read on: its next request may come, which may have been read already.
+    fn resume(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
+        if conn.phase == Phase::Reading && conn.has_input() {
+            self.feed_rest(token);
+        }
+        self.go_on_reading(token);
     }
 
     /// Everything is with the kernel.
