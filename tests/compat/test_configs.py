@@ -52,6 +52,8 @@ class Run:
     log: Lines
     folder: Path
     seen: Seen
+    #: Each reload ends a mold too, of which `child_exit` tells.
+    molds: bool = False
 
     def ask(self, *requests: Request) -> None:
         """Send requests, one after the other."""
@@ -66,7 +68,7 @@ class Run:
 
     def left(self, count: int) -> None:
         """Wait until so many workers have gone."""
-        self.log.wait_for("hook child_exit in", count)
+        self.log.wait_for("hook child_exit in", count * (2 if self.molds else 1))
 
 
 def a_life(run: Run) -> None:
@@ -169,7 +171,8 @@ def watch(serve: Serve, case: Case, program: tuple[str, ...]) -> Seen:
             case.app, bind=(), cwd=folder, environment=environment, program=program,
             tracebacks=True,
         )  # fmt: skip
-        run = Run(server, log or server.log, folder, seen)
+        molds = program == LICORNE and case.config.startswith("preload")
+        run = Run(server, log or server.log, folder, seen, molds)
         case.life(run)
         seen.code = server.stop()
         seen.left = files(folder)

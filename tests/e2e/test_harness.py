@@ -32,7 +32,8 @@ def test_a_suite_in_the_background_starts_processes_that_obey_signals(started_by
         text=True,
         check=True,
     )
-    masks = [int(line.split()[1], 16) for line in done.stdout.splitlines()]
+    # The C library keeps the signals from 32 on for itself.
+    masks = [int(line.split()[1], 16) & 0x7FFF_FFFF for line in done.stdout.splitlines()]
     # Without the harness all of this is inherited.
     expected = [0, 0] if started_by == "harness" else [1 << 9, 0b111]
     assert masks == expected, done.stdout

@@ -263,9 +263,7 @@ impl Scoreboard {
 
     /// The request of `entry` will not be run.
     pub fn forget(&self, slot: usize, entry: usize) {
-        self.entry(slot, entry)
-            .started_ns
-            .store(0, Ordering::Release);
+        self.entry(slot, entry).clear();
     }
 
     /// A thread begins with the request of `entry`, if it has one: a sign of life too.
@@ -323,8 +321,23 @@ impl Scoreboard {
         let requests = &self.record(slot).requests;
         requests.fetch_add(1, Ordering::Relaxed);
         if let Some(entry) = entry {
-            let place = self.entry(slot, entry);
-            place.started_ns.store(0, Ordering::Release);
+            self.entry(slot, entry).end();
+        }
+    }
+
+    /// The response to the request of `entry` is complete, and waits until [`Self::release_response`].
+    #[inline]
+    pub(crate) fn hold_response(&self, slot: usize, entry: Option<usize>) {
+        if let Some(entry) = entry {
+            self.entry(slot, entry).hold();
+        }
+    }
+
+    /// The response that waited is with the kernel, or its connection has gone.
+    #[inline]
+    pub(crate) fn release_response(&self, slot: usize, entry: Option<usize>) {
+        if let Some(entry) = entry {
+            self.entry(slot, entry).release();
         }
     }
 
@@ -597,6 +610,32 @@ mod tests {
         board.begin_reading(1, 9, Peer::Unix);
         board.reset(1);
         assert_eq!(board.left_reading(1), None);
+    }
+
+    #[test]
+    fn a_response_that_waits_keeps_its_name_until_it_has_left() {
+        let board = Scoreboard::new(1, 1).unwrap();
+        let is_named = || !board.read(0).in_flight.is_empty();
+        // The thread is done before the response has left, or after it.
+        for last in ["response", "thread"] {
+            board.name(0, 0, 5, &named(1, b"GET", b"/", Peer::Unix));
+            board.begin(0, Some(0), 6, 7, 0);
+            board.hold_response(0, Some(0));
+            if last == "response" {
+                board.end(0, Some(0));
+                assert!(is_named());
+                board.release_response(0, Some(0));
+            } else {
+                board.release_response(0, Some(0));
+                assert!(is_named());
+                board.end(0, Some(0));
+            }
+            assert!(!is_named(), "{last}");
+        }
+        board.name(0, 0, 5, &named(2, b"GET", b"/", Peer::Unix));
+        board.begin(0, Some(0), 6, 7, 0);
+        board.end(0, Some(0));
+        assert!(!is_named());
     }
 
     #[test]

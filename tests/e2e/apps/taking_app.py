@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates import wait_at
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 #: Much more than fits between the server and a client that does not read.
 BLOCKS = 256
 BLOCK = b"x" * (1 << 20)
-#: The same at once, with a length.
-UNREAD = 16 << 20
+#: More than a unix socket keeps for a client that does not read, and less than the server keeps for
+#: one before it takes its next request.
+UNREAD = int(Path("/proc/sys/net/core/wmem_default").read_text(encoding="ascii")) + (128 << 10)
 
 
 def application(environ: dict[str, object], start_response: StartResponse) -> Iterable[bytes]:

@@ -23,6 +23,8 @@ pub(super) struct Held {
     token: Token,
     bytes: Vec<u8>,
     keep: bool,
+    /// Its entry on the scoreboard: until it has left it is a request in hand.
+    place: Option<usize>,
 }
 
 /// Requests read before the first of them goes to the application, and responses sent together
@@ -137,7 +139,14 @@ impl Reactor {
                 if self.held.is_empty() {
                     self.held_since_ns = now_ns.max(self.now_ns);
                 }
-                self.held.push(Held { token, bytes, keep });
+                let place = exchange.place;
+                self.board.hold_response(self.slot, place);
+                self.held.push(Held {
+                    token,
+                    bytes,
+                    keep,
+                    place,
+                });
                 if self.held.len() >= BATCH || now_ns > self.held_since_ns + HELD_NS {
                     self.flush_held();
                 }
@@ -229,12 +238,13 @@ impl Reactor {
     /// Sends the responses that waited for the others of their batch.
     pub(crate) fn flush_held(&mut self) {
         for index in 0..self.held.len() {
-            let Some(Held { token, bytes, keep }) = self.held.get_mut(index) else {
+            let Some(held) = self.held.get_mut(index) else {
                 break;
             };
-            let (token, keep) = (*token, *keep);
-            let mut bytes = std::mem::take(bytes);
+            let (token, keep, place) = (held.token, held.keep, held.place);
+            let mut bytes = std::mem::take(&mut held.bytes);
             self.respond(token, &bytes, Tail::<Nothing>::None, keep);
+            self.board.release_response(self.slot, place);
             if self.buffers.len() < BATCH && bytes.capacity() <= COPY_LIMIT {
                 bytes.clear();
                 self.buffers.push(bytes);

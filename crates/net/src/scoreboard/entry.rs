@@ -15,6 +15,11 @@ const WORDS: usize = TEXT / 8;
 /// The thread of a request that no thread has taken.
 const NO_THREAD: u64 = u64::MAX;
 
+/// The response is complete and waits for those of its batch.
+const HELD: u64 = 1;
+/// Its thread is done with it.
+const ENDED: u64 = 2;
+
 /// One request.
 #[repr(C)]
 pub(super) struct Entry {
@@ -31,6 +36,8 @@ pub(super) struct Entry {
     token: AtomicU64,
     /// The native id of its thread, or [`NO_THREAD`].
     thread: AtomicU64,
+    /// [`HELD`] while its response waits for others, [`ENDED`] when its thread is done meanwhile.
+    held: AtomicU64,
     /// Bytes of the request body, and of the response body that were given to the connection.
     body: AtomicU64,
     pub(super) sent: AtomicU64,
@@ -114,9 +121,39 @@ impl Entry {
         self.id.store(request.id, Ordering::Relaxed);
         self.token.store(request.token, Ordering::Relaxed);
         self.thread.store(NO_THREAD, Ordering::Relaxed);
+        self.held.store(0, Ordering::Relaxed);
         self.body.store(request.body, Ordering::Relaxed);
         self.sent.store(0, Ordering::Relaxed);
         self.started_ns.store(now_ns.max(1), Ordering::Release);
+    }
+
+    /// The response waits: the request has not been answered yet, whatever its thread says.
+    #[inline]
+    pub(super) fn hold(&self) {
+        self.held.store(HELD, Ordering::Release);
+    }
+
+    /// The response that waited has left: the entry is free, unless its thread still needs it.
+    #[inline]
+    pub(super) fn release(&self) {
+        if self.held.fetch_and(!HELD, Ordering::AcqRel) & ENDED != 0 {
+            self.clear();
+        }
+    }
+
+    /// The thread is done with the request: the entry is free, unless the response still waits.
+    #[inline]
+    pub(super) fn end(&self) {
+        let waits = self.held.load(Ordering::Acquire) & HELD != 0;
+        if !waits || self.held.fetch_or(ENDED, Ordering::AcqRel) & HELD == 0 {
+            self.clear();
+        }
+    }
+
+    /// The entry is free.
+    #[inline]
+    pub(super) fn clear(&self) {
+        self.started_ns.store(0, Ordering::Release);
     }
 
     /// The request with that number is here.
