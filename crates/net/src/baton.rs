@@ -60,6 +60,8 @@ struct State {
     steps: u64,
     /// When the alarm goes off; 0: it is not set.
     alarm_ns: u64,
+    /// `steps` when the alarm of a loop that polls was set.
+    alarm_steps: u64,
     /// The last time that a request was taken while the alarm was set.
     taken_ns: u64,
     /// Blocks of a response were held back since the stand-in last looked.
@@ -110,6 +112,7 @@ impl Loop {
                 driver: Driver::Nobody,
                 steps: 0,
                 alarm_ns: 0,
+                alarm_steps: 0,
                 taken_ns: 0,
                 streams: false,
                 idle: 0,

@@ -151,6 +151,7 @@ impl Loop {
     #[inline]
     pub(super) fn wake_for_looks(&self, state: &mut State, now_ns: u64) {
         if state.alarm_ns == 0 {
+            state.alarm_steps = state.steps;
             self.set_alarm(state, now_ns + POLLED_LOOK_NS, now_ns);
         }
     }

@@ -81,6 +81,9 @@ fn look_after(looped: &Loop) {
         let mut state = looped.lock();
         looped.alarm.silence();
         let steps = state.steps;
+        if most_ms == u64::MAX {
+            last = state.alarm_steps;
+        }
         most_ms = POLLED_LOOK_MS;
         if !state.driver.is_away() {
             rest_ms = POLLED_LOOK_MS;
