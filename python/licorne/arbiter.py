@@ -140,7 +140,6 @@ class Arbiter(Spawning):
             drain_delay=cfg.drain_delay,
             worker_max_age=cfg.worker_max_age,
             preload=cfg.preload_app,
-            at_once=0 if cfg.preload_app else process.at_once(),
         )
 
     @property

@@ -10,7 +10,7 @@ from licorne import unpatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from types import FrameType
 
 #: What makes a thread of a worker show its stack: the signal that applications use least.
@@ -102,13 +102,6 @@ def adopt_orphans() -> bool:
 
 #: linux/prctl.h
 _SET_CHILD_SUBREAPER = 36
-
-
-def at_once() -> int:
-    """How many workers begin to load at once: half as many as there are processors."""
-    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
-    processors = (os.cpu_count() or 1) if affinity is None else len(affinity(0))
-    return max(1, processors // 2)
 
 
 def is_child(pid: int) -> bool:

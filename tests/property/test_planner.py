@@ -41,7 +41,6 @@ class World(RuleBasedStateMachine):
         drain_delay=st.sampled_from([0.0, 5.0]),
         worker_max_age=st.sampled_from([0.0, 60.0]),
         preload=st.booleans(),
-        at_once=st.sampled_from([0, 1, 2]),
     )
     def begin(self, workers: int, timeout: float, fork_fails: bool, **policy: float) -> None:
         self.roster = begin(

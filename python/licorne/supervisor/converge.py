@@ -8,7 +8,7 @@ from __future__ import annotations
 from licorne.supervisor.actions import Action, Exit, Log, Signal, Spawn
 from licorne.supervisor.record import Record, replace
 from licorne.supervisor.roster import Child, Phase, Reloading, Renewal, Roster, State
-from licorne.supervisor.tables import QUICK_GRACE, SLACK, STAGGER
+from licorne.supervisor.tables import QUICK_GRACE, SLACK
 
 
 class Outcome(Record):
@@ -33,12 +33,7 @@ def converge(roster: Roster, now: float) -> Outcome:
     count = _missing(settled.roster) if now >= roster.spawn_after else 0
     if count <= 0:
         return Outcome(settled.roster, actions)
-    started = settled.roster
-    if started.policy.at_once and not started.proven and count > started.policy.at_once:
-        # Those that load on one processor hold each other up: the first answer would come late.
-        count = started.policy.at_once
-        started = replace(started, spawn_after=now + STAGGER)
-    started = replace(started, starting=started.starting + count)
+    started = replace(settled.roster, starting=settled.roster.starting + count)
     return Outcome(started, (*actions, Spawn(count)))
 
 

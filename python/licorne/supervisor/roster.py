@@ -57,8 +57,6 @@ class Policy(Record):
     worker_max_age: float = 0.0
     #: New code is loaded by a new mold.
     preload: bool = False
-    #: How many workers begin to load at the same time at the start; 0: all of them.
-    at_once: int = 0
 
 
 class Child(Record):

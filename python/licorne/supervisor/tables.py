@@ -48,8 +48,6 @@ LONGEST_DELAY = 30.0
 #: A worker that ends badly this soon after it was ready counts as a failure to boot; if it had
 #: answered a request, as a crash, of which the first in a row delays nothing.
 YOUNG = 1.0
-#: Seconds after which more workers begin to load at the start, if none is ready before.
-STAGGER = 0.1
 #: Seconds between ABRT and KILL for a silent worker.
 ABORT_GRACE = 1.0
 #: Seconds that a quick shutdown gives.

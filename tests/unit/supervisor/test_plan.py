@@ -89,17 +89,6 @@ def test_the_first_look_forks_all_workers() -> None:
     assert Master().tick() == [Spawn(2)]
 
 
-def test_a_start_does_not_load_all_workers_at_once() -> None:
-    master = Master(replace(POLICY, workers=5, at_once=2))
-    assert master.tick() == [Spawn(2)]
-    assert master.tick(after=0.05) == []
-    assert wake_after(master.roster, master.now) == pytest.approx(0.05)
-    # They need long: the next ones begin meanwhile.
-    assert master.tick(after=0.06) == [Spawn(2)]
-    # The application loads: nothing holds back the rest.
-    assert master.tick(ready=(1,)) == [Spawn(1)]
-
-
 def test_a_dead_worker_is_replaced_at_once() -> None:
     master = started()
     actions = master.feed(ChildExited(1, signal="SIGSEGV"))
