@@ -252,9 +252,12 @@ def test_those_who_never_stop_asking_keep_nobody_out(
     seen: Counter[bytes] = Counter()
     answers: SimpleQueue[bytes] = SimpleQueue()
     with ExitStack() as stack:
-        while len(seen) < len(workers):
+        for _ in range(40):
             stack.callback(Insatiable(server, answers).stop)
             seen[answers.get(timeout=TIMEOUT)] += 1
+            if len(seen) == len(workers):
+                break
+        assert set(seen) == workers
         while min(seen.values()) < 50:
             seen[answers.get(timeout=TIMEOUT)] += 1
         for _ in range(5):
