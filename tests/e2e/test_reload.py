@@ -35,6 +35,13 @@ def code(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def rewrite(path: Path, text: str) -> None:
+    """Change a file as editors do: a worker that is loading sees one text or the other."""
+    new = path.with_suffix(".new")
+    new.write_text(text, encoding="ascii")
+    new.replace(path)
+
+
 def until(server: Server, status: int, text: bytes) -> bytes:
     """Ask until the answer is this one: a new generation is there when it answers."""
     deadline = time.monotonic() + PATIENCE
@@ -54,11 +61,11 @@ def test_a_changed_module(args: tuple[str, ...], serve: Serve, code: Path, engin
     assert server.get("/") == (200, b"app 1 helper 1")
     server.worker_pid(2)
     server.log.wait_for(r"\[WARNING\] Reloader is on. Use in development only!")
-    (code / "helper.py").write_text("VERSION = 22\n", encoding="ascii")
+    rewrite(code / "helper.py", "VERSION = 22\n")
     server.log.wait_for(rf"Worker reloading: {code}/helper\.py modified")
     until(server, 200, b"app 1 helper 22")
     server.log.wait_for("Worker exiting", 2)
-    (code / "changing.py").write_text(ANSWER.format(33), encoding="ascii")
+    rewrite(code / "changing.py", ANSWER.format(33))
     until(server, 200, b"app 33 helper 22")
 
 

@@ -211,7 +211,7 @@ def test_another_group(start: Start, short_tmp: str) -> None:
     path = Path(short_tmp) / "m.sock"
     server = start("--metrics-bind", f"unix:{path}", "-g", "65534", "--no-control-socket")
     assert path.stat().st_gid == 65534
-    assert ask(server, "/readyz").status == 200
+    eventually(lambda: ask(server, "/readyz").status == 200, "ready")
 
 
 def test_without_a_descriptor_for_a_new_master(start: Start) -> None:
