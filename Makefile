@@ -31,7 +31,7 @@ test-versions: system ## Run the Python tests on every interpreter from 3.10 to 
 	tools/test-versions
 
 test-newest: ## Run a part of the Python tests on the newest interpreter that is found
-	tools/test-versions --newest tests/unit tests/e2e/test_arbiter.py tests/e2e/test_life.py
+	tools/test-versions --newest tests/unit tests/e2e/test_arbiter.py tests/e2e/test_background.py tests/e2e/test_life.py
 
 check: lint test test-patient test-newest ## Everything CI runs: format, lint, types, floors, tests
 

@@ -41,6 +41,13 @@ class GeventWorker(GreenletWorker):
         # copies it, and would be lost at the end of the worker.
         _DummyThread._daemonic = False
 
+    def join_threads(self) -> None:
+        """Leave it to gevent, which waits for threads that are no daemons, but not for greenlets.
+
+        From Python 3.13 on it would wait for those that `threading` knows of, and for ever.
+        """
+        _DummyThread._daemonic = True
+
     def parking(self) -> Place:
         """An event of gevent's."""
         event = Event()
