@@ -121,18 +121,7 @@ impl Engine {
         let drained = self.core.looped.drain(thread_number());
         let requests = PyList::empty(py);
         for net in drained.requests {
-            if let Err(error) = self.core.count(py) {
-                // As below: neither this request nor those behind it.
-                error.write_unraisable(py, None);
-            }
-            let exchange = self.core.exchange(py)?;
-            {
-                let mut this = exchange.try_borrow_mut()?;
-                this.begin(net);
-                this.run.watched = watched;
-            }
-            requests.append(&exchange)?;
-            self.core.put_back(exchange.unbind());
+            requests.append(self.hand_over(py, net, watched)?)?;
         }
         if drained.late {
             self.late.store(true, Ordering::Relaxed);
@@ -164,18 +153,7 @@ impl Engine {
         let Some(net) = self.core.looped.take_ready(thread_number()) else {
             return Ok(None);
         };
-        if let Err(error) = self.core.count(py) {
-            // As in `drain`: the request must not be lost for it.
-            error.write_unraisable(py, None);
-        }
-        let exchange = self.core.exchange(py)?;
-        {
-            let mut this = exchange.try_borrow_mut()?;
-            this.begin(net);
-            this.run.watched = watched;
-        }
-        self.core.put_back(exchange.clone().unbind());
-        Ok(Some(exchange))
+        self.hand_over(py, net, watched).map(Some)
     }
 
     /// Whether `drain` would find something that `fileno` does not tell of: to be asked after each
@@ -287,6 +265,28 @@ impl Engine {
 }
 
 impl Engine {
+    /// A request for a loop that polls, counted. `watched`: hooks look at it afterwards.
+    #[inline]
+    fn hand_over<'py>(
+        &self,
+        py: Python<'py>,
+        net: Box<net::exchange::Exchange>,
+        watched: bool,
+    ) -> PyResult<Bound<'py, Exchange>> {
+        if let Err(error) = self.core.count(py) {
+            // A logger of the user failed, or a loop: the request must not be lost for it.
+            error.write_unraisable(py, None);
+        }
+        let exchange = self.core.exchange(py)?;
+        {
+            let mut this = exchange.try_borrow_mut()?;
+            this.begin(net);
+            this.run.watched = watched;
+        }
+        self.core.put_back(exchange.clone().unbind());
+        Ok(exchange)
+    }
+
     /// Says what a turn has found: to the log, and to whoever waits for room.
     fn tell(&self, py: Python<'_>, notices: Vec<Notice>, room: bool) -> PyResult<()> {
         let woken = if room {
