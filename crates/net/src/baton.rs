@@ -14,6 +14,7 @@
 mod driver;
 mod forked;
 mod polled;
+mod sharing;
 mod standin;
 
 use std::io;
@@ -34,6 +35,7 @@ pub use crate::reactor::{Block, Room, Tail};
 use crate::scoreboard::{RetireCause, Scoreboard};
 use driver::{Driver, IDLE_NS, QUIET_NS, SLOW_NS};
 pub use polled::Drained;
+use sharing::Sharing;
 
 /// How to wait: the engine lets the interpreter lock go meanwhile.
 pub trait Blocking {
@@ -64,6 +66,14 @@ struct State {
     alarm_steps: u64,
     /// The last time that a request was taken while the alarm was set.
     taken_ns: u64,
+    /// The last time that the driver left with a request, or for one.
+    left_ns: u64,
+    /// Requests that application threads have taken.
+    taken: u64,
+    /// Whether application threads share the requests that are ready.
+    sharing: Sharing,
+    /// A request that runs alone, to see whether its thread waits.
+    watched: Option<Watched>,
     /// Blocks of a response were held back since the stand-in last looked.
     streams: bool,
     /// Application threads that wait for work without driving.
@@ -72,11 +82,21 @@ struct State {
     waiting_for_room: usize,
     /// An application thread is blocked in the poller.
     polling: bool,
-    /// Another loop polls: requests with the application now, and whether it was blocked.
+    /// Another loop polls.
     polled: bool,
+    /// Requests with the application now.
     running: usize,
     /// Event buffers for the next waits.
     buffers: Vec<Events>,
+}
+
+/// What is known of a request that runs alone when it begins.
+struct Watched {
+    thread: u32,
+    /// [`State::taken`] with it: it has grown if the request did not stay alone.
+    taken: u64,
+    /// How often the thread had waited.
+    waits: u64,
 }
 
 /// The reactor with its drivers.
@@ -114,6 +134,10 @@ impl Loop {
                 alarm_ns: 0,
                 alarm_steps: 0,
                 taken_ns: 0,
+                left_ns: 0,
+                taken: 0,
+                sharing: Sharing::default(),
+                watched: None,
                 streams: false,
                 idle: 0,
                 waiting_for_room: 0,
@@ -163,6 +187,9 @@ impl Loop {
             // Each of its turns costs a hand-over; that of the thread that runs the requests does not.
             self.grab(state, me);
         }
+        if self.spares(state, me) {
+            return None;
+        }
         if let Some(exchange) = self.pop(state, me) {
             return Some(Taken::Exchange(exchange));
         }
@@ -189,8 +216,50 @@ impl Loop {
             0 => state.reactor.now_ns,
             started_ns => started_ns,
         };
+        state.running += 1;
+        state.taken += 1;
+        if state.reactor.config.threads > 1 {
+            self.share_or_watch(state, me, now_ns);
+        }
         self.depart(state, me, now_ns);
         Some(exchange)
+    }
+
+    /// Thread `me` has taken a request: another thread is called for the next ones if the application
+    /// waits; if that is not known, this request may show it.
+    fn share_or_watch(&self, state: &mut State, me: u32, now_ns: u64) {
+        if !state.sharing.is_off(now_ns) {
+            if state.idle > 0 {
+                self.work.notify_one();
+            }
+        } else if state.running == 1
+            && !state.reactor.quick()
+            && state.sharing.looks_at(state.taken)
+        {
+            state.watched = Some(Watched {
+                thread: me,
+                taken: state.taken,
+                waits: crate::thread::waits(),
+            });
+        }
+    }
+
+    /// Whether thread `me`, which wants work, is to sleep, because the driver is inside an application
+    /// that does not wait, and soon comes back for what is ready.
+    fn spares(&self, state: &mut State, me: u32) -> bool {
+        if !state.driver.is_away() || state.driver.is(me) || !state.reactor.drain.serving() {
+            return false;
+        }
+        let now_ns = clock::monotonic_ns();
+        let silent_ns = now_ns.saturating_sub(state.left_ns);
+        if silent_ns >= IDLE_NS || !state.sharing.is_off(now_ns) {
+            return false;
+        }
+        let look_ns = state.left_ns + IDLE_NS;
+        if state.alarm_ns > look_ns {
+            self.set_alarm(state, look_ns, now_ns);
+        }
+        true
     }
 
     /// Waits until there may be something to take; false when a signal came.
@@ -198,16 +267,16 @@ impl Loop {
         let mut state = self.lock();
         loop {
             let reactor = &state.reactor;
-            if !reactor.inbox.is_empty()
-                || !reactor.notices.is_empty()
+            let told = !reactor.notices.is_empty()
                 || reactor.interrupted
-                || reactor.drain == Drain::Stopped
-            {
+                || reactor.drain == Drain::Stopped;
+            let spared = !told && self.spares(&mut state, me);
+            if told || !spared && !state.reactor.inbox.is_empty() {
                 // The interpreter lock is still to be had: others may drive meanwhile.
                 self.step_back(&mut state, me);
                 return true;
             }
-            if self.grab(&mut state, me) {
+            if !spared && self.grab(&mut state, me) {
                 let (back, calm) = self.drive_once(state, false);
                 state = back;
                 if !calm {
@@ -449,6 +518,9 @@ impl Loop {
     #[inline]
     fn depart(&self, state: &mut State, me: u32, now_ns: u64) {
         state.driver = state.driver.left_by(me);
+        if state.driver.is(me) {
+            state.left_ns = now_ns;
+        }
         // A request that another thread takes meanwhile is a sign of the application too, as long as
         // its requests are fast ones: what waits is soon done, and then that thread drives.
         if state.driver.is(me) || state.reactor.fast() {
@@ -514,7 +586,7 @@ impl Loop {
     /// before the others have had the interpreter lock, and they would only take it from each other.
     fn hand_out(&self, state: &mut State) {
         let ready = state.reactor.inbox.len() + usize::from(!state.reactor.notices.is_empty());
-        let soon = state.reactor.may_gather();
+        let soon = state.reactor.may_gather() && state.sharing.is_off(state.reactor.now_ns);
         let most = if soon { 1 } else { state.idle };
         for _ in 0..ready.min(state.idle).min(most) {
             self.work.notify_one();
@@ -551,6 +623,17 @@ impl State {
             return 1;
         }
         self.reactor.wait_ms()
+    }
+
+    /// The request of thread `me` has ended: if it was watched, and no other one ran beside it, it
+    /// tells whether the application waits.
+    fn note_wait(&mut self, me: u32) {
+        if let Some(watched) = self.watched.take_if(|watched| watched.thread == me)
+            && watched.taken == self.taken
+        {
+            let waited = crate::thread::waits() > watched.waits;
+            self.sharing.saw(waited, clock::monotonic_ns());
+        }
     }
 
     /// The oldest complete request, ready for the application.

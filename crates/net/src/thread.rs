@@ -35,9 +35,34 @@ pub fn set_name(name: &str) {
     }
 }
 
+/// How often the calling thread has given its processor up in order to wait for something
+/// (`ru_nvcsw`, `getrusage(2)`); 0 where the system does not say it of threads.
+pub(crate) fn waits() -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: the struct is plain memory, which the call fills.
+        let usage = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage);
+            usage
+        };
+        u64::try_from(usage.ru_nvcsw).unwrap_or(0)
+    }
+    #[cfg(not(target_os = "linux"))]
+    0
+}
+
 #[cfg(test)]
 mod tests {
-    use super::set_name;
+    use super::{set_name, waits};
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_waits_is_counted() {
+        let before = waits();
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        assert!(waits() > before);
+    }
 
     #[cfg(target_os = "linux")]
     fn shown(name: &'static str) -> String {

@@ -170,14 +170,14 @@ impl Loop {
 }
 
 impl State {
-    /// A request has ended; with the last one the application is at rest.
+    /// A request has ended; with the last one the application of a loop that polls is at rest.
     #[inline]
     pub(super) fn ended(&mut self, me: u32) {
-        if !self.polled {
-            return;
+        if self.watched.is_some() {
+            self.note_wait(me);
         }
         self.running = self.running.saturating_sub(1);
-        if self.running == 0 && self.driver.is(me) {
+        if self.polled && self.running == 0 && self.driver.is(me) {
             self.come_home();
         }
     }
