@@ -14,32 +14,24 @@ import time
 from collections import deque
 from contextlib import suppress
 
-from licorne import (
-    SERVER_SOFTWARE,
-    aliases,
-    hooks,
-    losses,
-    memory,
-    process,
-    unpatched,
-    upgrade,
-    util,
-)
+from licorne import SERVER_SOFTWARE, aliases, hooks, util
 from licorne.errors import HaltServer
 from licorne.glogging.logger import remember, set_up
-from licorne.instrument.gauges import Gauges
-from licorne.listening import Listening
-from licorne.loop import Loop
-from licorne.overdue import Teller
+from licorne.master import losses, memory
+from licorne.master.gauges import Gauges
+from licorne.master.listeners import Listening
+from licorne.master.loop import Loop
+from licorne.master.overdue import Teller
+from licorne.master.spawning import Spawning
+from licorne.master.stacks import Stacks
 from licorne.pidfile import Pidfile
-from licorne.spawning import Spawning
-from licorne.stacks import Stacks
 from licorne.supervisor import actions, events
 from licorne.supervisor.converge import wake_after
 from licorne.supervisor.plan import plan
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Phase, Policy, Renewal, State, begin
 from licorne.supervisor.tables import BOOT_ERRORS
+from licorne.system import process, unpatched, upgrade
 from licorne.systemd import Herald, Staff
 from licorne.workers.slots import BOOT_FAILURE, RETIRE_CAUSES, Slots
 
@@ -55,7 +47,7 @@ if TYPE_CHECKING:
     from licorne.glogging import Logger
     from licorne.glogging.lending import Lender
     from licorne.metrics.server import MetricsServer
-    from licorne.preload import Preload
+    from licorne.preload.bridge import Preload
     from licorne.sock import BaseSocket
     from licorne.workers.base import Worker
 
@@ -263,11 +255,11 @@ class Arbiter(Spawning):
         if not self.cfg.preload_app or self._preload is not None:
             return
         if process.adopt_orphans():
-            from licorne.preload import Preload  # noqa: PLC0415 - for those who preload
+            from licorne.preload.bridge import Preload  # noqa: PLC0415 - for those who preload
 
             self._preload = Preload(self, self._decide, time.monotonic)
         else:
-            from licorne import forksafety  # noqa: PLC0415 - for those who preload
+            from licorne.preload import forksafety  # noqa: PLC0415 - for those who preload
 
             # No mold can give its children away on this system.
             forksafety.preload(self.app, self.log)
@@ -691,7 +683,7 @@ class Arbiter(Spawning):
                 # A server that serves does not end for a file.
                 self.log.error("%s", error)  # noqa: TRY400 - the message says all
         if self.herald.enabled:
-            from licorne import mainpid  # noqa: PLC0415 - for those who upgrade under systemd
+            from licorne.master import mainpid  # noqa: PLC0415 - for those who upgrade under systemd
 
             mainpid.announce_again(self.log, self.SIGNALS, self.let_go)
         self.log.info("Master has been promoted.")

@@ -274,7 +274,7 @@ class _Told:
 def __getattr__(name: str) -> object:
     """Load gunicorn's names when they are asked for."""
     if not name.startswith("__"):
-        legacy = import_module("licorne.legacyreloader")
+        legacy = import_module("licorne.legacy.reloader")
         if name in vars(legacy):
             return getattr(legacy, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

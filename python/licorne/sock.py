@@ -9,8 +9,9 @@ import stat
 import sys
 import time
 
-from licorne import unpatched, util
+from licorne import util
 from licorne.errors import ConfigError
+from licorne.system import unpatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 
-from licorne import unpatched
+from licorne.system import unpatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ import fcntl
 import os
 import sys
 
-from licorne import unpatched, upgrade
 from licorne.config.classes import LOGGER_ALIASES, WORKER_ALIASES
 from licorne.config.classes import load_class as _load_class
 from licorne.config.convert import address, working_directory
 from licorne.errors import AppImportError
 from licorne.importer import import_app
+from licorne.system import unpatched, upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def __getattr__(name: str) -> object:
     if not name.startswith("__"):
         from importlib import import_module
 
-        legacy = import_module("licorne.legacyutil")
+        legacy = import_module("licorne.legacy.util")
         if name in vars(legacy):
             return getattr(legacy, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

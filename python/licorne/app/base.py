@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import sys
 
-from licorne import aliases, upgrade
+from licorne import aliases
 from licorne.config import Config, sources
 from licorne.config.convert import working_directory
 from licorne.errors import AppImportError, ConfigError
+from licorne.system import upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import socket
 import stat
 import sys
 
-from licorne import unpatched
+from licorne.system import unpatched
 
 #: Connections that may wait to be accepted.
 BACKLOG = 16

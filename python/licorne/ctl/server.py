@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from licorne.ctl import place
-from licorne.reception import Reception
+from licorne.master.clients import Reception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from licorne.arbiter import Arbiter
     from licorne.ctl.answer import Answer, Then
     from licorne.ctl.protocol import Json
-    from licorne.frames import Stack
     from licorne.workers.base import Worker
+    from licorne.workers.frames import Stack
 
 #: A process id, or the id of a request as `workers` shows it.
 _TARGET = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,19}))?")

@@ -10,8 +10,8 @@ import time
 
 from licorne import __version__, aliases
 from licorne.config.show import shown
-from licorne.ctl import procfs
 from licorne.supervisor.roster import Reloading, State
+from licorne.system import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from licorne.http.body import Body
 from licorne.http.message import environ_fields
 from licorne.http.views import Request as ExchangeRequest
 from licorne.http.wsgi import base_environ
-from licorne.legacyutil import unquote_to_wsgi_str
+from licorne.legacy.util import unquote_to_wsgi_str
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import cast
 
 from licorne._engine import Reply, file_extent
 from licorne.http.wsgi import server_name
-from licorne.legacyutil import http_date
+from licorne.legacy.util import http_date
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

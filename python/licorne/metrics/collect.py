@@ -11,9 +11,9 @@ import time
 
 from licorne import __version__
 from licorne._engine import Counts
-from licorne.ctl import procfs
 from licorne.metrics.page import Family, family, histogram
 from licorne.supervisor.roster import Reloading, State
+from licorne.system import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 
-from licorne import sock, unpatched
+from licorne import sock
 from licorne.supervisor.record import Record
+from licorne.system import unpatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

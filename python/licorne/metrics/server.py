@@ -12,9 +12,9 @@ import fcntl
 import os
 import time
 
-from licorne import unpatched
+from licorne.master.clients import Reception
 from licorne.metrics import place
-from licorne.reception import Reception
+from licorne.system import unpatched
 from licorne.systemd import SD_LISTEN_FDS_START
 
 TYPE_CHECKING = False

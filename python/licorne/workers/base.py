@@ -13,8 +13,8 @@ import signal
 import sys
 import time
 
-from licorne import aliases, frames, hooks, util
-from licorne.workers import leaving, overrides
+from licorne import aliases, hooks, util
+from licorne.workers import frames, leaving, overrides
 from licorne.workers.workertmp import WorkerTmp
 
 TYPE_CHECKING = False

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 
-from licorne import frames, overdue
 from licorne.http.views import Request
+from licorne.workers import frames, overdue
 from licorne.workers.engine import EngineConfig, EngineWorker
 from licorne.workers.overrides import own, replaced
 from licorne.workers.slots import MOST_THREADS

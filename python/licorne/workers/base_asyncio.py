@@ -11,8 +11,8 @@ import asyncio
 import time
 from collections import deque
 
-from licorne.frames import Stack
 from licorne.workers.base_async import AsyncWorker
+from licorne.workers.frames import Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ import signal
 import threading
 from contextvars import ContextVar
 
-from licorne import unpatched
 from licorne.config.settings.hooks import nothing
 from licorne.http.rules import RequestRules
 from licorne.http.views import Request, Response
@@ -24,6 +23,7 @@ from licorne.http.wsgi import (
     may_be_replaced,
     server_name,
 )
+from licorne.system import unpatched
 from licorne.workers import asgi, overrides
 from licorne.workers.base import Worker
 

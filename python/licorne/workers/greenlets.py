@@ -9,8 +9,8 @@ from functools import partial
 
 from greenlet import GreenletExit, getcurrent
 
-from licorne.frames import Stack
 from licorne.workers.base_async import AsyncWorker
+from licorne.workers.frames import Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

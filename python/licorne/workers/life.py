@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 
-from licorne import hooks, process
+from licorne import hooks
 from licorne.errors import AppImportError, HaltServer
 from licorne.glogging import Logger
 from licorne.supervisor.tables import BOOT_ERRORS
+from licorne.system import process
 from licorne.workers import leaving
 from licorne.workers.slots import BOOT_FAILURE
 

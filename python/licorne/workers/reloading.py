@@ -36,7 +36,7 @@ def begin(worker: Worker) -> Watcher:
         worker.ask_replacement(CHANGED_FILE)
 
     cfg = worker.cfg
-    legacy = sys.modules.get("licorne.legacyreloader")
+    legacy = sys.modules.get("licorne.legacy.reloader")
     added = None if legacy is None else legacy.reloader_engines.added(cfg.reload_engine)
     if added is not None:
         own: Watcher = added(extra_files=cfg.reload_extra_files, callback=changed)

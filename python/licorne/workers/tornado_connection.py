@@ -23,8 +23,8 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.log import gen_log
 
-from licorne.frames import Stack
 from licorne.workers import tasks
+from licorne.workers.frames import Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

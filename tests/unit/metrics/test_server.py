@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from e2e.client import Client
 from licorne.app.base import BaseApplication
 from licorne.glogging import Logger
-from licorne.loop import Loop
+from licorne.master.loop import Loop
 from licorne.metrics.server import LONGEST, MetricsServer
 from licorne.supervisor.roster import Policy, begin
 

@@ -1,0 +1,102 @@
+"""Where the server listens: sockets of its own, of systemd, or of the master before this one.
+
+All workers share them; with `reuse_port` each has a set of its own (`places`).
+"""
+
+from __future__ import annotations
+
+from licorne import sock, systemd
+from licorne.master.reuseport import Places, choose
+from licorne.supervisor.converge import outdated
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from licorne.config import Config
+    from licorne.glogging import Logger
+    from licorne.sock import BaseSocket
+    from licorne.supervisor.roster import Child, Roster
+    from licorne.system.upgrade import Inheritance
+    from licorne.workers.base import Worker
+
+
+class Listening:
+    """The listening sockets of the master."""
+
+    def __init__(self, log: Logger) -> None:
+        self._log = log
+        self._places: Places | None = None
+        #: Those that stand for all; empty before `open` and after `close`.
+        self.sockets: list[BaseSocket] = []
+        #: systemd has opened them.
+        self.systemd = False
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.sockets))
+
+    def open(self, cfg: Config, left: Inheritance) -> None:
+        """Adopt what was left or handed over, bind what is configured."""
+        count = systemd.listen_fds()
+        first = systemd.SD_LISTEN_FDS_START
+        self.systemd = count > 0
+        fds = [*range(first, first + count)] or left.fds
+        made = sock.create_sockets(cfg, self._log, fds, owned=bool(left.fds))
+        for each, address in zip(made, left.addresses, strict=False):
+            each.cfg_addr = address
+        if cfg.reuse_port and not self.systemd:
+            self._places = Places(made, cfg, self._log)
+            made = self._places.first()
+        elif left.addresses:
+            # The configuration may name other addresses than the old master's did.
+            made = sock.rebind(made, cfg, self._log)
+        self.sockets = made
+
+    def rebind(self, cfg: Config) -> bool:
+        """Listen where a new configuration says (HUP); False where that cannot be changed."""
+        if self.systemd or self._places is not None:
+            return False
+        self.sockets = sock.rebind(self.sockets, cfg, self._log)
+        return True
+
+    def all(self) -> list[BaseSocket]:
+        """Every socket that the master holds."""
+        return self.sockets if self._places is None else self._places.all()
+
+    def close(self, *, unlink: bool) -> None:
+        """Accept nothing more; the files of unix sockets stay unless they are this master's."""
+        sock.close_sockets(self.all(), unlink=unlink and not self.systemd)
+        self.sockets, self._places = [], None
+
+    def leave(self, kept: Sequence[BaseSocket]) -> None:
+        """In another process: close all copies but those that it serves.
+
+        A copy of a sibling's socket would keep it open after the sibling has gone.
+        """
+        for each in self.all():
+            if each not in kept:
+                each.close()
+        self.sockets, self._places = [*kept], None
+
+    def for_next(
+        self, roster: Roster, workers: Mapping[int, Worker]
+    ) -> tuple[int, list[BaseSocket]]:
+        """The place of the next worker, and its sockets."""
+
+        def places(children: list[Child]) -> list[int]:
+            return [workers[child.pid].place for child in children]
+
+        if self._places is None:
+            return 0, self.sockets
+        staying = [child for child in roster.active() if not roster.outdated(child)]
+        place = choose(roster.target, places(staying), places(outdated(roster)), self._places)
+        return place, self._places[place]
+
+    def settle(self, roster: Roster, workers: Mapping[int, Worker]) -> None:
+        """With reuse_port: no set of sockets without a worker, but for those about to come."""
+        if self._places is None:
+            return
+        active = {child.pid for child in roster.active()}
+        used = {worker.place for pid, worker in workers.items() if pid in active}
+        self._places.settle(roster.target, used)
+        self.sockets = self._places.first()

@@ -1,0 +1,160 @@
+"""How the master comes to a new worker: made, seated on the scoreboard, forked, known.
+
+A part of the arbiter by gunicorn's names, for programs that call or extend it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from licorne import hooks
+from licorne.errors import HaltServer
+from licorne.master.signals import Handlers
+from licorne.supervisor import events
+from licorne.supervisor.roster import State
+from licorne.system import process
+from licorne.workers import life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from licorne.app.base import BaseApplication
+    from licorne.config import Config
+    from licorne.glogging import Logger
+    from licorne.master.listeners import Listening
+    from licorne.master.stacks import Stacks
+    from licorne.preload.bridge import Preload
+    from licorne.sock import BaseSocket
+    from licorne.supervisor.roster import Roster
+    from licorne.workers.base import Worker
+    from licorne.workers.slots import Slots
+
+
+class Spawning(Handlers):
+    """The arbiter as far as it makes workers."""
+
+    app: BaseApplication
+    cfg: Config
+    log: Logger
+    pid: int
+    bell: int
+    timeout: int
+    roster: Roster
+    stacks: Stacks
+    worker_class: type[Worker]
+    worker_age: int
+    WORKERS: dict[int, Worker]
+    _last_failure: int
+    _listening: Listening
+    _preload: Preload | None
+
+    #: How often `spawn_worker` was called.
+    _attempts = 0
+
+    @property
+    def slots(self) -> Slots:
+        """The scoreboard's places."""
+        raise NotImplementedError
+
+    @property
+    def num_workers(self) -> int:
+        """The wanted number of workers."""
+        raise NotImplementedError
+
+    def _leave(self, worker: Worker) -> None:
+        """In the new worker: let go of what is the master's."""
+        raise NotImplementedError
+
+    def spawn_workers(self, count: int | None = None) -> None:
+        """Fork workers: as many as the planner asks for, or as are missing."""
+        missing = self.num_workers - len(self.WORKERS)
+        for _ in range(missing if count is None else count):
+            attempts = self._attempts
+            try:
+                self.spawn_worker()
+            except OSError as error:
+                self._decide(events.SpawnFailed(str(error)))
+            else:
+                if self._attempts == attempts:
+                    self._refuse_spawning()
+
+    def _refuse_spawning(self) -> None:
+        """A subclass forks by itself: its worker is not on the scoreboard and cannot serve."""
+        for pid in set(self.WORKERS).difference(child.pid for child in self.roster.children):
+            del self.WORKERS[pid]
+            os.kill(pid, signal.SIGKILL)
+        raise HaltServer(
+            f"{type(self).__module__}.{type(self).__qualname__}.spawn_worker forks workers that "
+            "the server does not know: let it call super().spawn_worker(), or use the hooks "
+            "pre_fork and post_fork"
+        )
+
+    def spawn_worker(self) -> int | None:
+        """Fork one worker, or have the mold fork it. In the child this does not return.
+
+        The value is its process id; None when a mold forks it, or when `pre_fork` has failed.
+        """
+        self._attempts += 1
+        self.worker_age += 1
+        self.mark_leaving()
+        place, sockets = self._listening.for_next(self.roster, self.WORKERS)
+        worker = self.make_worker(self.worker_age, place, sockets)
+        worker.last_failure = self._last_failure
+        self.slots.take(worker)
+        try:
+            self.stacks.open(worker)
+            if self._preload is not None and self.cfg.preload_app:
+                self._preload.ask(worker)
+                return None
+            if self.roster.next_age == 1:
+                # Before the first worker, what a hook raises ends the start.
+                self.cfg.pre_fork(self, worker)
+            elif not hooks.call(self.log, "pre_fork", self.cfg.pre_fork, self, worker):
+                self.abandon(worker)
+                self._decide(events.SpawnFailed("the hook pre_fork raised"))
+                return None
+            pid = process.fork(self.SIGNALS)
+        except BaseException:
+            self.stacks.close(worker)
+            self.slots.give_back(worker)
+            raise
+        if pid == 0:
+            self.live(worker)
+        self.born(worker, pid)
+        return pid
+
+    def mark_leaving(self) -> None:
+        """Show hooks in `WORKERS` which workers stay: one to be replaced is not `alive`."""
+        for child in self.roster.children:
+            stays = child.state in {State.BOOTING, State.SERVING}
+            if child.pid in self.WORKERS:
+                self.WORKERS[child.pid].alive = stays and not self.roster.outdated(child)
+
+    def make_worker(self, age: int, place: int, sockets: list[BaseSocket]) -> Worker:
+        """A worker that is not forked yet."""
+        half = self.timeout / 2.0
+        worker = self.worker_class(age, self.pid, sockets, self.app, half, self.cfg, self.log)
+        worker.bell = self.bell
+        worker.place = place
+        return worker
+
+    def live(self, worker: Worker) -> NoReturn:
+        """In the new process: be the worker."""
+        life.live(worker, self, self._leave)
+        sys.exit(0)
+
+    def born(self, worker: Worker, pid: int) -> None:
+        """A worker is there, as a child of this process."""
+        worker.pid = pid
+        self.stacks.forked(worker)
+        self.WORKERS[pid] = worker
+        self._decide(events.Spawned(pid))
+
+    def abandon(self, worker: Worker) -> None:
+        """Forget a worker that was never forked."""
+        self.stacks.close(worker)
+        self.slots.give_back(worker)
+        worker.tmp.close()
