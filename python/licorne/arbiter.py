@@ -19,9 +19,9 @@ from licorne.errors import HaltServer
 from licorne.glogging.logger import remember, set_up
 from licorne.master import losses, memory
 from licorne.master.gauges import Gauges
-from licorne.master.listeners import Listening
+from licorne.master.listeners import Listeners
 from licorne.master.loop import Loop
-from licorne.master.overdue import Teller
+from licorne.master.overdue import OverdueReporter
 from licorne.master.spawning import Spawning
 from licorne.master.stacks import Stacks
 from licorne.pidfile import Pidfile
@@ -32,7 +32,7 @@ from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Phase, Policy, Renewal, State, begin
 from licorne.supervisor.tables import BOOT_ERRORS
 from licorne.system import process, unpatched, upgrade
-from licorne.systemd import Herald, Staff
+from licorne.systemd import SystemdNotifier, WorkerCounts
 from licorne.workers.slots import BOOT_FAILURE, RETIRE_CAUSES, Slots
 
 TYPE_CHECKING = False
@@ -74,7 +74,7 @@ class Arbiter(Spawning):
         self._slots: Slots | None = None
         #: The end of the wake-up pipe that workers write to.
         self.bell = -1
-        self.memory = memory.Watch(None)
+        self.memory = memory.MemoryMonitor(None)
         self._preload: Preload | None = None
         #: Fingerprint of what kept the last worker that did not boot from it.
         self._last_failure = 0
@@ -88,9 +88,9 @@ class Arbiter(Spawning):
         self.app = app
         self.cfg: Config = app.cfg
         self.log: Logger = self.cfg.logger_class(self.cfg)
-        self._listening = Listening(self.log)
-        self.herald = Herald(self.log)
-        self._overdue = Teller(self.log, self.stacks)
+        self._listeners = Listeners(self.log)
+        self.notifier = SystemdNotifier(self.log)
+        self._overdue = OverdueReporter(self.log, self.stacks)
         #: The number of workers that a program has set before the first fork, or in `setup`.
         self._noted: int | None = None
         self._keeps_number = self._sets_up = False
@@ -150,20 +150,20 @@ class Arbiter(Spawning):
     @property
     def LISTENERS(self) -> list[BaseSocket]:  # noqa: N802 - gunicorn's name
         """The listening sockets; with reuse_port, those of one worker."""
-        return self._listening.sockets
+        return self._listeners.sockets
 
     @LISTENERS.setter
     def LISTENERS(self, sockets: list[BaseSocket]) -> None:  # noqa: N802 - gunicorn's name
-        self._listening.sockets = sockets
+        self._listeners.sockets = sockets
 
     @property
     def systemd(self) -> bool:
         """systemd has opened the sockets."""
-        return self._listening.systemd
+        return self._listeners.systemd
 
     @systemd.setter
     def systemd(self, opened: bool) -> None:
-        self._listening.systemd = opened
+        self._listeners.systemd = opened
 
     @property
     def PIPE(self) -> tuple[int, int] | tuple[()]:  # noqa: N802 - gunicorn's name
@@ -231,15 +231,15 @@ class Arbiter(Spawning):
         self.cfg.on_starting(self)
         self.init_signals()
         self._lend_logs()
-        self._listening.open(self.cfg, self._inheritance)
+        self._listeners.open(self.cfg, self._inheritance)
         self._start_metrics()
-        self.log.info("Listening at: %s (%s)", self._listening, self.pid)
+        self.log.info("Listening at: %s (%s)", self._listeners, self.pid)
         self.log.info("Using worker: %s", self.cfg.worker_class_str)
         aliases.tell_hidden(self.log)
         check = getattr(self.worker_class, "check_config", None)
         if check is not None:
             check(self.cfg, self.log)
-        self.memory = memory.watch(self.cfg.max_worker_memory, self.log)
+        self.memory = memory.monitor(self.cfg.max_worker_memory, self.log)
         self._prepare_preload()
         self.cfg.when_ready(self)
 
@@ -288,10 +288,10 @@ class Arbiter(Spawning):
         now = time.monotonic()
         due = [
             wake_after(self.roster, now),
-            self.herald.patience(now),
-            self.memory.patience(),
+            self.notifier.wake_after(now),
+            self.memory.wake_after(),
             self._molds_due(),
-            self.stacks.wait(now),
+            self.stacks.wake_after(now),
             self._overdue.wake_after(now),
             # What a subclass does there, gunicorn does once a second.
             None if type(self).manage_workers is Arbiter.manage_workers else 1.0,
@@ -299,7 +299,7 @@ class Arbiter(Spawning):
         due += [each.wake_after(now) for each in self._desks()]
         if not self.SIG_QUEUE:
             self._loop.wait(min((each for each in due if each is not None), default=None))
-        self.herald.live(time.monotonic())
+        self.notifier.live(time.monotonic())
         self.maybe_promote_master()
         self.stacks.look(time.monotonic())
         self.reap_workers()
@@ -314,9 +314,9 @@ class Arbiter(Spawning):
             each.look_after(time.monotonic())
         self.manage_workers()
         self._overdue.look(self.WORKERS.values())
-        self.herald.look(self._staff())
+        self.notifier.look(self._worker_counts())
 
-    def _staff(self) -> Staff:
+    def _worker_counts(self) -> WorkerCounts:
         """The workers in numbers."""
         roster = self.roster
         serving = [each for each in roster.children if each.state is State.SERVING]
@@ -325,7 +325,7 @@ class Arbiter(Spawning):
             # The next generation is still in its mold.
             newest = 0
         booting = sum(each.state is State.BOOTING for each in roster.children)
-        return Staff(
+        return WorkerCounts(
             wanted=roster.target,
             serving=newest,
             older=len(serving) - newest,
@@ -399,7 +399,7 @@ class Arbiter(Spawning):
                 if name == "ABRT" and pid in self.WORKERS:
                     self._abort(self.WORKERS[pid])
                 else:
-                    self._listening.settle(self.roster, self.WORKERS)
+                    self._listeners.settle(self.roster, self.WORKERS)
                     self.kill_worker(pid, getattr(signal, f"SIG{name}"))
             case actions.Log(level, message, args):
                 # By name: loggers override `critical` to hear of timeouts.
@@ -420,7 +420,7 @@ class Arbiter(Spawning):
             case actions.Reopen():
                 self.log.reopen_files()
                 if self._preload is not None:
-                    self._preload.nursery.reopen()
+                    self._preload.molds.reopen()
             case actions.Renew():
                 if self._preload is not None:
                     self._preload.renew()
@@ -430,10 +430,10 @@ class Arbiter(Spawning):
                 if self.roster.upgrade:
                     # Before this process ends: systemd believes the main process only, and takes
                     # its end for that of the service.
-                    self.herald.main_pid(self.roster.upgrade)
+                    self.notifier.main_pid(self.roster.upgrade)
                 if self._metrics is not None:
                     self._metrics.hand_over()
-                self._listening.close(unlink=unlink)
+                self._listeners.close(unlink=unlink)
             case _:
                 raise TypeError(f"not an action of the planner: {action!r}")
 
@@ -444,7 +444,7 @@ class Arbiter(Spawning):
         self._decide(events.Tick(self._sightings()))
         self._gauges.tell(self.log, len(self.WORKERS))
         if self.cfg.enable_backlog_metric:
-            self._gauges.tell_backlog(self.log, self._listening.all())
+            self._gauges.tell_backlog(self.log, self._listeners.all())
 
     def _look_at_memory(self) -> None:
         for pid in self.memory.look(self.WORKERS, time.monotonic()):
@@ -460,7 +460,7 @@ class Arbiter(Spawning):
         return "nothing" if worker is None else memory.in_hand(self.slots.in_flight(worker))
 
     def _tell_oom(self, pid: int) -> None:
-        molds = () if self._preload is None else self._preload.nursery.pids()
+        molds = () if self._preload is None else self._preload.molds.pids()
         if not self.memory.oom_killed() or pid not in {*self.WORKERS, *molds}:
             return
         what = "Mold" if pid in molds else "Worker"
@@ -478,14 +478,14 @@ class Arbiter(Spawning):
         self._loop.leave()
         if self._lender is not None:
             self._lender.leave()
-        self._listening.leave(kept)
+        self._listeners.leave(kept)
         for desk in self._desks():
             desk.leave()
         self.stacks.leave()
 
     def _molds_due(self) -> float | None:
-        nursery = None if self._preload is None else self._preload.nursery
-        return None if nursery is None else nursery.look(self.cfg.boot_timeout)
+        molds = None if self._preload is None else self._preload.molds
+        return None if molds is None else molds.look(self.cfg.boot_timeout)
 
     def _leave(self, worker: Worker) -> None:
         """In the new worker: take its slot, and let go of what is the master's."""
@@ -497,7 +497,7 @@ class Arbiter(Spawning):
 
     def sockets(self) -> list[BaseSocket]:
         """Every listening socket of the server that the master holds."""
-        return self._listening.all()
+        return self._listeners.all()
 
     def _abort(self, worker: Worker) -> None:
         """ABRT a silent worker, as soon as the log says what it was doing."""
@@ -527,7 +527,7 @@ class Arbiter(Spawning):
         for end in process.ended():
             if end.signal == "SIGKILL":
                 self._tell_oom(end.pid)
-            if self._preload is not None and self._preload.nursery.ended(end):
+            if self._preload is not None and self._preload.molds.ended(end):
                 continue
             worker = self.WORKERS.get(end.pid)
             answered = worker is not None and self.slots.read(worker).requests > 0
@@ -544,14 +544,14 @@ class Arbiter(Spawning):
         self._last_failure = told if told >= BOOT_FAILURE else 0
         self.slots.give_back(worker)
         worker.tmp.close()
-        self._listening.settle(self.roster, self.WORKERS)
+        self._listeners.settle(self.roster, self.WORKERS)
         if action.hooks:
             hooks.call(self.log, "child_exit", self.cfg.child_exit, self, worker)
 
     def reload(self) -> None:
         """Read the configuration again and begin a new generation of workers (HUP)."""
         self.log.info("Hang up: %s", self.master_name)
-        self.herald.reloading()
+        self.notifier.reloading()
         for name in self.cfg.env:
             if name in self.cfg.env_orig:
                 os.environ[name] = self.cfg.env_orig[name]
@@ -576,7 +576,7 @@ class Arbiter(Spawning):
         self._follow_control()
         self._follow_metrics()
         util.set_process_title(f"{self.product}: master [{self.proc_name}]")
-        self.memory = memory.watch(self.cfg.max_worker_memory, self.log)
+        self.memory = memory.monitor(self.cfg.max_worker_memory, self.log)
         self._lend_logs()
         self._prepare_preload()
         if self._preload is None:
@@ -584,7 +584,7 @@ class Arbiter(Spawning):
         elif self.cfg.preload_app:
             self._decide(events.Renewing())
         else:
-            self._preload.nursery.dismiss()
+            self._preload.molds.dismiss()
             self._decide(self.reconfigured())
 
     def reconfigured(self) -> events.Reconfigured:
@@ -601,7 +601,7 @@ class Arbiter(Spawning):
         said = str(error) if isinstance(error, Exception) else f"reading it ended with {error!r}"
         refused = "Reload refused, the present configuration stays: %s"
         self.log.error(refused, said, exc_info=error.__cause__)
-        self.herald.refused(said)
+        self.notifier.refused(said)
         self._decide(events.ReloadRefused(said))
 
     def _return(self) -> None:
@@ -614,8 +614,8 @@ class Arbiter(Spawning):
 
     def _adopt_listeners(self) -> None:
         cfg = self.app.cfg
-        if cfg.address != self.address and self._listening.rebind(cfg):
-            self.log.info("Listening at: %s", self._listening)
+        if cfg.address != self.address and self._listeners.rebind(cfg):
+            self.log.info("Listening at: %s", self._listeners)
 
     def _rewrite_pidfile(self) -> None:
         if self.cfg.pidfile is None or self.pidfile is None:
@@ -656,7 +656,7 @@ class Arbiter(Spawning):
             self._decide(events.Upgraded(pid))
             return
         try:
-            sockets = self._listening.all()
+            sockets = self._listeners.all()
             env = upgrade.environment(self.cfg.env_orig, self.pid, sockets, self.systemd)
             if metrics is not None:
                 env[upgrade.METRICS] = metrics.encode()
@@ -682,7 +682,7 @@ class Arbiter(Spawning):
             except RuntimeError as error:
                 # A server that serves does not end for a file.
                 self.log.error("%s", error)  # noqa: TRY400 - the message says all
-        if self.herald.enabled:
+        if self.notifier.enabled:
             from licorne.master import mainpid  # noqa: PLC0415 - for those who upgrade under systemd
 
             mainpid.announce_again(self.log, self.SIGNALS, self.let_go)
@@ -699,12 +699,12 @@ class Arbiter(Spawning):
             while self.roster.phase is not Phase.STOPPED:
                 self._turn()
         if self._preload is not None:
-            self._preload.nursery.close()
+            self._preload.molds.close()
 
     def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
         """End the server: stop, say so, leave no file behind, exit."""
         self.stop()
-        self.herald.look(self._staff())
+        self.notifier.look(self._worker_counts())
         tell = self.log.info if exit_status == 0 else self.log.error
         tell("Shutting down: %s", self.master_name)
         if reason is not None:

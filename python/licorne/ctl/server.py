@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from licorne.ctl import place
-from licorne.master.clients import Reception
+from licorne.master.clients import Clients
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ class ControlServer:
         self._arbiter = arbiter
         self._place: place.Place | None = None
         self._wished: tuple[str, int] | None = None
-        self._reception = Reception(arbiter, "Control socket", self._welcome)
-        self.wake_after = self._reception.wake_after
-        self.look_after = self._reception.look_after
+        self._clients = Clients(arbiter, "Control socket", self._welcome)
+        self.wake_after = self._clients.wake_after
+        self.look_after = self._clients.look_after
 
     def follow(self, cfg: Config) -> None:
         """Be where the configuration says: at the start, and after each reload."""
@@ -79,10 +79,10 @@ class ControlServer:
 
     def _listen(self, found: place.Place) -> None:
         self._place = found
-        self._reception.open(found.sock)
+        self._clients.open(found.sock)
 
     def _stop_listening(self) -> None:
-        self._reception.shut()
+        self._clients.shut()
         if self._place is not None:
             self._place.close()
         self._place = None
@@ -90,12 +90,12 @@ class ControlServer:
     def close(self) -> None:
         """Stop listening and send the clients away."""
         self._stop_listening()
-        self._reception.dismiss()
+        self._clients.dismiss()
         self._wished = None
 
     def leave(self) -> None:
         """In a process that was forked: let go of the descriptors, and touch nothing else."""
-        self._reception.leave()
+        self._clients.leave()
         if self._place is not None:
             self._place.sock.close()
         self._place = None
@@ -109,7 +109,7 @@ class ControlServer:
         if objection:
             self._arbiter.log.warning("Control socket: a client was refused: %s", objection)
             return None
-        return Talk(sock, self._serve, self._reception.changed)
+        return Talk(sock, self._serve, self._clients.changed)
 
     def _serve(self, request: Request) -> Answer:
         from licorne.ctl import commands

@@ -63,7 +63,7 @@ MOST_CLIENTS = 16
 REST = 1.0
 
 
-class Reception:
+class Clients:
     """The clients of one listening socket."""
 
     def __init__(

@@ -1,12 +1,12 @@
 """Where the server listens: sockets of its own, of systemd, or of the master before this one.
 
-All workers share them; with `reuse_port` each has a set of its own (`places`).
+All workers share them; with `reuse_port` each has a set of its own (`reuseport`).
 """
 
 from __future__ import annotations
 
 from licorne import sock, systemd
-from licorne.master.reuseport import Places, choose
+from licorne.master.reuseport import SocketSets, choose
 from licorne.supervisor.converge import outdated
 
 TYPE_CHECKING = False
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from licorne.workers.base import Worker
 
 
-class Listening:
+class Listeners:
     """The listening sockets of the master."""
 
     def __init__(self, log: Logger) -> None:
         self._log = log
-        self._places: Places | None = None
+        self._sets: SocketSets | None = None
         #: Those that stand for all; empty before `open` and after `close`.
         self.sockets: list[BaseSocket] = []
         #: systemd has opened them.
@@ -45,8 +45,8 @@ class Listening:
         for each, address in zip(made, left.addresses, strict=False):
             each.cfg_addr = address
         if cfg.reuse_port and not self.systemd:
-            self._places = Places(made, cfg, self._log)
-            made = self._places.first()
+            self._sets = SocketSets(made, cfg, self._log)
+            made = self._sets.first()
         elif left.addresses:
             # The configuration may name other addresses than the old master's did.
             made = sock.rebind(made, cfg, self._log)
@@ -54,19 +54,19 @@ class Listening:
 
     def rebind(self, cfg: Config) -> bool:
         """Listen where a new configuration says (HUP); False where that cannot be changed."""
-        if self.systemd or self._places is not None:
+        if self.systemd or self._sets is not None:
             return False
         self.sockets = sock.rebind(self.sockets, cfg, self._log)
         return True
 
     def all(self) -> list[BaseSocket]:
         """Every socket that the master holds."""
-        return self.sockets if self._places is None else self._places.all()
+        return self.sockets if self._sets is None else self._sets.all()
 
     def close(self, *, unlink: bool) -> None:
         """Accept nothing more; the files of unix sockets stay unless they are this master's."""
         sock.close_sockets(self.all(), unlink=unlink and not self.systemd)
-        self.sockets, self._places = [], None
+        self.sockets, self._sets = [], None
 
     def leave(self, kept: Sequence[BaseSocket]) -> None:
         """In another process: close all copies but those that it serves.
@@ -76,7 +76,7 @@ class Listening:
         for each in self.all():
             if each not in kept:
                 each.close()
-        self.sockets, self._places = [*kept], None
+        self.sockets, self._sets = [*kept], None
 
     def for_next(
         self, roster: Roster, workers: Mapping[int, Worker]
@@ -86,17 +86,17 @@ class Listening:
         def places(children: list[Child]) -> list[int]:
             return [workers[child.pid].place for child in children]
 
-        if self._places is None:
+        if self._sets is None:
             return 0, self.sockets
         staying = [child for child in roster.active() if not roster.outdated(child)]
-        place = choose(roster.target, places(staying), places(outdated(roster)), self._places)
-        return place, self._places[place]
+        place = choose(roster.target, places(staying), places(outdated(roster)), self._sets)
+        return place, self._sets[place]
 
     def settle(self, roster: Roster, workers: Mapping[int, Worker]) -> None:
         """With reuse_port: no set of sockets without a worker, but for those about to come."""
-        if self._places is None:
+        if self._sets is None:
             return
         active = {child.pid for child in roster.active()}
         used = {worker.place for pid, worker in workers.items() if pid in active}
-        self._places.settle(roster.target, used)
-        self.sockets = self._places.first()
+        self._sets.settle(roster.target, used)
+        self.sockets = self._sets.first()

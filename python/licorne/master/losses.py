@@ -57,24 +57,24 @@ def tell_reading(log: Logger, pid: int | str, peer: str | None) -> None:
         log.error("Worker (pid:%s) may have lost a request: it was being read from %s", pid, peer)
 
 
-def tell_oom(log: Logger, what: str, pid: int, watch: memory.Watch, in_hand: str) -> None:
+def tell_oom(log: Logger, what: str, pid: int, monitor: memory.MemoryMonitor, in_hand: str) -> None:
     """The line for a process that the kernel killed for want of memory."""
     log.error(
         "%s (pid:%s) was killed by the kernel's OOM killer: RSS was %s of limit %s; in flight: %s",
         what,
         pid,
-        memory.shown(watch.last(pid)),
-        memory.shown(watch.group_limit()),
+        memory.shown(monitor.last(pid)),
+        memory.shown(monitor.group_limit()),
         in_hand,
     )
 
 
-def tell_limit(log: Logger, pid: int, watch: memory.Watch, in_hand: str) -> None:
+def tell_limit(log: Logger, pid: int, monitor: memory.MemoryMonitor, in_hand: str) -> None:
     """The line for a worker that has more memory than it may have."""
     log.warning(
         "Worker (pid:%s) has %s of memory (max_worker_memory is %s); in flight: %s",
         pid,
-        memory.shown(watch.last(pid)),
-        memory.shown(watch.limit),
+        memory.shown(monitor.last(pid)),
+        memory.shown(monitor.limit),
         in_hand,
     )

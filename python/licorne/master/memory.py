@@ -23,8 +23,8 @@ INTERVAL = 1.0
 SAMPLES = 2
 
 
-def watch(setting: int | str, log: Logger) -> Watch:
-    """A watch for `max_worker_memory`, whose meaning is told when it is a share."""
+def monitor(setting: int | str, log: Logger) -> MemoryMonitor:
+    """A monitor for `max_worker_memory`, whose meaning is told when it is a share."""
     group = memory_group()
     allowed = None if group is None else group.limit()
     whole = physical_memory() if allowed is None else allowed
@@ -33,10 +33,10 @@ def watch(setting: int | str, log: Logger) -> Watch:
         of = "the machine's memory" if allowed is None else "what the memory cgroup allows"
         told = "max_worker_memory: %s of %s (%s) is %s for each worker"
         log.info(told, setting, of, shown(whole), shown(limit))
-    return Watch(limit, group)
+    return MemoryMonitor(limit, group)
 
 
-class Watch:
+class MemoryMonitor:
     """The last sample of every worker, and how often in a row it was above the limit."""
 
     def __init__(self, limit: int | None, group: MemoryGroup | None = None) -> None:
@@ -62,7 +62,7 @@ class Watch:
         self._above = judge(self._above, taken, self.limit)
         return [pid for pid, times in self._above.items() if times >= SAMPLES]
 
-    def patience(self) -> float | None:
+    def wake_after(self) -> float | None:
         """Seconds until the next look; None if memory is sampled only for exit messages."""
         return None if self.limit is None else INTERVAL
 

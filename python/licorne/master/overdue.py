@@ -28,7 +28,7 @@ MOMENT = 1.0
 HASTE = 0.4
 
 
-class Teller:
+class OverdueReporter:
     """Knows what was told of each worker."""
 
     def __init__(self, log: Logger, stacks: Stacks) -> None:

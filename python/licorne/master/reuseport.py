@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from licorne.sock import BaseSocket
 
 
-class Places:
+class SocketSets:
     """The sets of sockets, by number."""
 
     def __init__(self, found: list[BaseSocket], cfg: Config, log: Logger) -> None:

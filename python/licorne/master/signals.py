@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
 
-class Handlers:
+class SignalHandlers:
     """One method for each signal of the master; CHLD has none, as every turn of the loop reaps."""
 
     #: The signals that the master takes. A list, as in gunicorn: programs take some out.

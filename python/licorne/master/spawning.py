@@ -11,7 +11,7 @@ import sys
 
 from licorne import hooks
 from licorne.errors import HaltServer
-from licorne.master.signals import Handlers
+from licorne.master.signals import SignalHandlers
 from licorne.supervisor import events
 from licorne.supervisor.roster import State
 from licorne.system import process
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.glogging import Logger
-    from licorne.master.listeners import Listening
+    from licorne.master.listeners import Listeners
     from licorne.master.stacks import Stacks
     from licorne.preload.bridge import Preload
     from licorne.sock import BaseSocket
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from licorne.workers.slots import Slots
 
 
-class Spawning(Handlers):
+class Spawning(SignalHandlers):
     """The arbiter as far as it makes workers."""
 
     app: BaseApplication
@@ -48,7 +48,7 @@ class Spawning(Handlers):
     worker_age: int
     WORKERS: dict[int, Worker]
     _last_failure: int
-    _listening: Listening
+    _listeners: Listeners
     _preload: Preload | None
 
     #: How often `spawn_worker` was called.
@@ -100,7 +100,7 @@ class Spawning(Handlers):
         self._attempts += 1
         self.worker_age += 1
         self.mark_leaving()
-        place, sockets = self._listening.for_next(self.roster, self.WORKERS)
+        place, sockets = self._listeners.for_next(self.roster, self.WORKERS)
         worker = self.make_worker(self.worker_age, place, sockets)
         worker.last_failure = self._last_failure
         self.slots.take(worker)

@@ -179,7 +179,7 @@ class Stacks:
             line.queue.append(question)
             self._next(worker, line)
 
-    def wait(self, now: float) -> float | None:
+    def wake_after(self, now: float) -> float | None:
         """Seconds until `look` has something to do; None when there is nothing."""
         asked = (line.asked for line in self._lines.values())
         waits = [question.deadline - now for question in asked if question is not None]

@@ -12,7 +12,7 @@ import fcntl
 import os
 import time
 
-from licorne.master.clients import Reception
+from licorne.master.clients import Clients
 from licorne.metrics import place
 from licorne.system import unpatched
 from licorne.systemd import SD_LISTEN_FDS_START
@@ -42,9 +42,9 @@ class MetricsServer:
         self._awaits: int | None = None
         #: The other end of the pipe that a new master of ours waits at.
         self._holds: int | None = None
-        self._reception = Reception(arbiter, "Metrics", self._welcome)
-        self.wake_after = self._reception.wake_after
-        self.look_after = self._reception.look_after
+        self._clients = Clients(arbiter, "Metrics", self._welcome)
+        self.wake_after = self._clients.wake_after
+        self.look_after = self._clients.look_after
 
     def start(self, cfg: Config) -> None:
         """Listen, or end the start (`SystemExit`); what an old master has left is taken over."""
@@ -78,7 +78,7 @@ class MetricsServer:
     def _listen(self, listener: BaseSocket, bind: str) -> None:
         self._listener, self._bind = listener, bind
         self._arbiter.log.info("Metrics at: %s", place.shown(listener))
-        self._reception.open(listener)
+        self._clients.open(listener)
 
     def _inherit(self, legacy: place.Legacy, cfg: Config) -> None:
         from licorne import sock
@@ -96,7 +96,7 @@ class MetricsServer:
         self._await_no_more()
         if self._listener is not None:
             self._arbiter.log.info("Metrics at: %s", place.shown(self._listener))
-            self._reception.open(self._listener)
+            self._clients.open(self._listener)
 
     def _await_no_more(self) -> None:
         if self._awaits is not None:
@@ -137,7 +137,7 @@ class MetricsServer:
             self._holds = None
 
     def _stop_listening(self, *, unlink: bool) -> None:
-        self._reception.shut()
+        self._clients.shut()
         waited = self._awaits is not None
         self._await_no_more()
         if self._listener is not None:
@@ -149,12 +149,12 @@ class MetricsServer:
 
     def close(self) -> None:
         """Send the clients away and stop listening."""
-        self._reception.dismiss()
+        self._clients.dismiss()
         self._stop_listening(unlink=not self._arbiter.reexec_pid)
 
     def leave(self) -> None:
         """In a process that was forked: let go of the descriptors, and touch nothing else."""
-        self._reception.leave()
+        self._clients.leave()
         for fd in (self._awaits, self._holds):
             if fd is not None:
                 unpatched.close(fd)

@@ -1,4 +1,4 @@
-"""Where the arbiter, its nursery and its molds meet (`--preload`).
+"""Where the arbiter, its molds and its molds meet (`--preload`).
 
 In the master it tells the planner what became of molds and of the workers asked of them; in a mold,
 where the arbiter is a copy, it makes the workers that the master orders.
@@ -10,7 +10,7 @@ import os
 
 from licorne import hooks, sock, util
 from licorne.preload import mold
-from licorne.preload.molds import Nursery
+from licorne.preload.molds import Molds
 from licorne.supervisor import events
 from licorne.supervisor.record import replace
 
@@ -56,16 +56,16 @@ class Preload:
         self.log = arbiter.log
         self.watch = arbiter.watch
         self.unwatch = arbiter.unwatch
-        self.nursery = Nursery(self, clock)
+        self.molds = Molds(self, clock)
 
     def ask(self, worker: Worker) -> None:
         """Have a worker forked; OSError when there is no mold and none can be made."""
-        self.nursery.ask(worker)
+        self.molds.ask(worker)
 
     def renew(self) -> None:
         """Have the application loaded by a new mold, and go on with that one."""
         try:
-            self.nursery.renew()
+            self.molds.renew()
         except OSError as error:
             self._decide(events.MoldEnded(0, coming=True, reason=str(error)))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from licorne.workers.base import Worker
 
     class Home(Protocol):
-        """What a nursery asks of the arbiter."""
+        """What a molds asks of the arbiter."""
 
         signals: Sequence[signal.Signals]
         log: Logger
@@ -94,7 +94,7 @@ class Mold:
             os.kill(self.pid, signal.SIGKILL)
 
 
-class Nursery:
+class Molds:
     """All molds of one master."""
 
     def __init__(self, home: Home, clock: Callable[[], float]) -> None:

@@ -77,7 +77,7 @@ def cause_of_end(code: int, signal: str) -> str:
     return f"exit code {code}" if code else "ended by itself"
 
 
-def obituary(pid: int, code: int, signal: str, killed: bool) -> Log | None:
+def exit_message(pid: int, code: int, signal: str, killed: bool) -> Log | None:
     """The log line for a worker's end; None for an ordinary one."""
     if signal == "SIGKILL":
         why = "It did not stop in time." if killed else "Perhaps out of memory?"

@@ -13,7 +13,7 @@ import pytest
 
 from licorne.config import Config
 from licorne.glogging import Logger
-from licorne.master.clients import MOST_CLIENTS, REST, Reception
+from licorne.master.clients import MOST_CLIENTS, REST, Clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ class Lines(logging.Handler):
 
 
 class Host:
-    """As much of a master as a reception needs."""
+    """As much of a master as clients need."""
 
     def __init__(self) -> None:
         self.log = Logger(Config())
@@ -90,14 +90,14 @@ class Talk:
 
 
 class Place:
-    """A reception with its host and listener."""
+    """Clients with their host and listener."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.host = Host()
         self.listener = Listener(sock)
         self.stranger = False
-        self.reception = Reception(self.host, "Desk", self.welcome)
-        self.reception.open(self.listener)
+        self.clients = Clients(self.host, "Desk", self.welcome)
+        self.clients.open(self.listener)
 
     def welcome(self, sock: socket.socket) -> Talk | None:
         """A talk with everybody but strangers."""
@@ -115,8 +115,8 @@ def place() -> Iterator[Place]:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         made = Place(sock)
         yield made
-        made.reception.dismiss()
-        made.reception.shut()
+        made.clients.dismiss()
+        made.clients.shut()
         assert made.host.watched == {}
     made.host.log.error_log.removeHandler(made.host.said)
 
@@ -154,12 +154,12 @@ def test_a_bug_costs_one_client(place: Place) -> None:
 def test_whose_time_is_over_goes(place: Place) -> None:
     with place.client() as client:
         now = time.monotonic()
-        assert 80 < (place.reception.wake_after(now) or 0) <= 100
-        place.reception.look_after(now)
+        assert 80 < (place.clients.wake_after(now) or 0) <= 100
+        place.clients.look_after(now)
         assert len(place.host.watched) == 2
-        place.reception.look_after(now + 101)
+        place.clients.look_after(now + 101)
         assert client.recv(1) == b""
-    assert place.reception.wake_after(now) is None
+    assert place.clients.wake_after(now) is None
 
 
 def test_a_failed_accept_is_told_once_and_rests(place: Place) -> None:
@@ -169,8 +169,8 @@ def test_a_failed_accept_is_told_once_and_rests(place: Place) -> None:
         accept(select.POLLIN)
         assert place.host.watched == {}
         now = time.monotonic()
-        assert 0 < (place.reception.wake_after(now) or 0) <= REST
-        place.reception.look_after(now + REST)
+        assert 0 < (place.clients.wake_after(now) or 0) <= REST
+        place.clients.look_after(now + REST)
     assert place.host.said.text.count("Desk: a client cannot be served") == 1
     place.listener.failure = None
     place.client().close()
@@ -180,7 +180,7 @@ def test_a_failed_accept_is_told_once_and_rests(place: Place) -> None:
 def test_a_forked_process_lets_go(place: Place) -> None:
     with place.client() as client:
         watched = dict(place.host.watched)
-        place.reception.leave()
+        place.clients.leave()
         assert client.recv(1) == b""
         assert place.host.watched == watched
     place.host.watched.clear()

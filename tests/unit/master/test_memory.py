@@ -37,48 +37,50 @@ def test_judge(above: dict[int, int], sizes: dict[int, int], after: dict[int, in
 
 
 def test_the_second_sample_counts() -> None:
-    watch = memory.Watch(10)
+    monitor = memory.MemoryMonitor(10)
     sizes = {1: 11, 2: 3}
-    assert watch.look(sizes, 100.0, sizes.get) == []
-    assert watch.look(sizes, 100.5, sizes.get) == []
-    assert watch.look(sizes, 101.0, sizes.get) == [1]
-    assert watch.look(sizes, 101.9, sizes.get) == []
-    assert watch.look(sizes, 102.0, sizes.get) == [1]
-    assert watch.last(1) == 11
+    assert monitor.look(sizes, 100.0, sizes.get) == []
+    assert monitor.look(sizes, 100.5, sizes.get) == []
+    assert monitor.look(sizes, 101.0, sizes.get) == [1]
+    assert monitor.look(sizes, 101.9, sizes.get) == []
+    assert monitor.look(sizes, 102.0, sizes.get) == [1]
+    assert monitor.last(1) == 11
 
 
 def test_without_a_limit_samples_are_kept_for_exit_messages() -> None:
-    watch = memory.Watch(None)
-    assert watch.look([1], 1.0, {1: 5}.get) == []
-    assert watch.last(1) == 5
-    assert watch.last(2) is None
+    monitor = memory.MemoryMonitor(None)
+    assert monitor.look([1], 1.0, {1: 5}.get) == []
+    assert monitor.last(1) == 5
+    assert monitor.last(2) is None
 
 
 def test_a_worker_that_just_died_keeps_its_last_sample() -> None:
-    watch = memory.Watch(None)
-    watch.look([1], 1.0, {1: 5}.get)
-    watch.look([1], 2.0, {1: 0}.get)
-    assert watch.last(1) == 5
-    watch.look([2], 3.0, {2: 5}.get)
-    assert watch.last(1) is None
+    monitor = memory.MemoryMonitor(None)
+    monitor.look([1], 1.0, {1: 5}.get)
+    monitor.look([1], 2.0, {1: 0}.get)
+    assert monitor.last(1) == 5
+    monitor.look([2], 3.0, {2: 5}.get)
+    assert monitor.last(1) is None
 
 
 def test_oom_kills_are_counted_from_the_start(tmp_path: Path) -> None:
     events = tmp_path / "memory.events"
     events.write_text("oom_kill 3\n")
     (tmp_path / "memory.max").write_text("1000\n")
-    watch = memory.Watch(None, MemoryGroup([str(tmp_path)], "memory.max", "memory.events"))
-    assert not watch.oom_killed()
+    monitor = memory.MemoryMonitor(
+        None, MemoryGroup([str(tmp_path)], "memory.max", "memory.events")
+    )
+    assert not monitor.oom_killed()
     events.write_text("oom_kill 4\n")
-    assert watch.oom_killed()
-    assert not watch.oom_killed()
-    assert watch.group_limit() == 1000
+    assert monitor.oom_killed()
+    assert not monitor.oom_killed()
+    assert monitor.group_limit() == 1000
 
 
 def test_without_a_group_it_is_unknown() -> None:
-    watch = memory.Watch(None)
-    assert not watch.oom_killed()
-    assert watch.group_limit() is None
+    monitor = memory.MemoryMonitor(None)
+    assert not monitor.oom_killed()
+    assert monitor.group_limit() is None
 
 
 @pytest.mark.parametrize(
