@@ -1,7 +1,7 @@
 """What systemd offers a service: sockets that are already open, and a place to tell one's state.
 
 The protocols of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3), in the few lines that
-they need. `SystemdNotifier` decides what is told, and when; nothing is told unless systemd has asked.
+they need. `SystemdNotifier` decides what is told, and when; nothing is told unless systemd asks.
 """
 
 # ruff: noqa: PLC0415 - socket only when systemd listens

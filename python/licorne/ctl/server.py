@@ -17,21 +17,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
 
-    from licorne.arbiter import Arbiter
     from licorne.config import Config
     from licorne.ctl.answer import Answer
     from licorne.ctl.protocol import Request
     from licorne.ctl.talk import Talk
+    from licorne.master.face import Master
 
 
 class ControlServer:
     """The control socket of one master."""
 
-    def __init__(self, arbiter: Arbiter) -> None:
-        self._arbiter = arbiter
+    def __init__(self, master: Master) -> None:
+        self._master = master
         self._place: place.Place | None = None
         self._wished: tuple[str, int] | None = None
-        self._clients = Clients(arbiter, "Control socket", self._welcome)
+        self._clients = Clients(master, "Control socket", self._welcome)
         self.wake_after = self._clients.wake_after
         self.look_after = self._clients.look_after
 
@@ -55,12 +55,12 @@ class ControlServer:
             # Said when it is true, the end of the old one included.
             self._stop_listening()
             self._listen(found)
-            self._arbiter.log.info("Control socket listening at %s%s", found.name, why)
+            self._master.log.info("Control socket listening at %s%s", found.name, why)
 
     def _find_place(self, path: str, mode: int) -> tuple[place.Place | None, str]:
         """The wished path; when it cannot be used, an abstract socket, unless there is one, and
         why."""
-        log = self._arbiter.log
+        log = self._master.log
         try:
             found = place.take(path, mode)
         except OSError as error:
@@ -71,7 +71,7 @@ class ControlServer:
             return None, ""
         # A path that cannot be used is no error: the server serves (gunicorn 25 made it one).
         try:
-            found = place.take_abstract(self._arbiter.pid)
+            found = place.take_abstract(self._master.pid)
         except OSError:
             log.info("No control socket, --control-socket names another path (not at %s)", why)
             return None, ""
@@ -107,7 +107,7 @@ class ControlServer:
         abstract = self._place is not None and self._place.abstract
         objection = peer.stranger(sock) if abstract else ""
         if objection:
-            self._arbiter.log.warning("Control socket: a client was refused: %s", objection)
+            self._master.log.warning("Control socket: a client was refused: %s", objection)
             return None
         return Talk(sock, self._serve, self._clients.changed)
 
@@ -116,10 +116,10 @@ class ControlServer:
         from licorne.ctl.answer import Refused
 
         try:
-            return commands.carry_out(self._arbiter, request)
+            return commands.carry_out(self._master, request)
         except Refused:
             raise
         except Exception as error:
             # The rim: a bug in what shows the server must not end it.
-            self._arbiter.log.exception("Control socket: %s failed", request.command)
+            self._master.log.exception("Control socket: %s failed", request.command)
             raise Refused(f"{request.command}: {type(error).__name__}: {error}") from error

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from licorne.glogging import Logger
+    from licorne.master.face import Loop
 
     class Talk(Protocol):
         """The conversation with one client."""
@@ -49,14 +49,6 @@ if TYPE_CHECKING:
         def fileno(self) -> int: ...
         def accept(self) -> tuple[socket.socket, object]: ...
 
-    class Host(Protocol):
-        """What is needed of the master."""
-
-        log: Logger
-
-        def watch(self, fd: int, react: Callable[[int], None], mask: int = ...) -> None: ...
-        def unwatch(self, fd: int) -> None: ...
-
 
 MOST_CLIENTS = 16
 #: Seconds without accepting after accept() has failed (no descriptor is free, say).
@@ -67,10 +59,10 @@ class Clients:
     """The clients of one listening socket."""
 
     def __init__(
-        self, host: Host, name: str, welcome: Callable[[socket.socket], Talk | None]
+        self, master: Loop, name: str, welcome: Callable[[socket.socket], Talk | None]
     ) -> None:
         """`welcome` begins a conversation, or says no; `name` begins each line of the log."""
-        self._host = host
+        self._master = master
         self._name = name
         self._welcome = welcome
         self._talks: dict[int, Talk] = {}
@@ -82,12 +74,12 @@ class Clients:
     def open(self, listener: Listener) -> None:
         """Accept clients from now on."""
         self._listener = listener
-        self._host.watch(listener.fileno(), self._accept)
+        self._master.watch(listener.fileno(), self._accept)
 
     def shut(self) -> None:
         """Accept no more clients; before the listener is closed."""
         if self._listener is not None and self._resume is None:
-            self._host.unwatch(self._listener.fileno())
+            self._master.unwatch(self._listener.fileno())
         self._listener = self._resume = None
 
     def dismiss(self) -> None:
@@ -116,7 +108,7 @@ class Clients:
             self.changed(talk)
         if self._listener is not None and self._resume is not None and self._resume <= now:
             self._resume = None
-            self._host.watch(self._listener.fileno(), self._accept)
+            self._master.watch(self._listener.fileno(), self._accept)
 
     def changed(self, talk: Talk) -> None:
         """A conversation waits for something else now, or is over."""
@@ -148,9 +140,9 @@ class Clients:
         """Not to try again at once: what is missing will not be there yet."""
         if not self._told:
             self._told = True
-            self._host.log.warning("%s: a client cannot be served: %s", self._name, error)
+            self._master.log.warning("%s: a client cannot be served: %s", self._name, error)
         if self._listener is not None:
-            self._host.unwatch(self._listener.fileno())
+            self._master.unwatch(self._listener.fileno())
             self._resume = time.monotonic() + REST
 
     def _take_in(self, sock: socket.socket) -> None:
@@ -170,15 +162,15 @@ class Clients:
                 talk.react(mask)
             except Exception:
                 # The rim: a client, or a bug, must never end the master.
-                self._host.log.exception("%s: a client was sent away", self._name)
+                self._master.log.exception("%s: a client was sent away", self._name)
                 self._end(talk)
             else:
                 self.changed(talk)
 
-        self._host.watch(talk.sock.fileno(), react, talk.wants)
+        self._master.watch(talk.sock.fileno(), react, talk.wants)
 
     def _end(self, talk: Talk) -> None:
         fd = talk.sock.fileno()
         if self._talks.pop(fd, None) is not None:
-            self._host.unwatch(fd)
+            self._master.unwatch(fd)
             talk.sock.close()

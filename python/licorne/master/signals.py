@@ -30,7 +30,8 @@ class SignalHandlers:
         each.value: each.name[3:].lower() for each in signal.Signals
     }
 
-    def _decide(self, event: events.Event) -> None:
+    def decide(self, event: events.Event) -> None:
+        """Have an event decided by the planner."""
         raise NotImplementedError
 
     def obey(self, number: int) -> None:
@@ -45,36 +46,36 @@ class SignalHandlers:
 
     def handle_hup(self) -> None:
         """Reload."""
-        self._decide(events.Signalled("HUP"))
+        self.decide(events.Signalled("HUP"))
 
     def handle_term(self) -> None:
         """Stop when the requests are done."""
-        self._decide(events.Signalled("TERM"))
+        self.decide(events.Signalled("TERM"))
 
     def handle_int(self) -> None:
         """Stop at once."""
-        self._decide(events.Signalled("INT"))
+        self.decide(events.Signalled("INT"))
 
     def handle_quit(self) -> None:
         """Stop at once."""
-        self._decide(events.Signalled("QUIT"))
+        self.decide(events.Signalled("QUIT"))
 
     def handle_ttin(self) -> None:
         """One worker more."""
-        self._decide(events.Signalled("TTIN"))
+        self.decide(events.Signalled("TTIN"))
 
     def handle_ttou(self) -> None:
         """One worker less."""
-        self._decide(events.Signalled("TTOU"))
+        self.decide(events.Signalled("TTOU"))
 
     def handle_usr1(self) -> None:
         """Open the log files anew."""
-        self._decide(events.Signalled("USR1"))
+        self.decide(events.Signalled("USR1"))
 
     def handle_usr2(self) -> None:
         """Start a new master beside this one."""
-        self._decide(events.Signalled("USR2"))
+        self.decide(events.Signalled("USR2"))
 
     def handle_winch(self) -> None:
         """Lay off the workers of a daemon."""
-        self._decide(events.Signalled("WINCH"))
+        self.decide(events.Signalled("WINCH"))

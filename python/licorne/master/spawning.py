@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.glogging import Logger
-    from licorne.master.listeners import Listeners
+    from licorne.master.parts import Parts
     from licorne.master.stacks import Stacks
-    from licorne.preload.bridge import Preload
     from licorne.sock import BaseSocket
     from licorne.supervisor.roster import Roster
     from licorne.workers.base import Worker
@@ -42,21 +41,27 @@ class Spawning(SignalHandlers):
     pid: int
     bell: int
     timeout: int
-    roster: Roster
+    parts: Parts
     stacks: Stacks
     worker_class: type[Worker]
     worker_age: int
     WORKERS: dict[int, Worker]
-    _last_failure: int
-    _listeners: Listeners
-    _preload: Preload | None
 
+    #: Fingerprint of what kept the last worker that did not boot from it.
+    last_failure = 0
     #: How often `spawn_worker` was called.
     _attempts = 0
+    #: A worker was forked: from now on, what a hook raises ends nothing.
+    _has_begun = False
 
     @property
     def slots(self) -> Slots:
         """The scoreboard's places."""
+        raise NotImplementedError
+
+    @property
+    def roster(self) -> Roster:
+        """What the planner knows of the workers."""
         raise NotImplementedError
 
     @property
@@ -76,14 +81,15 @@ class Spawning(SignalHandlers):
             try:
                 self.spawn_worker()
             except OSError as error:
-                self._decide(events.SpawnFailed(str(error)))
+                self.decide(events.SpawnFailed(str(error)))
             else:
                 if self._attempts == attempts:
                     self._refuse_spawning()
 
     def _refuse_spawning(self) -> None:
         """A subclass forks by itself: its worker is not on the scoreboard and cannot serve."""
-        for pid in set(self.WORKERS).difference(child.pid for child in self.roster.children):
+        foreign = [pid for pid, worker in self.WORKERS.items() if worker.scoreboard is None]
+        for pid in foreign:
             del self.WORKERS[pid]
             os.kill(pid, signal.SIGKILL)
         raise HaltServer(
@@ -100,21 +106,21 @@ class Spawning(SignalHandlers):
         self._attempts += 1
         self.worker_age += 1
         self.mark_leaving()
-        place, sockets = self._listeners.for_next(self.roster, self.WORKERS)
+        place, sockets = self.parts.listeners.for_next(self.roster, self.WORKERS)
         worker = self.make_worker(self.worker_age, place, sockets)
-        worker.last_failure = self._last_failure
+        worker.last_failure = self.last_failure
         self.slots.take(worker)
         try:
             self.stacks.open(worker)
-            if self._preload is not None and self.cfg.preload_app:
-                self._preload.ask(worker)
+            if self.parts.preload is not None and self.cfg.preload_app:
+                self.parts.preload.ask(worker)
                 return None
-            if self.roster.next_age == 1:
+            if not self._has_begun:
                 # Before the first worker, what a hook raises ends the start.
                 self.cfg.pre_fork(self, worker)
             elif not hooks.call(self.log, "pre_fork", self.cfg.pre_fork, self, worker):
                 self.abandon(worker)
-                self._decide(events.SpawnFailed("the hook pre_fork raised"))
+                self.decide(events.SpawnFailed("the hook pre_fork raised"))
                 return None
             pid = process.fork(self.SIGNALS)
         except BaseException:
@@ -151,7 +157,8 @@ class Spawning(SignalHandlers):
         worker.pid = pid
         self.stacks.forked(worker)
         self.WORKERS[pid] = worker
-        self._decide(events.Spawned(pid))
+        self._has_begun = True
+        self.decide(events.Spawned(pid))
 
     def abandon(self, worker: Worker) -> None:
         """Forget a worker that was never forked."""

@@ -1,7 +1,7 @@
-"""Where the arbiter, its molds and its molds meet (`--preload`).
+"""Where the master and its molds meet (`--preload`).
 
 In the master it tells the planner what became of molds and of the workers asked of them; in a mold,
-where the arbiter is a copy, it makes the workers that the master orders.
+where the master is a copy, it makes the workers that the master orders.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
-    from licorne.arbiter import Arbiter
+    from licorne.master.face import Parent
     from licorne.system.process import Ended
     from licorne.workers.base import Worker
 
@@ -32,30 +32,24 @@ class EndedMold:
     age = 0
     alive = booted = aborted = False
 
-    def __init__(self, arbiter: Arbiter, pid: int) -> None:
+    def __init__(self, master: Parent, pid: int) -> None:
         self.pid = pid
-        self.ppid = arbiter.pid
-        self.app, self.cfg, self.log = arbiter.app, arbiter.cfg, arbiter.log
+        self.ppid = master.pid
+        self.app, self.cfg, self.log = master.app, master.cfg, master.log
 
     def __str__(self) -> str:
         return f"<Mold {self.pid}>"
 
 
-class Preload:
-    """One arbiter's way of having workers forked by molds."""
+class Bridge:
+    """One master's way of having workers forked by molds."""
 
-    def __init__(
-        self,
-        arbiter: Arbiter,
-        decide: Callable[[events.Event], None],
-        clock: Callable[[], float],
-    ) -> None:
-        self._arbiter = arbiter
-        self._decide = decide
-        self.signals: Sequence[signal.Signals] = arbiter.SIGNALS
-        self.log = arbiter.log
-        self.watch = arbiter.watch
-        self.unwatch = arbiter.unwatch
+    def __init__(self, master: Parent, clock: Callable[[], float]) -> None:
+        self._master = master
+        self.signals: Sequence[signal.Signals] = master.SIGNALS
+        self.log = master.log
+        self.watch = master.watch
+        self.unwatch = master.unwatch
         self.molds = Molds(self, clock)
 
     def ask(self, worker: Worker) -> None:
@@ -67,41 +61,41 @@ class Preload:
         try:
             self.molds.renew()
         except OSError as error:
-            self._decide(events.MoldEnded(0, coming=True, reason=str(error)))
+            self._master.decide(events.MoldEnded(0, coming=True, reason=str(error)))
 
     def born(self, worker: Worker, pid: int) -> None:
         """A worker that was asked for is a child of the master."""
-        self._arbiter.born(worker, pid)
+        self._master.born(worker, pid)
 
     def unborn(self, worker: Worker, reason: str) -> None:
         """A worker that was asked for will not come, though its mold goes on."""
-        self._arbiter.abandon(worker)
-        self._decide(events.SpawnFailed(reason))
+        self._master.abandon(worker)
+        self._master.decide(events.SpawnFailed(reason))
 
     def mold_came(self) -> None:
         """The mold of a reload has loaded the application: the next workers are new."""
-        self._decide(self._arbiter.reconfigured())
+        self._master.decide(self._master.reconfigured())
 
     def mold_went(self, end: Ended, orphaned: Sequence[Worker], coming: bool) -> None:
         """A mold has ended that was needed, with the workers asked of it."""
         for worker in orphaned:
-            self._arbiter.abandon(worker)
-        self._decide(events.MoldEnded(end.pid, coming, len(orphaned), end.code, end.signal))
+            self._master.abandon(worker)
+        self._master.decide(events.MoldEnded(end.pid, coming, len(orphaned), end.code, end.signal))
 
     def mold_ended(self, pid: int) -> None:
         """A mold is gone: files by process id that its modules have opened are for the hook."""
-        arbiter = self._arbiter
-        hooks.call(self.log, "child_exit", arbiter.cfg.child_exit, arbiter, EndedMold(arbiter, pid))
+        master = self._master
+        hooks.call(self.log, "child_exit", master.cfg.child_exit, master, EndedMold(master, pid))
 
     def become_mold(self, channel: socket.socket) -> NoReturn:
         """In the new process: let go of what is the master's, and load the application.
 
-        The sockets above all: who connected to one that only a mold keeps open would wait in vain.
+        The sockets above all: a client of one that only a mold keeps open would wait in vain.
         """
-        arbiter = self._arbiter
-        arbiter.let_go()
-        util.set_process_title(f"{arbiter.product}: mold [{arbiter.proc_name}]")
-        roster = arbiter.roster
+        master = self._master
+        master.let_go()
+        util.set_process_title(f"{master.product}: mold [{master.proc_name}]")
+        roster = master.roster
         mold.live(self, channel, again=bool(roster.failures or roster.renew_failures))
 
     def load(self) -> None:
@@ -109,54 +103,54 @@ class Preload:
         from licorne.preload import forksafety  # noqa: PLC0415 - in molds only
 
         self.log.info("Preloading the application (pid: %s)", os.getpid())
-        forksafety.preload(self._arbiter.app, self.log)
+        forksafety.preload(self._master.app, self.log)
 
     def prepare(self, order: mold.Order, fds: Sequence[int]) -> Worker:
         """In a mold: the worker of an order, with the sockets and the pipe that came with it."""
-        arbiter = self._arbiter
+        master = self._master
         *listeners, pipe = fds
-        sockets = [sock.adopt(fd, arbiter.cfg, self.log) for fd in listeners]
-        arbiter.LISTENERS = sockets
+        sockets = [sock.adopt(fd, master.cfg, self.log) for fd in listeners]
+        master.LISTENERS = sockets
         self._see(order.view)
-        worker = arbiter.make_worker(order.age, order.place, sockets)
-        arbiter.slots.seat(worker, order.slot)
+        worker = master.make_worker(order.age, order.place, sockets)
+        master.slots.seat(worker, order.slot)
         worker.stack_pipe = pipe
         util.close_on_exec(pipe)
         return worker
 
     def _see(self, view: mold.View) -> None:
         """In a mold: have `WORKERS` and the number as the master has them."""
-        arbiter = self._arbiter
-        known = {each.age: each for each in arbiter.WORKERS.values()}
+        master = self._master
+        known = {each.age: each for each in master.WORKERS.values()}
         seen = {each.pid: each for age, each in known.items() if age in view.pending}
         for pid, age, stays in view.workers:
             # One that another mold has forked meanwhile has no attributes of hooks.
-            worker = known.get(age) or arbiter.make_worker(age, 0, [])
+            worker = known.get(age) or master.make_worker(age, 0, [])
             worker.pid, worker.alive = pid, stays
             seen[pid] = worker
-        arbiter.WORKERS = {int(pid): each for pid, each in seen.items()}
-        old = arbiter.roster.target
+        master.WORKERS = {int(pid): each for pid, each in seen.items()}
+        old = master.roster.target
         if view.target != old:
-            arbiter.roster = replace(arbiter.roster, target=view.target)
-            changed = arbiter.cfg.nworkers_changed
-            hooks.call(self.log, "nworkers_changed", changed, arbiter, view.target, old)
+            master.roster = replace(master.roster, target=view.target)
+            changed = master.cfg.nworkers_changed
+            hooks.call(self.log, "nworkers_changed", changed, master, view.target, old)
 
     def forked(self, worker: Worker, pid: int) -> None:
         """In a mold: a worker was forked."""
         worker.pid = pid
-        self._arbiter.WORKERS[pid] = worker
+        self._master.WORKERS[pid] = worker
 
     def view(self, pending: Sequence[int]) -> mold.View:
         """In the master: the workers as they are now, for a mold."""
-        arbiter = self._arbiter
-        arbiter.mark_leaving()
-        workers = [(pid, each.age, each.alive) for pid, each in arbiter.WORKERS.items()]
-        return mold.View(arbiter.roster.target, workers, pending)
+        master = self._master
+        master.mark_leaving()
+        workers = [(pid, each.age, each.alive) for pid, each in master.WORKERS.items()]
+        return mold.View(master.roster.target, workers, pending)
 
     def before_fork(self, worker: Worker) -> None:
         """In a mold: run the hook pre_fork."""
-        hooks.require("pre_fork", self._arbiter.cfg.pre_fork, self._arbiter, worker)
+        hooks.require("pre_fork", self._master.cfg.pre_fork, self._master, worker)
 
     def live(self, worker: Worker) -> NoReturn:
         """In a new worker: serve."""
-        self._arbiter.live(worker)
+        self._master.live(worker)

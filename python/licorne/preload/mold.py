@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from licorne.workers.base import Worker
 
     class Master(Protocol):
-        """The mold's copy of the arbiter, which hooks get as `server`."""
+        """The mold's copy of the master, which hooks get as `server`."""
 
         signals: Sequence[Signals]
         log: Logger

@@ -2,7 +2,7 @@
 
 One mold is present and forks; at a reload another one is coming, and takes its place when it has
 loaded the application. One that cannot load it changes nothing for those that serve. Decides
-nothing about workers: what happened is told to the arbiter, which asks the planner.
+nothing about workers: what happened is told to the master, which asks the planner.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from licorne.workers.base import Worker
 
     class Home(Protocol):
-        """What a molds asks of the arbiter."""
+        """What the molds ask of the master."""
 
         signals: Sequence[signal.Signals]
         log: Logger

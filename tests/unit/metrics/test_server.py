@@ -15,7 +15,7 @@ from licorne.supervisor.roster import Policy, begin
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from licorne.arbiter import Arbiter
+    from licorne.master.face import Master as Face
 
 import pytest
 
@@ -38,7 +38,7 @@ class Master:
         self.watch, self.unwatch = self.loop.watch, self.loop.unwatch
         self.roster = begin(Policy(workers=1, timeout=30.0, graceful_timeout=30.0))
         self.reexec_pid = 0
-        self.server = MetricsServer(cast("Arbiter", self), None)
+        self.server = MetricsServer(cast("Face", self), None)
         self.server.start(self.cfg)
 
 
