@@ -8,7 +8,7 @@ from _typeshed import WriteableBuffer
 from _typeshed.wsgi import WSGIApplication
 
 from licorne.http.rules import RequestRules
-from licorne.workers.engine import EngineConfig
+from licorne.workers.engine_config import EngineConfig
 
 #: Version of the compiled engine; equals `licorne.__version__`.
 __version__: str

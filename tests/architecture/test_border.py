@@ -9,7 +9,7 @@ import licorne
 from licorne import _engine
 from licorne.app.base import BaseApplication
 from licorne.glogging import Logger
-from licorne.workers.engine import EngineConfig
+from licorne.workers.engine_config import EngineConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = (

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication as WSGIApp
 
     from licorne.glogging.atoms import RequestLike, ResponseLike
-    from licorne.workers.engine import EngineConfig
+    from licorne.workers.engine_config import EngineConfig
 
 #: Requests at a time. Django's own server has no limit; a thread that waits costs next to nothing.
 THREADS = 64

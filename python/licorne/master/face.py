@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
-    from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.master.stacks import Stacks
     from licorne.sock import BaseSocket
     from licorne.supervisor.events import Event, Reconfigured
     from licorne.supervisor.roster import Roster
+    from licorne.workers.application import Application
     from licorne.workers.base import Worker
     from licorne.workers.slots import Slots
 
@@ -39,7 +39,6 @@ class Loop(Protocol):
 class Master(Loop, Protocol):
     """For `ctl` and `metrics`: what the server is and does, and a few orders."""
 
-    app: BaseApplication
     cfg: Config
     pid: int
     proc_name: str
@@ -48,6 +47,10 @@ class Master(Loop, Protocol):
     roster: Roster
     WORKERS: dict[int, Worker]
     LISTENERS: list[BaseSocket]
+
+    @property
+    def app(self) -> Application:
+        """The application that is served."""
 
     @property
     def product(self) -> str:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Protocol
 
-    from licorne.app.base import BaseApplication
     from licorne.glogging import Logger
+    from licorne.workers.application import Application
 
     class Method(Protocol):
         """A function as a class has it."""
@@ -36,7 +36,7 @@ MOST_TOLD = 20
 UNKNOWN = "an unknown place"
 
 
-def preload(app: BaseApplication, log: Logger) -> None:
+def preload(app: Application, log: Logger) -> None:
     """Load the application, warn of what it left behind, and make its memory good to share."""
     aliases.meet_hooks()
     before = _descriptors()

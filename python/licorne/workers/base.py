@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from licorne._engine import Scoreboard
-    from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.http.views import Request
     from licorne.reloader import Watcher
     from licorne.sock import BaseSocket
+    from licorne.workers.application import Application
 
 
 class Worker:
@@ -57,7 +57,7 @@ class Worker:
         age: int,
         ppid: int,
         sockets: list[BaseSocket],
-        app: BaseApplication,
+        app: Application,
         timeout: float,
         cfg: Config,
         log: Logger,

@@ -9,7 +9,8 @@ import time
 
 from licorne.http.views import Request
 from licorne.workers import frames, overdue
-from licorne.workers.engine import EngineConfig, EngineWorker
+from licorne.workers.engine import EngineWorker
+from licorne.workers.engine_config import EngineConfig
 from licorne.workers.overrides import own, replaced
 from licorne.workers.slots import MOST_THREADS
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from licorne._engine import Engine, Exchange
     from licorne.config import Config
     from licorne.sock import BaseSocket
-    from licorne.workers.engine import Place
+    from licorne.workers.engine_config import Place
 
 #: What an application returns that has answered on `gunicorn.socket` by itself (gunicorn's name).
 ALREADY_HANDLED: tuple[bytes, ...] = ()

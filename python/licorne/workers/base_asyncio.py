@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from licorne._engine import Exchange
     from licorne.http.views import Request
-    from licorne.workers.engine import EngineConfig
+    from licorne.workers.engine_config import EngineConfig
     from licorne.workers.tasks import Task
 
     class Unfinished(Protocol):

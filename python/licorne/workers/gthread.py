@@ -13,7 +13,8 @@ import time
 from functools import partial
 
 from licorne import util
-from licorne.workers.engine import EngineConfig, EngineWorker
+from licorne.workers.engine import EngineWorker
+from licorne.workers.engine_config import EngineConfig
 from licorne.workers.leaving import RequestThread
 from licorne.workers.overrides import Connection, own, replaced
 

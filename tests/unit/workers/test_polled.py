@@ -11,7 +11,7 @@ import pytest
 from licorne._engine import Engine, Scoreboard
 from licorne.config import Config
 from licorne.glogging import Logger
-from licorne.workers.engine import EngineConfig
+from licorne.workers.engine_config import EngineConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
