@@ -121,7 +121,7 @@ class WorkerRecord:
 
     @property
     def retire(self) -> int:
-        """Why the worker asks to be replaced (`workers.slots.RETIRE_CAUSES`); 0: it does not."""
+        """Why the worker asks to be replaced (`supervisor.causes.BY_CODE`); 0: it does not."""
 
     @property
     def in_flight(self) -> tuple[InFlight, ...]: ...
@@ -316,6 +316,9 @@ class Scoreboard:
     number of a request there whose stack it wants.
     """
 
+    RETIRE_CAUSES: dict[int, str]
+    """Why workers ask to be replaced, by code: the same table as `supervisor.causes.BY_CODE`."""
+
     def __init__(self, slots: int, threads: int) -> None:
         """`slots` workers at the most, each with room to name what so many threads run.
 
@@ -340,7 +343,7 @@ class Scoreboard:
         """Say that the application is loaded."""
 
     def retire(self, slot: int, code: int) -> None:
-        """Ask to be replaced, with a key of `workers.slots.RETIRE_CAUSES`; the first one stays."""
+        """Ask to be replaced, with a key of `supervisor.causes.BY_CODE`; the first one stays."""
 
     def read(self, slot: int) -> WorkerRecord: ...
     def counts(self, slot: int) -> Counts:

@@ -12,10 +12,9 @@ import signal
 from licorne.ctl import views
 from licorne.ctl.answer import Refused
 from licorne.ctl.stack import stack
-from licorne.supervisor import events
+from licorne.supervisor import causes, events
 from licorne.supervisor.record import Record
 from licorne.supervisor.roster import State
-from licorne.workers.slots import RETIRE_CAUSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
     Run = Callable[[Master, list[str]], Answer]
 
-#: The code in `RETIRE_CAUSES` of a worker that somebody wants replaced.
-ASKED = 5
 #: A number of workers above this is a slip of the hand.
 MOST_WORKERS = 1000
 
@@ -130,7 +127,7 @@ def _retire(master: Master, arguments: list[str]) -> Answer:
     if child is None or child.state is not State.SERVING:
         state = "has ended" if child is None else f"is {child.state.value}"
         raise Refused(f"worker {pid} {state}: only one that serves can be replaced")
-    master.ask(events.Retire(pid, RETIRE_CAUSES[ASKED]))
+    master.ask(events.Retire(pid, causes.ASKED))
     return {"success": True, "retired": pid}
 
 

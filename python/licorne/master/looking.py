@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 
 from licorne.master import losses, reaping
-from licorne.supervisor import events
+from licorne.supervisor import causes, events
 from licorne.supervisor.roster import Phase, Renewal, State
 from licorne.systemd import WorkerCounts
-from licorne.workers.slots import RETIRE_CAUSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,13 +32,13 @@ def _look_at_memory(arbiter: Arbiter) -> None:
         if child is None or child.state is not State.SERVING or arbiter.roster.outdated(child):
             continue
         losses.tell_limit(arbiter.log, pid, monitor, reaping.in_hand(arbiter, pid))
-        arbiter.decide(events.Retire(pid, "memory"))
+        arbiter.decide(events.Retire(pid, causes.MEMORY))
 
 
 def _sightings(arbiter: Arbiter) -> tuple[events.Sighting, ...]:
     seen = ((pid, arbiter.slots.read(worker)) for pid, worker in arbiter.WORKERS.items())
     return tuple(
-        events.Sighting(pid, one.ready, one.beat_age, RETIRE_CAUSES.get(one.retire, ""))
+        events.Sighting(pid, one.ready, one.beat_age, causes.BY_CODE.get(one.retire, ""))
         for pid, one in seen
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from licorne.supervisor.actions import Action, Log, Signal
+from licorne.supervisor.causes import MAX_AGE
 from licorne.supervisor.converge import Outcome
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Child, Roster, State
-from licorne.supervisor.tables import ABORT_GRACE, MAX_AGE, MORE_PATIENCE, MOST_BETWEEN_LOOKS, YOUNG
+from licorne.supervisor.tables import ABORT_GRACE, MORE_PATIENCE, MOST_BETWEEN_LOOKS, YOUNG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

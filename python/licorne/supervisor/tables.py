@@ -36,11 +36,6 @@ COMMANDS = {
 #: Exit codes by which a worker says that it cannot work, with gunicorn's reasons.
 BOOT_ERRORS = {3: "Worker failed to boot.", 4: "App failed to load."}
 
-#: Causes for which workers are replaced, as far as the planner treats them in a way of their own: a
-#: changed file concerns the whole generation, age is noticed by the planner.
-CHANGED_FILE = "changed file"
-MAX_AGE = "time to live"
-
 #: Seconds until the next fork after the first failure to boot in a row (and after each crash from
 #: the second in a row on), and the most.
 FIRST_DELAY = 0.1

@@ -114,10 +114,10 @@ class Worker:
             self.scoreboard.mark_ready(self.slot)
         self.ring()
 
-    def ask_replacement(self, cause: int) -> None:
-        """Ask the master for a successor, with a key of `slots.RETIRE_CAUSES`; serve until told."""
+    def ask_replacement(self, code: int) -> None:
+        """Ask the master for a successor, with a key of `causes.BY_CODE`; serve until told."""
         if self.scoreboard is not None:
-            self.scoreboard.retire(self.slot, cause)
+            self.scoreboard.retire(self.slot, code)
         self.ring()
 
     def ring(self) -> None:

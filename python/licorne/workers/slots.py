@@ -13,15 +13,6 @@ if TYPE_CHECKING:
 #: a crash nor be bounded by request_timeout.
 MOST_THREADS = 1024
 
-#: Why a worker asks to be replaced: the code in its record, and the word for it.
-RETIRE_CAUSES = {
-    1: "max_requests",
-    2: "request_timeout",
-    3: "changed file",
-    4: "memory",
-    5: "asked",
-}
-
 #: A code from here up is the fingerprint of what kept a worker from booting.
 BOOT_FAILURE = 1 << 32
 
