@@ -16,6 +16,8 @@ import threading
 from importlib import import_module
 from types import BuiltinFunctionType
 
+from licorne import ondemand
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -271,10 +273,5 @@ class _Told:
         )
 
 
-def __getattr__(name: str) -> object:
-    """Load gunicorn's names when they are asked for."""
-    if not name.startswith("__"):
-        legacy = import_module("licorne.legacy.reloader")
-        if name in vars(legacy):
-            return getattr(legacy, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+#: gunicorn's classes.
+__getattr__: Callable[[str], object] = ondemand.names_of(__name__, "licorne.legacy.reloader")

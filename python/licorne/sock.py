@@ -9,13 +9,13 @@ import stat
 import sys
 import time
 
-from licorne import util
+from licorne import ondemand, util
 from licorne.errors import ConfigError
 from licorne.system import unpatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from licorne.config import Config
     from licorne.config.convert import Address
@@ -376,10 +376,7 @@ def close_sockets(listeners: Sequence[BaseSocket], unlink: bool = True) -> None:
         sock.close()
 
 
-def __getattr__(name: str) -> object:
-    """Load gunicorn's names for TLS when they are asked for."""
-    if name in {"ssl_context", "ssl_wrap_socket"}:
-        from licorne import tls  # noqa: PLC0415 - ssl is slow to import
-
-        return getattr(tls, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+#: gunicorn's names for TLS; ssl is slow to import.
+__getattr__: Callable[[str], object] = ondemand.names(
+    __name__, {"ssl_context": "licorne.tls", "ssl_wrap_socket": "licorne.tls"}
+)

@@ -9,6 +9,7 @@ import fcntl
 import os
 import sys
 
+from licorne import ondemand
 from licorne.config.classes import LOGGER_ALIASES, WORKER_ALIASES
 from licorne.config.classes import load_class as _load_class
 from licorne.config.convert import address, working_directory
@@ -179,12 +180,5 @@ def daemonize(enable_stdio_inheritance: bool = False) -> None:
 _setproctitle = set_process_title
 
 
-def __getattr__(name: str) -> object:
-    """Load gunicorn's helpers of network code when they are asked for."""
-    if not name.startswith("__"):
-        from importlib import import_module
-
-        legacy = import_module("licorne.legacy.util")
-        if name in vars(legacy):
-            return getattr(legacy, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+#: gunicorn's helpers of network code.
+__getattr__: Callable[[str], object] = ondemand.names_of(__name__, "licorne.legacy.util")

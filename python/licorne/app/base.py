@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from licorne import aliases
+from licorne import aliases, ondemand
 from licorne.config import Config, sources
 from licorne.config.convert import working_directory
 from licorne.errors import AppImportError, ConfigError
@@ -20,7 +20,7 @@ from licorne.system import upgrade
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from _typeshed.wsgi import WSGIApplication as WSGIApp
 
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from licorne.config.cli import Parser
     from licorne.glogging import Logger
 
+
 #: gunicorn's names in this module; programs put an arbiter of their own in place of the first.
-_ELSEWHERE = {"Arbiter": "licorne.arbiter", "get_default_config_file": "licorne.config"}
-
-
 class BaseApplication:
     """A configured application; subclasses write `load`, and `load_config` or `init`.
 
@@ -272,10 +270,7 @@ class Application(BaseApplication):
         sys.exit(1 if problems else 0)
 
 
-def __getattr__(name: str) -> object:
-    """Load gunicorn's names when they are asked for."""
-    if name in _ELSEWHERE:
-        from importlib import import_module
-
-        return getattr(import_module(_ELSEWHERE[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+#: gunicorn's names, loaded when they are asked for.
+__getattr__: Callable[[str], object] = ondemand.names(
+    __name__, {"Arbiter": "licorne.arbiter", "get_default_config_file": "licorne.config"}
+)
