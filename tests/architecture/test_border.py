@@ -10,7 +10,7 @@ from licorne import _engine
 from licorne.app.base import BaseApplication
 from licorne.glogging import Logger
 from licorne.supervisor import causes
-from licorne.workers.engine_config import EngineConfig
+from licorne.workers.engine_config import EngineConfig, Kind, Wiring
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = (
@@ -39,7 +39,7 @@ class Empty(BaseApplication):
 
 def test_the_engine_reads_what_the_worker_writes() -> None:
     cfg = Empty().cfg
-    written = vars(EngineConfig(cfg, Logger(cfg), []))
+    written = vars(EngineConfig(cfg, Logger(cfg), [], Kind(), Wiring()))
     assert sorted(written) == sorted(_engine.Engine.CONFIG_FIELDS)
 
 

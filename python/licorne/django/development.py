@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication as WSGIApp
 
     from licorne.glogging.atoms import RequestLike, ResponseLike
-    from licorne.workers.engine_config import EngineConfig
+    from licorne.workers.engine_config import Kind
 
 #: Requests at a time. Django's own server has no limit; a thread that waits costs next to nothing.
 THREADS = 64
@@ -93,11 +93,11 @@ class DevelopmentLog(Logger):
 class DevelopmentWorker(ThreadWorker):
     """The threads and the engine of gthread, without a process of their own."""
 
-    def engine_config(self) -> EngineConfig:
+    def engine_kind(self) -> Kind:
         """With one thread, the application may rely on being alone (`--nothreading`)."""
-        config = super().engine_config()
-        config.environ["wsgi.multithread"] = self.cfg.threads > 1
-        return config
+        kind = super().engine_kind()
+        kind.alone = self.cfg.threads <= 1
+        return kind
 
 
 class EngineServer:

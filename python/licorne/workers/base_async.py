@@ -10,7 +10,7 @@ import time
 from licorne.http.views import Request
 from licorne.workers import frames, overdue
 from licorne.workers.engine import EngineWorker
-from licorne.workers.engine_config import EngineConfig
+from licorne.workers.engine_config import Kind
 from licorne.workers.overrides import own, replaced
 from licorne.workers.slots import MOST_THREADS
 
@@ -36,6 +36,9 @@ class AsyncWorker(EngineWorker):
     """Many requests at a time on one thread, each until it waits for something."""
 
     multithread = True
+
+    #: A request has a place to wait at while its client does not take its response.
+    parks = True
 
     #: When the timer wakes the loop (monotonic seconds).
     due = 0.0
@@ -95,16 +98,13 @@ class AsyncWorker(EngineWorker):
         else:
             frames.answer(self.stack_pipe, self.stack_of(number, frame))
 
-    def engine_config(self) -> EngineConfig:
+    def engine_kind(self) -> Kind:
         """`worker_connections` for each listener."""
-        return EngineConfig(
-            self.cfg,
-            self.log,
-            self.sockets,
+        return Kind(
             multithread=self.multithread,
             max_connections=self.cfg.worker_connections * max(1, len(self.sockets)),
-            parking=self.parking,
             polled=True,
+            parking=self.parking if self.parks else None,
         )
 
     def serve(self, engine: Engine) -> None:

@@ -18,7 +18,7 @@ from licorne.system import unpatched
 from licorne.workers import asgi, overrides
 from licorne.workers.access_log import IN_HAND
 from licorne.workers.base import Worker
-from licorne.workers.engine_config import EngineConfig
+from licorne.workers.engine_config import EngineConfig, Kind, Wiring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -288,14 +288,7 @@ class EngineWorker(Worker):
 
         if self.scoreboard is None:
             raise RuntimeError("a worker on the engine needs the arbiter's scoreboard")
-        config = self.engine_config()
-        config.max_requests = self.max_requests if self.cfg.max_requests else 0
-        config.parent = self.ppid
-        config.bell = self.bell
-        if self.PIPE:
-            # Signals must end the wait of a loop on the main thread; and the engine obeys them at
-            # once, when their handlers have to wait for the interpreter.
-            config.signal_fd = self.PIPE[0]
+        config = EngineConfig(self.cfg, self.log, self.sockets, self.engine_kind(), self._wiring())
         listeners = [each.fileno() for each in self.sockets]
         #: By thread, what was blocked before it began to fork.
         self._held_signals: dict[int, set[int]] = {}
@@ -335,9 +328,25 @@ class EngineWorker(Worker):
         for listener in self.sockets:
             listener.sock.close()
 
-    def engine_config(self) -> EngineConfig:
-        """The engine's configuration for this kind of worker."""
-        return EngineConfig(self.cfg, self.log, self.sockets, multithread=self.multithread)
+    def engine_kind(self) -> Kind:
+        """How this kind of worker runs requests."""
+        return Kind(multithread=self.multithread)
+
+    def relay_signals(self) -> int:
+        """The descriptor that the engine writes numbers of signals to; -1 for none."""
+        return -1
+
+    def _wiring(self) -> Wiring:
+        """What connects the engine with this process."""
+        return Wiring(
+            max_requests=self.max_requests if self.cfg.max_requests else 0,
+            parent=self.ppid,
+            bell=self.bell,
+            # Signals must end the wait of a loop on the main thread; and the engine obeys them at
+            # once, when their handlers have to wait for the interpreter.
+            signal_fd=self.PIPE[0] if self.PIPE else -1,
+            signal_echo=self.relay_signals(),
+        )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop after the current work (TERM)."""

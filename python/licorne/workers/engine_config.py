@@ -27,52 +27,90 @@ if TYPE_CHECKING:
             """Let the one who waits go on."""
 
 
+class Kind:
+    """How a kind of worker runs requests."""
+
+    def __init__(
+        self,
+        *,
+        multithread: bool = False,
+        alone: bool = False,
+        max_connections: int = 0,
+        polled: bool = False,
+        parking: Callable[[], Place] | None = None,
+    ) -> None:
+        #: Without threads the application keeps the loop's own: no sign of life meanwhile.
+        self.multithread = multithread
+        #: The environ says that the application runs alone, although a thread of its own runs it.
+        self.alone = alone
+        #: Clients at the most; 0 for as many as come.
+        self.max_connections = max_connections
+        #: Another loop polls the engine: requests share its thread, which is as good as threads to
+        #: them.
+        self.polled = polled
+        #: Makes a place for a request that has to wait for its client there.
+        self.parking = parking
+
+
+class Wiring:
+    """What connects the engine with its process and its master."""
+
+    def __init__(
+        self,
+        *,
+        max_requests: int = 0,
+        parent: int = 0,
+        bell: int = -1,
+        signal_fd: int = -1,
+        signal_echo: int = -1,
+    ) -> None:
+        #: After so many requests the worker asks to be replaced; 0 for never.
+        self.max_requests = max_requests
+        #: The master's process id: the worker ends when it has another parent. 0: not looked at.
+        self.parent = parent
+        #: The master's wake-up pipe.
+        self.bell = bell
+        #: Where numbers of signals are read, and where they are written again.
+        self.signal_fd = signal_fd
+        self.signal_echo = signal_echo
+
+
 class EngineConfig(RequestRules):
     """What the engine reads, attribute by attribute, when it is made (`Engine.CONFIG_FIELDS`)."""
 
     def __init__(
-        self,
-        cfg: Config,
-        log: Logger,
-        sockets: list[BaseSocket],
-        *,
-        multithread: bool = False,
-        max_connections: int = 0,
-        parking: Callable[[], Place] | None = None,
-        polled: bool = False,
+        self, cfg: Config, log: Logger, sockets: list[BaseSocket], kind: Kind, wiring: Wiring
     ) -> None:
-        """Without threads the application keeps the loop's own: no sign of life meanwhile.
-
-        With another loop (`polled`) requests share its thread, which is as good as threads to them.
-        Those that have to wait for their clients do so where `parking` says.
-        """
         super().__init__(cfg)
-        self.polled = polled
-        self.parking = parking
-        self._times(cfg, multithread and not polled)
+        self.polled = kind.polled
+        self.parking = kind.parking
+        threads = kind.multithread and not kind.polled
+        self._times(cfg, threads)
         self.body_buffer_size = cfg.body_buffer_size
         self.tmp_upload_dir = cfg.tmp_upload_dir or _temporary_directory()
-        self.max_connections = max_connections
-        # With SO_REUSEPORT nobody else can take in whom the kernel gave to this worker's socket.
+        self.max_connections = kind.max_connections
+        # With SO_REUSEPORT no sibling can accept what the kernel gave to this worker's socket.
         self.siblings = cfg.workers > 1 and not cfg.reuse_port
-        self.standin_beats = multithread and not polled
+        self.standin_beats = threads
         self.server = server_name()
         self.sendfile = cfg.sendfile
         self.script_name = os.environ.get("SCRIPT_NAME", "")
-        self.environ = base_environ(cfg, multithread=multithread)
+        self.environ = base_environ(cfg, multithread=kind.multithread and not kind.alone)
         self.file_wrapper = FileWrapper
         self.socket_class = client_socket_class()
         self.addresses = [_server_address(each) for each in sockets]
         if self.addresses and self.addresses[0] is not None:
             self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = self.addresses[0]
-        # Without somebody who asks, no request pays for looks at the clock.
+        # Where no metrics are served, no request pays for looks at the clock.
         self.timed = bool(cfg.metrics_bind)
         self.access = AccessLog(log, cfg) if AccessLog.sees(log) else None
         self.request_id = cfg.request_id
         self.queue_time = cfg.queue_time
-        self.max_requests = 0
-        self.parent = 0
-        self.signal_fd = self.signal_echo = self.bell = -1
+        self.max_requests = wiring.max_requests
+        self.parent = wiring.parent
+        self.bell = wiring.bell
+        self.signal_fd = wiring.signal_fd
+        self.signal_echo = wiring.signal_echo
 
     def _times(self, cfg: Config, multithread: bool) -> None:
         self.keepalive = float(cfg.keepalive)

@@ -14,7 +14,7 @@ from functools import partial
 
 from licorne import util
 from licorne.workers.engine import EngineWorker
-from licorne.workers.engine_config import EngineConfig
+from licorne.workers.engine_config import Kind
 from licorne.workers.leaving import RequestThread
 from licorne.workers.overrides import Connection, own, replaced
 
@@ -35,19 +35,15 @@ class ThreadWorker(EngineWorker):
     #: What wakes the main thread: the number of each signal, and 0 from each thread that ends.
     news: Sequence[int] = ()
 
-    def engine_config(self) -> EngineConfig:
-        """`worker_connections` bounds the clients; signals go on to the main thread."""
-        config = EngineConfig(
-            self.cfg,
-            self.log,
-            self.sockets,
-            multithread=True,
-            max_connections=self.cfg.worker_connections,
-        )
+    def engine_kind(self) -> Kind:
+        """`worker_connections` bounds the clients."""
+        return Kind(multithread=True, max_connections=self.cfg.worker_connections)
+
+    def relay_signals(self) -> int:
+        """Signals go on to the main thread."""
         self.news = os.pipe()
         util.set_non_blocking(self.news[1])
-        config.signal_echo = self.news[1]
-        return config
+        return self.news[1]
 
     def handles(self) -> bool:
         """Whether a subclass has its own `handle_request`."""

@@ -11,7 +11,7 @@ import pytest
 from licorne._engine import Engine, Scoreboard
 from licorne.config import Config
 from licorne.glogging import Logger
-from licorne.workers.engine_config import EngineConfig
+from licorne.workers.engine_config import EngineConfig, Kind, Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def engine(listener: BaseSocket) -> Iterator[Engine]:
     cfg = Config()
     cfg.set("workers", 2)
     log = Logger(cfg)
-    config = EngineConfig(cfg, log, [listener], polled=True)
+    config = EngineConfig(cfg, log, [listener], Kind(polled=True), Wiring())
     config.beat = config.silence = 1000.0
     engine = Engine(config, [listener.fileno()], Scoreboard(1, 4), 0, log)
     yield engine
