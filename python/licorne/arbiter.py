@@ -66,7 +66,7 @@ class Arbiter(Spawning):
         self.worker_age = 0
         self._slots: Slots | None = None
         #: The end of the wake-up pipe that workers write to.
-        self.bell = -1
+        self.wakeup_fd = -1
         self.app = app
         self.cfg: Config = app.cfg
         self.log: Logger = self.cfg.logger_class(self.cfg)
@@ -87,9 +87,9 @@ class Arbiter(Spawning):
         return ControlServer(self)
 
     def _metrics_server(self, left: str) -> MetricsServer:
-        from licorne.metrics import place, server  # noqa: PLC0415 - for servers that have one
+        from licorne.metrics import endpoint, server  # noqa: PLC0415 - for servers that have one
 
-        return server.MetricsServer(self, place.decode(left))
+        return server.MetricsServer(self, endpoint.decode(left))
 
     def set_up(self) -> None:
         """`setup`, in which a subclass may set the number of workers."""
@@ -134,7 +134,7 @@ class Arbiter(Spawning):
 
     @property
     def slots(self) -> Slots:
-        """The scoreboard's places; made once, before the first fork."""
+        """The slots of the scoreboard; made once, before the first fork."""
         if self._slots is None:
             most = getattr(self.worker_class, "most_at_once", lambda cfg: int(cfg.threads))
             self._slots = Slots(self.cfg.workers, most(self.cfg))
@@ -259,7 +259,7 @@ class Arbiter(Spawning):
             os.geteuid(),
             os.getegid(),
         ):
-            from licorne.glogging.lending import Lender  # noqa: PLC0415 - for those who need it
+            from licorne.glogging.lending import Lender  # noqa: PLC0415 - rarely needed
 
             lender = self.parts.lender = Lender(self.log)
             self.watch(lender.fileno(), lender.answer)
@@ -268,19 +268,19 @@ class Arbiter(Spawning):
         if not self.cfg.preload_app or self.parts.preload is not None:
             return
         if process.adopt_orphans():
-            from licorne.preload.bridge import Bridge  # noqa: PLC0415 - for those who preload
+            from licorne.preload.bridge import Bridge  # noqa: PLC0415 - for --preload
 
             self.parts.preload = Bridge(self, time.monotonic)
         else:
-            from licorne.preload import forksafety  # noqa: PLC0415 - for those who preload
+            from licorne.preload import forksafety  # noqa: PLC0415 - for --preload
 
             # No mold can give its children away on this system.
             forksafety.preload(self.app, self.log)
 
     def init_signals(self) -> None:
         """Make signals wake the loop."""
-        self.bell = self.parts.loop.open()
-        unpatched.set_wakeup_fd(self.bell, warn_on_full_buffer=False)
+        self.wakeup_fd = self.parts.loop.open()
+        unpatched.set_wakeup_fd(self.wakeup_fd, warn_on_full_buffer=False)
         for each in self.SIGNALS:
             unpatched.set_handler(each, self.signal)
 
@@ -292,9 +292,9 @@ class Arbiter(Spawning):
     def wakeup(self) -> None:
         """Have the loop look after everything now."""
         # Before the loop is there, nothing waits.
-        if self.bell >= 0:
+        if self.wakeup_fd >= 0:
             with suppress(BlockingIOError):  # The pipe is full: it has enough reasons to wake.
-                unpatched.write(self.bell, b"\0")
+                unpatched.write(self.wakeup_fd, b"\0")
 
     def _turn(self) -> None:
         """One round of the loop: wait, reap, obey, look after the workers."""

@@ -86,9 +86,9 @@ class Watcher(threading.Thread):
     def loaded(self, suspects: Iterable[str] = ()) -> None:
         """The application is loaded, or has failed: then watch what may be the cause, too."""
         self._suspects = frozenset(suspects)
-        # Before anybody can repair them: what is not there yet is remembered as missing.
+        # Before they can be repaired: what is not there yet is remembered as missing.
         self._memory.expect(self._suspects)
-        # Before anybody can see that the application is loaded, and change a file of it.
+        # Before it is seen that the application is loaded, and a file of it changes.
         self._look()
         self._loaded.set()
 
@@ -206,7 +206,7 @@ def waiting(
 
 
 def threads_are_native() -> bool:
-    """Whether a thread that waits in native code keeps nobody else; gevent and eventlet make
+    """Whether a thread that waits in native code lets the others run; gevent and eventlet make
     greenlets of threads."""
     return isinstance(_thread.start_new_thread, BuiltinFunctionType)
 

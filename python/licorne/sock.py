@@ -237,13 +237,13 @@ def _clear(path: str) -> None:
 
 
 def _answers(path: str) -> bool:
-    """Whether somebody listens at the socket file."""
+    """Whether a process listens at the socket file."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
         try:
             probe.connect(path)
         except BlockingIOError:
-            # Somebody does, and is busy.
+            # One does, and is busy.
             return True
         except OSError:
             # Refused: the process is gone. Forbidden: removing the file will tell.
@@ -371,7 +371,7 @@ def close_sockets(listeners: Sequence[BaseSocket], unlink: bool = True) -> None:
     """Stop listening; the files of unix sockets are removed unless another master uses them."""
     for sock in listeners:
         if unlink:
-            # Before the close: who connects in between is refused, not left waiting.
+            # Before the close: a client that connects in between is refused, not left waiting.
             sock.unlink()
         sock.close()
 

@@ -130,7 +130,7 @@ class WorkerCounts:
 
     @property
     def able(self) -> bool:
-        """Somebody serves, or nobody is wanted."""
+        """A worker serves, or none is wanted."""
         return self.serving + self.older > 0 or self.wanted == 0
 
     @property
@@ -153,7 +153,7 @@ class SystemdNotifier:
 
     def __init__(self, log: Logger) -> None:
         self._log = log
-        #: Somebody listens.
+        #: systemd has asked to be notified.
         self.enabled = bool(os.environ.get("NOTIFY_SOCKET"))
         self._interval = watchdog_interval() if self.enabled else None
         self._next_ping = time.monotonic()

@@ -99,7 +99,7 @@ def chown(path: str, uid: int, gid: int) -> None:
 
 def seed() -> None:
     """Give this process its own random numbers: a fork repeats its parent's."""
-    # When nobody has imported it, there is nothing that a fork could repeat.
+    # If it was not imported, there is nothing that a fork could repeat.
     random = sys.modules.get("random")
     if random is not None:
         # A number: of anything else `seed` imports a hash, which the worker's user may not read.

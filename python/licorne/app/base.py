@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from licorne.glogging import Logger
 
 
-#: gunicorn's names in this module; programs put an arbiter of their own in place of the first.
 class BaseApplication:
     """A configured application; subclasses write `load`, and `load_config` or `init`.
 
@@ -194,10 +193,10 @@ class Application(BaseApplication):
         if asked is not None:
             self._explain_proxy(asked, peer or "127.0.0.1")
         if peer is not None:
-            raise ConfigError("--from says who sends a header: give --explain-proxy HEADER too.")
+            raise ConfigError("--from names a header's sender: give --explain-proxy HEADER too.")
 
     def _load_named_file(self, location: str, origin: str) -> None:
-        """The file that a flag or a variable names; who cannot see the flag is told of it."""
+        """The file that a flag or a variable names; an error names the variable."""
         try:
             self.load_config_from_file(location)
         except sources.ConfigFileError:
@@ -270,7 +269,7 @@ class Application(BaseApplication):
         sys.exit(1 if problems else 0)
 
 
-#: gunicorn's names, loaded when they are asked for.
+#: gunicorn's names; programs put an arbiter of their own in place of the first.
 __getattr__: Callable[[str], object] = ondemand.names(
     __name__, {"Arbiter": "licorne.arbiter", "get_default_config_file": "licorne.config"}
 )

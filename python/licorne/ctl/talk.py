@@ -36,7 +36,7 @@ class Mood(Enum):
 
     #: More bytes of a request.
     LISTENING = "listening"
-    #: Somebody else's answer (`Later`).
+    #: An answer that comes later (`Later`).
     THINKING = "thinking"
     #: Room for the reply; or the next turn, when another request is there already.
     SPEAKING = "speaking"
@@ -72,7 +72,7 @@ class Talk:
 
     @property
     def deadline(self) -> float:
-        """When the client was silent for too long, or somebody else's answer is too late."""
+        """When the client was silent for too long, or the answer is too late."""
         return self.since + (IDLE if self.wants else THINKING)
 
     def react(self, mask: int) -> None:
@@ -104,7 +104,7 @@ class Talk:
         except BlockingIOError:
             return
         except OSError:
-            # The client has gone; there is nobody to tell.
+            # The client has gone: nothing can be sent any more.
             self.mood = Mood.OVER
             return
         if not data:

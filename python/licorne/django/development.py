@@ -52,7 +52,7 @@ class Development(BaseApplication):
             "workers": 1,  # WEB_CONCURRENCY may say otherwise
             "threads": self._threads,
             "graceful_timeout": GRACE,
-            "timeout": 0,  # who stands in a debugger is in no hurry
+            "timeout": 0,  # a debugger may keep a request for long
         }
         for name, value in chosen.items():
             self.cfg.set(name, value, origin="runserver")
@@ -160,7 +160,7 @@ def leave(status: object) -> None:
     try:
         ended = server is None or server.stop()
     except KeyboardInterrupt:
-        # The second one: whoever waits has waited long enough.
+        # The second one: requests that wait have waited long enough.
         ended = False
     if not ended:
         atexit._run_exitfuncs()

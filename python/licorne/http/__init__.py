@@ -1,4 +1,4 @@
-"""HTTP by gunicorn's names: requests, and who reads them out of bytes.
+"""HTTP by gunicorn's names: requests, and what reads them out of bytes.
 
 Workers on the engine need none of this: their requests are exchanges, and `views` shows them to
 hooks and loggers.

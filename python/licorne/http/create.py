@@ -98,7 +98,7 @@ def tell_changes(
 def default_environ(req: Request, sock: socket.socket, cfg: Config) -> dict[str, object]:
     """What the request line says, over what all requests share."""
     environ = base_environ(cfg)
-    # The body of an exchange is complete; whoever reads it has it.
+    # The body of an exchange is complete: it is taken out whole.
     body = req.exchange.take_body() if isinstance(req, ExchangeRequest) else req.body
     environ.update(
         {

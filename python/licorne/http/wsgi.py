@@ -1,7 +1,7 @@
 """What a WSGI application finds in its environ besides text: error stream, file wrapper, socket.
 
 The engine fills in what a request says; here is what is the same for all of them (PEP 3333).
-gunicorn's names for those who do without the engine are loaded when they are asked for.
+gunicorn's names for workers without the engine are loaded when they are asked for.
 """
 
 from __future__ import annotations
@@ -43,8 +43,6 @@ __all__ = [
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
-
-#: Where gunicorn's names are, for those who ask.
 
 
 class FileWrapper:

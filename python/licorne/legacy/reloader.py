@@ -30,7 +30,7 @@ class Reloader(Watcher):
     ) -> None:
         super().__init__(tuple(extra_files or ()), self.engine, callback)
         self._interval = interval
-        # Nobody tells it when the application is loaded: it is started then.
+        # It is not told when the application is loaded: it is started then.
         self._loaded.set()
 
     def get_files(self) -> list[str]:

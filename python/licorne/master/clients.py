@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
         @property
         def since(self) -> float:
-            """From when on it is silent: who has been for longest makes room for another."""
+            """Since when it is silent: the one that has been for longest makes room for another."""
 
         @property
         def deadline(self) -> float:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from licorne.config import Config
     from licorne.ctl.server import ControlServer
-    from licorne.metrics.place import Legacy
+    from licorne.metrics.endpoint import Legacy
     from licorne.metrics.server import MetricsServer
 
 
@@ -20,7 +20,7 @@ class Endpoints:
         make_control: Callable[[], ControlServer],
         make_metrics: Callable[[str], MetricsServer],
     ) -> None:
-        """`make_metrics` is given what an old master has left (`metrics.place`)."""
+        """`make_metrics` is given what an old master has left (`metrics.endpoint`)."""
         self._make_control = make_control
         self._make_metrics = make_metrics
         self._control: ControlServer | None = None

@@ -58,7 +58,7 @@ class Master(Loop, Protocol):
 
     @property
     def slots(self) -> Slots:
-        """The scoreboard's places."""
+        """The slots of the scoreboard."""
 
     @property
     def num_workers(self) -> int:
@@ -98,7 +98,7 @@ class Parent(Master, Protocol):
     def mark_leaving(self) -> None:
         """Show hooks in `WORKERS` which workers stay."""
 
-    def make_worker(self, age: int, place: int, sockets: list[BaseSocket]) -> Worker:
+    def make_worker(self, age: int, socket_set: int, sockets: list[BaseSocket]) -> Worker:
         """A worker that is not forked yet."""
 
     def born(self, worker: Worker, pid: int) -> None:

@@ -1,4 +1,4 @@
-"""What the master measures of itself at each look: its workers, and who waits to be accepted."""
+"""What the master measures of itself at each look: its workers, and the listen queue."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Gauges:
 
     @staticmethod
     def tell_backlog(log: Logger, sockets: Iterable[BaseSocket]) -> None:
-        """The number of connections that nobody has accepted yet."""
+        """The number of connections that no worker has accepted yet."""
         waiting = sum(each.get_backlog() or 0 for each in sockets)
         extra = {"metric": "gunicorn.backlog", "value": waiting, "mtype": "histogram"}
         log.debug("socket backlog: %s", waiting, extra=extra)

@@ -81,22 +81,22 @@ class Listeners:
     def for_next(
         self, roster: Roster, workers: Mapping[int, Worker]
     ) -> tuple[int, list[BaseSocket]]:
-        """The place of the next worker, and its sockets."""
+        """The number of the next worker's set, and its sockets."""
 
-        def places(children: list[Child]) -> list[int]:
-            return [workers[child.pid].place for child in children]
+        def sets(children: list[Child]) -> list[int]:
+            return [workers[child.pid].socket_set for child in children]
 
         if self._sets is None:
             return 0, self.sockets
         staying = [child for child in roster.active() if not roster.outdated(child)]
-        place = choose(roster.target, places(staying), places(outdated(roster)), self._sets)
-        return place, self._sets[place]
+        number = choose(roster.target, sets(staying), sets(outdated(roster)), self._sets)
+        return number, self._sets[number]
 
     def settle(self, roster: Roster, workers: Mapping[int, Worker]) -> None:
         """With reuse_port: no set of sockets without a worker, but for those about to come."""
         if self._sets is None:
             return
         active = {child.pid for child in roster.active()}
-        used = {worker.place for pid, worker in workers.items() if pid in active}
+        used = {worker.socket_set for pid, worker in workers.items() if pid in active}
         self._sets.settle(roster.target, used)
         self.sockets = self._sets.first()

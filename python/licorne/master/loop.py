@@ -1,7 +1,7 @@
 """The master's loop: one wait for everything that can happen, without a thread.
 
-Whoever has a descriptor to look after gives it here with a function. Signals and workers wake the
-wait through a pipe of its own.
+Every part of the master registers its descriptors here, each with a function. Signals and workers
+wake the wait through a pipe.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def tell_requests(log: Logger, pid: int | str, requests: Sequence[InFlight]) -> 
             # Answered, and told of.
             continue
         log.error(
-            # What nobody has begun may be repeated, whatever it is.
+            # What was not begun may be repeated, whatever its method.
             "Worker (pid:%s) lost a request: %s %s from %s, %s %.3f s before",
             pid,
             lost.method,

@@ -1,4 +1,4 @@
-"""The memory of the workers: samples, who is above `max_worker_memory`, and OOM kills.
+"""The memory of the workers: samples, which are above `max_worker_memory`, and OOM kills.
 
 `judge` decides; the rest reads. What is compared is the resident set (RSS), which is cheap to
 read. It counts pages that workers share (preload) in each of them; PSS does not.

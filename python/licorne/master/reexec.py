@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from licorne.arbiter import Arbiter
-    from licorne.metrics.place import Legacy
+    from licorne.metrics.endpoint import Legacy
 
 
 def reexec(arbiter: Arbiter) -> None:
@@ -63,7 +63,7 @@ def promote(arbiter: Arbiter) -> None:
     arbiter.master_name = "Master"
     pidfiles.rename(arbiter)
     if arbiter.parts.notifier.enabled:
-        from licorne.master import mainpid  # noqa: PLC0415 - for those who upgrade under systemd
+        from licorne.master import mainpid  # noqa: PLC0415 - for upgrades under systemd
 
         mainpid.announce_again(arbiter.log, arbiter.SIGNALS, arbiter.let_go)
     arbiter.log.info("Master has been promoted.")

@@ -1,7 +1,7 @@
 """SO_REUSEPORT: one set of listening sockets for each worker, held by the master.
 
 The kernel spreads connections over the sets, and a set that is closed takes its waiting connections
-with it. So the master keeps them open: a new worker comes to the place of the one it replaces, and
+with it. So the master keeps them open: a new worker gets the set of the one it replaces, and
 for a moment both serve it.
 """
 
@@ -32,15 +32,15 @@ class SocketSets:
         count = max(map(len, same.values()), default=1)
         #: What there is once, a unix socket, is in every set.
         self._sets = {
-            place: [group[min(place, len(group) - 1)] for group in same.values()]
-            for place in range(count)
+            number: [group[min(number, len(group) - 1)] for group in same.values()]
+            for number in range(count)
         }
 
-    def __getitem__(self, place: int) -> list[BaseSocket]:
-        """The sockets of a place; opened when it is the first time."""
-        if place not in self._sets:
-            self._sets[place] = [self._beside(each) for each in self.first()]
-        return self._sets[place]
+    def __getitem__(self, number: int) -> list[BaseSocket]:
+        """The sockets of a set; opened when it is the first time."""
+        if number not in self._sets:
+            self._sets[number] = [self._beside(each) for each in self.first()]
+        return self._sets[number]
 
     def _beside(self, first: BaseSocket) -> BaseSocket:
         # The kernel spreads TCP connections only; the file of a unix socket names one socket.
@@ -49,7 +49,7 @@ class SocketSets:
         return first
 
     def __iter__(self) -> Iterator[int]:
-        """The numbers of the places that are open."""
+        """The numbers of the sets that are open."""
         return iter(sorted(self._sets))
 
     def first(self) -> list[BaseSocket]:
@@ -58,18 +58,18 @@ class SocketSets:
 
     def all(self) -> list[BaseSocket]:
         """Every socket, set by set; one that several sets share once."""
-        return list(dict.fromkeys(each for place in self for each in self._sets[place]))
+        return list(dict.fromkeys(each for number in self for each in self._sets[number]))
 
     def settle(self, wanted: int, used: Collection[int]) -> None:
-        """Close what nobody serves and nobody will: connections must not queue there.
+        """Close sets that no worker serves or will serve: connections must not queue there.
 
-        `used` are the places of workers that serve or will. A worker that leaves for good takes in
+        `used` are the sets of workers that serve or boot. A worker that is not replaced accepts
         what its set has queued: the master's copy is closed before the worker is told.
         """
-        empty = [place for place in self if place not in used]
+        empty = [number for number in self if number not in used]
         kept = max(wanted - len(set(used)), int(len(empty) == len(self._sets)))
-        for place in empty[kept:]:
-            gone = self._sets.pop(place)
+        for number in empty[kept:]:
+            gone = self._sets.pop(number)
             shared = self.all()
             sock.close_sockets([each for each in gone if each not in shared], unlink=False)
 
@@ -77,16 +77,16 @@ class SocketSets:
 def choose(
     wanted: int, staying: Sequence[int], leaving: Sequence[int], opened: Iterable[int]
 ) -> int:
-    """The place of the next worker: an empty one, else that of the worker it will replace.
+    """The set of the next worker: an empty one, else that of the worker it will replace.
 
-    `staying` are the places of workers that are not to be replaced, `leaving` those of the others,
+    `staying` are the sets of workers that are not to be replaced, `leaving` those of the others,
     in the order in which they go, `opened` those that have sockets.
     """
     used = {*staying, *leaving}
-    empty = [place for place in opened if place not in used]
+    empty = [number for number in opened if number not in used]
     if len(used) < wanted:
         return empty[0] if empty else min(set(range(wanted + 1)) - used)
-    for place in leaving:
-        if place not in staying:
-            return place
+    for number in leaving:
+        if number not in staying:
+            return number
     return min(used, key=staying.count, default=0)

@@ -39,7 +39,7 @@ class Spawning(SignalHandlers):
     cfg: Config
     log: Logger
     pid: int
-    bell: int
+    wakeup_fd: int
     timeout: int
     parts: Parts
     stacks: Stacks
@@ -56,7 +56,7 @@ class Spawning(SignalHandlers):
 
     @property
     def slots(self) -> Slots:
-        """The scoreboard's places."""
+        """The slots of the scoreboard."""
         raise NotImplementedError
 
     @property
@@ -106,8 +106,8 @@ class Spawning(SignalHandlers):
         self._attempts += 1
         self.worker_age += 1
         self.mark_leaving()
-        place, sockets = self.parts.listeners.for_next(self.roster, self.WORKERS)
-        worker = self.make_worker(self.worker_age, place, sockets)
+        socket_set, sockets = self.parts.listeners.for_next(self.roster, self.WORKERS)
+        worker = self.make_worker(self.worker_age, socket_set, sockets)
         worker.last_failure = self.last_failure
         self.slots.take(worker)
         try:
@@ -139,12 +139,12 @@ class Spawning(SignalHandlers):
             if child.pid in self.WORKERS:
                 self.WORKERS[child.pid].alive = stays and not self.roster.outdated(child)
 
-    def make_worker(self, age: int, place: int, sockets: list[BaseSocket]) -> Worker:
+    def make_worker(self, age: int, socket_set: int, sockets: list[BaseSocket]) -> Worker:
         """A worker that is not forked yet."""
         half = self.timeout / 2.0
         worker = self.worker_class(age, self.pid, sockets, self.app, half, self.cfg, self.log)
-        worker.bell = self.bell
-        worker.place = place
+        worker.wakeup_fd = self.wakeup_fd
+        worker.socket_set = socket_set
         return worker
 
     def live(self, worker: Worker) -> NoReturn:

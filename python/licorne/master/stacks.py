@@ -129,7 +129,7 @@ class Stacks:
         self._lines.clear()
 
     def close(self, worker: Worker) -> None:
-        """The worker is gone: whoever waits for its stacks is told so."""
+        """The worker is gone: every question that waits for its stacks is answered so."""
         line = self._lines.pop(worker, None)
         if line is None:
             return
@@ -211,7 +211,7 @@ class Stacks:
         line = self._lines[worker]
         received = line.bytes()
         if received == b"":
-            # The worker has ended, and nobody else has the other end.
+            # The worker has ended, and no other process has the other end.
             self.close(worker)
         elif received is not None and line.asked is not None:
             line.dump = (line.dump + received)[:MOST_BYTES]

@@ -1,7 +1,7 @@
 """The families of the page: what the master knows of itself and of its workers, at this moment.
 
 Labels are bounded: a worker is named by its slot on the scoreboard, never by its process id, and
-nothing comes from a request. `/proc` is read only here, when somebody asks.
+nothing comes from a request. `/proc` is read only here, when a scraper asks.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _processes(master: Master) -> Iterator[Family]:
     }
     told = "Resident memory of a process, shared pages included."
     yield family("licorne_resident_memory_bytes", "gauge", told, rss)
-    told = "Resident memory of a process, shared pages divided among those who share them."
+    told = "Resident memory of a process, shared pages divided by the processes that share them."
     yield family("licorne_proportional_memory_bytes", "gauge", told, pss)
     # A slot is used again: seen as a counter, it starts anew with each worker.
     yield family("licorne_cpu_seconds", "counter", "Processor time of a process.", cpu)

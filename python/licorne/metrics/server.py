@@ -4,7 +4,7 @@ A small request for each client, and some seconds for all of it. Answers are mad
 `page` and `health`; nothing here changes the server.
 """
 
-# ruff: noqa: PLC0415 - start-up time: the page and the parser only when somebody asks
+# ruff: noqa: PLC0415 - start-up time: the page and the parser only when a client asks
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import os
 import time
 
 from licorne.master.clients import Clients
-from licorne.metrics import place
+from licorne.metrics import endpoint
 from licorne.system import unpatched
 from licorne.systemd import SD_LISTEN_FDS_START
 
@@ -33,7 +33,7 @@ LONGEST = 10.0
 class MetricsServer:
     """The metrics socket of one master."""
 
-    def __init__(self, master: Master, legacy: place.Legacy | None) -> None:
+    def __init__(self, master: Master, legacy: endpoint.Legacy | None) -> None:
         self._master = master
         self._legacy = legacy
         self._listener: BaseSocket | None = None
@@ -55,7 +55,7 @@ class MetricsServer:
         if legacy is not None:
             legacy.close()
         if cfg.metrics_bind:
-            self._listen(place.take(cfg, self._master.log, patient=True), cfg.metrics_bind)
+            self._listen(endpoint.take(cfg, self._master.log, patient=True), cfg.metrics_bind)
 
     def follow(self, cfg: Config) -> None:
         """Be where the configuration says, after a reload; where it cannot be, stay."""
@@ -64,7 +64,7 @@ class MetricsServer:
         made = None
         if cfg.metrics_bind:
             try:
-                made = place.take(cfg, self._master.log, patient=False)
+                made = endpoint.take(cfg, self._master.log, patient=False)
             except (OSError, SystemExit):
                 said = "Metrics cannot be served at %s; they stay at %s"
                 self._master.log.error(  # noqa: TRY400 - why was told already
@@ -77,10 +77,10 @@ class MetricsServer:
 
     def _listen(self, listener: BaseSocket, bind: str) -> None:
         self._listener, self._bind = listener, bind
-        self._master.log.info("Metrics at: %s", place.shown(listener))
+        self._master.log.info("Metrics at: %s", endpoint.shown(listener))
         self._clients.open(listener)
 
-    def _inherit(self, legacy: place.Legacy, cfg: Config) -> None:
+    def _inherit(self, legacy: endpoint.Legacy, cfg: Config) -> None:
         from licorne import sock
 
         address = cfg.metrics_address
@@ -95,7 +95,7 @@ class MetricsServer:
     def _old_master_left(self, _mask: int) -> None:
         self._await_no_more()
         if self._listener is not None:
-            self._master.log.info("Metrics at: %s", place.shown(self._listener))
+            self._master.log.info("Metrics at: %s", endpoint.shown(self._listener))
             self._clients.open(self._listener)
 
     def _await_no_more(self) -> None:
@@ -104,7 +104,7 @@ class MetricsServer:
             unpatched.close(self._awaits)
             self._awaits = None
 
-    def bequeath(self) -> place.Legacy | None:
+    def bequeath(self) -> endpoint.Legacy | None:
         """In the master, before it forks a new one: what that one takes over, if anything.
 
         OSError: there is no descriptor for it.
@@ -124,7 +124,7 @@ class MetricsServer:
         except OSError:
             unpatched.close(pipe)
             raise
-        return place.Legacy(socket_, pipe, self._bind)
+        return endpoint.Legacy(socket_, pipe, self._bind)
 
     def hand_over(self) -> None:
         """This master stops: if there is a new one, that one answers from now on."""

@@ -55,7 +55,7 @@ class Talk:
 
     def __init__(self, sock: socket.socket, serve: Serve, server: str, deadline: float) -> None:
         self.sock = sock
-        #: All of them may take equally long: who came first is the one to make room.
+        #: All of them may take equally long: the first to come is the first to make room.
         self.since = self.deadline = deadline
         self.mood = Mood.LISTENING
         self._serve = serve
@@ -91,7 +91,7 @@ class Talk:
         except BlockingIOError:
             return
         except OSError:
-            # The client has gone; there is nobody to tell.
+            # The client has gone: nothing can be sent any more.
             self.mood = Mood.OVER
 
     def _receive(self) -> None:

@@ -112,7 +112,7 @@ class Bridge:
         sockets = [sock.adopt(fd, master.cfg, self.log) for fd in listeners]
         master.LISTENERS = sockets
         self._see(order.view)
-        worker = master.make_worker(order.age, order.place, sockets)
+        worker = master.make_worker(order.age, order.socket_set, sockets)
         master.slots.seat(worker, order.slot)
         worker.stack_pipe = pipe
         util.close_on_exec(pipe)

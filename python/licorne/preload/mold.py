@@ -95,25 +95,25 @@ class View:
 class Order:
     """A worker that the master wants, as far as a number can say."""
 
-    __slots__ = ("age", "place", "slot", "view")
+    __slots__ = ("age", "slot", "socket_set", "view")
 
-    def __init__(self, age: int, slot: int, place: int, view: View) -> None:
+    def __init__(self, age: int, slot: int, socket_set: int, view: View) -> None:
         self.age = age
         self.slot = slot
-        self.place = place
+        self.socket_set = socket_set
         self.view = view
 
     def encode(self) -> bytes:
         """As a message to the mold."""
-        return f"fork {self.age} {self.slot} {self.place} {self.view.encode()}".encode()
+        return f"fork {self.age} {self.slot} {self.socket_set} {self.view.encode()}".encode()
 
     @classmethod
     def decode(cls, message: bytes) -> Order:
         """From a message of the master."""
         match message.decode().split():
-            case ["fork", age, slot, place, target, workers, pending]:
+            case ["fork", age, slot, socket_set, target, workers, pending]:
                 view = View.decode(target, workers, pending)
-                return cls(int(age), int(slot), int(place), view)
+                return cls(int(age), int(slot), int(socket_set), view)
         raise ValueError(f"not an order of the master: {message!r}")
 
 
@@ -221,8 +221,8 @@ def _obey(master: Master, channel: socket.socket, order: Order, fds: Sequence[in
 def _fork_orphan(signals: Sequence[Signals]) -> tuple[int, socket.socket]:
     """Fork a process that is no child of this one: its id here, and 0 in itself.
 
-    It waits until the other end of the gate says that the master knows of it, and ends if nobody
-    will.
+    It waits until the other end of the gate says that the master knows of it, and ends if the gate
+    is closed without that.
     """
     ours, theirs = socket.socketpair()
     between = process.fork(signals)

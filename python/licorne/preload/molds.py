@@ -81,7 +81,7 @@ class Mold:
 
     def order(self, worker: Worker, view: mold.View) -> None:
         """Send the order for a worker, with its sockets and the pipe for its stacks."""
-        message = mold.Order(worker.age, worker.slot, worker.place, view).encode()
+        message = mold.Order(worker.age, worker.slot, worker.socket_set, view).encode()
         fds = [*(each.fileno() for each in worker.sockets), worker.stack_pipe]
         socket.send_fds(self.channel, [message], fds)
 
@@ -181,7 +181,7 @@ class Molds:
         self._present = self._coming = None
 
     def close(self) -> None:
-        """End all molds; who does not end in time is killed, with what it has just forked."""
+        """End all molds; one that does not end in time is killed, with what it has just forked."""
         for each in self._molds.values():
             if not each.leaving:
                 each.end()
@@ -220,46 +220,46 @@ class Molds:
         self._home.watch(ours.fileno(), lambda _mask: self._heard(begun))
         return begun
 
-    def _heard(self, who: Mold) -> None:
-        if not self._listen(who):
+    def _heard(self, one: Mold) -> None:
+        if not self._listen(one):
             # The end: its exit status tells more, and comes with SIGCHLD.
-            self._unwatch(who)
+            self._unwatch(one)
         self._change()
 
-    def _unwatch(self, who: Mold) -> None:
-        if who.watched:
-            who.watched = False
-            self._home.unwatch(who.channel.fileno())
+    def _unwatch(self, one: Mold) -> None:
+        if one.watched:
+            one.watched = False
+            self._home.unwatch(one.channel.fileno())
 
-    def _order(self, who: Mold, worker: Worker) -> None:
+    def _order(self, one: Mold, worker: Worker) -> None:
         try:
-            pending = [age for age in who.asked if age != worker.age]
-            who.order(worker, self._home.view(pending))
+            pending = [age for age in one.asked if age != worker.age]
+            one.order(worker, self._home.view(pending))
         except BrokenPipeError:
             # It has ended, and that will be told for all it was asked.
             return
         except OSError as error:
-            del who.asked[worker.age]
-            self._home.unborn(worker, f"the mold (pid:{who.pid}) takes no order: {error}")
+            del one.asked[worker.age]
+            self._home.unborn(worker, f"the mold (pid:{one.pid}) takes no order: {error}")
 
-    def _listen(self, who: Mold) -> bool:
-        """Take in what a mold has said; False at the end of it."""
-        for message in _messages(who.channel):
+    def _listen(self, one: Mold) -> bool:
+        """Read what a mold has said; False at the end of it."""
+        for message in _messages(one.channel):
             if message is None:
                 return False
             if message == mold.READY:
-                self._loaded(who)
+                self._loaded(one)
             else:
-                self._answered(who, mold.Answer.decode(message))
+                self._answered(one, mold.Answer.decode(message))
         return True
 
-    def _loaded(self, who: Mold) -> None:
-        who.ready = True
-        for worker, _ in list(who.asked.values()):
-            self._order(who, worker)
+    def _loaded(self, one: Mold) -> None:
+        one.ready = True
+        for worker, _ in list(one.asked.values()):
+            self._order(one, worker)
 
-    def _answered(self, who: Mold, answer: mold.Answer) -> None:
-        worker, _ = who.asked.pop(answer.age)
+    def _answered(self, one: Mold, answer: mold.Answer) -> None:
+        worker, _ = one.asked.pop(answer.age)
         if not answer.pid:
             self._home.unborn(worker, answer.reason)
         elif not process.is_child(answer.pid):
@@ -268,7 +268,7 @@ class Molds:
             self._home.born(worker, answer.pid)
 
     def _change(self) -> None:
-        """The coming mold takes its place, as soon as nobody of the old one is on the way."""
+        """The coming mold takes its place, as soon as no worker of the old one is on its way."""
         coming, present = self._coming, self._present
         if coming is None or not coming.ready:
             return
@@ -314,6 +314,6 @@ def _kill_and_reap(pid: int) -> None:
 
 def _wait_for_hangup(channel: socket.socket, seconds: float) -> None:
     poller = unpatched.poll()
-    # The hang-up alone: what it still says interests nobody.
+    # The hang-up alone: what it still says does not matter.
     poller.register(channel, 0)
     poller.poll(seconds * 1000)

@@ -125,7 +125,7 @@ def stop(roster: Roster, graceful: bool, now: float) -> Outcome:
     after = replace(roster, phase=phase, starting=0)
     pids = tuple(child.pid for child in after.children)
     gone = told_to_go(after, pids, graceful, now)
-    # The sockets first: nobody is to connect to a server that ends. With another master on them,
+    # The sockets first: no client is to connect to a server that ends. With another master on them,
     # their files are its own.
     close = CloseListeners(unlink=not roster.upgrade and not roster.parent)
     return Outcome(gone.roster, (close, *gone.actions))

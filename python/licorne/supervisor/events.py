@@ -104,7 +104,7 @@ class Promoted(Event):
 
 
 class Resized(Event):
-    """Somebody asked for this number of workers."""
+    """Another number of workers is wanted."""
 
     target: int
 

@@ -1,4 +1,4 @@
-"""The tables of the master: what signals and exit codes mean, and how deaths are told."""
+"""The tables of the master: what signals and exit codes mean, and what the log says of ends."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def delay_after(failures: int) -> float:
 
 
 def cause_of_end(code: int, signal: str) -> str:
-    """Why a worker is gone that nobody asked to go, in a word or two."""
+    """Why a worker is gone that was not told to go, in a word or two."""
     if signal:
         return signal
     return f"exit code {code}" if code else "ended by itself"

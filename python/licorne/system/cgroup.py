@@ -30,7 +30,7 @@ class MemoryGroup:
         return min(real) if real else None
 
     def oom_kills(self) -> int | None:
-        """How many processes of the group the OOM killer has ended; None if nobody counts."""
+        """How many processes of the group the OOM killer has ended; None if unknown."""
         for folder in self._folders:
             for line in _read(os.path.join(folder, self._events)).splitlines():
                 name, _, number = line.partition(" ")

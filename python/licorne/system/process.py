@@ -1,4 +1,4 @@
-"""Processes: forking without a signal getting lost, and finding out who has ended."""
+"""Processes: forking without losing a signal, and the exit statuses of children."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _forget_handlers(handled: Iterable[signal.Signals]) -> None:
         for number in handled:
             unpatched.set_handler(number, _ignored if number in _HARMLESS else signal.SIG_DFL)
     except (OSError, ValueError) as error:
-        # Whoever called fork in the parent must not go on here, as a second parent.
+        # What called fork in the parent must not go on here, as a second parent.
         print(f"licorne: a forked process cannot begin: {error!r}", file=sys.stderr, flush=True)
         os._exit(1)
 

@@ -1,7 +1,7 @@
 """System calls as the interpreter has them, whatever gevent or eventlet have put in their place.
 
 A configuration may patch the standard library in the master. The master's loop is none of
-greenlets, though, and its children are nobody else's: libev would reap them before it.
+greenlets, though, and it reaps its children itself: libev would do so before it.
 """
 
 from __future__ import annotations

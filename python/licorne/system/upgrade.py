@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from licorne.sock import BaseSocket
 
 PID, FDS, ADDRESSES = "GUNICORN_PID", "GUNICORN_FD", "GUNICORN_FD_ADDRESSES"
-#: Where metrics are served (`metrics.place.Legacy`).
+#: Where metrics are served (`metrics.endpoint.Legacy`).
 METRICS = "GUNICORN_FD_METRICS"
 
 
@@ -34,7 +34,7 @@ class Inheritance:
         self, master: int, fds: Sequence[int], addresses: Sequence[Address], metrics: str = ""
     ) -> None:
         self.master = master
-        #: The socket of the metrics, as `metrics.place` has written it down.
+        #: The socket of the metrics, as `metrics.endpoint` has written it down.
         self.metrics = metrics
         self.fds = fds
         #: As configured; empty when the old master was no licorne.

@@ -80,15 +80,15 @@ class Worker:
         self.log = log
         self.wait_fds: list[object] = []
         self.wsgi: WSGIApplication | None = None
-        #: Set by the arbiter before the fork; a worker made by somebody else has no scoreboard.
+        #: Set by the arbiter before the fork; a worker that a program makes has no scoreboard.
         self.scoreboard: Scoreboard | None = None
         self.slot = 0
         #: The arbiter's wake-up pipe: one byte makes it look at the scoreboard.
-        self.bell = -1
+        self.wakeup_fd = -1
         #: Fingerprint of what kept the last worker from booting; 0 for nothing.
         self.last_failure = 0
         #: With reuse_port, which of the master's sets of sockets this worker serves.
-        self.place = 0
+        self.socket_set = 0
         #: Where threads of this worker show their stacks (`licorne.frames`); -1: nowhere.
         self.stack_pipe = -1
         self.tmp = WorkerTmp(self)
@@ -122,14 +122,14 @@ class Worker:
 
     def ring(self) -> None:
         """Make the master look at the scoreboard."""
-        if self.bell >= 0:
+        if self.wakeup_fd >= 0:
             try:
-                os.write(self.bell, b"\0")
+                os.write(self.wakeup_fd, b"\0")
             except BlockingIOError:
                 # The pipe is full: the master has enough reasons to wake.
                 return
             except BrokenPipeError:
-                self.log.debug("The master is gone; worker %s has nobody to tell", self.pid)
+                self.log.debug("The master of worker %s is gone", self.pid)
 
     def run(self) -> None:
         """Serve until `alive` is False. To be written by subclasses."""
@@ -177,7 +177,7 @@ class Worker:
         self.run()
 
     def _expect_debuggers(self) -> None:
-        """Let nobody who debugs the application be interrupted by `timeout`."""
+        """Keep `timeout` from interrupting a debugger."""
         if self.scoreboard is None or not self.cfg.timeout:
             return
 

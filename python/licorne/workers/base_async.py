@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from licorne._engine import Engine, Exchange
     from licorne.config import Config
     from licorne.sock import BaseSocket
-    from licorne.workers.engine_config import Place
+    from licorne.workers.engine_config import Waiter
 
 #: What an application returns that has answered on `gunicorn.socket` by itself (gunicorn's name).
 ALREADY_HANDLED: tuple[bytes, ...] = ()
@@ -54,7 +54,7 @@ class AsyncWorker(EngineWorker):
         """Requests with the application at a time, as far as the scoreboard has room."""
         return min(cfg.worker_connections, MOST_THREADS)
 
-    def parking(self) -> Place:
+    def parking(self) -> Waiter:
         """A place for a request to wait at, while the others go on."""
         raise NotImplementedError
 
@@ -168,7 +168,7 @@ class AsyncWorker(EngineWorker):
             self.turn()
 
     def run_bare(self, exchange: Exchange) -> None:
-        """Run the application for a request that nobody else looks at."""
+        """Run the application for a request that no hook or subclass looks at."""
         if self.wsgi is not None:
             exchange.run_wsgi(self.wsgi)
 

@@ -49,7 +49,7 @@ class EngineWorker(Worker):
 
     engine: Engine | None = None
 
-    #: Methods that are told to those who override them: the engine does their work.
+    #: Methods that a subclass overrides in vain, as a warning says: the engine does their work.
     never_called: tuple[str, ...] = overrides.NEVER_CALLED
     #: Of these, what is called where ours was replaced on our class.
     traced: tuple[str, ...] = ("handle",)
@@ -80,7 +80,7 @@ class EngineWorker(Worker):
     def run(self) -> None:
         """Serve until the engine is drained."""
         if not self.alive:
-            # TERM came while the application was loading: whoever is waiting is for the others.
+            # TERM came while the application was loading: its siblings serve the clients.
             return
         # What was replaced while the application was loaded.
         self._tell_ignored(self.log)
@@ -136,7 +136,7 @@ class EngineWorker(Worker):
                 self.run_exchange(request)
         finally:
             request.let_go()
-            # The engine uses an exchange again when nobody refers to it.
+            # The engine uses an exchange again when nothing refers to it.
             IN_HAND.set(None)
 
     def handle_in_hand(self) -> None:
@@ -153,7 +153,7 @@ class EngineWorker(Worker):
         try:
             call(request)
             if request.exchange.environ is None:
-                # It has answered on the socket; whoever has done nothing at all gets an error.
+                # It has answered on the socket; if it has done nothing, the client gets an error.
                 request.exchange.run_wsgi(_answered)
         except Exception as error:
             # A method of the user, around the application or in its place.
@@ -270,7 +270,7 @@ class EngineWorker(Worker):
 
     @property
     def watched(self) -> bool:
-        """Somebody wants to see each request: a hook, or a method of a subclass."""
+        """Python code sees each request: a hook, or a method of a subclass."""
         return (
             self.handles()
             or self.wraps()
@@ -341,7 +341,7 @@ class EngineWorker(Worker):
         return Wiring(
             max_requests=self.max_requests if self.cfg.max_requests else 0,
             parent=self.ppid,
-            bell=self.bell,
+            bell=self.wakeup_fd,
             # Signals must end the wait of a loop on the main thread; and the engine obeys them at
             # once, when their handlers have to wait for the interpreter.
             signal_fd=self.PIPE[0] if self.PIPE else -1,

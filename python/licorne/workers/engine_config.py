@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from licorne.glogging import Logger
     from licorne.sock import BaseSocket
 
-    class Place(Protocol):
+    class Waiter(Protocol):
         """Where one request waits while the others of its thread run."""
 
         def wait(self) -> object:
             """Let the others run until `wake`, which may have come already."""
 
         def wake(self) -> object:
-            """Let the one who waits go on."""
+            """Let the request that waits go on."""
 
 
 class Kind:
@@ -37,7 +37,7 @@ class Kind:
         alone: bool = False,
         max_connections: int = 0,
         polled: bool = False,
-        parking: Callable[[], Place] | None = None,
+        parking: Callable[[], Waiter] | None = None,
     ) -> None:
         #: Without threads the application keeps the loop's own: no sign of life meanwhile.
         self.multithread = multithread

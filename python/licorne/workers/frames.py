@@ -87,7 +87,7 @@ def answer(fd: int, stack: Stack) -> None:
     try:
         _write(fd, written(stack))
     except BlockingIOError:
-        # The pipe is full of what nobody has asked for any more: the master says that none came.
+        # The pipe is full of answers that came too late: the master says that none came.
         return
 
 

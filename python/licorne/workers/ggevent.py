@@ -12,7 +12,7 @@ from gevent.pool import Pool
 from gevent.threading import _DummyThread  # type: ignore[import-not-found]
 
 from licorne.workers.gpywsgi import PyWSGIHandler, PyWSGIServer, serve
-from licorne.workers.greenlets import GreenletWorker, Place
+from licorne.workers.greenlets import GreenletWorker, Waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ class GeventWorker(GreenletWorker):
         """
         _DummyThread._daemonic = True
 
-    def parking(self) -> Place:
+    def parking(self) -> Waiter:
         """An event of gevent's."""
         event = Event()
-        return Place(event.wait, event.set)
+        return Waiter(event.wait, event.set)
 
     def watch(self, fd: int, turn: Callable[[], None]) -> None:
         """Have the hub watch the engine."""

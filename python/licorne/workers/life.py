@@ -38,7 +38,7 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
     worker.pid = os.getpid()
     cfg, log = worker.cfg, worker.log
     if isinstance(log, Logger):
-        # Not one of somebody's that only has the methods.
+        # Not a class of the program's that only has the methods.
         log.in_worker(worker.age)
     log.info("Booting worker with pid: %s", worker.pid)
     try:

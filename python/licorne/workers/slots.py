@@ -1,4 +1,4 @@
-"""The places of workers on the scoreboard, as the master hands them out and reads them."""
+"""The slots of the scoreboard, as the master gives them to workers and reads them."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def sets() -> Iterator[SocketSets]:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "staying", "leaving", "opened", "place"),
+    ("wanted", "staying", "leaving", "opened", "number"),
     [
         # The first start.
         (2, [], [], [0], 0),
@@ -55,9 +55,9 @@ def sets() -> Iterator[SocketSets]:
     ],
 )
 def test_the_set_of_the_next_worker(
-    wanted: int, staying: list[int], leaving: list[int], opened: list[int], place: int
+    wanted: int, staying: list[int], leaving: list[int], opened: list[int], number: int
 ) -> None:
-    assert choose(wanted, staying, leaving, opened) == place
+    assert choose(wanted, staying, leaving, opened) == number
 
 
 def test_each_set_listens_at_the_same_addresses(sets: SocketSets) -> None:

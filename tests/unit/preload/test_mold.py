@@ -15,8 +15,8 @@ def test_a_view(workers: list[tuple[int, int, bool]], pending: list[int]) -> Non
 
 
 def test_an_order() -> None:
-    order = Order.decode(Order(age=3, slot=0, place=2, view=View(4)).encode())
-    assert (order.age, order.slot, order.place) == (3, 0, 2)
+    order = Order.decode(Order(age=3, slot=0, socket_set=2, view=View(4)).encode())
+    assert (order.age, order.slot, order.socket_set) == (3, 0, 2)
 
 
 @pytest.mark.parametrize(("pid", "reason"), [(17, ""), (0, "no such file: 'ä b'")])

@@ -116,7 +116,7 @@ def test_becoming_a_worker() -> None:
         board = Board()
         worker.scoreboard = board  # type: ignore[assignment]
         worker.slot = 7
-        reader, worker.bell = os.pipe()
+        reader, worker.wakeup_fd = os.pipe()
         worker.init_process()
         return (
             notes == ["init", "run"]
@@ -183,16 +183,16 @@ def fill(pipe: int) -> None:
         os.write(pipe, b"x" * 65536)
 
 
-def test_a_full_bell_is_loud_enough() -> None:
+def test_a_full_wakeup_pipe_is_enough() -> None:
     worker = made()
-    reader, worker.bell = os.pipe()
-    os.set_blocking(worker.bell, False)
+    reader, worker.wakeup_fd = os.pipe()
+    os.set_blocking(worker.wakeup_fd, False)
     with pytest.raises(BlockingIOError):
-        fill(worker.bell)
+        fill(worker.wakeup_fd)
     worker.mark_ready()
     os.close(reader)
     worker.mark_ready()
-    os.close(worker.bell)
+    os.close(worker.wakeup_fd)
 
 
 def test_run_is_for_subclasses() -> None:

@@ -1,7 +1,7 @@
 """The listening socket of the metrics, and how it goes from one master to the next (USR2).
 
-A new master inherits the socket and the reading end of a pipe. It accepts nobody as long as the
-old master does; that one closes the pipe when it stops, or by dying. So at any time one of them
+A new master inherits the socket and the reading end of a pipe. It accepts no client as long as
+the old master does; that one closes the pipe when it stops, or by dying. So at any time one of them
 answers, and a scraper does not see the numbers of the two in turn.
 """
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from licorne.ctl import peer, place
+from licorne.ctl import endpoint, peer
 from licorne.ctl.peer import Peer
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux's")
@@ -20,7 +20,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are
 def test_a_path_is_made_with_its_mode_and_removed(short_path: str, mode: int) -> None:
     umask = os.umask(0)
     os.umask(umask)
-    taken = place.take(short_path, mode)
+    taken = endpoint.take(short_path, mode)
     found = Path(short_path).lstat().st_mode
     assert stat.S_ISSOCK(found)
     assert stat.S_IMODE(found) == mode
@@ -33,17 +33,17 @@ def test_a_path_is_made_with_its_mode_and_removed(short_path: str, mode: int) ->
 
 def test_a_home_that_is_not_there_is_not_made(short_path: str) -> None:
     with pytest.raises(FileNotFoundError):
-        place.take(str(Path(short_path) / "deeper.ctl"), 0o600)
+        endpoint.take(str(Path(short_path) / "deeper.ctl"), 0o600)
     assert not Path(short_path).parent.exists()
 
 
 def test_a_living_server_keeps_its_path_and_a_dead_one_leaves_it(short_path: str) -> None:
-    first = place.take(short_path, 0o600)
+    first = endpoint.take(short_path, 0o600)
     with pytest.raises(OSError, match="another server listens there"):
-        place.take(short_path, 0o600)
+        endpoint.take(short_path, 0o600)
     # As after a crash: the file stays, nobody listens.
     first.sock.close()
-    second = place.take(short_path, 0o600)
+    second = endpoint.take(short_path, 0o600)
     # What the first one does later does not concern the file of the second.
     first.close()
     assert Path(short_path).exists()
@@ -52,17 +52,17 @@ def test_a_living_server_keeps_its_path_and_a_dead_one_leaves_it(short_path: str
 
 
 def test_a_server_with_a_full_backlog_lives(short_path: str) -> None:
-    taken = place.take(short_path, 0o600)
+    taken = endpoint.take(short_path, 0o600)
     waiting = []
     try:
-        for _ in range(place.BACKLOG + 2):
+        for _ in range(endpoint.BACKLOG + 2):
             client = socket.socket(socket.AF_UNIX)
             client.setblocking(False)
             waiting.append(client)
             if client.connect_ex(short_path):
                 break
         with pytest.raises(OSError, match="another server listens there"):
-            place.take(short_path, 0o600)
+            endpoint.take(short_path, 0o600)
     finally:
         for client in waiting:
             client.close()
@@ -73,12 +73,12 @@ def test_a_file_of_another_kind_is_not_touched(short_path: str) -> None:
     Path(short_path).parent.mkdir()
     Path(short_path).write_text("mine")
     with pytest.raises(FileExistsError, match="another kind"):
-        place.take(short_path, 0o600)
+        endpoint.take(short_path, 0o600)
     assert Path(short_path).read_text() == "mine"
 
 
 def test_another_process_does_not_remove_the_file(short_path: str) -> None:
-    taken = place.take(short_path, 0o600)
+    taken = endpoint.take(short_path, 0o600)
     pid = os.fork()
     if pid == 0:
         taken.close()
@@ -91,17 +91,17 @@ def test_another_process_does_not_remove_the_file(short_path: str) -> None:
 def test_a_path_that_is_too_long_is_refused(short_path: str) -> None:
     Path(short_path).parent.mkdir()
     with pytest.raises(OSError, match="too long"):
-        place.take(f"{short_path}{'x' * 120}", 0o600)
+        endpoint.take(f"{short_path}{'x' * 120}", 0o600)
 
 
 @linux
 def test_abstract_names_get_out_of_each_others_way() -> None:
     pid = os.getpid()
-    first, second = place.take_abstract(pid), place.take_abstract(pid)
+    first, second = endpoint.take_abstract(pid), endpoint.take_abstract(pid)
     assert first.name == f"@licorne-ctl-{pid}"
     assert second.name.startswith(f"{first.name}-")
     with socket.socket(socket.AF_UNIX) as client:
-        client.connect(place.address(second.name))
+        client.connect(endpoint.address(second.name))
         assert peer.peer_of(client) == Peer(pid, os.geteuid(), 1)
         assert peer.stranger(client) == ""
     first.close()

@@ -21,7 +21,7 @@ BACKLOG = 16
 ABSTRACT_PREFIX = "@licorne-ctl-"
 
 
-class Place:
+class Endpoint:
     """A listening control socket."""
 
     def __init__(self, sock: socket.socket, name: str) -> None:
@@ -42,7 +42,7 @@ class Place:
             if _identity(self.name) == self._file:
                 os.unlink(self.name)
         except FileNotFoundError:
-            # Somebody has tidied up already.
+            # It was removed already.
             return
 
 
@@ -52,7 +52,7 @@ def _identity(path: str) -> tuple[int, int, int]:
     return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
-def take(name: str, mode: int) -> Place:
+def take(name: str, mode: int) -> Endpoint:
     """Listen at a path, or at `@name`; an OSError says why that cannot be."""
     if not name:
         raise OSError(errno.ENOENT, "this user has no home directory")
@@ -71,7 +71,7 @@ def take(name: str, mode: int) -> Place:
         unpatched.close(lock)
 
 
-def take_abstract(pid: int) -> Place:
+def take_abstract(pid: int) -> Endpoint:
     """Listen at an abstract name with the process id in it."""
     if sys.platform != "linux":
         raise OSError(errno.ENOTSUP, "abstract sockets are a feature of Linux")
@@ -86,17 +86,17 @@ def take_abstract(pid: int) -> Place:
 
 
 def address(name: str) -> str:
-    """The address of a place for `bind` and `connect`."""
+    """The address of an endpoint for `bind` and `connect`."""
     return "\0" + name[1:] if name.startswith("@") else name
 
 
-def _bound(name: str, mode: int) -> Place:
+def _bound(name: str, mode: int) -> Endpoint:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # Narrow from the first moment: a chmod after bind() would leave a gap.
     before = os.umask(0o777 & ~mode)
     try:
         sock.bind(address(name))
-        return Place(sock, name)
+        return Endpoint(sock, name)
     except BaseException:
         sock.close()
         raise
