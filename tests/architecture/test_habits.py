@@ -1,4 +1,4 @@
-"""Habits of the Python half that no linter checks: promises, sizes, and who may know what."""
+"""Habits of the Python half that no linter checks: promises, sizes, which module may do what."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CATCH_ALL = {
     "workers/reloading.py",
 }
 
-#: Who loads the native engine, and when: the master for its scoreboard and for
+#: Which modules load the native engine, and when: the master for its scoreboard and for
 #: the metrics it serves, a worker after the fork, `--explain-proxy` to answer,
 #: a program that asks for gunicorn's parser.
 ENGINE = {
@@ -90,7 +90,7 @@ def test_public_names_are_documented(module: Path) -> None:
         and not node.name.startswith("_")
         and ast.get_docstring(node) is None
         and node.col_offset in {0, 4}
-        # A setter is told by its getter; a function inside of a function is nobody else's.
+        # A setter is told by its getter; a function inside of a function is its own.
         and not any(isinstance(each, ast.Attribute) for each in node.decorator_list)
         and not (node.col_offset == 4 and inside_a_function(module, node))
     ]

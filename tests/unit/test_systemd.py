@@ -108,7 +108,7 @@ def test_a_barrier_is_passed_when_all_was_read(listener: Listener, log: Logger) 
     thread.join()
 
 
-def test_a_barrier_before_who_knows_none(listener: Listener) -> None:
+def test_a_barrier_for_a_reader_that_knows_none(listener: Listener) -> None:
     """Descriptors that are not asked for are closed by the kernel."""
     thread = threading.Thread(target=systemd.sd_notify_barrier, args=(20,))
     thread.start()
@@ -144,7 +144,7 @@ def test_nothing_is_told_unless_asked(monkeypatch: pytest.MonkeyPatch, log: Logg
         ("soon", "", None),
     ],
 )
-def test_who_is_watched(
+def test_which_process_is_watched(
     monkeypatch: pytest.MonkeyPatch, usec: str, pid: str, seconds: float | None
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", usec)

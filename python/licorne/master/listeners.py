@@ -31,6 +31,8 @@ class Listeners:
         self.sockets: list[BaseSocket] = []
         #: systemd has opened them.
         self.systemd = False
+        #: Workers that were given a set and that the planner does not know yet.
+        self._expected: list[Worker] = []
 
     def __str__(self) -> str:
         return ",".join(map(str, self.sockets))
@@ -89,8 +91,27 @@ class Listeners:
         if self._sets is None:
             return 0, self.sockets
         staying = [child for child in roster.active() if not roster.outdated(child)]
-        number = choose(roster.target, sets(staying), sets(outdated(roster)), self._sets)
+        used = sets(staying) + self._expected_sets(roster, workers)
+        number = choose(roster.target, used, sets(outdated(roster)), self._sets)
         return number, self._sets[number]
+
+    def expect(self, worker: Worker) -> None:
+        """A worker is about to be forked: its set is in use."""
+        if self._sets is not None:
+            self._expected.append(worker)
+
+    def forget(self, worker: Worker) -> None:
+        """It will not be forked."""
+        self._expected = [each for each in self._expected if each is not worker]
+
+    def _expected_sets(self, roster: Roster, workers: Mapping[int, Worker]) -> list[int]:
+        self._expected = [
+            each
+            for each in self._expected
+            if not isinstance(each.pid, int)
+            or (each.pid in workers and roster.child(each.pid) is None)
+        ]
+        return [each.socket_set for each in self._expected]
 
     def settle(self, roster: Roster, workers: Mapping[int, Worker]) -> None:
         """With reuse_port: no set of sockets without a worker, but for those about to come."""
@@ -98,5 +119,6 @@ class Listeners:
             return
         active = {child.pid for child in roster.active()}
         used = {worker.socket_set for pid, worker in workers.items() if pid in active}
+        used.update(self._expected_sets(roster, workers))
         self._sets.settle(roster.target, used)
         self.sockets = self._sets.first()

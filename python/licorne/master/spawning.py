@@ -110,6 +110,7 @@ class Spawning(SignalHandlers):
         worker = self.make_worker(self.worker_age, socket_set, sockets)
         worker.last_failure = self.last_failure
         self.slots.take(worker)
+        self.parts.listeners.expect(worker)
         try:
             self.stacks.open(worker)
             if self.parts.preload is not None and self.cfg.preload_app:
@@ -124,8 +125,7 @@ class Spawning(SignalHandlers):
                 return None
             pid = process.fork(self.SIGNALS)
         except BaseException:
-            self.stacks.close(worker)
-            self.slots.give_back(worker)
+            self._take_back(worker)
             raise
         if pid == 0:
             self.live(worker)
@@ -162,6 +162,11 @@ class Spawning(SignalHandlers):
 
     def abandon(self, worker: Worker) -> None:
         """Forget a worker that was never forked."""
+        self._take_back(worker)
+        worker.tmp.close()
+
+    def _take_back(self, worker: Worker) -> None:
+        """What a worker had that was never forked."""
         self.stacks.close(worker)
         self.slots.give_back(worker)
-        worker.tmp.close()
+        self.parts.listeners.forget(worker)

@@ -41,7 +41,7 @@ def test_a_living_server_keeps_its_path_and_a_dead_one_leaves_it(short_path: str
     first = endpoint.take(short_path, 0o600)
     with pytest.raises(OSError, match="another server listens there"):
         endpoint.take(short_path, 0o600)
-    # As after a crash: the file stays, nobody listens.
+    # As after a crash: the file stays, and no process listens.
     first.sock.close()
     second = endpoint.take(short_path, 0o600)
     # What the first one does later does not concern the file of the second.
@@ -109,7 +109,7 @@ def test_abstract_names_get_out_of_each_others_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "trusted"),
+    ("found", "trusted"),
     [
         (Peer(10, 1000, 1), True),
         (Peer(10, 0, 1), True),
@@ -118,5 +118,5 @@ def test_abstract_names_get_out_of_each_others_way() -> None:
         (Peer(0, 1000, 0), False),
     ],
 )
-def test_whom_an_abstract_socket_trusts(who: Peer, trusted: bool) -> None:
-    assert (peer.objection(who, 1000) == "") is trusted
+def test_which_peers_an_abstract_socket_trusts(found: Peer, trusted: bool) -> None:
+    assert (peer.objection(found, 1000) == "") is trusted

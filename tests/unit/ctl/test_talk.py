@@ -103,7 +103,7 @@ def test_an_answer_may_come_later(pair: Pair) -> None:
     assert pair.changes == [Mood.SPEAKING]
     pair.turn()
     assert json.loads(lines.readline())["data"] == "after"
-    # A second answer to the same question meets nobody.
+    # A second answer to the same question changes nothing.
     pair.thens[0]("again")
     assert pair.changes == [Mood.SPEAKING]
 
@@ -117,7 +117,7 @@ def test_an_answer_at_once_that_might_have_come_later(pair: Pair) -> None:
     assert pair.hear() == {"id": 1, "status": "error", "error": "no"}
 
 
-def test_nobody_waits_for_ever(pair: Pair) -> None:
+def test_no_answer_is_waited_for_for_ever(pair: Pair) -> None:
     pair.say("later")
     pair.turn()
     pair.talk.expire()

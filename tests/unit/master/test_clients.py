@@ -1,4 +1,4 @@
-"""Clients of the master: who makes room, what a failed accept() and a bug come to."""
+"""Clients of the master: which makes room, what follows a failed accept() and a bug."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Host:
         self.watched: dict[int, Callable[[int], None]] = {}
 
     def watch(self, fd: int, react: Callable[[int], None], _mask: int = 0) -> None:
-        """Note who is called for the descriptor."""
+        """Note what is called for the descriptor."""
         self.watched[fd] = react
 
     def unwatch(self, fd: int) -> None:
@@ -100,7 +100,7 @@ class Place:
         self.clients.open(self.listener)
 
     def welcome(self, sock: socket.socket) -> Talk | None:
-        """A talk with everybody but strangers."""
+        """Serve every client but strangers."""
         return None if self.stranger else Talk(sock)
 
     def client(self) -> socket.socket:
@@ -121,7 +121,7 @@ def place() -> Iterator[Place]:
     made.host.log.error_log.removeHandler(made.host.said)
 
 
-def test_who_is_silent_for_longest_makes_room(place: Place) -> None:
+def test_the_client_that_is_silent_for_longest_makes_room(place: Place) -> None:
     clients = [place.client() for _ in range(MOST_CLIENTS + 1)]
     assert clients[0].recv(1) == b""
     assert len(place.host.watched) == MOST_CLIENTS + 1
@@ -129,7 +129,7 @@ def test_who_is_silent_for_longest_makes_room(place: Place) -> None:
         each.close()
 
 
-def test_a_stranger_makes_nobody_go(place: Place) -> None:
+def test_a_stranger_takes_no_room(place: Place) -> None:
     clients = [place.client() for _ in range(MOST_CLIENTS)]
     place.stranger = True
     with place.client() as stranger:
@@ -151,7 +151,7 @@ def test_a_bug_costs_one_client(place: Place) -> None:
     assert "LookupError: b'what'" in said
 
 
-def test_whose_time_is_over_goes(place: Place) -> None:
+def test_a_client_whose_time_is_over_goes(place: Place) -> None:
     with place.client() as client:
         now = time.monotonic()
         assert 80 < (place.clients.wake_after(now) or 0) <= 100

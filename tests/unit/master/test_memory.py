@@ -28,7 +28,7 @@ def test_the_setting_in_bytes(setting: int | str, limit: int | None) -> None:
         ({}, {1: 9, 2: 10}, {}),
         ({}, {1: 11}, {1: 1}),
         ({1: 1}, {1: 11}, {1: 2}),
-        # Once below, it counts anew; who is gone is forgotten.
+        # Once below, it counts anew; a worker that is gone is forgotten.
         ({1: 1, 2: 5}, {1: 10}, {}),
     ],
 )

@@ -1,4 +1,4 @@
-"""Clients of the metrics socket who take their time: a clock of the test's own, real sockets."""
+"""Clients of the metrics socket that take their time: a clock of the test's own, real sockets."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def port(master: Master) -> int:
     return int(listener.sock.getsockname()[1])
 
 
-def test_who_says_nothing_is_sent_away(master: Master) -> None:
+def test_a_silent_client_is_sent_away(master: Master) -> None:
     assert master.server.wake_after(time.monotonic()) is None
     with Client.tcp(port(master)) as client:
         master.loop.wait(20)
@@ -71,7 +71,7 @@ def test_who_says_nothing_is_sent_away(master: Master) -> None:
     assert master.server.wake_after(time.monotonic()) is None
 
 
-def test_who_does_not_close_is_sent_away(master: Master) -> None:
+def test_a_client_that_does_not_close_is_sent_away(master: Master) -> None:
     with Client.tcp(port(master)) as client:
         client.get("/livez")
         master.loop.wait(20)

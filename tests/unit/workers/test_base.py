@@ -171,7 +171,7 @@ def test_a_foreign_loop_that_beats_is_ready() -> None:
     assert board.said == [("beat", 0), ("ready", 0), ("beat", 0)]
 
 
-def test_without_a_master_nobody_is_told() -> None:
+def test_without_a_master_nothing_is_told() -> None:
     worker = made()
     worker.notify()
     worker.mark_ready()

@@ -68,7 +68,7 @@ def test_a_quiet_loop_keeps_its_door_open(engine: Engine, listener: socket.socke
         # No client does anything now. The stand-in asks whether the loop still comes round ...
         assert turn(engine) == []
         assert turn(engine) == []
-        # ... and whoever comes then need not wait until it does so by itself.
+        # ... and a client that comes then need not wait until it does so by itself.
         with socket.create_connection(address) as third:
             exchange = request_of(engine, third)
             exchange.abandon()
