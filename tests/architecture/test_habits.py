@@ -39,7 +39,7 @@ ENGINE = {
     "http/response.py",
     "http/rules.py",
     "metrics/collect.py",
-    "metrics/talk.py",
+    "metrics/connection.py",
     "workers/engine.py",
     "workers/slots.py",
 }

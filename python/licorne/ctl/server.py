@@ -1,7 +1,7 @@
 """The control socket in the master: where it is, and what is done for its clients.
 
 What changes the server is only put into the loop's queues, so that a decision is never made, and a
-worker never forked, inside of a conversation.
+worker never forked, while a client is answered.
 """
 
 # ruff: noqa: PLC0415 - start-up time: json and the commands only when a client asks
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from licorne.config import Config
     from licorne.ctl.answer import Answer
+    from licorne.ctl.connection import Connection
     from licorne.ctl.protocol import Request
-    from licorne.ctl.talk import Talk
     from licorne.master.face import Master
 
 
@@ -31,7 +31,7 @@ class ControlServer:
         self._master = master
         self._endpoint: endpoint.Endpoint | None = None
         self._wished: tuple[str, int] | None = None
-        self._clients = Clients(master, "Control socket", self._welcome)
+        self._clients = Clients(master, "Control socket", self._admit)
         self.wake_after = self._clients.wake_after
         self.look_after = self._clients.look_after
 
@@ -100,16 +100,16 @@ class ControlServer:
             self._endpoint.sock.close()
         self._endpoint = None
 
-    def _welcome(self, sock: socket.socket) -> Talk | None:
+    def _admit(self, sock: socket.socket) -> Connection | None:
         from licorne.ctl import peer
-        from licorne.ctl.talk import Talk
+        from licorne.ctl.connection import Connection
 
         abstract = self._endpoint is not None and self._endpoint.abstract
         objection = peer.stranger(sock) if abstract else ""
         if objection:
             self._master.log.warning("Control socket: a client was refused: %s", objection)
             return None
-        return Talk(sock, self._serve, self._clients.changed)
+        return Connection(sock, self._serve, self._clients.changed)
 
     def _serve(self, request: Request) -> Answer:
         from licorne.ctl import commands

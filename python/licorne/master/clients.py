@@ -1,7 +1,7 @@
-"""Clients of the master itself: accepted, carried by its loop, sent away when their time is over.
+"""Clients of the master itself: accepted, carried by its loop, closed when their time is over.
 
-No thread and nothing that waits. What is said is a talk's affair, and where is listened its
-server's; here is what the control socket and the metrics have in common.
+No thread and nothing that waits. This is what the control socket and the metrics have in common;
+their protocols are in their `connection`, their addresses in their `endpoint`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from licorne.master.face import Loop
 
-    class Talk(Protocol):
-        """The conversation with one client."""
+    class Connection(Protocol):
+        """The connection of one client."""
 
         @property
         def sock(self) -> socket.socket: ...
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
             """The poll events to wait for."""
 
         @property
-        def over(self) -> bool:
-            """There is nothing more to say."""
+        def closed(self) -> bool:
+            """It is to be closed."""
 
         @property
         def since(self) -> float:
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
             """Go on after poll events."""
 
         def expire(self) -> None:
-            """Its time is over; there may be a last word to say."""
+            """Its time is over: close, perhaps after a last reply."""
 
     class Listener(Protocol):
-        """What clients come by."""
+        """A listening socket."""
 
         def fileno(self) -> int: ...
         def accept(self) -> tuple[socket.socket, object]: ...
@@ -59,13 +59,13 @@ class Clients:
     """The clients of one listening socket."""
 
     def __init__(
-        self, master: Loop, name: str, welcome: Callable[[socket.socket], Talk | None]
+        self, master: Loop, name: str, admit: Callable[[socket.socket], Connection | None]
     ) -> None:
-        """`welcome` begins a conversation, or says no; `name` begins each line of the log."""
+        """`admit` makes a connection, or None to refuse it; `name` begins each line of the log."""
         self._master = master
         self._name = name
-        self._welcome = welcome
-        self._talks: dict[int, Talk] = {}
+        self._admit = admit
+        self._connections: dict[int, Connection] = {}
         self._listener: Listener | None = None
         #: When accepting goes on after a rest, and whether the log was told why it rests.
         self._resume: float | None = None
@@ -84,38 +84,38 @@ class Clients:
 
     def dismiss(self) -> None:
         """Send the clients away."""
-        for talk in list(self._talks.values()):
-            self._end(talk)
+        for connection in list(self._connections.values()):
+            self._end(connection)
 
     def leave(self) -> None:
         """In a process that was forked: let go of the descriptors, and touch nothing else."""
-        for talk in self._talks.values():
-            talk.sock.close()
-        self._talks = {}
+        for connection in self._connections.values():
+            connection.sock.close()
+        self._connections = {}
         self._listener = self._resume = None
 
     def wake_after(self, now: float) -> float | None:
         """Seconds until `look_after` has something to do; None without clients."""
-        times = [talk.deadline for talk in self._talks.values()]
+        times = [connection.deadline for connection in self._connections.values()]
         if self._resume is not None:
             times.append(self._resume)
         return max(0.0, min(times) - now) if times else None
 
     def look_after(self, now: float) -> None:
-        """Send away whose time is over; accept again after a rest."""
-        for talk in [each for each in self._talks.values() if each.deadline <= now]:
-            talk.expire()
-            self.changed(talk)
+        """Close connections whose time is over; accept again after a rest."""
+        for connection in [each for each in self._connections.values() if each.deadline <= now]:
+            connection.expire()
+            self.changed(connection)
         if self._listener is not None and self._resume is not None and self._resume <= now:
             self._resume = None
             self._master.watch(self._listener.fileno(), self._accept)
 
-    def changed(self, talk: Talk) -> None:
-        """A conversation waits for something else now, or is over."""
-        if talk.over:
-            self._end(talk)
-        elif talk.sock.fileno() in self._talks:
-            self._watch(talk)
+    def changed(self, connection: Connection) -> None:
+        """A connection waits for something else now, or is to be closed."""
+        if connection.closed:
+            self._end(connection)
+        elif connection.sock.fileno() in self._connections:
+            self._watch(connection)
 
     def _accept(self, _mask: int) -> None:
         if self._listener is None:
@@ -147,30 +147,30 @@ class Clients:
 
     def _take_in(self, sock: socket.socket) -> None:
         sock.setblocking(False)
-        talk = self._welcome(sock)
-        if talk is None:
+        connection = self._admit(sock)
+        if connection is None:
             sock.close()
             return
-        if len(self._talks) >= MOST_CLIENTS:
-            self._end(min(self._talks.values(), key=lambda each: each.since))
-        self._talks[sock.fileno()] = talk
-        self._watch(talk)
+        if len(self._connections) >= MOST_CLIENTS:
+            self._end(min(self._connections.values(), key=lambda each: each.since))
+        self._connections[sock.fileno()] = connection
+        self._watch(connection)
 
-    def _watch(self, talk: Talk) -> None:
+    def _watch(self, connection: Connection) -> None:
         def react(mask: int) -> None:
             try:
-                talk.react(mask)
+                connection.react(mask)
             except Exception:
                 # The rim: a client, or a bug, must never end the master.
                 self._master.log.exception("%s: a client was sent away", self._name)
-                self._end(talk)
+                self._end(connection)
             else:
-                self.changed(talk)
+                self.changed(connection)
 
-        self._master.watch(talk.sock.fileno(), react, talk.wants)
+        self._master.watch(connection.sock.fileno(), react, connection.wants)
 
-    def _end(self, talk: Talk) -> None:
-        fd = talk.sock.fileno()
-        if self._talks.pop(fd, None) is not None:
+    def _end(self, connection: Connection) -> None:
+        fd = connection.sock.fileno()
+        if self._connections.pop(fd, None) is not None:
             self._master.unwatch(fd)
-            talk.sock.close()
+            connection.sock.close()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from licorne.config import Config
     from licorne.master.face import Master
-    from licorne.metrics.talk import Answer, Talk
+    from licorne.metrics.connection import Answer, Connection
     from licorne.sock import BaseSocket
 
 #: Seconds that a client may take from its connection to its end.
@@ -42,7 +42,7 @@ class MetricsServer:
         self._awaits: int | None = None
         #: The other end of the pipe that a new master of ours waits at.
         self._holds: int | None = None
-        self._clients = Clients(master, "Metrics", self._welcome)
+        self._clients = Clients(master, "Metrics", self._admit)
         self.wake_after = self._clients.wake_after
         self.look_after = self._clients.look_after
 
@@ -162,15 +162,15 @@ class MetricsServer:
             self._listener.close()
         self._listener = self._awaits = self._holds = None
 
-    def _welcome(self, sock: socket.socket) -> Talk:
+    def _admit(self, sock: socket.socket) -> Connection:
         from licorne.http.wsgi import server_name
-        from licorne.metrics.talk import Talk
+        from licorne.metrics.connection import Connection
 
-        return Talk(sock, self._serve, server_name(), time.monotonic() + LONGEST)
+        return Connection(sock, self._serve, server_name(), time.monotonic() + LONGEST)
 
     def _serve(self, path: str, accept: str) -> Answer | None:
         from licorne.metrics import health
-        from licorne.metrics.talk import Answer
+        from licorne.metrics.connection import Answer
 
         if path == "/livez":
             return Answer("200 OK", "text/plain", "ok\n")

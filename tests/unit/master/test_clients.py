@@ -67,17 +67,17 @@ class Listener:
         return self.sock.accept()
 
 
-class Talk:
-    """A conversation that says nothing by itself."""
+class Connection:
+    """A connection that says nothing by itself."""
 
     wants = select.POLLIN
     count = 0
 
     def __init__(self, sock: socket.socket) -> None:
-        Talk.count += 1
+        Connection.count += 1
         self.sock = sock
-        self.over = False
-        self.since = float(Talk.count)
+        self.closed = False
+        self.since = float(Connection.count)
         self.deadline = time.monotonic() + 100
 
     def react(self, _mask: int) -> None:
@@ -86,7 +86,7 @@ class Talk:
 
     def expire(self) -> None:
         """Go."""
-        self.over = True
+        self.closed = True
 
 
 class Place:
@@ -96,12 +96,12 @@ class Place:
         self.host = Host()
         self.listener = Listener(sock)
         self.stranger = False
-        self.clients = Clients(self.host, "Desk", self.welcome)
+        self.clients = Clients(self.host, "Desk", self.admit)
         self.clients.open(self.listener)
 
-    def welcome(self, sock: socket.socket) -> Talk | None:
+    def admit(self, sock: socket.socket) -> Connection | None:
         """Serve every client but strangers."""
-        return None if self.stranger else Talk(sock)
+        return None if self.stranger else Connection(sock)
 
     def client(self) -> socket.socket:
         """A client that has been accepted."""

@@ -1,4 +1,4 @@
-"""One conversation over a pair of sockets, turn by turn; and the table of those that go on."""
+"""One connection over a pair of sockets, turn by turn; and the table of those that go on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from licorne.config import Config
 from licorne.ctl.answer import Later, Refused
+from licorne.ctl.connection import IDLE, Connection, State
 from licorne.ctl.server import ControlServer
-from licorne.ctl.talk import IDLE, Mood, Talk
 from licorne.glogging import Logger
 
 if TYPE_CHECKING:
@@ -25,15 +25,17 @@ if TYPE_CHECKING:
 
 
 class Pair:
-    """A client and the conversation with it, which is turned by hand."""
+    """A client and its connection, which is turned by hand."""
 
     def __init__(self) -> None:
         self.client, self.server = socket.socketpair()
         self.client.settimeout(20)
         self.server.setblocking(False)
         self.thens: list[Then] = []
-        self.changes: list[Mood] = []
-        self.talk = Talk(self.server, self.serve, lambda talk: self.changes.append(talk.mood))
+        self.changes: list[State] = []
+        self.connection = Connection(
+            self.server, self.serve, lambda each: self.changes.append(each.state)
+        )
 
     def serve(self, request: Request) -> Answer:
         if request.command == "later":
@@ -52,9 +54,9 @@ class Pair:
     def turn(self) -> None:
         """What the master's loop does once."""
         poller = select.poll()
-        poller.register(self.server, self.talk.wants)
+        poller.register(self.server, self.connection.wants)
         for _, mask in poller.poll(0):
-            self.talk.react(mask)
+            self.connection.react(mask)
 
     def hear(self) -> dict[str, object]:
         line = self.client.makefile("rb").readline()
@@ -77,7 +79,7 @@ def test_one_request_in_each_turn(pair: Pair) -> None:
         pair.turn()
         assert json.loads(lines.readline())["data"] == name
     pair.turn()
-    assert pair.talk.mood is Mood.LISTENING
+    assert pair.connection.state is State.READING
 
 
 def test_half_a_request_does_not_keep_the_loop_awake(pair: Pair) -> None:
@@ -85,31 +87,31 @@ def test_half_a_request_does_not_keep_the_loop_awake(pair: Pair) -> None:
     pair.client.sendall(b'{"comm')
     pair.turn()
     pair.turn()
-    assert pair.talk.mood is Mood.LISTENING
+    assert pair.connection.state is State.READING
     pair.client.sendall(b'and": "b"}\n')
     pair.turn()
-    assert pair.talk.mood is Mood.LISTENING
+    assert pair.connection.state is State.READING
 
 
 def test_an_answer_may_come_later(pair: Pair) -> None:
     pair.say("later", "after")
     pair.turn()
-    assert pair.talk.mood is Mood.THINKING
-    assert pair.talk.wants == 0
+    assert pair.connection.state is State.WAITING
+    assert pair.connection.wants == 0
     pair.turn()
     pair.thens[0]("found")
     lines = pair.client.makefile("rb")
     assert json.loads(lines.readline()) == {"id": 1, "status": "ok", "data": "found"}
-    assert pair.changes == [Mood.SPEAKING]
+    assert pair.changes == [State.WRITING]
     pair.turn()
     assert json.loads(lines.readline())["data"] == "after"
     # A second answer to the same question changes nothing.
     pair.thens[0]("again")
-    assert pair.changes == [Mood.SPEAKING]
+    assert pair.changes == [State.WRITING]
 
 
 def test_an_answer_at_once_that_might_have_come_later(pair: Pair) -> None:
-    pair.talk = Talk(
+    pair.connection = Connection(
         pair.server, lambda _request: Later(lambda then: then(Refused("no"))), lambda _talk: None
     )
     pair.say("x")
@@ -120,9 +122,9 @@ def test_an_answer_at_once_that_might_have_come_later(pair: Pair) -> None:
 def test_no_answer_is_waited_for_for_ever(pair: Pair) -> None:
     pair.say("later")
     pair.turn()
-    pair.talk.expire()
+    pair.connection.expire()
     assert pair.hear() == {"id": 1, "status": "error", "error": "no answer came in time"}
-    assert pair.talk.mood is Mood.OVER
+    assert pair.connection.state is State.CLOSED
 
 
 def test_a_client_that_leaves_while_its_answer_is_awaited(pair: Pair) -> None:
@@ -130,15 +132,15 @@ def test_a_client_that_leaves_while_its_answer_is_awaited(pair: Pair) -> None:
     pair.turn()
     pair.client.close()
     pair.turn()
-    assert pair.talk.mood is Mood.OVER
+    assert pair.connection.state is State.CLOSED
     pair.thens[0]("found")
-    assert pair.talk.mood is Mood.OVER
+    assert pair.connection.state is State.CLOSED
 
 
 def test_a_long_answer_goes_as_the_client_reads(pair: Pair) -> None:
     pair.say("long", "no")
     pair.turn()
-    assert pair.talk.mood is Mood.SPEAKING
+    assert pair.connection.state is State.WRITING
     got = b""
     while got.count(b"\n") < 2:
         pair.turn()

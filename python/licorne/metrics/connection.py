@@ -37,27 +37,27 @@ class Answer(Record):
     body: str
 
 
-class Mood(Enum):
-    """What the conversation waits for."""
+class State(Enum):
+    """What the connection waits for."""
 
     #: More bytes of the request.
-    LISTENING = "listening"
+    READING = "reading"
     #: Room for the answer.
-    SPEAKING = "speaking"
+    WRITING = "writing"
     #: The client's own end, so that no reset eats the answer (RFC 9112, section 9.6).
     LINGERING = "lingering"
-    #: Nothing: it is over.
-    OVER = "over"
+    #: Nothing: it is to be closed.
+    CLOSED = "closed"
 
 
-class Talk:
-    """The conversation with one client."""
+class Connection:
+    """The connection of one client."""
 
     def __init__(self, sock: socket.socket, serve: Serve, server: str, deadline: float) -> None:
         self.sock = sock
         #: All of them may take equally long: the first to come is the first to make room.
         self.since = self.deadline = deadline
-        self.mood = Mood.LISTENING
+        self.state = State.READING
         self._serve = serve
         self._reader = RequestReader(LONGEST_REQUEST)
         self._server = server
@@ -66,45 +66,45 @@ class Talk:
     @property
     def wants(self) -> int:
         """The poll events to wait for."""
-        return select.POLLOUT if self.mood is Mood.SPEAKING else select.POLLIN
+        return select.POLLOUT if self.state is State.WRITING else select.POLLIN
 
     @property
-    def over(self) -> bool:
-        """There is nothing more to say."""
-        return self.mood is Mood.OVER
+    def closed(self) -> bool:
+        """It is to be closed."""
+        return self.state is State.CLOSED
 
     def expire(self) -> None:
-        """End the conversation, wherever it is."""
-        self.mood = Mood.OVER
+        """End the connection, whatever its state."""
+        self.state = State.CLOSED
 
     def react(self, mask: int) -> None:
         """Go on after poll events."""
         try:
-            if self.mood is Mood.SPEAKING and mask & select.POLLOUT:
+            if self.state is State.WRITING and mask & select.POLLOUT:
                 self._send()
-            elif self.mood is Mood.LISTENING and mask & select.POLLIN:
+            elif self.state is State.READING and mask & select.POLLIN:
                 self._receive()
-            elif self.mood is Mood.LINGERING and mask & select.POLLIN:
+            elif self.state is State.LINGERING and mask & select.POLLIN:
                 self._drop()
             elif mask & _GONE:
-                self.mood = Mood.OVER
+                self.state = State.CLOSED
         except BlockingIOError:
             return
         except OSError:
             # The client has gone: nothing can be sent any more.
-            self.mood = Mood.OVER
+            self.state = State.CLOSED
 
     def _receive(self) -> None:
         data = self.sock.recv(LONGEST_REQUEST)
         if not data:
-            self.mood = Mood.OVER
+            self.state = State.CLOSED
             return
         self._reader.feed(data)
         head = self._reader.head()
         if head is not None:
             answer = head.page() if isinstance(head, Refusal) else self._answer(head)
             self._output = memoryview(answer)
-            self.mood = Mood.SPEAKING
+            self.state = State.WRITING
             self._send()
 
     def _answer(self, head: RequestHead) -> bytes:
@@ -124,9 +124,9 @@ class Talk:
     def _send(self) -> None:
         self._output = self._output[self.sock.send(self._output) :]
         if not self._output:
-            self.mood = Mood.LINGERING
+            self.state = State.LINGERING
             self.sock.shutdown(1)
 
     def _drop(self) -> None:
         if not self.sock.recv(_DROP):
-            self.mood = Mood.OVER
+            self.state = State.CLOSED

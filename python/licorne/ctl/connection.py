@@ -27,29 +27,31 @@ if TYPE_CHECKING:
 #: Seconds without a byte after which a client is sent away (gunicorn's number).
 IDLE = 300.0
 #: Seconds that an answer may take which the master has to wait for itself.
-THINKING = 10.0
+LONGEST_WAIT = 10.0
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
-class Mood(Enum):
-    """What the conversation waits for."""
+class State(Enum):
+    """What the connection waits for."""
 
     #: More bytes of a request.
-    LISTENING = "listening"
+    READING = "reading"
     #: An answer that comes later (`Later`).
-    THINKING = "thinking"
+    WAITING = "waiting"
     #: Room for the reply; or the next turn, when another request is there already.
-    SPEAKING = "speaking"
-    #: Nothing: it is over.
-    OVER = "over"
+    WRITING = "writing"
+    #: Nothing: it is to be closed.
+    CLOSED = "closed"
 
 
-class Talk:
-    """The conversation with one client."""
+class Connection:
+    """The connection of one client."""
 
-    def __init__(self, sock: socket.socket, serve: Serve, changed: Callable[[Talk], None]) -> None:
+    def __init__(
+        self, sock: socket.socket, serve: Serve, changed: Callable[[Connection], None]
+    ) -> None:
         self.sock = sock
-        self.mood = Mood.LISTENING
+        self.state = State.READING
         #: When something was last received, sent or answered.
         self.since = time.monotonic()
         self._serve = serve
@@ -62,41 +64,41 @@ class Talk:
     @property
     def wants(self) -> int:
         """The poll events to wait for."""
-        moods = {Mood.LISTENING: select.POLLIN, Mood.SPEAKING: select.POLLOUT}
-        return moods.get(self.mood, 0)
+        events = {State.READING: select.POLLIN, State.WRITING: select.POLLOUT}
+        return events.get(self.state, 0)
 
     @property
-    def over(self) -> bool:
-        """There is nothing more to say."""
-        return self.mood is Mood.OVER
+    def closed(self) -> bool:
+        """It is to be closed."""
+        return self.state is State.CLOSED
 
     @property
     def deadline(self) -> float:
         """When the client was silent for too long, or the answer is too late."""
-        return self.since + (IDLE if self.wants else THINKING)
+        return self.since + (IDLE if self.wants else LONGEST_WAIT)
 
     def react(self, mask: int) -> None:
         """Go on after poll events."""
         self.since = time.monotonic()
-        if self.mood is Mood.LISTENING and mask & select.POLLIN:
+        if self.state is State.READING and mask & select.POLLIN:
             self._receive()
-        elif self.mood is Mood.SPEAKING and mask & select.POLLOUT:
+        elif self.state is State.WRITING and mask & select.POLLOUT:
             if self._output:
                 self._send()
             else:
-                self.mood = Mood.LISTENING
+                self.state = State.READING
                 self._answer_next()
         elif mask & _GONE:
-            self.mood = Mood.OVER
+            self.state = State.CLOSED
 
     def expire(self) -> None:
-        """End the conversation; an answer that is waited for is replaced by the reason."""
+        """End the connection; an answer that is waited for is replaced by the reason."""
         self.since = time.monotonic()
-        if self.mood is Mood.THINKING:
+        if self.state is State.WAITING:
             self._last = True
-            self._say(protocol.failure(self._asked, "no answer came in time"))
+            self._reply(protocol.failure(self._asked, "no answer came in time"))
         else:
-            self.mood = Mood.OVER
+            self.state = State.CLOSED
 
     def _receive(self) -> None:
         try:
@@ -105,10 +107,10 @@ class Talk:
             return
         except OSError:
             # The client has gone: nothing can be sent any more.
-            self.mood = Mood.OVER
+            self.state = State.CLOSED
             return
         if not data:
-            self.mood = Mood.OVER
+            self.state = State.CLOSED
             return
         self._decoder.feed(data)
         self._answer_next()
@@ -123,33 +125,33 @@ class Talk:
             answer = self._serve(request)
         except protocol.GarbledError as error:
             self._last = True
-            self._say(protocol.failure(None, str(error)))
+            self._reply(protocol.failure(None, str(error)))
         except (protocol.BadRequestError, Refused) as error:
-            self._say(protocol.failure(id_, str(error)))
+            self._reply(protocol.failure(id_, str(error)))
         else:
             self._answered(id_, answer)
 
     def _answered(self, id_: Json, answer: Answer) -> None:
         if not isinstance(answer, Later):
-            self._say(protocol.success(id_, answer))
+            self._reply(protocol.success(id_, answer))
             return
-        self.mood, self._asked = Mood.THINKING, id_
-        answer.begin(self._thought)
+        self.state, self._asked = State.WAITING, id_
+        answer.begin(self._later)
 
-    def _thought(self, answer: Json | Refused) -> None:
+    def _later(self, answer: Json | Refused) -> None:
         """The answer to a `Later` is there; perhaps the client is not any more."""
-        if self.mood is not Mood.THINKING:
+        if self.state is not State.WAITING:
             return
         self.since = time.monotonic()
         if isinstance(answer, Refused):
-            self._say(protocol.failure(self._asked, str(answer)))
+            self._reply(protocol.failure(self._asked, str(answer)))
         else:
-            self._say(protocol.success(self._asked, answer))
+            self._reply(protocol.success(self._asked, answer))
         self._changed(self)
 
-    def _say(self, reply: dict[str, Json]) -> None:
+    def _reply(self, reply: dict[str, Json]) -> None:
         self._output = memoryview(protocol.encode(reply, self._decoder.framing))
-        self.mood = Mood.SPEAKING
+        self.state = State.WRITING
         self._send()
 
     def _send(self) -> None:
@@ -158,13 +160,13 @@ class Talk:
         except BlockingIOError:
             return
         except OSError:
-            self.mood = Mood.OVER
+            self.state = State.CLOSED
             return
         self._output = self._output[sent:]
         if self._output:
             return
         if self._last:
-            self.mood = Mood.OVER
+            self.state = State.CLOSED
         elif not self._decoder.waiting:
-            # With bytes left it is ready to speak again: they are looked at in the next turn.
-            self.mood = Mood.LISTENING
+            # With bytes left it is ready to write again: they are looked at in the next turn.
+            self.state = State.READING
