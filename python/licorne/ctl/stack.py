@@ -1,6 +1,6 @@
 """`stack`: the Python stack of a worker's main thread, or of a request.
 
-It goes on meanwhile, whatever it is busy with (`licorne.stacks`); the answer comes later.
+It goes on meanwhile, whatever it is busy with (`master.stacks`); the answer comes later.
 """
 
 from __future__ import annotations

@@ -72,11 +72,11 @@ class Bridge:
         self._master.abandon(worker)
         self._master.decide(events.SpawnFailed(reason))
 
-    def mold_came(self) -> None:
+    def mold_ready(self) -> None:
         """The mold of a reload has loaded the application: the next workers are new."""
         self._master.decide(self._master.reconfigured())
 
-    def mold_went(self, end: Ended, orphaned: Sequence[Worker], coming: bool) -> None:
+    def mold_lost(self, end: Ended, orphaned: Sequence[Worker], coming: bool) -> None:
         """A mold has ended that was needed, with the workers asked of it."""
         for worker in orphaned:
             self._master.abandon(worker)

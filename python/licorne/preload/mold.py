@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from licorne.glogging import Logger
     from licorne.workers.base import Worker
 
-    class Master(Protocol):
+    class MasterCopy(Protocol):
         """The mold's copy of the master, which hooks get as `server`."""
 
         signals: Sequence[Signals]
@@ -140,7 +140,7 @@ class Answer:
         return cls(int(age), int(pid), reason)
 
 
-def live(master: Master, channel: socket.socket, *, again: bool) -> NoReturn:
+def live(master: MasterCopy, channel: socket.socket, *, again: bool) -> NoReturn:
     """Load the application, say so, and fork workers until the master closes the channel.
 
     `again` says that the last one has failed, and that why was told at length. Only SystemExit
@@ -155,7 +155,7 @@ def live(master: Master, channel: socket.socket, *, again: bool) -> NoReturn:
     sys.exit(0)
 
 
-def _serve(master: Master, channel: socket.socket) -> None:
+def _serve(master: MasterCopy, channel: socket.socket) -> None:
     channel.send(READY)
     while True:
         message, fds, _, _ = socket.recv_fds(channel, LONGEST, MOST_FDS)
@@ -167,7 +167,7 @@ def _serve(master: Master, channel: socket.socket) -> None:
             _obey(master, channel, Order.decode(message), fds)
 
 
-def _load(master: Master, *, again: bool) -> None:
+def _load(master: MasterCopy, *, again: bool) -> None:
     try:
         # Modules may have been written since the master looked into their folders.
         invalidate_caches()
@@ -192,7 +192,7 @@ def _load(master: Master, *, again: bool) -> None:
         sys.exit(WORKER_BOOT_ERROR)
 
 
-def _obey(master: Master, channel: socket.socket, order: Order, fds: Sequence[int]) -> None:
+def _obey(master: MasterCopy, channel: socket.socket, order: Order, fds: Sequence[int]) -> None:
     worker = master.prepare(order, fds)
     try:
         master.before_fork(worker)

@@ -20,18 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import NoReturn, Protocol
 
-    from licorne.glogging import Logger
+    from licorne.master.face import Loop
     from licorne.system.process import Ended
     from licorne.workers.base import Worker
 
-    class Home(Protocol):
+    class Owner(Loop, Protocol):
         """What the molds ask of the master."""
 
         signals: Sequence[signal.Signals]
-        log: Logger
 
-        def watch(self, fd: int, react: Callable[[int], None], mask: int = ...) -> None: ...
-        def unwatch(self, fd: int) -> None: ...
         def become_mold(self, channel: socket.socket) -> NoReturn:
             """In the new process."""
 
@@ -41,10 +38,10 @@ if TYPE_CHECKING:
         def unborn(self, worker: Worker, reason: str) -> None:
             """A worker that was asked for will not come, though its mold goes on."""
 
-        def mold_came(self) -> None:
+        def mold_ready(self) -> None:
             """The mold of a reload has loaded the application: the next workers are new."""
 
-        def mold_went(self, end: Ended, orphaned: Sequence[Worker], coming: bool) -> None:
+        def mold_lost(self, end: Ended, orphaned: Sequence[Worker], coming: bool) -> None:
             """A mold has ended that was needed, with the workers asked of it."""
 
         def view(self, pending: Sequence[int]) -> mold.View:
@@ -97,8 +94,8 @@ class Mold:
 class Molds:
     """All molds of one master."""
 
-    def __init__(self, home: Home, clock: Callable[[], float]) -> None:
-        self._home = home
+    def __init__(self, owner: Owner, clock: Callable[[], float]) -> None:
+        self._owner = owner
         self._clock = clock
         self._molds: dict[int, Mold] = {}
         self._present: Mold | None = None
@@ -109,7 +106,7 @@ class Molds:
         return tuple(each.pid for each in (self._present, self._coming) if each is not None)
 
     def ask(self, worker: Worker) -> None:
-        """Have a worker forked; the answer is `born`, `unborn` or `mold_went`.
+        """Have a worker forked; the answer is `born`, `unborn` or `mold_lost`.
 
         OSError when there is no mold and none can be forked.
         """
@@ -145,14 +142,14 @@ class Molds:
             return False
         self._unwatch(gone)
         gone.channel.close()
-        self._home.mold_ended(gone.pid)
+        self._owner.mold_ended(gone.pid)
         coming = gone is self._coming
         if coming:
             self._coming = None
         elif gone is self._present:
             self._present = None
         if not gone.leaving:
-            self._home.mold_went(end, [worker for worker, _ in gone.asked.values()], coming)
+            self._owner.mold_lost(end, [worker for worker, _ in gone.asked.values()], coming)
         self._change()
         return True
 
@@ -163,7 +160,7 @@ class Molds:
             late = _lateness(each, now, boot_timeout)
             if late and not each.killed and not each.leaving:
                 each.killed = True
-                self._home.log.error("Mold (pid:%s) %s; it is killed", each.pid, late)
+                self._owner.log.error("Mold (pid:%s) %s; it is killed", each.pid, late)
                 os.kill(each.pid, signal.SIGKILL)
         busy = any(not each.ready or each.asked for each in self._molds.values())
         return 1.0 if busy else None
@@ -177,7 +174,7 @@ class Molds:
             if not each.ready:
                 asked, each.asked = each.asked, {}
                 for worker, _ in asked.values():
-                    self._home.unborn(worker, f"mold (pid:{each.pid}) is not needed any more")
+                    self._owner.unborn(worker, f"mold (pid:{each.pid}) is not needed any more")
         self._present = self._coming = None
 
     def close(self) -> None:
@@ -196,14 +193,14 @@ class Molds:
                 if message and message != mold.READY:
                     _kill_and_reap(mold.Answer.decode(message).pid)
             each.channel.close()
-            self._home.mold_ended(each.pid)
+            self._owner.mold_ended(each.pid)
         self._molds.clear()
         self._present = self._coming = None
 
     def _begin(self) -> Mold:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            pid = process.fork(self._home.signals)
+            pid = process.fork(self._owner.signals)
         except BaseException:
             ours.close()
             theirs.close()
@@ -212,12 +209,12 @@ class Molds:
             # A copy of a channel would keep another mold from seeing that its master has gone.
             for channel in (ours, *(each.channel for each in self._molds.values())):
                 channel.close()
-            self._home.become_mold(theirs)
+            self._owner.become_mold(theirs)
         theirs.close()
         ours.setblocking(False)
         begun = Mold(pid, ours, self._clock())
         self._molds[pid] = begun
-        self._home.watch(ours.fileno(), lambda _mask: self._heard(begun))
+        self._owner.watch(ours.fileno(), lambda _mask: self._heard(begun))
         return begun
 
     def _heard(self, one: Mold) -> None:
@@ -229,18 +226,18 @@ class Molds:
     def _unwatch(self, one: Mold) -> None:
         if one.watched:
             one.watched = False
-            self._home.unwatch(one.channel.fileno())
+            self._owner.unwatch(one.channel.fileno())
 
     def _order(self, one: Mold, worker: Worker) -> None:
         try:
             pending = [age for age in one.asked if age != worker.age]
-            one.order(worker, self._home.view(pending))
+            one.order(worker, self._owner.view(pending))
         except BrokenPipeError:
             # It has ended, and that will be told for all it was asked.
             return
         except OSError as error:
             del one.asked[worker.age]
-            self._home.unborn(worker, f"the mold (pid:{one.pid}) takes no order: {error}")
+            self._owner.unborn(worker, f"the mold (pid:{one.pid}) takes no order: {error}")
 
     def _listen(self, one: Mold) -> bool:
         """Read what a mold has said; False at the end of it."""
@@ -261,11 +258,11 @@ class Molds:
     def _answered(self, one: Mold, answer: mold.Answer) -> None:
         worker, _ = one.asked.pop(answer.age)
         if not answer.pid:
-            self._home.unborn(worker, answer.reason)
+            self._owner.unborn(worker, answer.reason)
         elif not process.is_child(answer.pid):
-            self._home.unborn(worker, f"process {answer.pid} has ended before it could begin")
+            self._owner.unborn(worker, f"process {answer.pid} has ended before it could begin")
         else:
-            self._home.born(worker, answer.pid)
+            self._owner.born(worker, answer.pid)
 
     def _change(self) -> None:
         """The coming mold takes its place, as soon as no worker of the old one is on its way."""
@@ -280,7 +277,7 @@ class Molds:
             for worker, _ in list(coming.asked.values()):
                 self._order(coming, worker)
         self._present, self._coming = coming, None
-        self._home.mold_came()
+        self._owner.mold_ready()
 
 
 def _lateness(one: Mold, now: float, boot_timeout: float) -> str:

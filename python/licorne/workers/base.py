@@ -89,7 +89,7 @@ class Worker:
         self.last_failure = 0
         #: With reuse_port, which of the master's sets of sockets this worker serves.
         self.socket_set = 0
-        #: Where threads of this worker show their stacks (`licorne.frames`); -1: nowhere.
+        #: Where threads of this worker show their stacks (`frames`); -1: nowhere.
         self.stack_pipe = -1
         self.tmp = WorkerTmp(self)
 
