@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 
-from licorne import hooks, process
+from licorne import hooks
 from licorne.errors import AppImportError, HaltServer
 from licorne.glogging import Logger
 from licorne.supervisor.tables import BOOT_ERRORS
+from licorne.system import process
 from licorne.workers import leaving, turn
 from licorne.workers.slots import BOOT_FAILURE
 
@@ -37,7 +38,7 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
     worker.pid = os.getpid()
     cfg, log = worker.cfg, worker.log
     if isinstance(log, Logger):
-        # Not one of somebody's that only has the methods.
+        # Not a class of the program's that only has the methods.
         log.in_worker(worker.age)
     log.info("Booting worker with pid: %s", worker.pid)
     try:
