@@ -7,7 +7,6 @@ use std::sync::Arc;
 use net::exchange::{self as net_exchange, Token};
 use net::peer::Peer;
 use proto::RequestHead;
-use proto::h1::Sending;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -19,6 +18,7 @@ use crate::core::Core;
 use crate::explain;
 use crate::head;
 use crate::past::{Facts, Past};
+use crate::taken;
 use crate::text;
 use crate::wsgi;
 use crate::wsgi::environ::Caches;
@@ -37,9 +37,6 @@ pub(crate) struct Exchange {
 pub(crate) struct Run {
     /// The native exchange; gone when the response is complete.
     pub(crate) net: Option<Box<net_exchange::Exchange>>,
-    pub(crate) sending: Sending,
-    /// Bytes that may still be sent under the announced length.
-    pub(crate) remaining: Option<u64>,
     /// Response body bytes given to the connection.
     pub(crate) sent: u64,
     pub(crate) status: Option<Py<PyString>>,
@@ -84,8 +81,6 @@ impl Run {
     fn new() -> Self {
         Self {
             net: None,
-            sending: Sending::Head,
-            remaining: None,
             sent: 0,
             status: None,
             headers: None,
@@ -214,8 +209,6 @@ impl Exchange {
     #[inline]
     pub(crate) fn begin(&mut self, net: Box<net_exchange::Exchange>) {
         self.run.net = Some(net);
-        self.run.sending = Sending::Head;
-        self.run.remaining = None;
         self.run.sent = 0;
         self.run.status = None;
         self.run.socket = None;
@@ -433,7 +426,8 @@ impl Exchange {
 
     #[getter]
     pub(crate) fn headers_sent(&self) -> bool {
-        self.run.sending != Sending::Head
+        let net = self.run.net.as_ref();
+        net.is_none_or(|net| net.response.begun())
     }
 
     /// Calls a WSGI application for this exchange and sends what it answers (PEP 3333).
@@ -538,10 +532,10 @@ impl Exchange {
     /// it goes on with a WSGI response.
     fn take_over<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
-        wsgi::make_way(slf)?;
+        taken::make_way(slf)?;
         let (copy, rest) = slf.try_borrow_mut()?.take_socket()?;
         // Of answers before this one, which the client has not read yet.
-        wsgi::flush_taken(slf)?;
+        taken::flush_taken(slf)?;
         let copy: RawFd = copy.into_raw_fd();
         (copy, PyBytes::new(py, &rest)).into_pyobject(py)
     }

@@ -8,9 +8,10 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
-use super::respond;
+use super::body::{finish_iteration, send_blocks};
 use super::run::settle;
 use crate::exchange::Exchange;
+use crate::sending::discard;
 
 /// What the application has returned, iterated in part.
 pub(crate) struct Paused {
@@ -35,11 +36,11 @@ fn go_on(exchange: &Bound<'_, Exchange>, paused: &Paused) -> PyResult<()> {
     let py = exchange.py();
     let answer = paused.answer.bind(py);
     let sent = if gone(exchange)? {
-        respond::discard(exchange).map(|()| true)
+        discard(exchange).map(|()| true)
     } else {
-        respond::send_blocks(exchange, answer, paused.blocks.bind(py).clone())
+        send_blocks(exchange, answer, paused.blocks.bind(py).clone())
     };
-    respond::finish_iteration(answer, sent)
+    finish_iteration(answer, sent)
 }
 
 fn gone(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {

@@ -5,20 +5,20 @@
 use std::sync::Arc;
 
 use net::baton::Room;
-use proto::h1::Sending;
 use pyo3::exceptions::PyBrokenPipeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::body::close;
 use super::paused::Paused;
-use super::respond;
-use super::run::asks_to_end;
 use crate::core::thread_number;
 use crate::exchange::Exchange;
+use crate::failure::{self, asks_to_end};
+use crate::response;
 
 /// A block, behind the head if that was not sent yet. False: there is no room for more now.
 pub(crate) fn send(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
-    match respond::push(exchange, block)? {
+    match response::push(exchange, block)? {
         Room::Yes => Ok(true),
         Room::Full => Ok(false),
         Room::Gone => Err(PyBrokenPipeError::new_err(
@@ -31,17 +31,17 @@ pub(crate) fn send(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -
 pub(crate) fn finish(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
     let (empty, begun) = {
         let this = exchange.try_borrow()?;
-        let begun = this.run.sending != Sending::Head;
+        let begun = this.headers_sent();
         (block.as_bytes().is_empty(), begun)
     };
     if !empty && !begun {
-        respond::whole(exchange, block)?;
+        response::whole(exchange, block)?;
     } else {
         if !empty {
             // Whether there is room: the connection keeps what the client has not read.
-            respond::push(exchange, block)?;
+            response::push(exchange, block)?;
         }
-        respond::end(exchange)?;
+        response::end(exchange)?;
     }
     conclude(exchange)
 }
@@ -49,7 +49,7 @@ pub(crate) fn finish(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>)
 /// The application has failed.
 pub(crate) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()> {
     let ends = asks_to_end(&error, exchange.py());
-    let told = respond::fail(exchange, error);
+    let told = failure::fail(exchange, error);
     conclude(exchange)?;
     // Whoever says that it has failed has the exception.
     if ends { Ok(()) } else { told }
@@ -65,8 +65,6 @@ pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
         let Some(net) = run.leave(false) else {
             return Ok(());
         };
-        run.sending = Sending::Closed;
-        run.remaining = None;
         if run.socket.take().is_some() {
             core.looped.discard(thread_number(), net);
         } else {
@@ -76,7 +74,7 @@ pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     };
     conclude(exchange)?;
     match paused {
-        Some(Paused { answer, .. }) => respond::close(answer.bind(exchange.py())),
+        Some(Paused { answer, .. }) => close(answer.bind(exchange.py())),
         None => Ok(()),
     }
 }

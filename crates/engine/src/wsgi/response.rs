@@ -72,6 +72,6 @@ impl Response {
     fn response_length(&self, py: Python<'_>) -> PyResult<Option<u64>> {
         let exchange = self.exchange.bind(py).try_borrow()?;
         let net = exchange.run.net.as_ref();
-        Ok(net.and_then(|net| net.draft.content_length()))
+        Ok(net.and_then(|net| net.response.draft.content_length()))
     }
 }

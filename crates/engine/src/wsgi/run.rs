@@ -3,13 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::{environ, respond};
+use super::{body, environ};
 use crate::access::Access;
 use crate::core::{Core, thread_id};
 use crate::exchange::{Exchange, call_two};
+use crate::failure;
 use crate::queue;
 
 /// Calls `app` and sends what it answers. Its errors are answered and logged; only those that ask
@@ -43,15 +44,10 @@ pub(super) fn settle(
             return Ok(());
         }
         Ok(()) => Ok(()),
-        Err(error) => respond::fail(exchange, error),
+        Err(error) => failure::fail(exchange, error),
     };
     core.board.end(core.slot, place);
     ended
-}
-
-/// Whether an error is a request to end the process rather than a failure.
-pub(super) fn asks_to_end(error: &PyErr, py: Python<'_>) -> bool {
-    error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py)
 }
 
 #[inline]
@@ -69,7 +65,7 @@ fn answer(
     let answer = call_two(app, environ.as_any(), &start_response)?;
     drop(environ);
     drop(start_response);
-    respond::body(py, exchange, &answer)
+    body::send(py, exchange, &answer)
 }
 
 /// Begins with a request whose response will be given piece by piece.

@@ -12,7 +12,7 @@ pub fn error_page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, messa
 
 /// Appends the response to a request that the application failed on, with the request's id if it
 /// has one. The id is a token.
-pub fn failure_page(out: &mut Vec<u8>, date: u64, id: Option<&str>) {
+pub(super) fn failure_page(out: &mut Vec<u8>, date: u64, id: Option<&str>) {
     let fields = id.map_or_else(String::new, |id| format!("X-Request-ID: {id}\r\n"));
     page(out, date, 500, "Internal Server Error", &fields, "");
 }

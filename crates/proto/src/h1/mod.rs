@@ -2,7 +2,8 @@
 //!
 //! Receiving: `lines` walks over the head with `request_line`, `target` and `field`; `meaning`
 //! understands it with `framing`; `body`, `chunked` and `trailers` find the end of the body. Sending:
-//! `draft`, `encode`, `server`, `error_page`. `state` says what may follow what.
+//! `response` carries out commands with `draft`, `encode`, `server` and `error_page`. `state` says
+//! what may follow what.
 
 mod body;
 mod chunked;
@@ -17,21 +18,19 @@ mod misuse;
 mod owner;
 mod request;
 mod request_line;
+mod response;
 mod server;
 mod state;
 mod target;
 mod trailers;
 
-pub use draft::{BodySize, RequestFacts, ResponseDraft, ResponseFraming};
-pub use encode::{
-    CHUNK_END, CONTINUE, LAST_CHUNK, OPEN_CHUNK, chunk_start, close_chunk, interim, open_chunk,
-    push_decimal, push_padded,
-};
-pub use error_page::{come_again_page, error_page, failure_page};
-pub use framing::BodyFraming;
+pub use draft::{BodySize, RequestFacts, ResponseDraft};
+pub use encode::{CONTINUE, chunk_bounds, close_chunk, open_chunk, push_decimal, push_padded};
+pub use error_page::{come_again_page, error_page};
 pub use misuse::Misuse;
+pub use response::{Ending, Piece, Response, Unsendable};
 pub use server::ServerFields;
-pub use state::{OutOfTurn, Sending, Sent};
+pub use state::{Command, OutOfTurn, Sending};
 
 use self::body::Body;
 use self::lines::{Lines, Progress, Reading};

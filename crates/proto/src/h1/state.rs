@@ -77,9 +77,9 @@ pub enum Sending {
     Closed,
 }
 
-/// What was sent.
+/// What is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
+pub enum Command {
     /// An interim response (1xx other than 101).
     Interim,
     /// The head of the final response.
@@ -88,29 +88,30 @@ pub enum Sent {
     Body,
     /// The end of the body.
     End,
-    /// The connection was given up.
-    Abort,
+    /// The rest of the response is given up, and with HTTP/1 the connection.
+    Reset,
 }
 
-/// Something was sent at the wrong time.
+/// A command that may not follow those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfTurn {
     /// The state at that time.
     pub state: Sending,
-    /// What was sent.
-    pub sent: Sent,
+    /// The command.
+    pub command: Command,
 }
 
 impl Sending {
-    /// The state after `sent`.
-    pub fn on(self, sent: Sent) -> Result<Self, OutOfTurn> {
+    /// The state after `command`.
+    #[inline]
+    pub fn on(self, command: Command) -> Result<Self, OutOfTurn> {
         use Sending::{Body, Closed, Done, Head};
-        Ok(match (self, sent) {
-            (Head, Sent::Interim) => Head,
-            (Head, Sent::Head) | (Body, Sent::Body) => Body,
-            (Body, Sent::End) => Done,
-            (Head | Body | Done | Closed, Sent::Abort) => Closed,
-            (state, sent) => return Err(OutOfTurn { state, sent }),
+        Ok(match (self, command) {
+            (Head, Command::Interim) => Head,
+            (Head, Command::Head) | (Body, Command::Body) => Body,
+            (Body, Command::End) => Done,
+            (Head | Body | Done | Closed, Command::Reset) => Closed,
+            (state, command) => return Err(OutOfTurn { state, command }),
         })
     }
 }

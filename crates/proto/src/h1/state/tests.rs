@@ -39,19 +39,19 @@ fn receiving_every_pair() {
 fn sending_every_pair() {
     use Sending::{Body, Closed, Done, Head};
     let table = [
-        (Sent::Interim, [Some(Head), None, None, None]),
-        (Sent::Head, [Some(Body), None, None, None]),
-        (Sent::Body, [None, Some(Body), None, None]),
-        (Sent::End, [None, Some(Done), None, None]),
+        (Command::Interim, [Some(Head), None, None, None]),
+        (Command::Head, [Some(Body), None, None, None]),
+        (Command::Body, [None, Some(Body), None, None]),
+        (Command::End, [None, Some(Done), None, None]),
         (
-            Sent::Abort,
+            Command::Reset,
             [Some(Closed), Some(Closed), Some(Closed), Some(Closed)],
         ),
     ];
-    for (sent, after) in table {
+    for (command, after) in table {
         for (state, expected) in [Head, Body, Done, Closed].into_iter().zip(after) {
-            let expected = expected.ok_or(OutOfTurn { state, sent });
-            assert_eq!(state.on(sent), expected);
+            let expected = expected.ok_or(OutOfTurn { state, command });
+            assert_eq!(state.on(command), expected);
         }
     }
 }

@@ -6,22 +6,24 @@ use std::io::{ErrorKind, Write};
 use std::os::fd::{IntoRawFd, OwnedFd};
 use std::sync::Arc;
 
-use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Sending};
+use proto::h1::BodySize;
 use pyo3::exceptions::{PyConnectionError, PyConnectionResetError, PyOSError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use super::respond::{allowed, discard, finish_head, wait_for_room};
 use crate::exchange::Exchange;
+use crate::fields::out_of_turn;
+use crate::sending::{self, discard, wait_for_room};
 
 /// A block for a socket that the application has taken over. False: the client has gone.
-pub(super) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
+pub(crate) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
     encode(exchange, block)?;
     flush(exchange)
 }
 
-pub(super) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+/// The end of a response on such a socket.
+pub(crate) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     // Without start_response the application has answered on the socket itself.
     if encode_end(exchange)? {
         flush(exchange)?;
@@ -56,25 +58,19 @@ pub(crate) fn flush_taken(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     Err(PyConnectionResetError::new_err("the client has gone"))
 }
 
+/// Puts a block behind what is to be written.
 fn encode(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
-    if run.sending == Sending::Head {
-        finish_head(&core, block.py(), run, BodySize::Unknown)?;
+    if !run.open()?.response.begun() {
+        sending::head(&core, block.py(), run, BodySize::Unknown)?;
     }
-    let count = allowed(&core, block.py(), run, block.as_bytes().len())?;
-    run.sent += count as u64;
+    let bytes = block.as_bytes();
     let net = run.open()?;
-    let chunked = net.framing == Some(BodyFraming::Chunked) && count > 0;
-    if chunked {
-        h1::chunk_start(&mut net.out, count);
-    }
-    net.out.extend_from_slice(&block.as_bytes()[..count]);
-    if chunked {
-        net.out.extend_from_slice(CHUNK_END);
-    }
-    Ok(())
+    let taken = net.response.body(bytes, &mut net.out);
+    let taken = taken.map_err(out_of_turn)?;
+    sending::count(&core, block.py(), run, bytes.len(), taken)
 }
 
 /// The end of the body. False: there is no response to end.
@@ -82,16 +78,16 @@ fn encode_end(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
-    if !run.open()?.draft.started() {
+    let response = &run.open()?.response;
+    if !response.draft.started() {
         return Ok(false);
     }
-    if run.sending == Sending::Head {
-        finish_head(&core, exchange.py(), run, BodySize::Known(0))?;
+    if !response.begun() {
+        sending::head(&core, exchange.py(), run, BodySize::Known(0))?;
     }
     let net = run.open()?;
-    if net.framing == Some(BodyFraming::Chunked) {
-        net.out.extend_from_slice(LAST_CHUNK);
-    }
+    // Its connection ends, whatever is missing.
+    net.response.end(&mut net.out).map_err(out_of_turn)?;
     Ok(true)
 }
 
