@@ -1,7 +1,6 @@
-//! What all exchanges of a worker share: the loop, interned names, the log, spare exchanges.
+//! What all exchanges of a worker share: the loop, interned names, the log.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +15,6 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::access::Access;
 use crate::config::Face;
-use crate::exchange::Exchange;
 use crate::parked::{Parked, Watching};
 use crate::request_id::RequestIds;
 use crate::text;
@@ -41,13 +39,7 @@ pub(crate) struct Core {
     pub(crate) parked: Parked,
     /// ... and those that want to know when their clients have gone.
     pub(crate) watching: Watching,
-    /// Exchanges that may be used again, oldest first.
-    spare: Mutex<VecDeque<Py<Exchange>>>,
 }
-
-/// Spare exchanges kept at most; more are only there while they are in use, or when applications
-/// hold on to them.
-const SPARE: usize = 16;
 
 impl Core {
     pub(crate) fn new(
@@ -77,7 +69,6 @@ impl Core {
             taken: AtomicU64::new(0),
             parked: Parked::default(),
             watching: Watching::default(),
-            spare: Mutex::new(VecDeque::new()),
         })
     }
 
@@ -107,47 +98,6 @@ impl Core {
             }
         }
         Ok(())
-    }
-
-    /// An exchange object nobody else refers to: a used one, or a new one.
-    #[inline]
-    pub(crate) fn exchange<'py>(
-        self: &Arc<Self>,
-        py: Python<'py>,
-    ) -> PyResult<Bound<'py, Exchange>> {
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let candidates = spare.len().min(3);
-        for _ in 0..candidates {
-            let Some(candidate) = spare.pop_front() else {
-                break;
-            };
-            if Exchange::reusable(candidate.bind(py)) {
-                return Ok(candidate.into_bound(py));
-            }
-            spare.push_back(candidate);
-        }
-        let excess = if spare.len() > SPARE {
-            spare.pop_front()
-        } else {
-            None
-        };
-        // Nothing of Python is released or called while the mutex is held.
-        drop(spare);
-        if let Some(excess) = excess
-            && !Exchange::retire(excess.bind(py))
-        {
-            self.put_back(excess);
-        }
-        Exchange::create(py, Arc::clone(self))
-    }
-
-    /// Keeps an exchange for later use.
-    #[inline]
-    pub(crate) fn put_back(&self, exchange: Py<Exchange>) {
-        self.spare
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(exchange);
     }
 
     /// Writes what the reactor had to tell.

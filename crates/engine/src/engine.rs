@@ -16,14 +16,17 @@ use crate::board::Scoreboard;
 use crate::chunks;
 use crate::config;
 use crate::core::{Core, Detached, thread_number};
-use crate::exchange::{Exchange, empty_input};
+use crate::exchange::Exchange;
 use crate::shared;
+use crate::spare::Spare;
 use crate::wsgi;
+use crate::wsgi::input::Input;
 
 /// The reactor of one worker process. Made and used after the fork, never before.
 #[pyclass(frozen, module = "licorne._engine")]
 pub(crate) struct Engine {
     core: Arc<Core>,
+    spare: Spare,
     process: u32,
     standin: Mutex<Option<JoinHandle<()>>>,
     late: AtomicBool,
@@ -44,7 +47,7 @@ impl Engine {
             match self.core.looped.take(me, &Detached(py)) {
                 Taken::Exchange(net) => {
                     self.core.count(py)?;
-                    let exchange = self.core.exchange(py)?;
+                    let exchange = self.spare.take(py, &self.core)?;
                     exchange.try_borrow_mut()?.begin(net);
                     return Ok(Some(exchange));
                 }
@@ -86,7 +89,7 @@ impl Engine {
         let board = Arc::clone(&scoreboard.inner);
         face.environ
             .bind(py)
-            .set_item("wsgi.input", empty_input(py)?)?;
+            .set_item("wsgi.input", Input::empty(py)?)?;
         let (looped, standin) = Loop::start(reactor, &listeners, Arc::clone(&board), slot)
             .map_err(|error| PyOSError::new_err(format!("Cannot start the engine: {error}")))?;
         let core = Core::new(py, looped, (board, slot), face, log)?;
@@ -95,6 +98,7 @@ impl Engine {
         }
         Ok(Self {
             core: Arc::new(core),
+            spare: Spare::default(),
             process: std::process::id(),
             standin: Mutex::new(Some(standin)),
             late: AtomicBool::new(false),
@@ -178,7 +182,7 @@ impl Engine {
         if let Some(exchange) = &next {
             exchange.try_borrow_mut()?.run.watched = true;
             // It comes back into use when the caller has let go of it.
-            self.core.put_back(exchange.clone().unbind());
+            self.spare.put_back(exchange.clone().unbind());
         }
         Ok(next)
     }
@@ -188,7 +192,7 @@ impl Engine {
         self.own_process()?;
         while let Some(exchange) = self.next(py)? {
             let ended = wsgi::run(&exchange, app);
-            self.core.put_back(exchange.unbind());
+            self.spare.put_back(exchange.unbind());
             ended?;
         }
         Ok(())
@@ -277,20 +281,20 @@ impl Engine {
             // A logger of the user failed, or a loop: the request must not be lost for it.
             error.write_unraisable(py, None);
         }
-        let exchange = self.core.exchange(py)?;
+        let exchange = self.spare.take(py, &self.core)?;
         {
             let mut this = exchange.try_borrow_mut()?;
             this.begin(net);
             this.run.watched = watched;
         }
-        self.core.put_back(exchange.clone().unbind());
+        self.spare.put_back(exchange.clone().unbind());
         Ok(exchange)
     }
 
     /// Says what a turn has found: to the log, and to whoever waits for room.
     fn tell(&self, py: Python<'_>, notices: Vec<Notice>, room: bool) -> PyResult<()> {
         let woken = if room {
-            self.core.parked.wake(py, &self.core)
+            self.core.parked.wake(py, &self.core.looped)
         } else {
             Ok(())
         };

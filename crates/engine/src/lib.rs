@@ -2,8 +2,22 @@
 //!
 //! It translates and decides nothing about HTTP: parsing and encoding are `proto`, sockets and
 //! threads are `net`. What is here runs under the interpreter lock, and never waits with it.
+//!
+//! A module uses only modules above it in this list, and none uses another in a circle
+//! (`tests/architecture/test_rust.py` reads the list):
+//!
+//! ```text
+//! values     text lookup queue request_id past parked shared chunks breakpoint counts config
+//! services   board explain head fields reader reply
+//! the log    intact access_values access
+//! requests   core wsgi/input wsgi/caches wsgi/environ exchange
+//! responses  sending taken response failure
+//! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/run wsgi/paused wsgi/pieces wsgi/mod
+//! Python     methods spare engine
+//! ```
 
 mod access;
+mod access_values;
 mod board;
 mod breakpoint;
 mod chunks;
@@ -18,6 +32,7 @@ mod fields;
 mod head;
 mod intact;
 mod lookup;
+mod methods;
 mod parked;
 mod past;
 mod queue;
@@ -27,6 +42,7 @@ mod request_id;
 mod response;
 mod sending;
 mod shared;
+mod spare;
 mod taken;
 mod text;
 mod wsgi;

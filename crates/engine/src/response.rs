@@ -64,7 +64,7 @@ pub(crate) fn complete(
 ) -> PyResult<()> {
     let run = &mut this.run;
     let line = match &core.access {
-        Some(access) => access.render(py, run)?,
+        Some(access) => run.render(py, access)?,
         None => Line::None,
     };
     let short = ending == Ending::Short;
@@ -86,7 +86,7 @@ pub(crate) fn complete(
         Some(access) if line == Line::Python => {
             let elapsed_ns = net::clock::monotonic_ns() - run.started_ns;
             // Python looks at this object while it writes the line.
-            access.write(py, &this.into(), elapsed_ns)
+            access.write(py, this.into_pyobject(py)?.as_any(), elapsed_ns)
         }
         _ => Ok(()),
     }

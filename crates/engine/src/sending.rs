@@ -86,7 +86,9 @@ fn tell_dropped(core: &Core, py: Python<'_>, run: &mut Run) -> PyResult<()> {
 /// has gone.
 pub(crate) fn wait_for_room(py: Python<'_>, core: &Core, token: Token) -> PyResult<bool> {
     if let Some(parking) = &core.face.parking {
-        return core.parked.wait_for_room(parking.bind(py), core, token);
+        return core
+            .parked
+            .wait_for_room(parking.bind(py), &core.looped, token);
     }
     loop {
         match core

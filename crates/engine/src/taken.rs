@@ -3,11 +3,11 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::os::fd::{IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use proto::h1::BodySize;
-use pyo3::exceptions::{PyConnectionError, PyConnectionResetError, PyOSError};
+use pyo3::exceptions::{PyConnectionError, PyConnectionResetError, PyOSError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -30,6 +30,51 @@ pub(crate) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     }
     exchange.try_borrow_mut()?.run.socket = None;
     discard(exchange)
+}
+
+/// Takes the connection from the reactor: a copy of its descriptor, and the bytes that were read
+/// beyond the request. What is still to be written before is in `net.out`.
+pub(crate) fn take_socket(exchange: &mut Exchange) -> PyResult<(OwnedFd, Vec<u8>)> {
+    if exchange.run.socket.is_some() {
+        return Err(PyRuntimeError::new_err(
+            "the connection was taken over already",
+        ));
+    }
+    let core = Arc::clone(&exchange.core);
+    let place = exchange.run.place;
+    let net = exchange.run.open()?;
+    let token = net.token.take();
+    let Some((fd, rest, unsent)) = token.and_then(|token| core.looped.detach(token)) else {
+        return Err(PyConnectionResetError::new_err("the client has gone"));
+    };
+    net.out.splice(0..0, unsent?);
+    // The application talks with its client now, and that may take as long as they like.
+    core.board.unlimited(core.slot, place);
+    net.keep_alive = false;
+    if let Some(token) = exchange.run.watching.take() {
+        core.watching.forget(token);
+    }
+    set_blocking(fd.as_raw_fd())?;
+    let copy = fd.try_clone()?;
+    exchange.run.socket = Some(fd);
+    Ok((copy, rest))
+}
+
+fn set_blocking(fd: RawFd) -> std::io::Result<()> {
+    // SAFETY: plain calls on an open descriptor.
+    let result = unsafe {
+        let flags = libc::fcntl(fd, libc::F_GETFL);
+        if flags < 0 {
+            flags
+        } else {
+            libc::fcntl(fd, libc::F_SETFL, flags & !libc::O_NONBLOCK)
+        }
+    };
+    if result < 0 {
+        Err(std::io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Waits until most of what was answered before on this connection is with the kernel, so that what

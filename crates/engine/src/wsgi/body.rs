@@ -9,8 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList, PyTuple};
 
 use super::file;
-use super::paused::Paused;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Paused};
 use crate::response::{end, push, send_file, stream, wait_if_full, whole};
 use crate::sending::discard;
 

@@ -1,6 +1,7 @@
 //! WSGI (PEP 3333): environ → application → response.
 
 mod body;
+pub(crate) mod caches;
 pub(crate) mod environ;
 pub(crate) mod file;
 pub(crate) mod input;
@@ -11,8 +12,8 @@ mod run;
 mod start;
 
 pub(crate) use body::write;
-pub(crate) use paused::{Paused, resume};
+pub(crate) use paused::resume;
 pub(crate) use pieces::{abandon, fail, finish, send};
 pub(crate) use response::Response;
-pub(crate) use run::{begin, run, seconds};
-pub(crate) use start::{early_hints, start};
+pub(crate) use run::{begin, run};
+pub(crate) use start::{early_hints, start_response};

@@ -6,18 +6,11 @@ use std::sync::Arc;
 use net::baton::Room;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyIterator;
 
 use super::body::{finish_iteration, send_blocks};
 use super::run::settle;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Paused};
 use crate::sending::discard;
-
-/// What the application has returned, iterated in part.
-pub(crate) struct Paused {
-    pub(crate) answer: Py<PyAny>,
-    pub(crate) blocks: Py<PyIterator>,
-}
 
 /// Goes on with the iteration. Errors of the application are dealt with as in its first part.
 pub(crate) fn resume(exchange: &Bound<'_, Exchange>) -> PyResult<()> {

@@ -10,9 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::body::close;
-use super::paused::Paused;
 use crate::core::thread_number;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Paused};
 use crate::failure::{self, asks_to_end};
 use crate::response;
 

@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{body, environ};
 use crate::access::Access;
 use crate::core::{Core, thread_id};
-use crate::exchange::{Exchange, call_two};
+use crate::exchange::Exchange;
 use crate::failure;
 use crate::queue;
 
@@ -74,12 +75,6 @@ pub(crate) fn begin(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     prepare(&core, exchange, 0, &mut None).map(drop)
 }
 
-/// Seconds for Python.
-#[expect(clippy::cast_precision_loss, reason = "exact for 104 days")]
-pub(crate) fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
-}
-
 /// Says on the scoreboard that the request begins, and builds its environ. `place` becomes its
 /// entry there.
 #[inline]
@@ -114,16 +109,36 @@ fn prepare<'py>(
     if core.queue_timed {
         this.run.queue_ns = Some(queue::waited_ns(net, this.run.started_ns));
     }
-    let (environ, echoed) = environ::build(py, core, &bundle.template, &mut bundle.caches, net)?;
-    this.run.echoed = echoed;
+    let (environ, repeated) = environ::build(py, core, &bundle.template, &mut bundle.caches, net)?;
+    this.run.repeated = repeated;
     if let Some(ids) = &core.ids {
         this.run.request_id = Some(environ::request_id(&environ, core, ids, net)?);
     }
     if core.face.queue_time
         && let Some(ns) = this.run.queue_ns
     {
-        environ.set_item(&core.names.queue_time, seconds(ns))?;
+        environ.set_item(&core.names.queue_time, queue::seconds(ns))?;
     }
     this.run.environ = Some(environ.clone().unbind());
     Ok((environ, bundle.start_response.clone_ref(py)))
+}
+
+/// Calls `callable(first, second)` without a tuple.
+#[inline]
+fn call_two<'py>(
+    callable: &Bound<'py, PyAny>,
+    first: &Bound<'py, PyAny>,
+    second: &Py<PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let arguments = [first.as_ptr(), second.as_ptr()];
+    // SAFETY: live objects in an array of two; the result is a new reference or null.
+    unsafe {
+        let result = ffi::PyObject_Vectorcall(
+            callable.as_ptr(),
+            arguments.as_ptr(),
+            2,
+            std::ptr::null_mut(),
+        );
+        Bound::from_owned_ptr_or_err(callable.py(), result)
+    }
 }

@@ -1,6 +1,6 @@
 //! `start_response` and `wsgi.early_hints`: heads are checked and encoded when they are given.
 
-use pyo3::exceptions::PyAssertionError;
+use pyo3::exceptions::{PyAssertionError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -9,9 +9,26 @@ use crate::exchange::Exchange;
 use crate::fields::{self, misuse};
 use crate::text::latin1_bytes;
 
-/// `start_response`: checks and encodes status and headers, sends nothing.
+/// `start_response` of PEP 3333; answers `write()`.
+pub(crate) fn start_response(
+    py: Python<'_>,
+    exchange: &mut Exchange,
+    status: &Bound<'_, PyAny>,
+    headers: &Bound<'_, PyAny>,
+    exc_info: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Py<PyAny>> {
+    start(exchange, status, headers, exc_info)?;
+    match &exchange.bundle {
+        Some(bundle) => Ok(bundle.write.clone_ref(py)),
+        None => Err(PyRuntimeError::new_err(
+            "the response of this request is complete",
+        )),
+    }
+}
+
+/// Checks and encodes status and headers, sends nothing.
 #[inline]
-pub(crate) fn start(
+fn start(
     exchange: &mut Exchange,
     status: &Bound<'_, PyAny>,
     headers: &Bound<'_, PyAny>,
