@@ -73,7 +73,7 @@ impl RequestReader {
     /// The head of the next request, why there is none, or `None` while bytes are missing.
     fn head<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self.step() {
-            Ok(Event::Head) => {
+            Ok(Event::Head(_)) => {
                 let head = RequestHead::new(std::mem::take(&mut self.head));
                 Ok(Some(Bound::new(py, head)?.into_any()))
             }
@@ -89,11 +89,11 @@ impl RequestReader {
         while !self.ended && piece.len() < PIECE {
             let from = self.at;
             match self.step() {
-                Ok(Event::Body(range)) => {
+                Ok(Event::Body(_, range)) => {
                     let body = self.input.get(from + range.start..from + range.end);
                     piece.extend_from_slice(body.unwrap_or_default());
                 }
-                Ok(Event::End) => self.ended = true,
+                Ok(Event::End(_)) => self.ended = true,
                 // It is told again when what came before it has been taken.
                 Err(_) if !piece.is_empty() => break,
                 Err(reject) => return refusal(py, reject).map(Some),

@@ -36,7 +36,7 @@ use self::body::Body;
 use self::lines::{Lines, Progress, Reading};
 use self::state::{Got, Receiving};
 use crate::chars;
-use crate::event::{Event, Received};
+use crate::event::{Event, Received, StreamId};
 use crate::head::{RequestHead, Sender};
 use crate::limits::Policy;
 use crate::reject::Reject;
@@ -103,6 +103,12 @@ impl Connection {
                     event: Event::Closed,
                 });
             }
+            Receiving::Switched => {
+                return Ok(Received {
+                    consumed: 0,
+                    event: Event::Switched,
+                });
+            }
             Receiving::Refused => Err(self.refused.unwrap_or(Reject::IncompleteHead)),
         };
         match outcome {
@@ -120,6 +126,12 @@ impl Connection {
     pub fn next_request(&mut self) {
         self.state = self.state.on(if self.last { Got::Last } else { Got::Next });
         self.led = false;
+    }
+
+    /// The response has switched to another protocol, or will never be one: after a request that was
+    /// read to its end, every further byte gives [`Event::Switched`].
+    pub fn switched(&mut self) {
+        self.state = self.state.on(Got::Switch);
     }
 
     /// Whether bytes of a body, or its end, are still to come.
@@ -155,7 +167,7 @@ impl Connection {
             self.begin_body(head);
             return Ok(Received {
                 consumed: consumed + head.bytes.len(),
-                event: Event::Head,
+                event: Event::Head(StreamId::HTTP1),
             });
         }
         head.complete = None;
@@ -180,7 +192,7 @@ impl Connection {
                 self.begin_body(head);
                 Ok(Received {
                     consumed: consumed + len,
-                    event: Event::Head,
+                    event: Event::Head(StreamId::HTTP1),
                 })
             }
         }
@@ -195,7 +207,7 @@ impl Connection {
 
     fn receive_body(&mut self, policy: &Policy, input: &[u8]) -> Result<Received, Reject> {
         let received = self.body.receive(policy, input)?;
-        if received.event == Event::End {
+        if matches!(received.event, Event::End(_)) {
             self.state = self.state.on(Got::End);
         }
         Ok(received)

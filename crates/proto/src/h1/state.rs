@@ -17,6 +17,8 @@ pub(super) enum Receiving {
     Done,
     /// No further request may come.
     Closed,
+    /// Another protocol is spoken: nothing is read here any more.
+    Switched,
     /// The peer was refused: nothing of what it sends is looked at any more.
     Refused,
 }
@@ -38,6 +40,8 @@ pub(super) enum Got {
     Next,
     /// The response is done, and it was the last one.
     Last,
+    /// The response is done, and another protocol follows it.
+    Switch,
 }
 
 impl Receiving {
@@ -45,6 +49,7 @@ impl Receiving {
     #[expect(clippy::match_same_arms, reason = "one row for one rule")]
     pub(super) const fn on(self, got: Got) -> Self {
         match (self, got) {
+            (Self::Switched, _) | (Self::Done, Got::Switch) => Self::Switched,
             (Self::Refused, _) | (_, Got::Fault) => Self::Refused,
             (Self::Closed, _) | (Self::Idle | Self::Done, Got::Eof) => Self::Closed,
             // A head or a body that is cut short must never look like a complete one.
@@ -54,7 +59,7 @@ impl Receiving {
             (Self::Body, Got::End) => Self::Done,
             (Self::Done, Got::Next) => Self::Idle,
             // Answered before it was read to its end: where the next one starts is not known.
-            (Self::Head | Self::Body, Got::Next) | (_, Got::Last) => Self::Closed,
+            (Self::Head | Self::Body, Got::Next) | (_, Got::Last | Got::Switch) => Self::Closed,
             (Self::Idle, Got::Next | Got::End)
             | (Self::Head, Got::Bytes | Got::End)
             | (Self::Body, Got::Bytes | Got::Head)

@@ -1,32 +1,54 @@
 use super::*;
 
-const STATES: [Receiving; 6] = [
+const STATES: [Receiving; 7] = [
     Receiving::Idle,
     Receiving::Head,
     Receiving::Body,
     Receiving::Done,
     Receiving::Closed,
     Receiving::Refused,
+    Receiving::Switched,
 ];
 
 #[test]
 fn receiving_every_pair() {
-    use Receiving::{Body, Closed, Done, Head, Idle, Refused};
-    //                  Idle     Head     Body     Done     Closed   Refused
+    use Receiving::{Body, Closed, Done, Head, Idle, Refused, Switched};
+    //                  Idle     Head     Body     Done     Closed   Refused  Switched
     let table = [
-        (Got::Bytes, [Head, Head, Body, Done, Closed, Refused]),
-        (Got::Head, [Body, Body, Body, Done, Closed, Refused]),
-        (Got::End, [Idle, Head, Done, Done, Closed, Refused]),
+        (
+            Got::Bytes,
+            [Head, Head, Body, Done, Closed, Refused, Switched],
+        ),
+        (
+            Got::Head,
+            [Body, Body, Body, Done, Closed, Refused, Switched],
+        ),
+        (
+            Got::End,
+            [Idle, Head, Done, Done, Closed, Refused, Switched],
+        ),
         (
             Got::Eof,
-            [Closed, Refused, Refused, Closed, Closed, Refused],
+            [Closed, Refused, Refused, Closed, Closed, Refused, Switched],
         ),
         (
             Got::Fault,
-            [Refused, Refused, Refused, Refused, Refused, Refused],
+            [
+                Refused, Refused, Refused, Refused, Refused, Refused, Switched,
+            ],
         ),
-        (Got::Next, [Idle, Closed, Closed, Idle, Closed, Refused]),
-        (Got::Last, [Closed, Closed, Closed, Closed, Closed, Refused]),
+        (
+            Got::Next,
+            [Idle, Closed, Closed, Idle, Closed, Refused, Switched],
+        ),
+        (
+            Got::Switch,
+            [Closed, Closed, Closed, Switched, Closed, Refused, Switched],
+        ),
+        (
+            Got::Last,
+            [Closed, Closed, Closed, Closed, Closed, Refused, Switched],
+        ),
     ];
     for (got, after) in table {
         for (state, expected) in STATES.into_iter().zip(after) {
