@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::access::Access;
-use crate::config::Face;
+use crate::config::PythonConfig;
 use crate::parked::{Parked, Watching};
 use crate::request_id::RequestIds;
 use crate::text;
@@ -25,7 +25,7 @@ pub(crate) struct Core {
     pub(crate) board: Arc<Scoreboard>,
     pub(crate) slot: usize,
     pub(crate) names: Names,
-    pub(crate) face: Face,
+    pub(crate) config: PythonConfig,
     pub(crate) access: Option<Access>,
     /// Makes ids of requests, if they get any.
     pub(crate) ids: Option<RequestIds>,
@@ -46,25 +46,25 @@ impl Core {
         py: Python<'_>,
         looped: Arc<Loop>,
         board: (Arc<Scoreboard>, usize),
-        face: Face,
+        config: PythonConfig,
         log: Py<PyAny>,
     ) -> PyResult<Self> {
-        let access = match &face.access {
-            Some(access) => Some(Access::new(access.bind(py), face.environ.bind(py))?),
+        let access = match &config.access {
+            Some(access) => Some(Access::new(access.bind(py), config.environ.bind(py))?),
             None => None,
         };
-        let ids = face.request_id.then(RequestIds::new).transpose()?;
-        let queue_timed = face.queue_time || access.as_ref().is_some_and(Access::queue_timed);
+        let ids = config.request_id.then(RequestIds::new).transpose()?;
+        let queue_timed = config.queue_time || access.as_ref().is_some_and(Access::queue_timed);
         Ok(Self {
             ids,
             queue_timed,
             looped,
             board: board.0,
             slot: board.1,
-            names: Names::new(py, &face)?,
-            server: Mutex::new(ServerFields::new(&face.server)),
+            names: Names::new(py, &config)?,
+            server: Mutex::new(ServerFields::new(&config.server)),
             access,
-            face,
+            config,
             log,
             taken: AtomicU64::new(0),
             parked: Parked::default(),
@@ -90,11 +90,11 @@ impl Core {
     /// and goes on until it is. Without a master it stops.
     #[inline]
     pub(crate) fn count(&self, py: Python<'_>) -> PyResult<()> {
-        let most = self.face.max_requests;
+        let most = self.config.max_requests;
         if most != 0 && self.taken.fetch_add(1, Ordering::Relaxed) + 1 == most {
             self.log(py, "info", "Autorestarting worker after current request.")?;
             if !self.looped.ask_to_retire(RetireCause::MaxRequests) {
-                self.looped.stop(self.face.grace_ms);
+                self.looped.stop(self.config.grace_ms);
             }
         }
         Ok(())
@@ -232,7 +232,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    fn new(py: Python<'_>, face: &Face) -> PyResult<Self> {
+    fn new(py: Python<'_>, config: &PythonConfig) -> PyResult<Self> {
         let new = |text: &str| PyString::intern(py, text).unbind();
         let fields: PyResult<Vec<_>> = Known::ALL
             .iter()
@@ -267,7 +267,7 @@ impl Names {
                 .iter()
                 .map(|method| new(method.name()))
                 .collect(),
-            addresses: face.addresses.iter().map(address).collect(),
+            addresses: config.addresses.iter().map(address).collect(),
         })
     }
 }

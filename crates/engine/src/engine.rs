@@ -65,7 +65,7 @@ impl Engine {
     #[classattr]
     #[expect(non_snake_case, reason = "the Python name of a constant")]
     fn CONFIG_FIELDS(py: Python<'_>) -> PyResult<Py<PyTuple>> {
-        Ok(PyTuple::new(py, config::FIELDS)?.unbind())
+        Ok(PyTuple::new(py, config::names().collect::<Vec<_>>())?.unbind())
     }
 
     #[new]
@@ -81,18 +81,19 @@ impl Engine {
         slot: usize,
         log: Py<PyAny>,
     ) -> PyResult<Self> {
-        let (reactor, face) = config::read(config)?;
-        if face.polled {
+        let (reactor, config) = config::read(config)?;
+        if config.polled {
             chunks::keep();
         }
         let slot = scoreboard.checked(slot)?;
         let board = Arc::clone(&scoreboard.inner);
-        face.environ
+        config
+            .environ
             .bind(py)
             .set_item("wsgi.input", Input::empty(py)?)?;
         let (looped, standin) = Loop::start(reactor, &listeners, Arc::clone(&board), slot)
             .map_err(|error| PyOSError::new_err(format!("Cannot start the engine: {error}")))?;
-        let core = Core::new(py, looped, (board, slot), face, log)?;
+        let core = Core::new(py, looped, (board, slot), config, log)?;
         if let Some(access) = &core.access {
             core.looped.set_log(access.fd(py)?);
         }

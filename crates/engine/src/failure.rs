@@ -83,7 +83,7 @@ fn tell_failure(
             &format!("{about}: aborted, it was over its time"),
         );
     }
-    if core.face.polled && core.looped.stopping() && !failure && !asks_to_end(error, py) {
+    if core.config.polled && core.looped.stopping() && !failure && !asks_to_end(error, py) {
         // Its greenlet was ended with the worker.
         return core.log_about(
             py,

@@ -1,4 +1,4 @@
-//! The Python face of the engine: `licorne._engine`.
+//! The engine as Python sees it: `licorne._engine`.
 //!
 //! It translates and decides nothing about HTTP: parsing and encoding are `proto`, sockets and
 //! threads are `net`. What is here runs under the interpreter lock, and never waits with it.

@@ -137,7 +137,7 @@ impl Exchange {
     /// What was made of the request's forwarded headers; `None` if it has none.
     fn explain_proxy(&self) -> Option<String> {
         let net = self.run.net.as_ref()?;
-        explain::line(&self.core.face.policy, net)
+        explain::line(&self.core.config.policy, net)
     }
 
     #[getter]

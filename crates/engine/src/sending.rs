@@ -85,7 +85,7 @@ fn tell_dropped(core: &Core, py: Python<'_>, run: &mut Run) -> PyResult<()> {
 /// Waits for a slow client without the interpreter lock; signals are seen to meanwhile. False: it
 /// has gone.
 pub(crate) fn wait_for_room(py: Python<'_>, core: &Core, token: Token) -> PyResult<bool> {
-    if let Some(parking) = &core.face.parking {
+    if let Some(parking) = &core.config.parking {
         return core
             .parked
             .wait_for_room(parking.bind(py), &core.looped, token);

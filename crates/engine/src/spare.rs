@@ -66,8 +66,8 @@ impl Spare {
 
 /// A new exchange with the objects that go with it.
 fn create<'py>(py: Python<'py>, core: &Arc<Core>) -> PyResult<Bound<'py, Exchange>> {
-    let template = core.face.environ.bind(py).copy()?;
-    let socket_class = core.face.socket_class.clone_ref(py);
+    let template = core.config.environ.bind(py).copy()?;
+    let socket_class = core.config.socket_class.clone_ref(py);
     let names = (
         core.names.early_hints.clone_ref(py),
         core.names.socket.clone_ref(py),

@@ -85,7 +85,7 @@ pub(crate) fn make_way(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
         (Arc::clone(&this.core), this.run.open()?.token)
     };
     if let Some(token) = token
-        && !core.face.pauses()
+        && !core.config.pauses()
         && core.looped.room(token).is_none()
     {
         // If the client has gone meanwhile, taking the socket says so.
@@ -142,7 +142,7 @@ fn flush(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     let py = exchange.py();
     let (copy, bytes, polled) = {
         let mut this = exchange.try_borrow_mut()?;
-        let polled = this.core.face.polled;
+        let polled = this.core.config.polled;
         let Some(socket) = &this.run.socket else {
             return Ok(false);
         };

@@ -63,8 +63,8 @@ fn send_body(
 ) -> PyResult<bool> {
     let (is_file, sendfile, announced) = {
         let this = exchange.try_borrow()?;
-        let is_file = answer.get_type().is(this.core.face.file_wrapper.bind(py));
-        let sendfile = this.core.face.sendfile && this.run.socket.is_none();
+        let is_file = answer.get_type().is(this.core.config.file_wrapper.bind(py));
+        let sendfile = this.core.config.sendfile && this.run.socket.is_none();
         let net = this.run.net.as_ref();
         let announced = net.and_then(|net| net.response.draft.content_length());
         (is_file, sendfile, announced)
@@ -108,7 +108,7 @@ pub(super) fn send_blocks(
         if !listed && room != Room::Gone && is_full(exchange)? {
             break;
         }
-        if room == Room::Full && core.face.pauses() {
+        if room == Room::Full && core.config.pauses() {
             exchange.try_borrow_mut()?.run.paused = Some(Paused {
                 answer: answer.clone().unbind(),
                 blocks: blocks.unbind(),

@@ -251,7 +251,7 @@ fn target(
 ) -> PyResult<()> {
     let names = &core.names;
     let head = &exchange.head;
-    let script_name = script_name.unwrap_or(&core.face.script_name);
+    let script_name = script_name.unwrap_or(&core.config.script_name);
     if !script_name.is_empty() {
         let Some(rest) = head.path().strip_prefix(script_name) else {
             return Err(PyValueError::new_err(format!(
@@ -287,7 +287,7 @@ fn peer(
         return entries.put(&names.remote_addr, &names.empty);
     };
     // Each of the many exchanges of a polled engine would have a table of all connections.
-    let slot = exchange.token.filter(|_| !core.face.polled);
+    let slot = exchange.token.filter(|_| !core.config.polled);
     let slot = slot.map(net_exchange::Token::slot);
     caches.peer(py, slot, peer, (ip, port))?.put(entries, names)
 }

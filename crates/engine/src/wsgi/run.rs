@@ -40,7 +40,7 @@ pub(super) fn settle(
         )),
     };
     let ended = match result {
-        Ok(()) if core.face.pauses() && exchange.try_borrow()?.run.paused.is_some() => {
+        Ok(()) if core.config.pauses() && exchange.try_borrow()?.run.paused.is_some() => {
             core.board.off_thread(core.slot, place);
             return Ok(());
         }
@@ -60,7 +60,7 @@ fn answer(
 ) -> PyResult<()> {
     let py = exchange.py();
     // Of many requests on one thread none has it for itself, unless they run one after the other.
-    let alone = !core.face.polled || core.face.pauses();
+    let alone = !core.config.polled || core.config.pauses();
     let thread = if alone { thread_id() } else { 0 };
     let (environ, start_response) = prepare(core, exchange, thread, place)?;
     let answer = call_two(app, environ.as_any(), &start_response)?;
@@ -95,7 +95,7 @@ fn prepare<'py>(
     this.run.place = net.place;
     *place = net.place;
     net.begun = true;
-    let limit_ms = core.face.limits.of(net.head.path());
+    let limit_ms = core.config.limits.of(net.head.path());
     // Exactly only for those who tell how long it took.
     let timed = core.access.as_ref().is_some_and(Access::timed);
     let now_ns = if timed || core.queue_timed {
@@ -114,7 +114,7 @@ fn prepare<'py>(
     if let Some(ids) = &core.ids {
         this.run.request_id = Some(environ::request_id(&environ, core, ids, net)?);
     }
-    if core.face.queue_time
+    if core.config.queue_time
         && let Some(ns) = this.run.queue_ns
     {
         environ.set_item(&core.names.queue_time, queue::seconds(ns))?;
