@@ -19,6 +19,9 @@ def explain_proxy(rules: RequestRules, peer: str, head: bytes) -> str:
     `peer` is an IP address or `unix`. Made by the parser that requests go through.
     """
 
+def error_page(status: int, reason: str, message: str) -> bytes:
+    """A whole response with gunicorn's error page; the connection is closed after it."""
+
 def file_extent(source: object) -> tuple[int, int] | None:
     """Where a file object stands, and how many bytes are left in its file.
 
@@ -244,7 +247,7 @@ class Refusal:
 
 @final
 class RequestReader:
-    """The workers' parser for whoever has a socket of its own: bytes in, one request out."""
+    """The workers' parser for code with a socket of its own: bytes in, one request out."""
 
     def __init__(self, most: int, rules: RequestRules | None = None, peer: str = "unix") -> None:
         """`most` bytes may come before its head is complete; `peer` is an IP address or `unix`.

@@ -31,8 +31,9 @@ CATCH_ALL = {
 
 #: Who loads the native engine, and when: the master for its scoreboard and for
 #: the metrics it serves, a worker after the fork, `--explain-proxy` to answer,
-#: a program that asks for gunicorn's parser.
+#: a program that asks for gunicorn's parser or error page.
 ENGINE = {
+    "http/errorpage.py",
     "http/reading.py",
     "http/response.py",
     "http/rules.py",

@@ -65,7 +65,7 @@ mod _engine {
     #[pymodule_export]
     use crate::head::RequestHead;
     #[pymodule_export]
-    use crate::reader::{Refusal, RequestReader};
+    use crate::reader::{Refusal, RequestReader, error_page};
     #[pymodule_export]
     use crate::reply::Reply;
     #[pymodule_export]

@@ -1,4 +1,4 @@
-//! `RequestReader`: the workers' parser for whoever has a socket of its own, the master's metrics and
+//! `RequestReader`: the workers' parser for code with a socket of its own, the master's metrics and
 //! gunicorn's `RequestParser`. Bytes in, heads and bodies out; no connection, thread or clock.
 
 use proto::{Event, Policy, Received, Reject};
@@ -124,6 +124,20 @@ impl RequestReader {
     }
 }
 
+/// A whole response with gunicorn's error page; the connection is closed after it.
+#[pyfunction]
+pub(crate) fn error_page<'py>(
+    py: Python<'py>,
+    status: u16,
+    reason: &str,
+    message: &str,
+) -> Bound<'py, PyBytes> {
+    let mut page = Vec::new();
+    let date = net::clock::coarse_unix_seconds();
+    proto::h1::error_page(&mut page, date, status, reason, message);
+    PyBytes::new(py, &page)
+}
+
 fn refusal(py: Python<'_>, reject: Reject) -> PyResult<Bound<'_, PyAny>> {
     Ok(Bound::new(py, Refusal { reject })?.into_any())
 }
@@ -154,15 +168,7 @@ impl Refusal {
 
     /// The whole response that the peer gets.
     fn page<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let mut page = Vec::new();
         let Self { reject } = self;
-        proto::h1::error_page(
-            &mut page,
-            net::clock::coarse_unix_seconds(),
-            reject.status(),
-            reject.reason(),
-            reject.message(),
-        );
-        PyBytes::new(py, &page)
+        error_page(py, reject.status(), reject.reason(), reject.message())
     }
 }

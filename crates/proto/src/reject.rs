@@ -122,8 +122,6 @@ rejects! {
     IncompleteBody => 400, "Connection ended inside the request body", "RFC 9112, 8";
     /// The reactor waited too long for the rest of a request.
     RequestTimeout => 408, "Request took too long to arrive", "RFC 9110, 15.5.9";
-    /// The reactor has more requests waiting than it may hold.
-    Overloaded => 503, "Too many requests are waiting", "RFC 9110, 15.6.4";
 }
 
 impl Reject {
@@ -136,7 +134,6 @@ impl Reject {
             417 => "Expectation Failed",
             431 => "Request Header Fields Too Large",
             501 => "Not Implemented",
-            503 => "Service Unavailable",
             _ => "Bad Request",
         }
     }
