@@ -1,6 +1,6 @@
 //! The access log. While the logger, its handler and its formatter are the ones that licorne has
-//! set up, lines are rendered here and written by the reactor at the end of a turn; as soon as
-//! somebody has changed any of them, Python writes each line.
+//! set up, lines are rendered here and written by the reactor at the end of a turn; as soon as any
+//! of them was changed, Python writes each line.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::access_values::Answered;
-use crate::intact::{Methods, Watched};
+use crate::intact::{MethodSnapshot, Snapshot};
 use crate::lookup::Key;
 use crate::text::latin1_bytes;
 
@@ -40,7 +40,7 @@ pub(crate) struct Access {
 
 /// The line of a request, and what the next one may have in common with it.
 #[derive(Default)]
-pub(crate) struct Record {
+pub(crate) struct LastLine {
     pub(crate) line: Vec<u8>,
     last: Last,
 }
@@ -92,7 +92,7 @@ impl Last {
 struct Native {
     /// It was so at the last look: one for all requests that were read together.
     ours: AtomicBool,
-    logger: Methods,
+    logger: MethodSnapshot,
     /// `None` if no access log is asked for.
     lines: Option<Lines>,
 }
@@ -105,11 +105,11 @@ struct Lines {
     /// `None` if nothing is left out.
     exclude: Option<Exclude>,
     keys: Vec<Key>,
-    target: Watched,
+    target: Snapshot,
     /// The list of the target's handlers, and the only one in it.
     handlers: Py<PyList>,
     handler: Py<PyAny>,
-    handler_own: Watched,
+    handler_own: Snapshot,
 }
 
 impl Access {
@@ -134,8 +134,8 @@ impl Access {
         self.queue_timed
     }
 
-    /// Whether lines need the exact time that requests have taken. Where somebody takes the log
-    /// over, the requests in hand have begun some ms earlier at most, in the lines that he writes.
+    /// Whether lines need the exact time that requests have taken. Where Python
+    /// takes over, the requests in hand have begun some ms earlier at most in the lines it writes.
     #[inline]
     pub(crate) fn timed(&self) -> bool {
         self.native.as_ref().is_none_or(|native| {
@@ -155,12 +155,12 @@ impl Access {
             .extract()
     }
 
-    /// Renders a line into `record`, if it is to be written and Python is not needed for it.
+    /// Renders a line into `last_line`, if it is to be written and Python is not needed for it.
     #[inline]
     pub(crate) fn render(
         &self,
         py: Python<'_>,
-        record: &mut Record,
+        last_line: &mut LastLine,
         answered: &Answered<'_>,
     ) -> PyResult<Line> {
         let Some(native) = &self.native else {
@@ -187,7 +187,7 @@ impl Access {
         } else {
             answered.started_ns
         };
-        let Record { line, last } = record;
+        let LastLine { line, last } = last_line;
         line.clear();
         let memory = if answered.repeated {
             last.memory(&lines.keys, environ)
@@ -264,7 +264,7 @@ impl Native {
         };
         Ok(Some(Self {
             ours: AtomicBool::new(false),
-            logger: Methods::new(object)?,
+            logger: MethodSnapshot::new(object)?,
             lines,
         }))
     }
@@ -309,19 +309,19 @@ impl Lines {
             exclude: (!exclude.is_empty()).then_some(exclude),
             keys,
             handlers: handlers.extract()?,
-            target: Watched::new(
+            target: Snapshot::new(
                 &target,
                 ("handlers", handlers.clone()),
                 &["propagate", "disabled"],
             )?,
-            handler_own: Watched::new(&handler, ("formatter", formatter), &[])?,
+            handler_own: Snapshot::new(&handler, ("formatter", formatter), &[])?,
             handler: handler.unbind(),
         })
     }
 
     /// The target has exactly our handler, with our formatter and no filter. Lists are compared as
-    /// objects, which is cheaper than to look what they are: who has put another one there has
-    /// touched them.
+    /// objects, which is cheaper than to look what they are: another one in their place is a
+    /// change.
     #[inline]
     fn untouched(&self, py: Python<'_>) -> PyResult<bool> {
         let handlers = self.handlers.bind(py);

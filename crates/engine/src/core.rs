@@ -21,7 +21,7 @@ use crate::text;
 
 /// Shared by the engine and all of its exchanges.
 pub(crate) struct Core {
-    pub(crate) looped: Arc<Loop>,
+    pub(crate) reactor: Arc<Loop>,
     pub(crate) board: Arc<Scoreboard>,
     pub(crate) slot: usize,
     pub(crate) names: Names,
@@ -29,7 +29,7 @@ pub(crate) struct Core {
     pub(crate) access: Option<Access>,
     /// Makes ids of requests, if they get any.
     pub(crate) ids: Option<RequestIds>,
-    /// Somebody wants to know how long requests have waited.
+    /// The log or the environ says how long requests have waited.
     pub(crate) queue_timed: bool,
     log: Py<PyAny>,
     /// Requests taken so far.
@@ -37,14 +37,14 @@ pub(crate) struct Core {
     server: Mutex<ServerFields>,
     /// Requests that wait for their clients, where another loop polls the engine.
     pub(crate) parked: Parked,
-    /// ... and those that want to know when their clients have gone.
+    /// Requests to be told when their clients have gone.
     pub(crate) watching: Watching,
 }
 
 impl Core {
     pub(crate) fn new(
         py: Python<'_>,
-        looped: Arc<Loop>,
+        reactor: Arc<Loop>,
         board: (Arc<Scoreboard>, usize),
         config: PythonConfig,
         log: Py<PyAny>,
@@ -58,7 +58,7 @@ impl Core {
         Ok(Self {
             ids,
             queue_timed,
-            looped,
+            reactor,
             board: board.0,
             slot: board.1,
             names: Names::new(py, &config)?,
@@ -93,8 +93,8 @@ impl Core {
         let most = self.config.max_requests;
         if most != 0 && self.taken.fetch_add(1, Ordering::Relaxed) + 1 == most {
             self.log(py, "info", "Autorestarting worker after current request.")?;
-            if !self.looped.ask_to_retire(RetireCause::MaxRequests) {
-                self.looped.stop(self.config.grace_ms);
+            if !self.reactor.ask_to_retire(RetireCause::MaxRequests) {
+                self.reactor.stop(self.config.grace_ms);
             }
         }
         Ok(())

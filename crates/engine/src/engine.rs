@@ -44,7 +44,7 @@ impl Engine {
         let me = thread_number();
         loop {
             shared::release(py);
-            match self.core.looped.take(me, &Detached(py)) {
+            match self.core.reactor.take(me, &Detached(py)) {
                 Taken::Exchange(net) => {
                     self.core.count(py)?;
                     let exchange = self.spare.take(py, &self.core)?;
@@ -81,7 +81,7 @@ impl Engine {
         slot: usize,
         log: Py<PyAny>,
     ) -> PyResult<Self> {
-        let (reactor, config) = config::read(config)?;
+        let (for_reactor, config) = config::read(config)?;
         if config.polled {
             chunks::keep();
         }
@@ -91,11 +91,11 @@ impl Engine {
             .environ
             .bind(py)
             .set_item("wsgi.input", Input::empty(py)?)?;
-        let (looped, standin) = Loop::start(reactor, &listeners, Arc::clone(&board), slot)
+        let (reactor, standin) = Loop::start(for_reactor, &listeners, Arc::clone(&board), slot)
             .map_err(|error| PyOSError::new_err(format!("Cannot start the engine: {error}")))?;
-        let core = Core::new(py, looped, (board, slot), config, log)?;
+        let core = Core::new(py, reactor, (board, slot), config, log)?;
         if let Some(access) = &core.access {
-            core.looped.set_log(access.fd(py)?);
+            core.reactor.set_log(access.fd(py)?);
         }
         Ok(Self {
             core: Arc::new(core),
@@ -109,7 +109,7 @@ impl Engine {
 
     /// Readable when there is something to drain, for loops that poll the engine.
     fn fileno(&self) -> RawFd {
-        self.core.looped.poll_fd()
+        self.core.reactor.poll_fd()
     }
 
     /// The requests that are ready now, and the seconds until the next call at the latest; `None`
@@ -123,7 +123,7 @@ impl Engine {
             return Ok(None);
         }
         shared::release(py);
-        let drained = self.core.looped.drain(thread_number());
+        let drained = self.core.reactor.drain(thread_number());
         let requests = PyList::empty(py);
         for net in drained.requests {
             requests.append(self.hand_over(py, net, watched)?)?;
@@ -155,7 +155,7 @@ impl Engine {
             return Ok(None);
         }
         shared::release(py);
-        let Some(net) = self.core.looped.take_ready(thread_number()) else {
+        let Some(net) = self.core.reactor.take_ready(thread_number()) else {
             return Ok(None);
         };
         self.hand_over(py, net, watched).map(Some)
@@ -165,7 +165,7 @@ impl Engine {
     /// request.
     #[getter]
     fn pending(&self) -> bool {
-        !self.left.load(Ordering::Relaxed) && self.core.looped.pending()
+        !self.left.load(Ordering::Relaxed) && self.core.reactor.pending()
     }
 
     /// Whether requests were found over their time since this was last asked.
@@ -210,7 +210,7 @@ impl Engine {
             return;
         }
         self.core
-            .looped
+            .reactor
             .stop((grace.clamp(0.0, 1e9) * 1000.0) as u64);
     }
 
@@ -224,7 +224,7 @@ impl Engine {
     /// else may be done with the engine there.
     fn leave(&self) {
         self.left.store(true, Ordering::Relaxed);
-        self.core.looped.leave();
+        self.core.reactor.leave();
     }
 
     /// Answers 504 for what is with the application: the process is about to end.
@@ -232,12 +232,12 @@ impl Engine {
         if self.left.load(Ordering::Relaxed) {
             return;
         }
-        self.core.looped.abort();
+        self.core.reactor.abort();
     }
 
     #[getter]
     fn stopping(&self) -> bool {
-        self.core.looped.stopping()
+        self.core.reactor.stopping()
     }
 
     /// The access log's file was reopened.
@@ -245,7 +245,7 @@ impl Engine {
         if let Some(access) = &self.core.access
             && !self.left.load(Ordering::Relaxed)
         {
-            self.core.looped.set_log(access.fd(py)?);
+            self.core.reactor.set_log(access.fd(py)?);
         }
         Ok(())
     }
@@ -255,7 +255,7 @@ impl Engine {
         if self.left.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let notices = self.core.looped.close();
+        let notices = self.core.reactor.close();
         let standin = self
             .standin
             .lock()
@@ -292,10 +292,10 @@ impl Engine {
         Ok(exchange)
     }
 
-    /// Says what a turn has found: to the log, and to whoever waits for room.
+    /// Says what a turn has found: to the log, and to requests that wait for room.
     fn tell(&self, py: Python<'_>, notices: Vec<Notice>, room: bool) -> PyResult<()> {
         let woken = if room {
-            self.core.parked.wake(py, &self.core.looped)
+            self.core.parked.wake(py, &self.core.reactor)
         } else {
             Ok(())
         };

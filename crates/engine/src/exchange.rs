@@ -11,7 +11,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyString};
 
-use crate::access::{Access, Line, Record};
+use crate::access::{Access, LastLine, Line};
 use crate::access_values::Answered;
 use crate::core::Core;
 use crate::past::{Facts, Past};
@@ -42,10 +42,10 @@ pub(crate) struct Run {
     /// Its entry on the scoreboard, while the application runs.
     pub(crate) place: Option<usize>,
     pub(crate) started_ns: u64,
-    /// How long the request has waited, if somebody wants to know.
+    /// How long the request has waited, if the log or the environ says it.
     pub(crate) queue_ns: Option<u64>,
     pub(crate) request_id: Option<Py<PyString>>,
-    pub(crate) record: Record,
+    pub(crate) last_line: LastLine,
     /// Its head is that of the request before.
     pub(crate) repeated: bool,
     /// Python will look at the request after its response has left (hooks, its own access log).
@@ -54,7 +54,7 @@ pub(crate) struct Run {
     pub(crate) past: Option<Past>,
     /// What is left of a body whose client reads slowly.
     pub(crate) paused: Option<Paused>,
-    /// Somebody is to be told when the client of this connection has gone.
+    /// The connection, while the application is to be told when its client has gone.
     pub(crate) watching: Option<Token>,
 }
 
@@ -90,7 +90,7 @@ impl Run {
             started_ns: 0,
             queue_ns: None,
             request_id: None,
-            record: Record::default(),
+            last_line: LastLine::default(),
             repeated: false,
             watched: false,
             past: None,
@@ -137,7 +137,7 @@ impl Run {
             started_ns: self.started_ns,
             sent: self.sent,
         };
-        access.render(py, &mut self.record, &answered)
+        access.render(py, &mut self.last_line, &answered)
     }
 }
 
@@ -151,7 +151,7 @@ impl Exchange {
         }
     }
 
-    /// Readies a spare object for the next request, if nobody else refers to any part of it.
+    /// Readies a spare object for the next request, if nothing else refers to any part of it.
     pub(crate) fn reusable(exchange: &Bound<'_, Self>) -> bool {
         /// The spare list's reference, and one from the response, each bound method and the socket.
         const OWN: isize = 5;
@@ -250,7 +250,7 @@ fn is_over() -> PyErr {
 }
 
 impl Drop for Exchange {
-    /// Nobody has run it, and nobody will.
+    /// A request that was not begun will not be.
     fn drop(&mut self) {
         let waiting = self.run.net.as_ref().filter(|net| !net.begun);
         if let Some(place) = waiting.and_then(|net| net.place) {

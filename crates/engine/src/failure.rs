@@ -32,10 +32,11 @@ pub(crate) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     let Some(net) = &mut run.net else {
         let asked = run.environ.as_ref().map(|environ| environ.clone_ref(py));
         drop(this);
-        let (method, target) = asked.map_or_else(Default::default, |it| named(it.bind(py)));
+        let (method, target) =
+            asked.map_or_else(Default::default, |it| method_and_target_in(it.bind(py)));
         return failed_afterwards(&core, py, (&method, &target), error);
     };
-    let (method, target) = told(net, shown.as_deref());
+    let (method, target) = method_and_target(net, shown.as_deref());
     if taken {
         drop(this);
         return ended_on_socket(exchange, error, &method, &target);
@@ -83,7 +84,7 @@ fn tell_failure(
             &format!("{about}: aborted, it was over its time"),
         );
     }
-    if core.config.polled && core.looped.stopping() && !failure && !asks_to_end(error, py) {
+    if core.config.polled && core.reactor.stopping() && !failure && !asks_to_end(error, py) {
         // Its greenlet was ended with the worker.
         return core.log_about(
             py,
@@ -102,7 +103,7 @@ fn tell_failure(
 }
 
 /// Method and target as messages name them, with the request's id if it has one.
-fn told(net: &net::exchange::Exchange, id: Option<&str>) -> (String, String) {
+fn method_and_target(net: &net::exchange::Exchange, id: Option<&str>) -> (String, String) {
     let method = String::from_utf8_lossy(net.head.method()).into_owned();
     let target = String::from_utf8_lossy(net.head.target());
     let id = id.map_or_else(String::new, |id| format!(" [{id}]"));
@@ -110,7 +111,7 @@ fn told(net: &net::exchange::Exchange, id: Option<&str>) -> (String, String) {
 }
 
 /// The same from the environ, when the request has gone.
-fn named(environ: &Bound<'_, PyDict>) -> (String, String) {
+fn method_and_target_in(environ: &Bound<'_, PyDict>) -> (String, String) {
     let text = |key| match environ.get_item(key) {
         Ok(Some(value)) => value.to_string(),
         _ => String::new(),

@@ -20,7 +20,7 @@ use crate::wsgi::input::Input;
 #[pymethods]
 impl Exchange {
     /// An exchange and its environ refer to each other. The collector sees to those that are not
-    /// used again, whenever the last one who holds them lets go.
+    /// used again, when the last reference to them has gone.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Some(bundle) = &self.bundle {
             visit.call(&bundle.template)?;
@@ -252,7 +252,7 @@ impl Exchange {
         wsgi::fail(slf, PyErr::from_value(error.clone()))
     }
 
-    /// Nobody completes the response: ends the connection without the rest of it.
+    /// The response will not be completed: ends the connection without the rest of it.
     fn abandon(slf: &Bound<'_, Self>) -> PyResult<()> {
         wsgi::abandon(slf)
     }
@@ -261,24 +261,24 @@ impl Exchange {
     fn when_room(&mut self, place: Py<PyAny>) -> PyResult<bool> {
         let core = Arc::clone(&self.core);
         match self.run.open()?.token {
-            Some(token) => Ok(core.parked.park(&core.looped, token, place)),
+            Some(token) => Ok(core.parked.park(&core.reactor, token, place)),
             None => Ok(false),
         }
     }
 
-    /// Has `place` woken, once, when the client sends no more. Most have gone then; who has only
+    /// Has `place` woken, once, when the client sends no more. Most have gone then; one that has only
     /// said that this was the last request can still be answered.
     fn when_ended(&mut self, place: Py<PyAny>) -> PyResult<()> {
         let core = Arc::clone(&self.core);
         let token = self.run.open()?.token;
         if let Some(token) = token {
             self.run.watching = Some(token);
-            core.watching.add(&core.looped, token, place);
+            core.watching.add(&core.reactor, token, place);
         }
         Ok(())
     }
 
-    /// Gives the body to whoever runs the application in its own way; it is empty from then on.
+    /// Gives the body to code that runs the application in its own way; it is empty from then on.
     fn take_body(&mut self) -> PyResult<Input> {
         Ok(Input::new(std::mem::take(&mut self.run.open()?.body)))
     }
@@ -300,7 +300,7 @@ impl Exchange {
     /// when the engine is closed.
     fn give_back(&mut self) {
         if let Some(net) = self.run.net.take() {
-            self.core.looped.give_back(net);
+            self.core.reactor.give_back(net);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `Reply`: the workers' encoder for whoever has a socket of its own, the master's metrics and
-//! gunicorn's `Response`. What is answered goes in, bytes come out.
+//! `Reply`: the workers' encoder for code with a socket of its own, the master's metrics and gunicorn's
+//! `Response`. What is answered goes in, bytes come out.
 
 use proto::Version;
 use proto::h1::{self, BodySize, Ending, RequestFacts};
@@ -58,7 +58,7 @@ impl Reply {
         fields::add(draft, headers).inspect_err(|_| draft.clear())
     }
 
-    /// The head, for a body of this length, or of one that nobody knows yet; `keep_alive` says
+    /// The head, for a body of this length, or of one that is not known yet; `keep_alive` says
     /// whether another request may come after it.
     #[pyo3(signature = (length=None, *, keep_alive=false))]
     fn head<'py>(

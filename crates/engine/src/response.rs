@@ -75,12 +75,12 @@ pub(crate) fn complete(
         too_short(core, py, &net, run.request_id.as_ref())?;
     }
     let keep = net.keep_alive && !short;
-    core.looped.finish(
+    core.reactor.finish(
         thread_number(),
         net,
         tail,
         keep,
-        (line == Line::Native).then_some(&run.record.line),
+        (line == Line::Native).then_some(&run.last_line.line),
     );
     match &core.access {
         Some(access) if line == Line::Python => {
@@ -166,7 +166,7 @@ fn give_block(core: &Core, run: &mut Run, block: &Bound<'_, PyBytes>) -> PyResul
         (false, false) => Block::Shared(SharedBytes::new(block)),
         (true, false) => Block::SharedChunk(SharedBytes::new(block)),
     };
-    let room = core.looped.stream(thread_number(), token, &net.out, block);
+    let room = core.reactor.stream(thread_number(), token, &net.out, block);
     net.out.clear();
     Ok(room)
 }
@@ -209,8 +209,8 @@ pub(crate) fn send_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> P
             return Ok(());
         };
         let (me, nothing) = (thread_number(), Block::<SharedBytes>::None);
-        core.looped.stream(me, token, &net.out, nothing);
-        core.looped.stream_file(me, token, part);
+        core.reactor.stream(me, token, &net.out, nothing);
+        core.reactor.stream_file(me, token, part);
         net.out.clear();
         Tail::None
     } else {

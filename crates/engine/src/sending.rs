@@ -32,7 +32,7 @@ pub(crate) fn head(core: &Core, py: Python<'_>, run: &mut Run, size: BodySize) -
             .field(b"X-Request-ID", latin1_bytes(&id, "the request's id")?)
             .map_err(misuse)?;
     }
-    net.keep_alive = net.keep_alive && !core.looped.last_answer(net.token);
+    net.keep_alive = net.keep_alive && !core.reactor.last_answer(net.token);
     let facts = net.facts();
     net.keep_alive = core
         .with_server(|server| net.response.head(facts, size, server, &mut net.out))
@@ -88,11 +88,11 @@ pub(crate) fn wait_for_room(py: Python<'_>, core: &Core, token: Token) -> PyResu
     if let Some(parking) = &core.config.parking {
         return core
             .parked
-            .wait_for_room(parking.bind(py), &core.looped, token);
+            .wait_for_room(parking.bind(py), &core.reactor, token);
     }
     loop {
         match core
-            .looped
+            .reactor
             .wait_for_room(thread_number(), token, &Detached(py))
         {
             Some(Room::Gone) => return Ok(false),
@@ -107,7 +107,7 @@ pub(crate) fn discard(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     if let Some(net) = this.run.leave(false) {
-        core.looped.discard(thread_number(), net);
+        core.reactor.discard(thread_number(), net);
     }
     Ok(())
 }

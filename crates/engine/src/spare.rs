@@ -97,11 +97,11 @@ fn create<'py>(py: Python<'py>, core: &Arc<Core>) -> PyResult<Bound<'py, Exchang
 /// Makes the table of a template large enough for the header fields of most requests. A copy has
 /// the table of its original, and growing one would cost more than all else of an environ.
 fn make_room(template: &Bound<'_, PyDict>) -> PyResult<()> {
-    const PASSENGERS: [&str; 3] = ["passenger 1", "passenger 2", "passenger 3"];
-    for key in PASSENGERS {
+    const PLACEHOLDERS: [&str; 3] = ["placeholder 1", "placeholder 2", "placeholder 3"];
+    for key in PLACEHOLDERS {
         template.set_item(key, key)?;
     }
-    for key in PASSENGERS {
+    for key in PLACEHOLDERS {
         template.del_item(key)?;
     }
     Ok(())

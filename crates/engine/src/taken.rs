@@ -44,7 +44,7 @@ pub(crate) fn take_socket(exchange: &mut Exchange) -> PyResult<(OwnedFd, Vec<u8>
     let place = exchange.run.place;
     let net = exchange.run.open()?;
     let token = net.token.take();
-    let Some((fd, rest, unsent)) = token.and_then(|token| core.looped.detach(token)) else {
+    let Some((fd, rest, unsent)) = token.and_then(|token| core.reactor.detach(token)) else {
         return Err(PyConnectionResetError::new_err("the client has gone"));
     };
     net.out.splice(0..0, unsent?);
@@ -86,7 +86,7 @@ pub(crate) fn make_way(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     };
     if let Some(token) = token
         && !core.config.pauses()
-        && core.looped.room(token).is_none()
+        && core.reactor.room(token).is_none()
     {
         // If the client has gone meanwhile, taking the socket says so.
         wait_for_room(exchange.py(), &core, token)?;

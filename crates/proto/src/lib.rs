@@ -1,6 +1,6 @@
 //! HTTP/1.1 as a value: bytes to events, responses to bytes.
 //!
-//! Nothing here reads a socket, a clock or a setting by itself: whoever owns the connection hands in
+//! Nothing here reads a socket, a clock or a setting by itself: the owner of the connection hands in
 //! the bytes it has, and does what the returned value says.
 //!
 //! ```text

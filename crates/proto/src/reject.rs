@@ -112,7 +112,7 @@ rejects! {
     InvalidChunkSize => 400, "Invalid chunk size", "RFC 9112, 7.1";
     /// Not `;name`, `;name=token` or `;name="quoted"`.
     InvalidChunkExtension => 400, "Invalid chunk extension", "RFC 9112, 7.1.1";
-    /// More bytes of extensions than anybody has a use for.
+    /// More bytes of extensions than there is a use for.
     ChunkExtensionTooLarge => 400, "Chunk extensions are too large", "RFC 9112, 7.1.1";
     /// The data of a chunk is not followed by CRLF.
     InvalidChunkEnd => 400, "Invalid end of chunk data", "RFC 9112, 7.1";

@@ -239,7 +239,7 @@ fn policies() -> impl Strategy<Value = Policy> {
     })
 }
 
-/// Names that nobody gives a meaning to.
+/// Names without a meaning.
 fn names() -> impl Strategy<Value = Vec<u8>> {
     "[Xx]-[A-Za-z0-9!#$%&'*+.^`|~-]{0,30}".prop_map(String::into_bytes)
 }

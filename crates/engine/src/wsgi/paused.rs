@@ -40,5 +40,5 @@ fn gone(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     let token = this.run.open()?.token;
-    Ok(token.is_none_or(|token| core.looped.room(token) == Some(Room::Gone)))
+    Ok(token.is_none_or(|token| core.reactor.room(token) == Some(Room::Gone)))
 }

@@ -50,11 +50,11 @@ pub(crate) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     let ends = asks_to_end(&error, exchange.py());
     let told = failure::fail(exchange, error);
     conclude(exchange)?;
-    // Whoever says that it has failed has the exception.
+    // The caller has the exception already.
     if ends { Ok(()) } else { told }
 }
 
-/// Nobody completes the response: the connection ends without the rest of it. Nothing happens when
+/// The response will not be completed: the connection ends without the rest of it. Nothing happens when
 /// it is complete.
 pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let paused = {
@@ -65,9 +65,9 @@ pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
             return Ok(());
         };
         if run.socket.take().is_some() {
-            core.looped.discard(thread_number(), net);
+            core.reactor.discard(thread_number(), net);
         } else {
-            core.looped.abandon(thread_number(), net);
+            core.reactor.abandon(thread_number(), net);
         }
         run.paused.take()
     };

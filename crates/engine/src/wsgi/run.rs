@@ -96,7 +96,7 @@ fn prepare<'py>(
     *place = net.place;
     net.begun = true;
     let limit_ms = core.config.limits.of(net.head.path());
-    // Exactly only for those who tell how long it took.
+    // Exactly only where the time it took is logged or measured.
     let timed = core.access.as_ref().is_some_and(Access::timed);
     let now_ns = if timed || core.queue_timed {
         net::clock::monotonic_ns()

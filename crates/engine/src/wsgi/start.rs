@@ -76,7 +76,10 @@ pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -
     if let Some(token) = net.token
         && !bytes.is_empty()
     {
-        exchange.core.looped.interim(thread_number(), token, &bytes);
+        exchange
+            .core
+            .reactor
+            .interim(thread_number(), token, &bytes);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Body framing of HTTP/1 messages as decision tables (RFC 9112, section 6.3).
 //!
-//! Pure decisions: no buffers, no I/O. Whoever is in doubt about a length rejects.
+//! Pure decisions: no buffers, no I/O. A length in doubt is refused.
 
 use crate::head::Version;
 use crate::parts::Announced;
