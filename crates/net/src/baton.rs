@@ -35,7 +35,7 @@ pub use crate::reactor::{Block, Room, Tail};
 use crate::scoreboard::{RetireCause, Scoreboard};
 use driver::{Driver, IDLE_NS, QUIET_NS, SLOW_NS};
 pub use polled::Drained;
-use sharing::Sharing;
+use sharing::{Load, Sharing};
 
 /// How to wait: the engine lets the interpreter lock go meanwhile.
 pub trait Blocking {
@@ -66,8 +66,9 @@ struct State {
     alarm_steps: u64,
     /// The last time that a request was taken while the alarm was set.
     taken_ns: u64,
-    /// The last time that the driver left with a request, or for one.
-    left_ns: u64,
+    /// When the alarm was set, and the processor time that the process had used by then.
+    set_ns: u64,
+    used_ns: u64,
     /// Requests that application threads have taken.
     taken: u64,
     /// Whether application threads share the requests that are ready.
@@ -134,7 +135,8 @@ impl Loop {
                 alarm_ns: 0,
                 alarm_steps: 0,
                 taken_ns: 0,
-                left_ns: 0,
+                set_ns: 0,
+                used_ns: 0,
                 taken: 0,
                 sharing: Sharing::default(),
                 watched: None,
@@ -245,19 +247,18 @@ impl Loop {
     }
 
     /// Whether thread `me`, which wants work, is to sleep, because the driver is inside an application
-    /// that does not wait, and soon comes back for what is ready.
+    /// that computes: one thread at a time can, and the driver comes back for what is ready.
     fn spares(&self, state: &mut State, me: u32) -> bool {
-        if !state.driver.is_away() || state.driver.is(me) || !state.reactor.drain.serving() {
+        let away = state.driver.is_away() && !state.driver.is(me);
+        if !away || !state.reactor.drain.serving() {
             return false;
         }
         let now_ns = clock::monotonic_ns();
-        let silent_ns = now_ns.saturating_sub(state.left_ns);
-        if silent_ns >= IDLE_NS || !state.sharing.is_off(now_ns) {
+        if state.sharing.others_work(now_ns) {
             return false;
         }
-        let look_ns = state.left_ns + IDLE_NS;
-        if state.alarm_ns > look_ns {
-            self.set_alarm(state, look_ns, now_ns);
+        if state.alarm_ns > now_ns + IDLE_NS {
+            self.set_alarm(state, now_ns + IDLE_NS, now_ns);
         }
         true
     }
@@ -519,7 +520,7 @@ impl Loop {
     fn depart(&self, state: &mut State, me: u32, now_ns: u64) {
         state.driver = state.driver.left_by(me);
         if state.driver.is(me) {
-            state.left_ns = now_ns;
+            state.sharing.driver_is_back();
         }
         // A request that another thread takes meanwhile is a sign of the application too, as long as
         // its requests are fast ones: what waits is soon done, and then that thread drives.
@@ -548,7 +549,7 @@ impl Loop {
             return;
         }
         state.taken_ns = now_ns;
-        let quiet_ns = if state.idle > 0 {
+        let quiet_ns = if state.idle > 0 && !state.streams {
             IDLE_NS
         } else if state.reactor.may_gather() {
             // Responses may be held back meanwhile.
@@ -562,6 +563,10 @@ impl Loop {
     }
 
     fn set_alarm(&self, state: &mut State, at_ns: u64, now_ns: u64) {
+        if state.reactor.config.threads > 1 {
+            state.set_ns = now_ns;
+            state.used_ns = clock::processor_ns();
+        }
         state.alarm_ns = at_ns;
         self.alarm.set(at_ns, now_ns);
     }
@@ -623,6 +628,12 @@ impl State {
             return 1;
         }
         self.reactor.wait_ms()
+    }
+
+    /// What the process has done since the alarm was set.
+    fn load(&self, now_ns: u64) -> Load {
+        let used_ns = clock::processor_ns().saturating_sub(self.used_ns);
+        Load::of(used_ns, now_ns.saturating_sub(self.set_ns))
     }
 
     /// The request of thread `me` has ended: if it was watched, and no other one ran beside it, it

@@ -10,7 +10,7 @@ from licorne import hooks, process
 from licorne.errors import AppImportError, HaltServer
 from licorne.glogging import Logger
 from licorne.supervisor.tables import BOOT_ERRORS
-from licorne.workers import leaving
+from licorne.workers import leaving, turn
 from licorne.workers.slots import BOOT_FAILURE
 
 TYPE_CHECKING = False
@@ -43,6 +43,8 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
     try:
         leave(worker)
         hooks.require("post_fork", cfg.post_fork, server, worker)
+        if worker.scoreboard is not None and not cfg.preload_app:
+            turn.wait(worker.scoreboard, worker.slot)
         worker.init_process()
     except AppImportError as error:
         # The user's mistake in naming the application: one line, no traceback.

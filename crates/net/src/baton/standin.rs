@@ -56,6 +56,8 @@ fn stand_by(looped: &Loop) {
             // Its time may have come and been heard together with the one before.
             Duty::Wait => looped.alarm.set(state.alarm_ns, now_ns),
             Duty::Help => {
+                let load = state.load(now_ns);
+                state.sharing.driver_is_away(load, now_ns);
                 lend_a_hand(looped, &mut state);
                 looped.set_alarm(&mut state, now_ns + QUIET_NS, now_ns);
             }
@@ -127,7 +129,9 @@ fn turn_once(looped: &Loop, state: &mut State) {
     state.reactor.process(usize::MAX);
     let alive = state.reactor.config.standin_beats;
     looped.end_turn(state, alive);
-    looped.hand_out(state);
+    if !state.driver.is_away() || state.sharing.others_work(state.reactor.now_ns) {
+        looped.hand_out(state);
+    }
 }
 
 /// Drives until an application thread takes the baton back.
