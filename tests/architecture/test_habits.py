@@ -29,7 +29,7 @@ CATCH_ALL = {
     "workers/reloading.py",
 }
 
-#: Who loads the native engine, and when: the master for its scoreboard and for
+#: The modules that load the native engine: the master for its scoreboard and for
 #: the metrics it serves, a worker after the fork, `--explain-proxy` to answer,
 #: a program that asks for gunicorn's parser or error page.
 ENGINE = {
