@@ -29,9 +29,9 @@ CATCH_ALL = {
     "workers/reloading.py",
 }
 
-#: The modules that load the native engine: the master for its scoreboard and for
+#: Who loads the native engine, and when: the master for its scoreboard and for
 #: the metrics it serves, a worker after the fork, `--explain-proxy` to answer,
-#: a program that asks for gunicorn's parser or error page.
+#: a program that asks for gunicorn's parser.
 ENGINE = {
     "http/errorpage.py",
     "http/reading.py",

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Outcome, run, run_with};
-use licorne_proto::h1::{BodySize, RequestFacts, Response, ServerFields};
+use licorne_proto::h1::{BodySize, Ending, RequestFacts, Response, ServerFields, chunk_bounds};
 use licorne_proto::{Limits, Permissions, Policy, RequestHead, Version};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -85,6 +85,46 @@ proptest! {
         response.end(&mut input).unwrap();
         let outcome = run(&Policy::default(), false, &pieces(&input, &cuts), true);
         prop_assert_eq!(body(&outcome), Some(parts.concat()));
+    }
+
+    #[test]
+    fn the_framing_is_whole_on_every_way(
+        parts in vec((0..3_u8, vec(any::<u8>(), 0..300)), 0..8), length in select(vec![None, Some(700)]),
+    ) {
+        let mut response = Response::default();
+        response.draft.start(b"200 OK").unwrap();
+        let size = length.map_or(BodySize::Unknown, BodySize::Known);
+        response.head(GET, size, &ServerFields::new(""), &mut Vec::new()).unwrap();
+        let (mut wire, mut given) = (Vec::new(), Vec::new());
+        for (way, part) in &parts {
+            given.extend_from_slice(part);
+            match way {
+                0 => drop(response.body(part, &mut wire).unwrap()),
+                // The caller writes behind what is there already.
+                1 => {
+                    let count = response.file(part.len() as u64, &mut wire).unwrap();
+                    wire.extend_from_slice(&part[..usize::try_from(count).unwrap()]);
+                }
+                _ => {
+                    let piece = response.piece(part.len(), &mut wire).unwrap();
+                    let (before, behind) = chunk_bounds(piece.len);
+                    wire.extend_from_slice(if piece.chunk { &before } else { b"" });
+                    wire.extend_from_slice(&part[..piece.len]);
+                    wire.extend_from_slice(if piece.chunk { behind } else { b"" });
+                }
+            }
+        }
+        let ending = response.end(&mut wire).unwrap();
+        if let Some(length) = length {
+            given.truncate(usize::try_from(length).unwrap());
+            prop_assert_eq!(ending == Ending::Short, (given.len() as u64) < length);
+            prop_assert_eq!(wire, given);
+            return Ok(());
+        }
+        let mut input = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        input.extend_from_slice(&wire);
+        let outcome = run(&Policy::default(), false, &[&input], true);
+        prop_assert_eq!(body(&outcome), Some(given));
     }
 
     #[test]
