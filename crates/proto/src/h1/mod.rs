@@ -128,8 +128,8 @@ impl Connection {
         self.led = false;
     }
 
-    /// The response has switched to another protocol, or will never be one: after a request that was
-    /// read to its end, every further byte gives [`Event::Switched`].
+    /// The response has switched to another protocol: from now on there is only
+    /// [`Event::Switched`]. If its request was not read to its end, the connection is closed instead.
     pub fn switched(&mut self) {
         self.state = self.state.on(Got::Switch);
     }

@@ -166,13 +166,15 @@ impl Response {
     /// The application has failed: its client gets the page for it, with the request's id if there
     /// is one; or, if the head was sent, `Reset`. True: it is the page.
     pub fn fail(&mut self, date: u64, id: Option<&str>, out: &mut Vec<u8>) -> bool {
-        if self.state != Sending::Head {
+        // The page is a head with its body.
+        let page = self.state.on(Command::Head);
+        let Ok(done) = page.and_then(|state| state.on(Command::End)) else {
             self.reset();
             return false;
-        }
+        };
         self.draft.clear();
         failure_page(out, date, id);
-        self.state = Sending::Done;
+        self.state = done;
         true
     }
 
