@@ -32,6 +32,7 @@ impl Connection {
     /// on a unix socket.
     pub fn begin(agreed: Option<&[u8]>, first: &[u8], trusted: bool, local: bool) -> Self {
         match protocol::beginning(SERVED, agreed, first) {
+            // The table answers with what is served: HTTP/1 alone.
             Beginning::Of(Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket)
             | Beginning::Undecided
             | Beginning::Proxy => Self::H1(h1::Connection::from_peer(trusted, local)),
