@@ -4,8 +4,8 @@
 use std::io;
 use std::sync::Arc;
 
-use proto::h1::{self, CONTINUE};
-use proto::{Event, Policy, Received, Reject};
+use proto::h1::CONTINUE;
+use proto::{Event, Policy, Received, Reject, StreamId};
 
 use crate::body::{Body, BodyStore};
 use crate::drain::Standing;
@@ -38,7 +38,7 @@ pub(crate) struct Conn {
     pub(crate) peer: Peer,
     pub(crate) listener: usize,
     trusted: bool,
-    proto: h1::Connection,
+    proto: proto::Connection,
     /// Bytes read and not consumed, from `start` on.
     input: Vec<u8>,
     start: usize,
@@ -107,7 +107,7 @@ impl Conn {
             peer,
             listener,
             trusted,
-            proto: h1::Connection::from_peer(trusted, peer == Peer::Unix),
+            proto: proto::Connection::begin(None, &[], trusted, peer == Peer::Unix),
             input: Vec::new(),
             start: 0,
             pending: None,
@@ -188,7 +188,7 @@ impl Conn {
 
     /// The response is complete and the connection is kept: the next request may come.
     pub(crate) fn next_request(&mut self) {
-        self.proto.next_request();
+        self.proto.finished(StreamId::HTTP1);
         self.phase = Phase::Reading;
     }
 
@@ -299,16 +299,16 @@ impl Conn {
             };
             used += consumed;
             match event {
-                Event::NeedMore => return (used, Fed::Wait),
+                Event::NeedMore | Event::Switched => return (used, Fed::Wait),
                 Event::Closed => return (used, Fed::Closed),
-                Event::Head => self.begin(consumed == rest.len(), feeding),
-                Event::Body(range) => {
+                Event::Head(_) => self.begin(consumed == rest.len(), feeding),
+                Event::Body(_, range) => {
                     let body = &mut exchange.body;
                     if let Err(error) = body.append(&rest[range], feeding.store) {
                         return (used, Fed::Failed(error));
                     }
                 }
-                Event::End => {
+                Event::End(_) => {
                     let Some(exchange) = self.pending.take() else {
                         return (used, Fed::Wait);
                     };

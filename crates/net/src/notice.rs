@@ -66,7 +66,7 @@ impl Notices {
     /// A peer that is not trusted has said how a request came.
     #[cold]
     pub(crate) fn stranger(&mut self, peer: Peer, head: &RequestHead, forwarding: &Forwarding) {
-        let (Some(name), Some(ip)) = (head.unheard(), peer.ip()) else {
+        let (Some(name), Some(ip)) = (head.ignored_forwarded_header(), peer.ip()) else {
             return;
         };
         let text = format!(

@@ -142,7 +142,7 @@ impl Reactor {
                 conn.phase = Phase::Busy;
                 conn.deadline = Deadline::NONE;
                 exchange.token = Some(token);
-                if exchange.head.unheard().is_some() && !self.told_of_stranger {
+                if exchange.head.ignored_forwarded_header().is_some() && !self.told_of_stranger {
                     self.told_of_stranger = true;
                     self.notices.stranger(
                         conn.peer,
