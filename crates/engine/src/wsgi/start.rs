@@ -1,4 +1,4 @@
-//! `start_response` and `wsgi.early_hints`: heads are checked and encoded when they are given.
+//! `start_response` and `wsgi.early_hints`: heads are checked when they are given.
 
 use pyo3::exceptions::{PyAssertionError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -26,7 +26,7 @@ pub(crate) fn start_response(
     }
 }
 
-/// Checks and encodes status and headers, sends nothing.
+/// Checks status and headers, and gives them to the draft; sends nothing.
 #[inline]
 fn start(
     exchange: &mut Exchange,
