@@ -23,3 +23,10 @@ def test_every_module_is_named() -> None:
         if path.name != "tests.rs"
     }
     assert sorted(modules - NAMED) == []
+
+
+def test_every_invariant_names_what_holds_it() -> None:
+    text = MAP.partition("\n## Invariants\n")[2].partition("\n## ")[0]
+    invariants = [line for line in text.splitlines() if line.startswith("- ")]
+    assert len(invariants) >= 10
+    assert [each for each in invariants if not re.search(r"`(tests|crates)/[^`]+`", each)] == []

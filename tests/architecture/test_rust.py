@@ -39,6 +39,14 @@ def test_encoding_would_be_found() -> None:
         assert ENCODING.search(code(CRATES / "proto/src" / path)), path
 
 
+@pytest.mark.parametrize("crate", ["proto", "net"])
+def test_only_the_engine_knows_python(crate: str) -> None:
+    """So nothing that has the reactor's mutex can wait for the interpreter lock."""
+    manifest = (CRATES / crate / "Cargo.toml").read_text(encoding="utf-8")
+    assert "pyo3" not in manifest
+    assert "pyo3" in (CRATES / "engine" / "Cargo.toml").read_text(encoding="utf-8")
+
+
 ENGINE = CRATES / "engine/src"
 #: `use crate::a::b::{C, d}` and `use super::{e, f::G}`, private or re-exported.
 USE = re.compile(r"^(?:pub\(crate\) )?use ((?:crate|super)(?:::|\b)[^;]*);$", re.MULTILINE)
