@@ -107,7 +107,7 @@ class GeventWorker(GreenletWorker):
             pool.join(timeout=1)
 
 
-#: gevent's own server, for the few who use it: it takes as long to load as all the rest.
+#: gevent's own server, which few configurations name: it takes as long to load as all the rest.
 __getattr__: Callable[[str], object] = ondemand.names(
     __name__,
     dict.fromkeys(
