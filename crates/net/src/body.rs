@@ -197,6 +197,11 @@ impl Memory {
         true
     }
 
+    /// Whether a body of `expected` bytes may be read in place: memory was reserved for all of it.
+    pub(crate) fn reserved(&self, expected: usize) -> bool {
+        self.leased >= expected as u64 && self.bytes.capacity() >= expected
+    }
+
     /// The bytes, for reading in place; what is added must be within the reserved capacity.
     pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes

@@ -208,10 +208,12 @@ impl Conn {
         let Body::Memory(memory) = &mut exchange.body else {
             return None;
         };
-        let bytes = memory.bytes();
         let expected = usize::try_from(exchange.head.content_length()?).ok()?;
+        // A buffer that has grown may have room for a body that belongs into a file.
+        let reserved = memory.reserved(expected);
+        let bytes = memory.bytes();
         let missing = expected - bytes.len();
-        (bytes.capacity() >= expected && missing > DIRECT).then_some((&self.stream, bytes, missing))
+        (reserved && missing > DIRECT).then_some((&self.stream, bytes, missing))
     }
 
     /// While a large body comes in, many of its bytes at a time are worth a turn.
@@ -346,3 +348,6 @@ const WAKE_AT: i32 = 512 * 1024;
 const HIGH_WATER: u64 = 256 * 1024;
 /// Bodies with more than this missing are read in place.
 const DIRECT: usize = 32 * 1024;
+
+#[cfg(test)]
+mod tests;

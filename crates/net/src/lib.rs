@@ -29,5 +29,7 @@ pub mod scoreboard;
 mod slab;
 mod stream;
 pub mod tally;
+#[cfg(test)]
+mod testing;
 pub mod thread;
 mod timer;

@@ -515,3 +515,6 @@ fn ring(bell: RawFd) {
     // SAFETY: one readable byte; the pipe does not block.
     unsafe { libc::write(bell, [0u8].as_ptr().cast(), 1) };
 }
+
+#[cfg(test)]
+mod tests;

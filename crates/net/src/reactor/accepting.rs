@@ -175,7 +175,8 @@ impl Reactor {
         true
     }
 
-    fn welcome(&mut self, stream: Stream, peer: Peer, index: usize) {
+    /// A connection that was accepted.
+    pub(crate) fn welcome(&mut self, stream: Stream, peer: Peer, index: usize) {
         let forwarding = &self.config.policy.forwarding;
         let trusted = forwarding.trusted.contains_peer(peer.ip());
         let mut conn = Conn::new(stream, peer, index, trusted);
@@ -253,3 +254,6 @@ impl Reactor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -301,3 +301,6 @@ fn received(
         Err(_) => (Got::Gone, 0),
     }
 }
+
+#[cfg(test)]
+mod tests;

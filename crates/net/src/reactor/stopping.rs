@@ -215,3 +215,6 @@ fn read_signals(fd: RawFd) -> Vec<u8> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -560,3 +560,6 @@ fn write_through<S: Shared + 'static>(
     }
     Ok(written)
 }
+
+#[cfg(test)]
+mod tests;
