@@ -237,8 +237,7 @@ impl Reactor {
 
     /// Nothing is left to process: write what was held back, look at the clock.
     pub(crate) fn end_turn(&mut self) {
-        self.flush_held();
-        self.flush_dirty();
+        self.flush_output();
         if self.lines.due(self.now_ns) {
             self.flush_log();
         }

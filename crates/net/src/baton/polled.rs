@@ -5,8 +5,10 @@
 //! The driver is away while requests are with the application. The stand-in then looks now and then
 //! whether the loop still comes round; it does not as long as one of them keeps the thread.
 
+use super::Loop;
+use super::driver::Driver;
 use super::standin::POLLED_LOOK_NS;
-use super::{Driver, Loop, State};
+use super::state::State;
 use crate::drain::Drain;
 use crate::exchange::{Exchange, Token};
 use crate::notice::Notice;
@@ -41,7 +43,7 @@ impl Loop {
     pub fn drain(&self, me: u32) -> Drained {
         let mut state = self.lock();
         let state = &mut *state;
-        state.driver = Driver::Home(me);
+        state.driver = Driver::InReactor(me);
         state.reactor.thread_is_back();
         state.reactor.mind_the_door(true);
         state.reactor.interrupted = false;
@@ -57,7 +59,7 @@ impl Loop {
         }
         state.running += requests.len();
         if state.running == 0 {
-            state.come_home();
+            state.all_done();
         } else {
             let now_ns = state.reactor.now_ns;
             self.depart(state, me, now_ns);
@@ -87,8 +89,7 @@ impl Loop {
         let ready = token.is_some_and(|token| state.reactor.room(token).is_some());
         let next = if ready { state.next_request() } else { None };
         let Some(exchange) = next else {
-            state.reactor.flush_held();
-            state.reactor.flush_dirty();
+            state.reactor.flush_output();
             return None;
         };
         state.running += 1;
@@ -173,19 +174,19 @@ impl State {
     /// A request has ended; with the last one the application of a loop that polls is at rest.
     #[inline]
     pub(super) fn ended(&mut self, me: u32) {
-        if self.watched.is_some() {
+        if self.probe.is_some() {
             self.note_wait(me);
         }
         self.running = self.running.saturating_sub(1);
         if self.polled && self.running == 0 && self.driver.is(me) {
-            self.come_home();
+            self.all_done();
         }
     }
 
     /// Nothing is with the application: the stand-in may sleep.
-    fn come_home(&mut self) {
-        if let Driver::Away(me) = self.driver {
-            self.driver = Driver::Home(me);
+    fn all_done(&mut self) {
+        if let Driver::InApplication(me) = self.driver {
+            self.driver = Driver::InReactor(me);
             self.steps += 1;
         }
     }

@@ -24,6 +24,12 @@ impl Bell {
         drop((&self.ring).write(&[0]));
     }
 
+    /// Readable when it has rung.
+    #[cfg(test)]
+    pub(crate) fn fd(&self) -> RawFd {
+        self.hear.as_raw_fd()
+    }
+
     /// Forgets what was rung.
     pub(crate) fn silence(&self) {
         let mut room = [0; 64];

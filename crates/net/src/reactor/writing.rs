@@ -418,7 +418,14 @@ impl Reactor {
         !self.held.is_empty() || !self.dirty.is_empty()
     }
 
-    pub(crate) fn flush_dirty(&mut self) {
+    /// Writes everything that was held back.
+    #[inline]
+    pub(crate) fn flush_output(&mut self) {
+        self.flush_held();
+        self.flush_dirty();
+    }
+
+    fn flush_dirty(&mut self) {
         while let Some(token) = self.dirty.pop() {
             if let Some(conn) = self.conns.get_mut(token)
                 && std::mem::take(&mut conn.dirty)
