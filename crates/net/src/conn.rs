@@ -141,6 +141,12 @@ impl Conn {
         self.has_input() || self.readable
     }
 
+    /// Something is still to be written.
+    #[inline]
+    pub(crate) fn wants_write(&self) -> bool {
+        !self.output.is_empty() || self.stream.wants_write()
+    }
+
     /// So much is still to be written that nothing more should be made for it.
     pub(crate) fn wants_no_more(&self) -> bool {
         self.output.queued() >= HIGH_WATER
@@ -200,8 +206,8 @@ impl Conn {
     }
 
     /// Room for reading a large body in place: the memory body being read, and how much is missing.
-    pub(crate) fn direct_body(&mut self) -> Option<(&Stream, &mut Vec<u8>, usize)> {
-        if self.has_input() {
+    pub(crate) fn direct_body(&mut self) -> Option<(&mut Stream, &mut Vec<u8>, usize)> {
+        if self.has_input() || !self.stream.reads_in_place() {
             return None;
         }
         let exchange = self.pending.as_mut()?;
@@ -213,7 +219,7 @@ impl Conn {
         let reserved = memory.reserved(expected);
         let bytes = memory.bytes();
         let missing = expected - bytes.len();
-        (reserved && missing > DIRECT).then_some((&self.stream, bytes, missing))
+        (reserved && missing > DIRECT).then_some((&mut self.stream, bytes, missing))
     }
 
     /// While a large body comes in, many of its bytes at a time are worth a turn.

@@ -3,11 +3,11 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 
 use crate::peer::Peer;
-use crate::stream::{Stream, duplicate};
+use crate::stream::Stream;
 
 /// One listening socket of this process, as a copy of a descriptor that Python owns.
 pub(crate) struct Listener {
@@ -27,7 +27,8 @@ pub(crate) enum Accepted {
 
 impl Listener {
     pub(crate) fn copy_of(number: RawFd) -> io::Result<Self> {
-        let fd = duplicate(number)?;
+        // SAFETY: Python holds `number` open for the duration of the call.
+        let fd = unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()?;
         Ok(Self { fd, number })
     }
 
@@ -39,7 +40,7 @@ impl Listener {
         // SAFETY: an all-zero sockaddr_storage is valid.
         let mut address: libc::sockaddr_storage = unsafe { zeroed() };
         match accept_into(self.fd(), &mut address) {
-            Ok(fd) => Accepted::Connection(Stream::new(fd), Peer::from_sockaddr(&address)),
+            Ok(fd) => Accepted::Connection(Stream::plain(fd), Peer::from_sockaddr(&address)),
             Err(error) => match error.raw_os_error() {
                 // The kernel looks for a descriptor first, and only then whether anybody waits.
                 Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)

@@ -349,7 +349,7 @@ impl Reactor {
             self.remove(token);
             return;
         }
-        if ready.writable && !conn.output.is_empty() && !conn.dirty && !conn.write_due {
+        if ready.writable && conn.wants_write() && !conn.dirty && !conn.write_due {
             conn.write_due = true;
             self.writes.push_back(token);
         }
@@ -409,12 +409,14 @@ impl Reactor {
     }
 
     /// Gives the socket away, with the bytes that were read and not consumed, and those that were not
-    /// written yet.
+    /// written yet. `None`: the connection has gone, or its transport cannot do without the reactor.
     pub(crate) fn detach(
         &mut self,
         token: Token,
     ) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
-        busy(&mut self.conns, token)?;
+        if !busy(&mut self.conns, token)?.stream.can_be_detached() {
+            return None;
+        }
         let mut conn = self.conns.remove(token)?;
         if conn.registered
             && let Err(error) = self.poller.remove(conn.stream.fd())

@@ -131,7 +131,7 @@ impl Rig {
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         theirs.set_read_timeout(Some(PATIENCE)).unwrap();
-        let stream = Stream::new(OwnedFd::from(ours));
+        let stream = Stream::plain(OwnedFd::from(ours));
         self.reactor.welcome(stream, Peer::Unix, 0);
         Client(theirs)
     }
@@ -142,7 +142,7 @@ impl Rig {
         ours.set_nonblocking(true).unwrap();
         theirs.set_read_timeout(Some(PATIENCE)).unwrap();
         narrow(&ours);
-        let stream = Stream::new(OwnedFd::from(ours));
+        let stream = Stream::plain(OwnedFd::from(ours));
         self.reactor.welcome(stream, Peer::Unix, 0);
         Client(theirs)
     }
@@ -153,7 +153,7 @@ impl Rig {
         let client = Client::to(&listener);
         let (ours, _) = listener.accept().unwrap();
         ours.set_nonblocking(true).unwrap();
-        let stream = Stream::new(OwnedFd::from(ours));
+        let stream = Stream::plain(OwnedFd::from(ours));
         let address = client.0.local_addr().unwrap();
         let peer = Peer::Tcp(address.ip(), address.port());
         self.reactor.welcome(stream, peer, 0);

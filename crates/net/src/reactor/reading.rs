@@ -9,7 +9,7 @@ use crate::conn::{Conn, Fed, Feeding, Phase};
 use crate::exchange::{Exchange, Token};
 use crate::notice::Level;
 use crate::scoreboard::{Named, WAITING};
-use crate::stream::would_block;
+use crate::stream::ReadOutcome;
 use crate::timer::{Cause, Deadline};
 
 /// Bytes read from one connection before the others have their turn.
@@ -57,6 +57,11 @@ impl Reactor {
                 Got::Gone => self.remove(token),
             }
             self.board.end_reading(self.slot);
+            let conn = self.conns.get_mut(token);
+            if conn.is_some_and(|conn| conn.stream.wants_write()) {
+                // What was read asks for an answer of the transport itself.
+                self.flush(token);
+            }
             let Some(conn) = self.conns.get_mut(token) else {
                 return;
             };
@@ -88,17 +93,16 @@ impl Reactor {
             pool,
             eof: false,
         };
+        let ended = conn.ended;
         if let Some((stream, body, missing)) = conn.direct_body() {
-            let result = stream.read_spare(body, missing);
-            return received(conn, result, missing, |conn, count| {
+            let result = stream.read_spare(body, missing, ended);
+            return received(conn, &result, |conn, count| {
                 conn.fed_directly(count, &mut feeding)
             });
         }
-        let result = conn.stream.read(scratch);
-        let eof = matches!(result, Ok(0));
-        let room = scratch.len();
-        feeding.eof = eof;
-        received(conn, result, room, |conn, count| {
+        let result = conn.stream.read(scratch, ended);
+        feeding.eof = matches!(result, Ok(ReadOutcome::Closed));
+        received(conn, &result, |conn, count| {
             conn.feed(&scratch[..count], &mut feeding)
         })
     }
@@ -267,12 +271,10 @@ impl Reactor {
             return;
         };
         for _ in 0..SHARE / scratch.len() {
-            match conn.stream.read(scratch) {
-                Ok(0) => return self.remove(token),
-                Ok(_) => {}
-                Err(error) if would_block(&error) => return self.register(token),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return self.remove(token),
+            match conn.stream.read(scratch, conn.ended) {
+                Ok(ReadOutcome::Bytes { .. }) => {}
+                Ok(ReadOutcome::Drained) => return self.register(token),
+                Ok(ReadOutcome::Closed) | Err(_) => return self.remove(token),
             }
         }
         // It sends faster than we discard: an event will not come again, so come back by ourselves.
@@ -283,21 +285,22 @@ impl Reactor {
 #[inline]
 fn received(
     conn: &mut Conn,
-    result: io::Result<usize>,
-    room: usize,
+    result: &io::Result<ReadOutcome>,
     feed: impl FnOnce(&mut Conn, usize) -> Fed,
 ) -> (Got, usize) {
     match result {
-        Ok(count) => {
-            // Edge-triggered: a short read has emptied the socket, unless the end is announced.
-            conn.readable = count > 0 && (count >= room || conn.ended);
+        &Ok(ReadOutcome::Bytes { count, drained }) => {
+            conn.readable = !drained;
             (Got::Fed(feed(conn, count)), count)
         }
-        Err(error) if would_block(&error) => {
+        Ok(ReadOutcome::Closed) => {
+            conn.readable = false;
+            (Got::Fed(feed(conn, 0)), 0)
+        }
+        Ok(ReadOutcome::Drained) => {
             conn.readable = false;
             (Got::Dry, 0)
         }
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => (Got::Fed(Fed::Wait), 0),
         Err(_) => (Got::Gone, 0),
     }
 }

@@ -11,6 +11,7 @@ use crate::drain::{Drain, Farewell, QUIET_MS, Step, farewell, linger_ms};
 use crate::exchange::Token;
 use crate::notice::Level;
 use crate::slab::Slab;
+use crate::stream::ReadOutcome;
 use crate::tally::Tally;
 use crate::timer::{Cause, Deadline};
 
@@ -189,14 +190,14 @@ fn send_back(conn: &mut Conn, tally: &Tally) {
     tally.sent_back();
     let before = conn.output.queued();
     // Whatever becomes of it: there is no time to try again.
-    drop(conn.output.flush(&conn.stream));
+    drop(conn.output.flush(&mut conn.stream));
     tally.written(before.saturating_sub(conn.output.queued()));
 }
 
 /// Reads away what has come.
 fn discard(conn: &mut Conn, room: &mut [u8]) {
     for _ in 0..LAST_READS {
-        if !matches!(conn.stream.read(room), Ok(count) if count > 0) {
+        if !matches!(conn.stream.read(room, true), Ok(ReadOutcome::Bytes { .. })) {
             return;
         }
     }

@@ -9,7 +9,7 @@ use crate::conn::{Conn, Phase};
 use crate::exchange::{Exchange, Token};
 use crate::output::{COPY_LIMIT, FilePart, Flushed, Shared};
 use crate::slab::Slab;
-use crate::stream::would_block;
+use crate::stream::WriteOutcome;
 use crate::timer::{Cause, Deadline};
 
 /// Output held back in one turn, at most.
@@ -283,7 +283,7 @@ impl Reactor {
         }
         match write_through(conn, bytes, tail) {
             Ok(written) => {
-                let nothing_left = conn.output.is_empty();
+                let nothing_left = !conn.wants_write();
                 self.tally().written(written as u64);
                 if nothing_left {
                     self.after_flush(token);
@@ -442,7 +442,7 @@ impl Reactor {
         };
         conn.output.end_chunk();
         let before = conn.output.queued();
-        let result = conn.output.flush(&conn.stream);
+        let result = conn.output.flush(&mut conn.stream);
         let left = conn.output.queued();
         self.board
             .tally(self.slot)
@@ -551,10 +551,9 @@ fn write_through<S: Shared + 'static>(
         Tail::Bytes(shared) => conn.stream.write_pieces(&[bytes, shared.bytes()], false),
         Tail::File(_) => conn.stream.write(bytes, true),
     };
-    let written = match written {
-        Ok(written) => written,
-        Err(error) if would_block(&error) || error.kind() == io::ErrorKind::Interrupted => 0,
-        Err(error) => return Err(error),
+    let written = match written? {
+        WriteOutcome::Bytes(written) => written,
+        WriteOutcome::WantsWrite => 0,
     };
     if written < bytes.len() {
         queue(conn, &bytes[written..], tail);
