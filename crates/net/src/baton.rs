@@ -223,7 +223,7 @@ impl Loop {
         if alive {
             state.reactor.beat();
         }
-        if state.reactor.room_made {
+        if state.reactor.news.room {
             self.tell_of_room(state);
         }
         if state.reactor.drain == Drain::Stopped {
@@ -246,7 +246,7 @@ impl Loop {
             // The next `drain` tells of it.
             return;
         }
-        state.reactor.room_made = false;
+        state.reactor.news.room = false;
         if state.waiting_for_room > 0 {
             self.room.notify_all();
         }

@@ -28,6 +28,17 @@ pub(crate) enum Phase {
     Lingering,
 }
 
+/// What the poller reports of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Registration {
+    /// Nothing: it is not registered.
+    None,
+    /// That there is something to read.
+    Reading,
+    /// That there is something to read, or room to write.
+    Both,
+}
+
 /// One client connection.
 #[expect(
     clippy::struct_excessive_bools,
@@ -53,22 +64,19 @@ pub(crate) struct Conn {
     pub(crate) requests: u32,
     /// A part of its response was given to this connection.
     pub(crate) begun: bool,
-    /// The poller watches the socket.
-    pub(crate) registered: bool,
-    /// ... for room to write too.
-    pub(crate) watched_for_room: bool,
+    pub(crate) registered: Registration,
     /// The kernel may have bytes for us (edge-triggered: it says so once).
     pub(crate) readable: bool,
     /// The peer has announced its end; read until it comes.
     pub(crate) ended: bool,
-    /// The application waits for something else, and wants to know when its client has gone.
-    pub(crate) watched: bool,
+    /// The application waits for something else, and is to be told when its client has gone.
+    pub(crate) reports_disconnect: bool,
     /// The request that was read last is the client's last one (RFC 9112 section 9.6).
     pub(crate) asked_last: bool,
     /// In the queue of those that are written to next.
     pub(crate) write_due: bool,
     /// Output is held back until the turn ends.
-    pub(crate) dirty: bool,
+    pub(crate) held_back: bool,
     /// Its client asks for more than it reads: no further request until it has read on.
     pub(crate) stalled: bool,
     /// From how many bytes on the poller reports it as readable.
@@ -117,14 +125,13 @@ impl Conn {
             serving: 0,
             requests: 0,
             begun: false,
-            registered: false,
-            watched_for_room: false,
+            registered: Registration::None,
             readable: true,
             ended: false,
-            watched: false,
+            reports_disconnect: false,
             asked_last: false,
             write_due: false,
-            dirty: false,
+            held_back: false,
             stalled: false,
             wakes_at: 1,
         }
@@ -160,7 +167,7 @@ impl Conn {
             && self.proto.idle()
     }
 
-    /// Nobody waits for anything on it: it is idle, with its answers read, or has had its last one.
+    /// It can be closed without a loss: it is idle, with its answers read, or has had its last one.
     pub(crate) fn can_be_spared(&self) -> bool {
         self.phase == Phase::Lingering || (self.idle() && self.output.is_empty())
     }
@@ -198,7 +205,7 @@ impl Conn {
         self.phase = Phase::Reading;
     }
 
-    /// Takes what nobody consumed, for an application that takes the socket over.
+    /// Takes what was not consumed, for an application that takes the socket over.
     pub(crate) fn take_input(&mut self) -> Vec<u8> {
         let mut input = std::mem::take(&mut self.input);
         input.drain(..std::mem::take(&mut self.start));

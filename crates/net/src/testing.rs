@@ -132,7 +132,7 @@ impl Rig {
         ours.set_nonblocking(true).unwrap();
         theirs.set_read_timeout(Some(PATIENCE)).unwrap();
         let stream = Stream::plain(OwnedFd::from(ours));
-        self.reactor.welcome(stream, Peer::Unix, 0);
+        self.reactor.add_connection(stream, Peer::Unix, 0);
         Client(theirs)
     }
 
@@ -143,7 +143,7 @@ impl Rig {
         theirs.set_read_timeout(Some(PATIENCE)).unwrap();
         narrow(&ours);
         let stream = Stream::plain(OwnedFd::from(ours));
-        self.reactor.welcome(stream, Peer::Unix, 0);
+        self.reactor.add_connection(stream, Peer::Unix, 0);
         Client(theirs)
     }
 
@@ -156,7 +156,7 @@ impl Rig {
         let stream = Stream::plain(OwnedFd::from(ours));
         let address = client.0.local_addr().unwrap();
         let peer = Peer::Tcp(address.ip(), address.port());
-        self.reactor.welcome(stream, peer, 0);
+        self.reactor.add_connection(stream, peer, 0);
         client
     }
 

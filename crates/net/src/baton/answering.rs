@@ -24,14 +24,16 @@ impl Loop {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
         // A loop that polls asks for the next request then, or turns.
-        state.reactor.may_hold |= state.polled && state.driver.is(me);
+        if state.polled && state.driver.is(me) {
+            state.reactor.allow_batch(true);
+        }
         // First: whoever has an answer can rely on its line, even if this process is killed now.
         if let Some(line) = line {
             state.reactor.log_line(line);
         }
         state.reactor.finish(exchange, tail, keep);
         state.ended(me);
-        if state.reactor.room_made {
+        if state.reactor.news.room {
             self.tell_of_room(&mut state);
         }
     }
@@ -77,7 +79,7 @@ impl Loop {
     /// The stand-in must write what was held back in time.
     #[inline]
     fn held_back(&self, state: &mut State) {
-        let Some(since_ns) = state.reactor.dirty_since() else {
+        let Some(since_ns) = state.reactor.parts_since() else {
             return;
         };
         if !std::mem::replace(&mut state.streams, true) && state.alarm_ns > since_ns + QUIET_NS {
@@ -104,6 +106,7 @@ impl Loop {
     #[inline]
     #[expect(clippy::unused_self, reason = "beside grab and depart")]
     pub(super) fn let_hold(&self, state: &mut State, me: u32) {
-        state.reactor.may_hold = state.driver.is(me) && !state.polled;
+        let allowed = state.driver.is(me) && !state.polled;
+        state.reactor.allow_batch(allowed);
     }
 }

@@ -45,8 +45,8 @@ impl Loop {
         let state = &mut *state;
         state.driver = Driver::InReactor(me);
         state.reactor.thread_is_back();
-        state.reactor.mind_the_door(true);
-        state.reactor.interrupted = false;
+        state.reactor.set_accepting(true);
+        state.reactor.news.interrupted = false;
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, true);
@@ -67,9 +67,9 @@ impl Loop {
         Drained {
             requests,
             notices: state.reactor.notices.take(),
-            room: std::mem::take(&mut state.reactor.room_made),
-            ended: std::mem::take(&mut state.reactor.ended),
-            late: std::mem::take(&mut state.reactor.late),
+            room: std::mem::take(&mut state.reactor.news.room),
+            ended: std::mem::take(&mut state.reactor.news.disconnected),
+            late: std::mem::take(&mut state.reactor.news.late),
             stopped: state.reactor.drain == Drain::Stopped,
             wait_ms: state.reactor.wait_ms(),
         }
@@ -104,8 +104,8 @@ impl Loop {
         let reactor = &state.reactor;
         let work = !reactor.inbox.is_empty() || reactor.wait_ms() == 0;
         work || reactor.holds_output()
-            || reactor.room_made
-            || !reactor.ended.is_empty()
+            || reactor.news.room
+            || !reactor.news.disconnected.is_empty()
             || !reactor.drain.serving()
     }
 
@@ -117,8 +117,8 @@ impl Loop {
     /// Has a later [`Loop::drain`] tell, once, that the client of `token` sends no more.
     pub fn watch_end(&self, token: Token) {
         let mut state = self.lock();
-        state.reactor.watch_end(token);
-        if !state.reactor.ended.is_empty() {
+        state.reactor.report_disconnect(token);
+        if !state.reactor.news.disconnected.is_empty() {
             // It was so already: no event will tell of it.
             self.poller.wake();
         }
@@ -161,7 +161,7 @@ impl Loop {
     /// with the application is read and answered as far as possible, and times out; new clients are
     /// left to the siblings.
     pub(super) fn cover_polled(&self, state: &mut State) {
-        state.reactor.mind_the_door(false);
+        state.reactor.set_accepting(false);
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, false);

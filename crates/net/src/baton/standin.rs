@@ -121,7 +121,7 @@ fn look_after(baton: &Loop) {
 fn help_once(baton: &Loop, state: &mut State) {
     let mut events = state.buffers.pop().unwrap_or_else(Events::new);
     let free = state.idle > 0;
-    state.reactor.mind_the_door(free);
+    state.reactor.set_accepting(free);
     if baton.poller.wait(&mut events, Some(0)).is_err() {
         events.clear();
     }
@@ -132,7 +132,7 @@ fn help_once(baton: &Loop, state: &mut State) {
 
 /// What is there to do now, without waiting.
 fn turn_once(baton: &Loop, state: &mut State) {
-    state.reactor.flush_held();
+    state.reactor.flush_responses();
     state.reactor.process(usize::MAX);
     let alive = state.reactor.config.standin_beats;
     baton.end_turn(state, alive);
@@ -166,6 +166,6 @@ pub(super) fn turn(baton: &Loop, state: &mut State) -> Option<u64> {
         return None;
     }
     let free = state.idle > 0;
-    state.reactor.mind_the_door(free);
+    state.reactor.set_accepting(free);
     Some(state.wait_ms())
 }

@@ -45,7 +45,7 @@ impl Loop {
         if !state.reactor.notices.is_empty() {
             return Some(Taken::Notices(state.reactor.notices.take()));
         }
-        if std::mem::take(&mut state.reactor.interrupted) {
+        if std::mem::take(&mut state.reactor.news.interrupted) {
             return Some(Taken::Interrupted);
         }
         state.reactor.thread_is_back();
@@ -77,7 +77,7 @@ impl Loop {
     /// Takes the oldest complete request, and leaves with it.
     #[inline]
     fn pop(&self, state: &mut State, me: u32) -> Option<Box<Exchange>> {
-        state.reactor.mind_those_outside();
+        state.reactor.accept_between_rounds();
         let exchange = state.next_request()?;
         let now_ns = match exchange.started_ns {
             0 => state.reactor.now_ns,
@@ -157,8 +157,9 @@ impl Loop {
     /// How thread `me`, which had nothing to take, waits next; asleep, it counts as idle.
     pub(super) fn next_wait(&self, state: &mut State, me: u32) -> Wait {
         let reactor = &state.reactor;
-        let news =
-            !reactor.notices.is_empty() || reactor.interrupted || reactor.drain == Drain::Stopped;
+        let news = !reactor.notices.is_empty()
+            || reactor.news.interrupted
+            || reactor.drain == Drain::Stopped;
         let leaves = !news && self.leaves_to_driver(state, me);
         if news || !leaves && !state.reactor.inbox.is_empty() {
             // The interpreter lock is still to be had: others may drive meanwhile.
@@ -229,7 +230,7 @@ impl Loop {
     pub(super) fn before_wait(state: &mut State, all: bool) -> (Events, u64) {
         let events = state.buffers.pop().unwrap_or_else(Events::new);
         let free = !all || state.idle > 0;
-        state.reactor.mind_the_door(free);
+        state.reactor.set_accepting(free);
         let wait_ms = if all {
             state.wait_ms()
         } else {

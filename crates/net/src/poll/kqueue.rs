@@ -74,7 +74,7 @@ impl Poller {
         self.change(&[change(fd, libc::EVFILT_READ, flags, 0, data)])
     }
 
-    pub(crate) fn watch_writing(&self, fd: RawFd, data: u64) -> io::Result<()> {
+    pub(crate) fn add_writing(&self, fd: RawFd, data: u64) -> io::Result<()> {
         let flags = libc::EV_ADD | libc::EV_CLEAR;
         self.change(&[change(fd, libc::EVFILT_WRITE, flags, 0, data)])
     }

@@ -142,17 +142,14 @@ impl Reactor {
                 conn.requests = conn.requests.saturating_add(1);
                 exchange.number = conn.requests;
                 conn.begun = false;
-                conn.watched = false;
+                conn.reports_disconnect = false;
                 conn.phase = Phase::Busy;
                 conn.deadline = Deadline::NONE;
                 exchange.token = Some(token);
-                if exchange.head.unheard().is_some() && !self.told_of_stranger {
-                    self.told_of_stranger = true;
-                    self.notices.stranger(
-                        conn.peer,
-                        &exchange.head,
-                        &self.config.policy.forwarding,
-                    );
+                if exchange.head.unheard().is_some() {
+                    let forwarding = &self.config.policy.forwarding;
+                    let head = &exchange.head;
+                    self.notices.ignored_header(conn.peer, head, forwarding);
                 }
                 exchange.ready_ns = self.now_ns;
                 conn.asked_last = !exchange.head.keep_alive();
@@ -190,12 +187,12 @@ impl Reactor {
         let from = if self.inbox.is_empty() && !self.config.polled {
             0
         } else {
-            self.next_place
+            self.next_entry
         };
         let Some(place) = self.board.free_entry(self.slot, from) else {
             return;
         };
-        self.next_place = place + 1;
+        self.next_entry = place + 1;
         let named = Named {
             id: exchange.id,
             token: token.to_bits(),

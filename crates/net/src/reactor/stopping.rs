@@ -31,7 +31,7 @@ impl Reactor {
         self.now_ns = clock::monotonic_ns();
         let now_ms = self.now_ms();
         self.accept_last(deadline_ms.saturating_sub(now_ms));
-        self.close_the_door();
+        self.close_listeners();
         for conn in self.conns.iter_mut() {
             let standing = conn.standing(self.config.keepalive_ms);
             if let Farewell::At(at_ms) = farewell(standing, now_ms) {
@@ -50,7 +50,7 @@ impl Reactor {
         self.draining.store(true, Ordering::Relaxed);
         self.drain = self.drain.on(Step::Stop(self.now_ms()));
         self.pause_accepting();
-        self.close_the_door();
+        self.close_listeners();
     }
 
     /// In a process that the application has forked. Nothing is said to the clients or to the poller:
@@ -58,14 +58,12 @@ impl Reactor {
     pub(crate) fn leave(&mut self) {
         self.draining.store(true, Ordering::Relaxed);
         self.drain = Drain::Stopped;
-        self.accepting = false;
         self.conns = Slab::new();
-        self.listeners.clear();
+        self.acceptor.forget();
         self.inbox.clear();
         self.again.clear();
         self.writes.clear();
-        self.dirty.clear();
-        self.held.clear();
+        self.batch.clear();
     }
 
     /// Does at once what signals ask for: the application may keep the interpreter, where their
@@ -89,7 +87,7 @@ impl Reactor {
     }
 
     /// While draining: is it over?
-    pub(super) fn look_at_the_end(&mut self, now_ms: u64) {
+    pub(super) fn check_drained(&mut self, now_ms: u64) {
         if self.drain == Drain::Stopped {
             return;
         }

@@ -187,17 +187,17 @@ fn the_end_of_a_client_is_told_once_if_it_is_wanted() {
     pipelining.send(GET.repeat(2));
     let second = rig.take().unwrap();
     let (one, other) = (first.token.unwrap(), second.token.unwrap());
-    rig.reactor.watch_end(one);
-    rig.reactor.watch_end(other);
+    rig.reactor.report_disconnect(one);
+    rig.reactor.report_disconnect(other);
     rig.turn();
-    assert!(rig.reactor.ended.is_empty());
+    assert!(rig.reactor.news.disconnected.is_empty());
     alone.send_end();
     pipelining.send_end();
     rig.turn();
     // The other one waits for two answers.
-    assert_eq!(std::mem::take(&mut rig.reactor.ended), [one]);
+    assert_eq!(std::mem::take(&mut rig.reactor.news.disconnected), [one]);
     rig.turn();
-    assert!(rig.reactor.ended.is_empty());
+    assert!(rig.reactor.news.disconnected.is_empty());
     rig.answer(first, ANSWER, true);
     assert_eq!(alone.receive_all().as_bytes(), ANSWER);
     rig.answer(second, ANSWER, true);

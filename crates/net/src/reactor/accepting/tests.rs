@@ -1,3 +1,4 @@
+use super::State;
 use crate::testing::{Client, Rig, pass_ms};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -42,7 +43,7 @@ fn idle_clients_make_room() {
     fourth.send(GET);
     assert!(rig.take().is_none());
     assert!(
-        !rig.reactor.accepting,
+        rig.reactor.acceptor.state == State::Paused,
         "a full worker is not woken for those that wait"
     );
     rig.answer(busy, ANSWER, true);
@@ -55,15 +56,15 @@ fn idle_clients_make_room() {
 #[test]
 fn a_busy_worker_leaves_clients_to_its_siblings() {
     let (mut rig, listener) = Rig::listening(|config| config.siblings = true);
-    rig.reactor.mind_the_door(false);
+    rig.reactor.set_accepting(false);
     let _client = Client::to(&listener);
     rig.turn();
     assert_eq!(rig.reactor.conns.len(), 0);
-    rig.reactor.mind_the_door(true);
+    rig.reactor.set_accepting(true);
     rig.turn();
     assert_eq!(rig.reactor.conns.len(), 1);
     let (mut alone, listener) = Rig::listening(|_| {});
-    alone.reactor.mind_the_door(false);
+    alone.reactor.set_accepting(false);
     let _client = Client::to(&listener);
     alone.turn();
     assert_eq!(alone.reactor.conns.len(), 1);
@@ -77,7 +78,7 @@ fn after_each_round_a_few_come_in() {
     rig.turn();
     rig.turn();
     assert_eq!(rig.reactor.conns.len(), 2);
-    rig.reactor.mind_the_door(false);
+    rig.reactor.set_accepting(false);
     let _outside = Client::to(&listener);
     let mut served = 0;
     for client in &mut clients {
@@ -85,7 +86,7 @@ fn after_each_round_a_few_come_in() {
     }
     rig.turn();
     while rig.reactor.conns.len() == 2 {
-        rig.reactor.mind_those_outside();
+        rig.reactor.accept_between_rounds();
         let exchange = rig.take().unwrap();
         rig.answer(exchange, ANSWER, true);
         served += 1;

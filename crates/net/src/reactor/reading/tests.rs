@@ -178,11 +178,11 @@ fn a_reset_while_the_application_works() {
     let exchange = rig.take().unwrap();
     // Registered with the poller by the next turn at the latest.
     let token = exchange.token.unwrap();
-    rig.reactor.watch_end(token);
+    rig.reactor.report_disconnect(token);
     client.reset();
     rig.turn();
     assert_eq!(rig.reactor.conns.len(), 0);
-    assert_eq!(std::mem::take(&mut rig.reactor.ended), [token]);
+    assert_eq!(std::mem::take(&mut rig.reactor.news.disconnected), [token]);
     rig.answer(exchange, ANSWER, true);
     assert!(rig.notices().is_empty());
 }

@@ -3,6 +3,8 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 
 use super::*;
+use crate::reactor::batch::HELD_NS;
+use crate::reactor::{Block, Room};
 use crate::testing::{Bytes, Client, Rig, pass_ms};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -103,7 +105,7 @@ fn a_client_that_leaves_in_the_middle() {
     rig.turn();
     assert_eq!(rig.reactor.conns.len(), 0);
     assert!(
-        rig.reactor.room_made,
+        rig.reactor.news.room,
         "an application that waits for room is told"
     );
     assert_eq!(rig.reactor.room(token), Some(Room::Gone));
@@ -150,7 +152,7 @@ fn blocks_of_one_turn_are_one_chunk() {
     let mut client = rig.connect();
     let exchange = request(&mut rig, &mut client);
     let token = exchange.token.unwrap();
-    rig.reactor.may_hold = true;
+    rig.reactor.allow_batch(true);
     for block in ["one", "two", "three"] {
         let block = Block::<Bytes>::Chunk(block.as_bytes());
         assert_eq!(rig.reactor.stream(token, b"", block), Room::Yes);
@@ -162,7 +164,7 @@ fn blocks_of_one_turn_are_one_chunk() {
     assert_eq!(usize::from_str_radix(length, 16), Ok(11));
     assert_eq!(rest, "onetwothree\r\n");
     // Without permission to hold it back each one leaves at once.
-    rig.reactor.may_hold = false;
+    rig.reactor.allow_batch(false);
     rig.reactor.stream(token, b"", Block::<Bytes>::Chunk(b"x"));
     assert!(!client.is_quiet());
     drop(exchange);
@@ -178,9 +180,9 @@ fn small_answers_wait_for_their_batch() {
     }
     rig.turn();
     for _ in 0..20 {
-        rig.reactor.pace.took(0);
+        rig.reactor.batch.pace.took(0);
     }
-    rig.reactor.may_hold = true;
+    rig.reactor.allow_batch(true);
     let first = rig.next().unwrap();
     rig.answer(first, ANSWER, true);
     assert!(clients[0].is_quiet() && rig.reactor.holds_output());
@@ -206,9 +208,9 @@ fn an_answer_does_not_wait_for_its_batch_for_long() {
     }
     rig.turn();
     for _ in 0..20 {
-        rig.reactor.pace.took(0);
+        rig.reactor.batch.pace.took(0);
     }
-    rig.reactor.may_hold = true;
+    rig.reactor.allow_batch(true);
     let first = rig.next().unwrap();
     rig.answer(first, ANSWER, true);
     assert!(clients[0].is_quiet());
@@ -220,7 +222,7 @@ fn an_answer_does_not_wait_for_its_batch_for_long() {
     // An application that takes longer than an answer may wait: each one leaves at once.
     let third = rig.next().unwrap();
     for _ in 0..20 {
-        rig.reactor.pace.took(2 * HELD_NS);
+        rig.reactor.batch.pace.took(2 * HELD_NS);
     }
     rig.answer(third, ANSWER, true);
     clients[2].expect(ANSWER);
