@@ -24,8 +24,9 @@ test-rust: ## Run the Rust tests
 test-python: system $(VENV)/.test ## Run the Python tests but for those that wait for time to pass
 	$(BIN)/python tools/run-tests -m "not patient"
 
-test-patient: system $(VENV)/.test ## Run the Python tests that wait for time to pass
+test-patient: system $(VENV)/.test ## Run the Python tests that take time: patient ones, and all random examples
 	$(BIN)/python tools/run-tests -m patient
+	THOROUGH=1 $(BIN)/python tools/run-tests tests/property
 
 test-versions: system ## Run the Python tests on every interpreter from 3.10 to 3.13 that is found
 	tools/test-versions

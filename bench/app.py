@@ -22,6 +22,8 @@ BLOCK = b"x" * 1024
 BLOCKS = 1000
 FILE_SIZE = 10 * 1024 * 1024
 PAUSE = 0.1
+#: Seconds in which a database near by answers.
+BRIEF = 0.0003
 #: Seconds for which a long poll waits: longer than a thousand of them take to come.
 WAIT = 5.0
 
@@ -66,6 +68,12 @@ def stream(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer 1,000 blocks of 1 KB without saying how many."""
     start_response("200 OK", [("Content-Type", "application/octet-stream")])
     return (BLOCK for _ in range(BLOCKS))
+
+
+def brief(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Wait as for a database near by, then answer."""
+    time.sleep(BRIEF)
+    return whole(start_response, HELLO)
 
 
 def halting(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -157,6 +165,7 @@ PATHS = {
     "/upload": upload,
     "/big": big,
     "/stream": stream,
+    "/brief": brief,
     "/halting": halting,
     "/file": file,
     "/slow": slow,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -30,6 +31,15 @@ def default_dispositions() -> None:
 
 
 default_dispositions()
+# Thousands of tests are collected, and all of them stay: looking through them again and again is
+# most of what collecting costs.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What is there now is looked at no more, only what tests leave."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

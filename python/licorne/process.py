@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -53,6 +54,9 @@ def fork(handled: Iterable[signal.Signals]) -> int:
         if pid == 0:
             _forget_handlers(handled)
             unpatched.begin_again()
+            # Collections of the child leave alone what comes from the parent: they would write to
+            # each object, and so take a copy of every page that is shared.
+            gc.freeze()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid

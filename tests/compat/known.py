@@ -31,8 +31,7 @@ warnings.simplefilter("ignore")
 package, names, values = sys.argv[1], sys.argv[2].split(), eval(sys.argv[3])
 config = importlib.import_module(package + ".config")
 
-def taken(name, value):
-    cfg = config.Config("x", "x")
+def taken(cfg, name, value):
     with contextlib.redirect_stderr(io.StringIO()):
         try:
             cfg.set(name, value)
@@ -47,9 +46,10 @@ print(json.dumps({
         "flags": list(known[name].cli or ()),
         "default": "a function" if callable(known[name].get()) else repr(known[name].get()),
         "meta": known[name].meta,
-        "taken": [taken(name, value) for value in values],
+        "taken": [taken(cfg, name, value) for value in values],
     }
-    for name in known if not names or name in names
+    for name, cfg in ((name, config.Config("x", "x")) for name in known)
+    if not names or name in names
 }))
 """
 

@@ -63,7 +63,7 @@ def test_what_passes_only_alone_is_named_and_fails_in_ci(
     done = subprocess.run(
         [sys.executable, str(runner), "-q"],
         cwd=tmp_path,
-        env=kept | variables,
+        env=kept | variables | {"AT_A_TIME": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -27,6 +27,7 @@ from licorne.supervisor.events import (
 from licorne.supervisor.plan import plan
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Phase, Policy, Reloading, State, begin
+from property.effort import examples
 
 
 class World(RuleBasedStateMachine):
@@ -275,7 +276,7 @@ class World(RuleBasedStateMachine):
 
 
 World.TestCase.settings = settings(
-    max_examples=150,
+    max_examples=examples(150),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

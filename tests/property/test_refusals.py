@@ -15,6 +15,7 @@ from licorne.config import Config, sources
 from licorne.config.classes import WORKER_ALIASES, load_class
 from licorne.config.settings import OPTIONS
 from licorne.errors import ConfigError
+from property.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ def refusal(act: Callable[[], object]) -> str:
     return ""
 
 
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=examples(2500), deadline=None)
 @given(st.sampled_from(sorted(OPTIONS)), VALUE | NEARLY)
 def test_a_value(name: str, value: object) -> None:
     cfg = Config()
@@ -53,7 +54,7 @@ def test_a_value(name: str, value: object) -> None:
     str(cfg).encode()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(TEXT | NEARLY)
 def test_a_class(text: str) -> None:
     assert "invalid or not found" in refusal(
@@ -61,7 +62,7 @@ def test_a_class(text: str) -> None:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=80), st.sampled_from(["licorne.toml", "pyproject.toml", "x.conf.py"]))
 def test_a_file(content: bytes, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +72,7 @@ def test_a_file(content: bytes, name: str) -> None:
     assert not said or name in said
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(sorted(OPTIONS)), TEXT.filter(lambda text: "\0" not in text))
 def test_a_variable(name: str, text: str) -> None:
     cfg = Config()

@@ -23,6 +23,7 @@ from licorne.app.wsgiapp import WSGIApplication
 from licorne.config import preflight
 from licorne.config.settings import OPTIONS
 from licorne.errors import ConfigError
+from property.effort import examples
 from property.test_refusals import NEARLY, TEXT, VALUE
 
 if TYPE_CHECKING:
@@ -105,20 +106,20 @@ def well_said(outcome: tuple[int, str], *about: str) -> bool:
     return traced and (status == 0 or any(word in said for word in ("rror: ", "Failed to read")))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(FLAGGED), WORD), max_size=3), WORD)
 def test_command_line(pairs: list[tuple[str, str]], app: str) -> None:
     words = [f"{OPTIONS[name].flags[-1]}={text}" for name, text in pairs]
     assert well_said(start([*words, "--", app]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(WORD, max_size=4))
 def test_words_of_any_kind(words: list[str]) -> None:
     assert well_said(start(words))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.sampled_from(VARIABLES) | NAMES.map(lambda name: f"LICORNE_{name.upper()}"), WORD)
 def test_environment(variable: str, text: str) -> None:
     assert well_said(start(["m:app"], {variable: text}), variable, "usage:")
@@ -129,7 +130,7 @@ def as_json(value: object) -> bytes:
     return json.dumps(value, default=str, skipkeys=True).encode()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(NAMES, st.binary(max_size=60) | VALUE.map(as_json))
 def test_toml(name: str, value: bytes) -> None:
     line = name.encode() + b" = " + value + b"\n"
@@ -138,7 +139,7 @@ def test_toml(name: str, value: bytes) -> None:
     assert well_said(start(["m:app"], pyproject_toml=pyproject), "pyproject.toml")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(NAMES, st.binary(max_size=60) | (VALUE | NEARLY).map(lambda value: ascii(value).encode()))
 def test_config_file(name: str, value: bytes) -> None:
     line = name.encode() + b" = " + value + b"\n"

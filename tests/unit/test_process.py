@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
@@ -55,6 +56,15 @@ def test_a_child_has_none_of_the_handlers_of_its_parent() -> None:
         signal.signal(signal.SIGUSR2, before)
         os.close(reader)
         os.close(writer)
+
+
+def test_a_childs_collections_leave_alone_what_its_parent_has() -> None:
+    mine: list[list[int]] = [[] for _ in range(10_000)]
+    assert len(gc.get_objects()) > len(mine)
+    pid = process.fork([])
+    if pid == 0:
+        os._exit(0 if len(gc.get_objects()) < len(mine) else 1)
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_signal_names() -> None:

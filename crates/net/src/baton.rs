@@ -171,7 +171,7 @@ impl Loop {
     fn depart(&self, state: &mut State, me: u32, now_ns: u64) {
         state.driver = state.driver.left_by(me);
         if state.driver.is(me) {
-            state.left_ns = now_ns;
+            state.sharing.driver_is_back();
         }
         // A request that another thread takes meanwhile is a sign of the application too, as long as
         // its requests are fast ones: what waits is soon done, and then that thread drives.
@@ -200,7 +200,7 @@ impl Loop {
             return;
         }
         state.taken_ns = now_ns;
-        let quiet_ns = if state.idle > 0 {
+        let quiet_ns = if state.idle > 0 && !state.streams {
             IDLE_NS
         } else if state.reactor.may_gather() {
             // Responses may be held back meanwhile.
@@ -214,6 +214,10 @@ impl Loop {
     }
 
     fn set_alarm(&self, state: &mut State, at_ns: u64, now_ns: u64) {
+        if state.reactor.config.threads > 1 {
+            state.set_ns = now_ns;
+            state.used_ns = clock::processor_ns();
+        }
         state.alarm_ns = at_ns;
         self.alarm.set(at_ns, now_ns);
     }

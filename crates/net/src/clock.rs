@@ -17,6 +17,21 @@ pub fn monotonic_ns() -> u64 {
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
 
+/// Processor time that the threads of this process have used, in ns.
+pub(crate) fn processor_ns() -> u64 {
+    #[cfg(test)]
+    if crate::testing::stopped_ns().is_some() {
+        return crate::testing::used_ns();
+    }
+    let mut used = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `used` is a valid, writable timespec; every process may read its own clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut used) };
+    used.tv_sec.unsigned_abs() * 1_000_000_000 + used.tv_nsec.unsigned_abs()
+}
+
 /// Monotonic milliseconds: the unit of every deadline.
 pub fn monotonic_ms() -> u64 {
     monotonic_ns() / 1_000_000

@@ -30,6 +30,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 thread_local! {
     static STOPPED_NS: Cell<u64> = const { Cell::new(0) };
+    static USED_NS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The processor time that the process has used, as far as this thread's test is concerned.
+pub(crate) fn used_ns() -> u64 {
+    USED_NS.get()
+}
+
+/// Sets it.
+pub(crate) fn set_used_ns(used_ns: u64) {
+    USED_NS.set(used_ns);
 }
 
 /// The time of a clock that this thread's test has stopped.

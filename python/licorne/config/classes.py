@@ -25,8 +25,8 @@ WORKER_ALIASES = {
     "gthread": "licorne.workers.gthread.ThreadWorker",
     "gevent": "licorne.workers.ggevent.GeventWorker",
     "eventlet": "licorne.workers.geventlet.EventletWorker",
-    "gevent_pywsgi": "licorne.workers.ggevent.GeventPyWSGIWorker",
-    "gevent_wsgi": "licorne.workers.ggevent.GeventPyWSGIWorker",
+    "gevent_pywsgi": "licorne.workers.gpywsgi.GeventPyWSGIWorker",
+    "gevent_wsgi": "licorne.workers.gpywsgi.GeventPyWSGIWorker",
     "tornado": "licorne.workers.gtornado.TornadoWorker",
 }
 

@@ -5,21 +5,19 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import gevent
 from gevent import monkey
 from gevent.event import Event
 from gevent.pool import Pool
 from gevent.threading import _DummyThread  # type: ignore[import-not-found]
 
-from licorne.workers.gpywsgi import PyWSGIHandler, PyWSGIServer, serve
 from licorne.workers.greenlets import GreenletWorker, Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
-
-    from gevent.pywsgi import WSGIHandler
 
     from licorne._engine import Exchange
 
@@ -110,27 +108,12 @@ class GeventWorker(GreenletWorker):
             pool.join(timeout=1)
 
 
-class GeventPyWSGIWorker(GeventWorker):
-    """gevent's `WSGIServer` for each listener; `wsgi_handler` is for subclasses to exchange."""
+#: What is gevent's own server, for the few who use it: it takes as long to load as all the rest.
+_ELSEWHERE = ("GeventPyWSGIWorker", "PyWSGIHandler", "PyWSGIServer")
 
-    server_class: type[PyWSGIServer] = PyWSGIServer
-    wsgi_handler: type[WSGIHandler] = PyWSGIHandler
 
-    def make_hub(self) -> None:
-        """With what wakes it at a stop: that may come while the application is loaded."""
-        super().make_hub()
-        self._leaving = Event()
-
-    def run(self) -> None:
-        """Serve without the engine until `alive` is False."""
-        if self.alive:
-            serve(self)
-
-    def rest(self, seconds: float) -> None:
-        """Let the greenlets run for so long, or until a stop is asked for."""
-        self._leaving.wait(seconds)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop after the current work (TERM)."""
-        super().handle_exit(sig, frame)
-        self._leaving.set()
+def __getattr__(name: str) -> object:
+    """Load gevent's own server when it is asked for."""
+    if name in _ELSEWHERE:
+        return getattr(import_module("licorne.workers.gpywsgi"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

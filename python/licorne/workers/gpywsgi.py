@@ -13,36 +13,20 @@ from datetime import timedelta
 
 import gevent
 import gevent.socket
+from gevent.event import Event
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
 from licorne.http.wsgi import base_environ
+from licorne.workers.ggevent import GeventWorker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Protocol
+    from types import FrameType
 
-    from _typeshed.wsgi import WSGIApplication
-
-    from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.sock import BaseSocket
-
-    class PyWSGIWorker(Protocol):
-        """What is used of the worker."""
-
-        server_class: type[PyWSGIServer]
-        wsgi_handler: type[WSGIHandler]
-        alive: bool
-        ppid: int
-        cfg: Config
-        log: Logger
-        sockets: list[BaseSocket]
-        wsgi: WSGIApplication | None
-
-        def notify(self) -> None: ...
-        def rest(self, seconds: float) -> None: ...
 
 
 #: What the environ has of ours, as on the other worker types; gevent fills in the rest.
@@ -94,7 +78,7 @@ class PyWSGIHandler(WSGIHandler):
         return environ
 
 
-def serve(worker: PyWSGIWorker) -> None:
+def serve(worker: GeventPyWSGIWorker) -> None:
     """Serve until `alive` is False, then let what is in hand end within `graceful_timeout`."""
     pools = [Pool(worker.cfg.worker_connections) for _ in worker.sockets]
     both = zip(worker.sockets, pools, strict=True)
@@ -116,7 +100,7 @@ def serve(worker: PyWSGIWorker) -> None:
         server.stop(timeout=1)
 
 
-def _start(worker: PyWSGIWorker, listener: BaseSocket, pool: Pool) -> PyWSGIServer:
+def _start(worker: GeventPyWSGIWorker, listener: BaseSocket, pool: Pool) -> PyWSGIServer:
     cfg = worker.cfg
     shared = base_environ(cfg, multithread=True)
     environ = {name: shared[name] for name in OURS}
@@ -137,3 +121,29 @@ def _start(worker: PyWSGIWorker, listener: BaseSocket, pool: Pool) -> PyWSGIServ
         server.max_accept = 1
     server.start()
     return server
+
+
+class GeventPyWSGIWorker(GeventWorker):
+    """gevent's `WSGIServer` for each listener; `wsgi_handler` is for subclasses to exchange."""
+
+    server_class: type[PyWSGIServer] = PyWSGIServer
+    wsgi_handler: type[WSGIHandler] = PyWSGIHandler
+
+    def make_hub(self) -> None:
+        """With what wakes it at a stop: that may come while the application is loaded."""
+        super().make_hub()
+        self._leaving = Event()
+
+    def run(self) -> None:
+        """Serve without the engine until `alive` is False."""
+        if self.alive:
+            serve(self)
+
+    def rest(self, seconds: float) -> None:
+        """Let the greenlets run for so long, or until a stop is asked for."""
+        self._leaving.wait(seconds)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop after the current work (TERM)."""
+        super().handle_exit(sig, frame)
+        self._leaving.set()

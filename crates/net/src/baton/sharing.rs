@@ -5,7 +5,9 @@
 //! long. Threads whose application waits (for a database, another service) let each other run.
 //!
 //! Which of the two it is, is seen on requests that run with no other one beside them: their thread
-//! has waited if it gave its processor up of its own will (`ru_nvcsw` of `getrusage(2)`).
+//! has waited if it gave its processor up of its own will (`ru_nvcsw` of `getrusage(2)`). Native code
+//! that computes without the interpreter's lock is found out by trying: two threads then use more
+//! than one processor.
 
 /// Requests that are looked at before the count begins anew.
 const LOOKS: u32 = 64;
@@ -16,6 +18,33 @@ const EACH: u64 = 8;
 /// After this time, in ns, the threads stop sharing until the application is known again.
 const SHARED_NS: u64 = 1_000_000_000;
 
+/// While one thread computes for long, another one is called at most this often, in ns, to try.
+const TRIAL_NS: u64 = 1_000_000_000;
+
+/// What a process does while its driver is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Load {
+    /// Its threads wait, or other processes have the processors.
+    Waits,
+    /// One thread computes.
+    Computes,
+    /// Several do.
+    Parallel,
+}
+
+impl Load {
+    /// From the processor time that was used in some time, both in ns.
+    pub(super) fn of(used_ns: u64, time_ns: u64) -> Self {
+        if used_ns > time_ns / 4 * 5 {
+            Self::Parallel
+        } else if used_ns > time_ns / 4 * 3 {
+            Self::Computes
+        } else {
+            Self::Waits
+        }
+    }
+}
+
 /// What is known of the application.
 #[derive(Debug, Default)]
 pub(super) struct Sharing {
@@ -23,8 +52,12 @@ pub(super) struct Sharing {
     waited: u32,
     /// The last request that was looked at has waited.
     dense: bool,
+    /// The driver has been away for long, and others are called until it is back.
+    late: bool,
     /// Until then, in monotonic ns, the threads share.
     until_ns: u64,
+    /// When one may be called to try.
+    trial_ns: u64,
 }
 
 impl Sharing {
@@ -55,14 +88,42 @@ impl Sharing {
         self.looks += 1;
         self.waited += u32::from(waited);
         if self.waited >= WAITED {
-            *self = Self {
-                until_ns: now_ns + SHARED_NS,
-                ..Self::default()
-            };
+            self.until_ns = now_ns + SHARED_NS;
+            self.dense = false;
+            self.looks = 0;
+            self.waited = 0;
         } else if self.looks >= LOOKS {
             self.looks = 0;
             self.waited = 0;
         }
+    }
+
+    /// The driver has been away for some time, with this load.
+    pub(super) fn driver_is_away(&mut self, load: Load, now_ns: u64) {
+        self.late = match load {
+            Load::Waits => true,
+            Load::Parallel => {
+                self.until_ns = now_ns + SHARED_NS;
+                true
+            }
+            Load::Computes if now_ns < self.trial_ns => false,
+            Load::Computes => {
+                self.trial_ns = now_ns + TRIAL_NS;
+                true
+            }
+        }
+    }
+
+    /// The driver was back, and has gone with another request.
+    #[inline]
+    pub(super) fn driver_is_back(&mut self) {
+        self.late = false;
+    }
+
+    /// Whether threads beside the driver, which is away, take what is ready.
+    #[inline]
+    pub(super) fn others_work(&self, now_ns: u64) -> bool {
+        self.late || !self.is_off(now_ns)
     }
 }
 
@@ -109,6 +170,52 @@ mod tests {
             sharing.saw(true, end);
         }
         assert!(!sharing.is_off(end));
+    }
+
+    #[test]
+    fn loads() {
+        for (used_ns, load) in [
+            (0, Load::Waits),
+            (750, Load::Waits),
+            (751, Load::Computes),
+            (1250, Load::Computes),
+            (1251, Load::Parallel),
+            (8000, Load::Parallel),
+        ] {
+            assert_eq!(Load::of(used_ns, 1000), load, "{used_ns} of 1000 ns");
+        }
+    }
+
+    /// Whether others work, after a look at a driver that is away with this load.
+    fn called(sharing: &mut Sharing, load: Load, now_ns: u64) -> bool {
+        sharing.driver_is_away(load, now_ns);
+        sharing.others_work(now_ns)
+    }
+
+    #[test]
+    fn a_thread_that_computes_is_left_alone_but_for_a_trial() {
+        let mut sharing = Sharing::default();
+        let calls: Vec<u64> = (0..3000)
+            .filter(|ms| called(&mut sharing, Load::Computes, NOW + ms * 1_000_000))
+            .collect();
+        assert_eq!(calls, [0, 1000, 2000]);
+    }
+
+    #[test]
+    fn threads_share_what_computes_without_the_lock() {
+        let mut sharing = Sharing::default();
+        assert!(called(&mut sharing, Load::Parallel, NOW));
+        sharing.driver_is_back();
+        assert!(sharing.others_work(NOW));
+        assert!(called(&mut sharing, Load::Computes, NOW + 1));
+    }
+
+    #[test]
+    fn others_work_beside_one_that_waits_until_it_is_back() {
+        let mut sharing = Sharing::default();
+        assert!(called(&mut sharing, Load::Waits, NOW));
+        sharing.driver_is_back();
+        assert!(!sharing.others_work(NOW));
     }
 
     /// Those of an earlier count are forgotten.

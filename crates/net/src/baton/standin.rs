@@ -66,6 +66,8 @@ pub(super) fn on_alarm(baton: &Loop, state: &mut State) -> bool {
         // Its time may have come and been heard together with the one before.
         Duty::Wait => baton.alarm.set(state.alarm_ns, now_ns),
         Duty::Help => {
+            let load = state.load(now_ns);
+            state.sharing.driver_is_away(load, now_ns);
             help_once(baton, state);
             baton.set_alarm(state, now_ns + QUIET_NS, now_ns);
         }
@@ -136,7 +138,9 @@ fn turn_once(baton: &Loop, state: &mut State) {
     state.reactor.process(usize::MAX);
     let alive = state.reactor.config.standin_beats;
     baton.end_turn(state, alive);
-    baton.wake_for_inbox(state);
+    if !state.driver.in_application() || state.sharing.others_work(state.reactor.now_ns) {
+        baton.wake_for_inbox(state);
+    }
 }
 
 /// Drives until an application thread takes the baton back.

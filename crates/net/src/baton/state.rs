@@ -1,7 +1,7 @@
 //! What the mutex protects: the reactor, the baton, and what is known of the application.
 
 use super::driver::Driver;
-use super::sharing::Sharing;
+use super::sharing::{Load, Sharing};
 use crate::clock;
 use crate::exchange::Exchange;
 use crate::poll::Events;
@@ -18,8 +18,9 @@ pub(super) struct State {
     pub(super) alarm_steps: u64,
     /// The last time that a request was taken while the alarm was set.
     pub(super) taken_ns: u64,
-    /// The last time that the driver left with a request, or for one.
-    pub(super) left_ns: u64,
+    /// When the alarm was set, and the processor time that the process had used by then.
+    pub(super) set_ns: u64,
+    pub(super) used_ns: u64,
     /// Requests that application threads have taken.
     pub(super) taken: u64,
     /// Whether application threads share the requests that are ready.
@@ -61,7 +62,8 @@ impl State {
             alarm_ns: 0,
             alarm_steps: 0,
             taken_ns: 0,
-            left_ns: 0,
+            set_ns: 0,
+            used_ns: 0,
             taken: 0,
             sharing: Sharing::default(),
             probe: None,
@@ -81,6 +83,12 @@ impl State {
             return 1;
         }
         self.reactor.wait_ms()
+    }
+
+    /// What the process has done since the alarm was set.
+    pub(super) fn load(&self, now_ns: u64) -> Load {
+        let used_ns = clock::processor_ns().saturating_sub(self.used_ns);
+        Load::of(used_ns, now_ns.saturating_sub(self.set_ns))
     }
 
     /// The request of thread `me` has ended: if it was the probe, and no other one ran beside it, it

@@ -112,19 +112,18 @@ impl Loop {
     }
 
     /// Whether thread `me`, which wants work, is to sleep, because the driver is inside an application
-    /// that does not wait, and soon comes back for what is ready.
+    /// that computes: one thread at a time can, and the driver comes back for what is ready.
     pub(super) fn leaves_to_driver(&self, state: &mut State, me: u32) -> bool {
-        if !state.driver.in_application() || state.driver.is(me) || !state.reactor.drain.serving() {
+        let away = state.driver.in_application() && !state.driver.is(me);
+        if !away || !state.reactor.drain.serving() {
             return false;
         }
         let now_ns = clock::monotonic_ns();
-        let silent_ns = now_ns.saturating_sub(state.left_ns);
-        if silent_ns >= IDLE_NS || !state.sharing.is_off(now_ns) {
+        if state.sharing.others_work(now_ns) {
             return false;
         }
-        let look_ns = state.left_ns + IDLE_NS;
-        if state.alarm_ns > look_ns {
-            self.set_alarm(state, look_ns, now_ns);
+        if state.alarm_ns > now_ns + IDLE_NS {
+            self.set_alarm(state, now_ns + IDLE_NS, now_ns);
         }
         true
     }

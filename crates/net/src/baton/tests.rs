@@ -13,7 +13,7 @@ use super::taking::Wait;
 use super::*;
 use crate::poll::Events;
 use crate::reactor::{Block, Tail};
-use crate::testing::{Bytes, Client, Rig, set_clock_ns};
+use crate::testing::{Bytes, Client, Rig, set_clock_ns, set_used_ns, used_ns};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
@@ -68,6 +68,8 @@ struct Model {
     stand_in: StandIn,
     /// Streamed blocks, by the number of their request.
     streamed: Vec<u64>,
+    /// The application uses the processor all the time.
+    computes: bool,
     /// A thread whose application does not come back.
     stuck: Option<usize>,
 }
@@ -90,6 +92,7 @@ impl Model {
             threads: (0..threads).map(|_| Thread::Asks).collect(),
             stand_in: StandIn::Sleeps,
             streamed: Vec::new(),
+            computes: shape.computes,
             stuck: None,
         }
     }
@@ -212,7 +215,12 @@ impl Model {
                 if readable(baton.bell.fd()) {
                     baton.bell.silence();
                 } else {
-                    set_clock_ns(state.alarm_ns.max(clock::monotonic_ns()));
+                    let now_ns = clock::monotonic_ns();
+                    let passed_ns = state.alarm_ns.saturating_sub(now_ns);
+                    set_clock_ns(now_ns + passed_ns);
+                    if self.computes {
+                        set_used_ns(used_ns() + passed_ns);
+                    }
                 }
                 if !standin::on_alarm(baton, &mut state) {
                     return;
@@ -349,6 +357,7 @@ struct Shape {
     pipelined: usize,
     /// The application is known to wait, so that threads share the requests.
     shares: bool,
+    computes: bool,
 }
 
 /// Tries every schedule of `length` steps, and after each of them every thread that could be stuck.
@@ -405,6 +414,7 @@ impl Shape {
             clients,
             pipelined: 1,
             shares: false,
+            computes: false,
         }
     }
 }
@@ -423,6 +433,13 @@ fn two_threads() {
 fn two_threads_that_share() {
     let mut shape = Shape::new(2, 2);
     shape.shares = true;
+    assert!(explore(shape, 9) > 3_000);
+}
+
+#[test]
+fn two_threads_that_compute() {
+    let mut shape = Shape::new(2, 2);
+    shape.computes = true;
     assert!(explore(shape, 9) > 3_000);
 }
 
