@@ -151,6 +151,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
         grace_ms: milliseconds(config, "graceful_timeout")?,
         beat_ms: milliseconds(config, "beat")?,
         standin_beats: get("standin_beats")?.extract()?,
+        flowing_bodies: false,
         timed: get("timed")?.extract()?,
     };
     let face = Face {

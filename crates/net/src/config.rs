@@ -19,6 +19,9 @@ pub struct Config {
     pub policy: Policy,
     /// Where request bodies are kept.
     pub body: Arc<BodyStore>,
+    /// A request goes to the application with its head, which then asks for the body
+    /// ([`crate::baton::Loop::read_body`]); otherwise with its whole body.
+    pub flowing_bodies: bool,
     /// Value of the `Server` field.
     pub server: String,
     /// How long a kept connection may be idle, in ms; 0 closes after each response.

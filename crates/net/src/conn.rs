@@ -10,6 +10,7 @@ use proto::{Event, Policy, Received, Reject};
 use crate::body::{Body, BodyStore};
 use crate::drain::Standing;
 use crate::exchange::Exchange;
+use crate::incoming::Incoming;
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::stream::Stream;
@@ -20,8 +21,11 @@ use crate::timer::{Cause, Deadline};
 pub(crate) enum Phase {
     /// Waiting for a request, or in the middle of one.
     Reading,
-    /// A request is with the application (or in the inbox); nothing is read meanwhile.
+    /// A request is with the application (or in the inbox); nothing but its body, if that flows, is
+    /// read meanwhile.
     Busy,
+    /// The response is complete; the rest of a flowing request body is read and dropped.
+    Discarding,
     /// The last response is on its way out.
     Closing,
     /// Everything is written; the client's own end is awaited so that no reset eats the response.
@@ -55,6 +59,8 @@ pub(crate) struct Conn {
     start: usize,
     /// A request whose head is complete and whose body is not.
     pending: Option<Box<Exchange>>,
+    /// The body of the request that is with the application, if it flows.
+    pub(crate) incoming: Option<Box<Incoming>>,
     pub(crate) output: Output,
     pub(crate) deadline: Deadline,
     pub(crate) phase: Phase,
@@ -95,6 +101,8 @@ pub(crate) enum Fed {
     Closed,
     /// The body could not be kept.
     Failed(io::Error),
+    /// More of a body that flows, or its end.
+    Flowed,
 }
 
 /// What parsing needs besides the bytes.
@@ -106,6 +114,8 @@ pub(crate) struct Feeding<'a> {
     pub(crate) pool: &'a mut Vec<Box<Exchange>>,
     /// The peer will send no more.
     pub(crate) eof: bool,
+    /// Bodies flow.
+    pub(crate) flowing: bool,
 }
 
 impl Conn {
@@ -119,6 +129,7 @@ impl Conn {
             input: Vec::new(),
             start: 0,
             pending: None,
+            incoming: None,
             output: Output::default(),
             deadline: Deadline::NONE,
             phase: Phase::Reading,
@@ -194,15 +205,28 @@ impl Conn {
         self.asked_last && !self.has_more() && !self.in_body()
     }
 
-    /// A request's head is complete and its body awaited.
+    /// A request's head is complete and its body is not.
     pub(crate) fn in_body(&self) -> bool {
-        self.pending.is_some()
+        self.pending.is_some() || self.body_is_open()
+    }
+
+    /// The application has a request whose body is still to come.
+    pub(crate) fn body_is_open(&self) -> bool {
+        self.incoming.as_ref().is_some_and(|body| !body.ended())
+    }
+
+    /// The socket may be read for the body of the request that is with the application.
+    pub(crate) fn wants_body(&self) -> bool {
+        self.incoming
+            .as_ref()
+            .is_some_and(|body| body.wants_bytes())
     }
 
     /// The response is complete and the connection is kept: the next request may come.
     pub(crate) fn next_request(&mut self) {
         self.proto.next_request();
         self.phase = Phase::Reading;
+        self.incoming = None;
     }
 
     /// Takes what was not consumed, for an application that takes the socket over.
@@ -299,6 +323,8 @@ impl Conn {
 
     fn parse(&mut self, input: &[u8], feeding: &mut Feeding<'_>) -> (usize, Fed) {
         let mut used = 0;
+        // A request whose body flows, and whose head was among these bytes.
+        let mut begun = None;
         loop {
             let rest = &input[used..];
             let spare = self.pending.as_mut().or_else(|| feeding.pool.last_mut());
@@ -314,16 +340,33 @@ impl Conn {
             };
             used += consumed;
             match event {
-                Event::NeedMore => return (used, Fed::Wait),
+                Event::NeedMore => {
+                    return match begun {
+                        Some(exchange) => (used, Fed::Ready(exchange)),
+                        None if self.incoming.is_some() => (used, Fed::Flowed),
+                        None => (used, Fed::Wait),
+                    };
+                }
                 Event::Closed => return (used, Fed::Closed),
+                Event::Head if feeding.flowing && exchange.head.has_body() => {
+                    begun = self.begin_flowing(consumed == rest.len(), feeding);
+                }
                 Event::Head => self.begin(consumed == rest.len(), feeding),
                 Event::Body(range) => {
+                    if let Some(incoming) = &mut self.incoming {
+                        incoming.push(&rest[range]);
+                        continue;
+                    }
                     let body = &mut exchange.body;
                     if let Err(error) = body.append(&rest[range], feeding.store) {
                         return (used, Fed::Failed(error));
                     }
                 }
                 Event::End => {
+                    if let Some(incoming) = &mut self.incoming {
+                        incoming.end();
+                        return (used, begun.map_or(Fed::Flowed, Fed::Ready));
+                    }
                     let Some(exchange) = self.pending.take() else {
                         return (used, Fed::Wait);
                     };
@@ -334,13 +377,23 @@ impl Conn {
     }
 
     /// A head is complete: its exchange leaves the pool.
-    fn begin(&mut self, nothing_follows: bool, feeding: &mut Feeding<'_>) {
-        let Some(mut exchange) = feeding.pool.pop() else {
-            return;
-        };
+    #[inline]
+    fn leave_pool(&self, feeding: &mut Feeding<'_>) -> Option<Box<Exchange>> {
+        let mut exchange = feeding.pool.pop()?;
         if feeding.pool.is_empty() {
             feeding.pool.push(Box::default());
         }
+        exchange.peer = Some(self.peer);
+        exchange.listener = self.listener;
+        exchange.trusted = self.trusted;
+        Some(exchange)
+    }
+
+    /// The body is awaited before the application has the request.
+    fn begin(&mut self, nothing_follows: bool, feeding: &mut Feeding<'_>) {
+        let Some(mut exchange) = self.leave_pool(feeding) else {
+            return;
+        };
         if let Some(length) = exchange.head.content_length() {
             exchange.body.reserve(length, feeding.store);
         }
@@ -348,10 +401,20 @@ impl Conn {
         if exchange.head.expect_continue() && exchange.head.has_body() && nothing_follows {
             self.output.copy(CONTINUE);
         }
-        exchange.peer = Some(self.peer);
-        exchange.listener = self.listener;
-        exchange.trusted = self.trusted;
         self.pending = Some(exchange);
+    }
+
+    /// The application has the request at once, and asks for the body.
+    fn begin_flowing(
+        &mut self,
+        nothing_follows: bool,
+        feeding: &mut Feeding<'_>,
+    ) -> Option<Box<Exchange>> {
+        let mut exchange = self.leave_pool(feeding)?;
+        exchange.body = Body::Flowing;
+        let expects_continue = exchange.head.expect_continue() && nothing_follows;
+        self.incoming = Some(Box::new(Incoming::new(expects_continue)));
+        Some(exchange)
     }
 }
 

@@ -7,6 +7,7 @@ mod ages;
 mod batch;
 mod deadlines;
 mod disconnects;
+mod flowing;
 mod logging;
 mod pace;
 mod reading;
@@ -98,6 +99,8 @@ pub(crate) struct News {
     pub(crate) late: bool,
     /// Connections whose clients send no more, of those whose disconnect is to be reported.
     pub(crate) disconnected: Vec<Token>,
+    /// Connections with more of a body that was asked for in vain, or without a hope of it.
+    pub(crate) bodies: Vec<Token>,
 }
 
 impl Reactor {

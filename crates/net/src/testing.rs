@@ -69,6 +69,7 @@ pub(crate) fn config() -> Config {
     Config {
         policy: Policy::default(),
         body: Arc::new(BodyStore::new(1 << 20, std::env::temp_dir())),
+        flowing_bodies: false,
         server: "test".into(),
         keepalive_ms: 2_000,
         header_timeout_ms: 10_000,
@@ -214,6 +215,17 @@ impl Rig {
         let notices = self.reactor.notices.take();
         notices.into_iter().map(|notice| notice.text).collect()
     }
+}
+
+/// Whether there is something to read now.
+pub(crate) fn readable(fd: RawFd) -> bool {
+    let mut look = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one writable pollfd.
+    unsafe { libc::poll(&raw mut look, 1, 0) == 1 }
 }
 
 /// Has the kernel keep as little as it can of what was written and not read.

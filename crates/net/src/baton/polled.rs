@@ -11,6 +11,7 @@ use super::standin::POLLED_LOOK_NS;
 use super::state::State;
 use crate::drain::Drain;
 use crate::exchange::{Exchange, Token};
+use crate::incoming::BodyPart;
 use crate::notice::Notice;
 use crate::poll::Events;
 use crate::reactor::Room;
@@ -25,6 +26,8 @@ pub struct Drained {
     pub room: bool,
     /// Clients that send no more, of those that are watched for it.
     pub ended: Vec<Token>,
+    /// Requests with more of a body that flows, for which [`Loop::read_body`] was asked in vain.
+    pub bodies: Vec<Token>,
     /// Requests were found over their time.
     pub late: bool,
     /// There will be no more work, ever.
@@ -69,6 +72,7 @@ impl Loop {
             notices: state.reactor.notices.take(),
             room: std::mem::take(&mut state.reactor.news.room),
             ended: std::mem::take(&mut state.reactor.news.disconnected),
+            bodies: std::mem::take(&mut state.reactor.news.bodies),
             late: std::mem::take(&mut state.reactor.news.late),
             stopped: state.reactor.drain == Drain::Stopped,
             wait_ms: state.reactor.wait_ms(),
@@ -106,12 +110,19 @@ impl Loop {
         work || reactor.holds_output()
             || reactor.news.room
             || !reactor.news.disconnected.is_empty()
+            || !reactor.news.bodies.is_empty()
             || !reactor.drain.serving()
     }
 
     /// Whether the client of `token` has read on; `None`: not yet.
     pub fn room(&self, token: Token) -> Option<Room> {
         self.lock().reactor.room(token)
+    }
+
+    /// More of the body of a request, if bodies flow: appends at most `most` bytes to `room`. After
+    /// [`BodyPart::Later`] a later [`Loop::drain`] names the connection when it is worth asking again.
+    pub fn read_body(&self, token: Token, most: usize, room: &mut Vec<u8>) -> BodyPart {
+        self.lock().reactor.read_body(token, most, room)
     }
 
     /// Has a later [`Loop::drain`] tell, once, that the client of `token` sends no more.

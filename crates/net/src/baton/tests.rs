@@ -4,7 +4,6 @@
 //! two waits, and each wait, is one step of a schedule, and every schedule of some length is tried.
 //! Time stands still but for the alarm, which sets the clock.
 
-use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 
@@ -13,7 +12,7 @@ use super::taking::Wait;
 use super::*;
 use crate::poll::Events;
 use crate::reactor::{Block, Tail};
-use crate::testing::{Bytes, Client, Rig, set_clock_ns, set_used_ns, used_ns};
+use crate::testing::{Bytes, Client, Rig, readable, set_clock_ns, set_used_ns, used_ns};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
@@ -336,16 +335,6 @@ impl Thread {
 
 fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap() + 1
-}
-
-fn readable(fd: RawFd) -> bool {
-    let mut look = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    // SAFETY: one writable pollfd.
-    unsafe { libc::poll(&raw mut look, 1, 0) == 1 }
 }
 
 /// What a model begins with.

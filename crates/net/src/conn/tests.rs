@@ -36,6 +36,7 @@ impl Fixture {
             store: &self.store,
             pool: &mut self.pool,
             eof,
+            flowing: false,
         };
         self.conn.feed(bytes.as_bytes(), &mut feeding)
     }
@@ -141,6 +142,7 @@ fn a_large_body_is_read_in_place() {
             store: &fixture.store,
             pool: &mut fixture.pool,
             eof: false,
+            flowing: false,
         };
         assert!(matches!(
             fixture.conn.fed_directly(part, &mut feeding),

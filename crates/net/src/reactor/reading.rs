@@ -36,7 +36,8 @@ impl Reactor {
                     conn.stalled = true;
                     return;
                 }
-                Phase::Reading => {}
+                Phase::Reading | Phase::Discarding => {}
+                Phase::Busy if conn.wants_body() => {}
                 // The client goes on sending what nobody wants: see whether it has ended.
                 Phase::Lingering => return self.linger_on(token),
                 Phase::Busy | Phase::Closing => return,
@@ -66,7 +67,7 @@ impl Reactor {
                 return;
             };
             if !conn.readable {
-                if conn.phase == Phase::Reading {
+                if conn.phase == Phase::Reading || conn.wants_body() {
                     self.register(token);
                 }
                 return;
@@ -92,6 +93,7 @@ impl Reactor {
             store: &config.body,
             pool,
             eof: false,
+            flowing: config.flowing_bodies,
         };
         let ended = conn.ended;
         if let Some((stream, body, missing)) = conn.direct_body() {
@@ -123,6 +125,7 @@ impl Reactor {
             store: &config.body,
             pool,
             eof: false,
+            flowing: config.flowing_bodies,
         };
         let fed = conn.feed(&[], &mut feeding);
         self.on_fed(token, fed, false);
@@ -164,6 +167,7 @@ impl Reactor {
             Fed::Wait => self.progressed(token, progress),
             Fed::Rejected(reject) => self.refuse(token, reject),
             Fed::Closed => self.remove(token),
+            Fed::Flowed => self.on_body(token),
             Fed::Failed(error) => {
                 let directory = self.config.body.directory().display();
                 let text = format!(
@@ -240,6 +244,10 @@ impl Reactor {
             return;
         };
         self.notices.rejected(conn.peer, reject);
+        if conn.phase == Phase::Discarding || conn.phase == Phase::Busy && conn.begun {
+            // It has a response, or a part of one: a second one would be taken for the rest.
+            return self.remove(token);
+        }
         self.board.tally(self.slot).refused(reject.status());
         if reject == Reject::IncompleteHead || reject == Reject::IncompleteBody {
             // Its end was read: there is nothing to linger for.
@@ -257,6 +265,9 @@ impl Reactor {
         let date = crate::clock::coarse_unix_seconds();
         proto::h1::error_page(&mut page, date, status, reason, text);
         conn.output.copy(&page);
+        if conn.incoming.take().is_some_and(|body| body.awaited) {
+            self.news.bodies.push(token);
+        }
         conn.phase = Phase::Closing;
         self.flush(token);
     }

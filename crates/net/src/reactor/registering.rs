@@ -52,6 +52,9 @@ impl Reactor {
         if conn.reports_disconnect {
             self.news.disconnected.push(token);
         }
+        if conn.incoming.is_some_and(|body| body.awaited) {
+            self.news.bodies.push(token);
+        }
         self.news.room = true;
         self.board.set_connections(self.slot, self.conns.len());
         self.connection_is_spare();

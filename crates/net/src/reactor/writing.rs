@@ -119,6 +119,10 @@ impl Reactor {
         let Some(conn) = busy(&mut self.conns, token) else {
             return;
         };
+        if keep && conn.body_is_open() {
+            queue(conn, bytes, tail);
+            return self.discard_body(token);
+        }
         if keep && conn.has_input() {
             queue(conn, bytes, tail);
             conn.next_request();
@@ -236,8 +240,9 @@ impl Reactor {
         };
         let served = conn.phase != Phase::Busy;
         match conn.phase {
-            Phase::Reading | Phase::Busy if conn.deadline.cause != Cause::Write => {}
-            Phase::Reading | Phase::Busy => {
+            Phase::Reading | Phase::Busy | Phase::Discarding
+                if conn.deadline.cause != Cause::Write => {}
+            Phase::Reading | Phase::Busy | Phase::Discarding => {
                 let idle = conn.idle();
                 let deadline = if idle {
                     self.idle_deadline()
