@@ -68,7 +68,7 @@ struct Piece<T> {
     value: T,
 }
 
-/// A value of the environ, by its place in [`Format::keys`].
+/// A value of the environ, by its index in [`Format::keys`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Lasting {
     Plain(usize),

@@ -3,7 +3,7 @@
 //! An application thread that wants work takes the baton and turns the reactor itself; the first
 //! request that becomes ready is run right there. While the thread is inside the application the
 //! baton lies on the table, and an alarm is set, which each request that is taken afterwards puts
-//! off. If it goes off, the [`standin`] thread lends a hand, and after some milliseconds it picks
+//! off. If it goes off, the [`standin`] thread makes a turn, and after some milliseconds it picks
 //! the baton up: it goes on accepting, reading, writing and timing out, and puts complete requests
 //! into the inbox. The next application thread that wants work takes the baton back. [`driver`] has
 //! all of this as a table.
@@ -33,7 +33,7 @@ use crate::config::Config;
 use crate::drain::Drain;
 use crate::exchange::Exchange;
 use crate::notice::Notice;
-use crate::poll::{Alarm, Bell, Poller};
+use crate::poll::{Alarm, Poller, Waker};
 use crate::reactor::Reactor;
 pub use crate::reactor::{Block, Room, Tail};
 use crate::scoreboard::{RetireCause, Scoreboard};
@@ -68,7 +68,7 @@ pub struct Loop {
     /// Calls the stand-in when the application has given no sign for some time.
     alarm: Alarm,
     /// Calls the stand-in back from the poller.
-    bell: Bell,
+    waker: Waker,
     closing: AtomicBool,
     /// A stop was asked for; read for each response.
     draining: Arc<AtomicBool>,
@@ -98,7 +98,7 @@ impl Loop {
             work: Condvar::new(),
             room: Condvar::new(),
             alarm: Alarm::new()?,
-            bell: Bell::new()?,
+            waker: Waker::new()?,
             closing: AtomicBool::new(false),
             #[cfg(test)]
             woken: std::sync::atomic::AtomicUsize::new(0),
@@ -118,7 +118,7 @@ impl Loop {
             .stop(clock::monotonic_ms().saturating_add(grace_ms));
         self.work.notify_all();
         self.poller.wake();
-        self.bell.ring();
+        self.waker.wake();
     }
 
     /// Tells the master why this worker should be replaced; false: there is no master.
@@ -138,7 +138,7 @@ impl Loop {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Ends the stand-in thread, writes what is held back and sends requests back that nobody has
+    /// Ends the stand-in thread, writes what is held back and answers requests 503 that no thread has
     /// begun; the reactor is not used afterwards. What is left to be told comes back.
     pub fn close(&self) -> Vec<Notice> {
         self.closing.store(true, Ordering::SeqCst);
@@ -148,7 +148,7 @@ impl Loop {
         state.reactor.give_up();
         let notices = state.reactor.notices.take();
         drop(state);
-        self.bell.ring();
+        self.waker.wake();
         notices
     }
 
@@ -159,7 +159,7 @@ impl Loop {
             return false;
         };
         if state.driver == Driver::StandIn {
-            self.bell.ring();
+            self.waker.wake();
         }
         state.driver = driver;
         true

@@ -45,7 +45,7 @@ pub struct Config {
     pub siblings: bool,
     /// The process that made this one: when it is gone, the worker stops. 0 does not look.
     pub parent: u32,
-    /// A pipe that signal handlers write to; a driver that sees it looks after the signals.
+    /// A pipe that signal handlers write to; a driver that sees it acts on the signals.
     pub signal_fd: Option<RawFd>,
     /// Where the numbers of signals go on to, for a main thread that does not turn the reactor.
     pub signal_echo: Option<RawFd>,

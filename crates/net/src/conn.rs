@@ -8,7 +8,7 @@ use proto::h1::{self, CONTINUE};
 use proto::{Event, Policy, Received, Reject};
 
 use crate::body::{Body, BodyStore};
-use crate::drain::Standing;
+use crate::drain::Activity;
 use crate::exchange::Exchange;
 use crate::incoming::Incoming;
 use crate::output::Output;
@@ -190,13 +190,13 @@ impl Conn {
 
     /// What it is doing, as a stop sees it. An idle one has its deadline `keepalive_ms` after its
     /// last response.
-    pub(crate) fn standing(&self, keepalive_ms: u64) -> Standing {
+    pub(crate) fn activity(&self, keepalive_ms: u64) -> Activity {
         if !self.idle() || !self.output.is_empty() {
-            Standing::Busy
+            Activity::Busy
         } else if self.deadline.cause == Cause::Header {
-            Standing::Fresh
+            Activity::Fresh
         } else {
-            Standing::Idle(self.deadline.at_ms().saturating_sub(keepalive_ms))
+            Activity::Idle(self.deadline.at_ms().saturating_sub(keepalive_ms))
         }
     }
 

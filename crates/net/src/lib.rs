@@ -6,8 +6,8 @@
 //!                        └───────────── output ◄── respond · stream · finish ◄────────┘
 //! ```
 //!
-//! Whoever holds the *baton* ([`baton::Loop`]) turns the [`reactor`]: an application thread that
-//! wants work, or the stand-in thread while the application keeps that thread busy.
+//! The thread that holds the *baton* ([`baton::Loop`]) turns the [`reactor`]: an application thread
+//! that wants work, or the stand-in thread while the application keeps that thread busy.
 
 pub mod access_log;
 pub mod baton;

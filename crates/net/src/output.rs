@@ -10,7 +10,7 @@ use proto::h1;
 
 use crate::stream::{PIECES, Stream, WriteOutcome};
 
-/// Bytes that somebody else owns (a Python `bytes` object) and that stay where they are.
+/// Bytes that another part of the process owns (a Python `bytes` object), and that stay where they are.
 pub trait Shared: Send {
     /// The bytes; the same ones at each call.
     fn bytes(&self) -> &[u8];
@@ -172,7 +172,7 @@ impl Output {
         *self = Self::default();
     }
 
-    /// What is queued, for whoever writes it from now on.
+    /// What is queued, for an application that writes it from now on.
     pub(crate) fn take_bytes(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let queue = std::mem::take(self);

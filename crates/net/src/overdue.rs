@@ -97,7 +97,7 @@ impl AgeCheck {
         true
     }
 
-    /// The limit that a request has broken, if it has; else its deadline is kept in mind.
+    /// The limit that a request has broken, if it has; else the next look is due by its deadline.
     pub(crate) fn judge(
         &mut self,
         now_ms: u64,

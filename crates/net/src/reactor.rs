@@ -192,7 +192,7 @@ impl Reactor {
         self.go_on_writing();
     }
 
-    /// Writes to a few of those who have room again.
+    /// Writes to a few connections that have room again.
     fn go_on_writing(&mut self) {
         for _ in 0..WRITES {
             let Some(token) = self.writes.pop_front() else {
@@ -241,7 +241,7 @@ impl Reactor {
             .wait_ms(now_ms)
             .unwrap_or(u64::MAX)
             .min(self.config.beat_ms);
-        if let Some(look) = self.ages.watch.wait_ms(now_ms) {
+        if let Some(look) = self.ages.check.wait_ms(now_ms) {
             wait = wait.min(look);
         }
         if let Some(write) = self.log.wait_ms(self.now_ns) {
@@ -335,8 +335,8 @@ impl Reactor {
     pub(crate) fn recycle(&mut self, mut exchange: Box<Exchange>) {
         const KEPT: usize = 64;
         let begun = std::mem::take(&mut exchange.begun);
-        if let Some(place) = exchange.place.take().filter(|_| !begun) {
-            self.board.forget(self.slot, place);
+        if let Some(entry) = exchange.place.take().filter(|_| !begun) {
+            self.board.forget(self.slot, entry);
         }
         if self.pool.len() < KEPT {
             exchange.recycle();
@@ -346,7 +346,7 @@ impl Reactor {
 }
 
 /// One byte for the master, which looks at the scoreboard then. A full pipe wakes it as well, and
-/// without a master nobody is to be woken.
+/// without a master there is none to be woken.
 fn ring(bell: RawFd) {
     // SAFETY: one readable byte; the pipe does not block.
     unsafe { libc::write(bell, [0u8].as_ptr().cast(), 1) };

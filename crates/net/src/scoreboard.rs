@@ -125,9 +125,9 @@ impl Scoreboard {
         worker.asked.store(0, Ordering::Relaxed);
         worker.tally.reset();
         for entry in 0..self.entries {
-            let place = self.entry(slot, entry);
-            place.started_ns.store(0, Ordering::Relaxed);
-            place.overdue.store(NONE, Ordering::Relaxed);
+            let entry = self.entry(slot, entry);
+            entry.started_ns.store(0, Ordering::Relaxed);
+            entry.overdue.store(NONE, Ordering::Relaxed);
         }
         self.clear_lines(slot);
         self.beat(slot, clock::monotonic_ms());
@@ -146,7 +146,7 @@ impl Scoreboard {
         self.worker(slot).beat_ms.store(now_ms, Ordering::Relaxed);
     }
 
-    /// No sign of life is due before the next one: somebody debugs the worker.
+    /// No sign of life is due before the next one: the worker is being debugged.
     pub fn hold(&self, slot: usize) {
         // Far ahead of any clock, and far from the end of numbers that limits are added to.
         self.beat(slot, u64::MAX / 2);
@@ -200,7 +200,7 @@ impl Scoreboard {
         (!named).then_some(peer)
     }
 
-    /// An entry that is free, looking from number `from` on. Only who holds the reactor takes one.
+    /// An entry that is free, looking from number `from` on. Only the thread that holds the reactor takes one.
     #[inline]
     pub(crate) fn free_entry(&self, slot: usize, from: usize) -> Option<usize> {
         if from < self.entries && self.entry(slot, from).free() {
@@ -246,16 +246,16 @@ impl Scoreboard {
     #[inline]
     pub fn sent(&self, slot: usize, entry: Option<usize>, bytes: u64) {
         if let Some(entry) = entry {
-            let place = self.entry(slot, entry);
-            place.sent.store(bytes, Ordering::Relaxed);
+            let entry = self.entry(slot, entry);
+            entry.sent.store(bytes, Ordering::Relaxed);
         }
     }
 
     /// The request of `entry` may run for ever: it is none any more, but a conversation.
     pub fn unlimited(&self, slot: usize, entry: Option<usize>) {
         if let Some(entry) = entry {
-            let place = self.entry(slot, entry);
-            place.limit_ms.store(0, Ordering::Relaxed);
+            let entry = self.entry(slot, entry);
+            entry.limit_ms.store(0, Ordering::Relaxed);
         }
     }
 
@@ -270,8 +270,8 @@ impl Scoreboard {
     #[inline]
     pub fn is_overdue(&self, slot: usize, entry: Option<usize>) -> bool {
         entry.is_some_and(|entry| {
-            let place = self.entry(slot, entry);
-            place.overdue.load(Ordering::Relaxed) == place.id.load(Ordering::Relaxed)
+            let entry = self.entry(slot, entry);
+            entry.overdue.load(Ordering::Relaxed) == entry.id.load(Ordering::Relaxed)
         })
     }
 
@@ -321,7 +321,7 @@ impl Scoreboard {
         self.worker(slot).asked.store(number, Ordering::Relaxed);
     }
 
-    /// Takes the question: the worker, to answer it, or the master, to withdraw it. Whoever gets
+    /// Takes the question: the worker, to answer it, or the master, to withdraw it. The one that gets
     /// nothing knows that the other has it.
     pub fn take_asked(&self, slot: usize) -> Option<u64> {
         let number = self.worker(slot).asked.swap(0, Ordering::Relaxed);
@@ -402,12 +402,12 @@ impl Scoreboard {
     fn late(&self, slot: usize, number: u64) -> &Late {
         assert!(slot < self.slots, "late requests of slot {slot}");
         #[expect(clippy::cast_possible_truncation, reason = "below LATE")]
-        let place = (number % LATE as u64) as usize;
+        let index = (number % LATE as u64) as usize;
         let offset = self.slots * size_of::<Worker>();
         // SAFETY: LATE of them for each slot follow the workers; alignment as in `worker`.
         unsafe {
             let first = self.base.as_ptr().add(offset).cast::<Late>();
-            &*first.add(slot * LATE + place)
+            &*first.add(slot * LATE + index)
         }
     }
 }

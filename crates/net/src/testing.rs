@@ -205,9 +205,9 @@ impl Rig {
 
     /// The end of an answer whose beginning is in `exchange.out` or was given before.
     pub(crate) fn finish(&mut self, exchange: Box<Exchange>, tail: Tail<Bytes>, keep: bool) {
-        let place = exchange.place;
+        let entry = exchange.place;
         self.reactor.finish(exchange, tail, keep);
-        self.board.end(0, place);
+        self.board.end(0, entry);
     }
 
     /// What the error log would be told.

@@ -27,7 +27,7 @@ impl Loop {
         if state.polled && state.driver.is(me) {
             state.reactor.allow_batch(true);
         }
-        // First: whoever has an answer can rely on its line, even if this process is killed now.
+        // First: a client with an answer can rely on its line, even if this process is killed now.
         if let Some(line) = line {
             state.reactor.log_line(line);
         }
@@ -38,7 +38,7 @@ impl Loop {
         }
     }
 
-    /// A response that nobody can be given: the exchange was taken over or its client has gone.
+    /// A response that cannot be given to a client: the exchange was taken over or its client has gone.
     pub fn discard(&self, me: u32, exchange: Box<Exchange>) {
         let mut state = self.lock();
         state.reactor.discard(exchange);

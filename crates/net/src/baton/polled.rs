@@ -1,9 +1,9 @@
-//! The baton with a loop of somebody else's (gevent's hub, an `IOLoop`): it watches the poller's
+//! The baton with a loop that is not ours (gevent's hub, an `IOLoop`): it polls the poller's
 //! descriptor, and turns the reactor when that is readable or a deadline has come. Its one thread
 //! runs many requests at a time, and never waits here.
 //!
 //! The driver is away while requests are with the application. The stand-in then looks now and then
-//! whether the loop still comes round; it does not as long as one of them keeps the thread.
+//! whether the loop still turns; it does not as long as one of them keeps the thread.
 
 use super::Loop;
 use super::driver::Driver;
@@ -22,9 +22,9 @@ pub struct Drained {
     pub requests: Vec<Box<Exchange>>,
     /// For the error log.
     pub notices: Vec<Notice>,
-    /// Whoever waits for room may have some.
+    /// Requests that wait for room may have some.
     pub room: bool,
-    /// Clients that send no more, of those that are watched for it.
+    /// Clients that send no more, of those whose disconnect is to be reported.
     pub ended: Vec<Token>,
     /// Requests with more of a body that flows, for which [`Loop::read_body`] was asked in vain.
     pub bodies: Vec<Token>,
@@ -168,15 +168,14 @@ impl Loop {
         }
     }
 
-    /// The turn of the stand-in, while the polling loop is kept from its own: whoever is not yet
-    /// with the application is read and answered as far as possible, and times out; new clients are
-    /// left to the siblings.
+    /// The turn of the stand-in, while the polling loop is kept from its own: what is not with
+    /// the application is read, written and timed out; new connections are left to the siblings.
     pub(super) fn cover_polled(&self, state: &mut State) {
         state.reactor.set_accepting(false);
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, false);
-        // Whether or not there is news: it opens the door again as soon as it comes round.
+        // Whether or not there is news: it accepts connections again as soon as it turns.
         self.poller.wake();
     }
 }

@@ -1,5 +1,5 @@
-//! The stand-in: a native thread that looks after the reactor when the application keeps its thread
-//! for too long. It never holds the interpreter lock and runs no application code. It sleeps until
+//! The stand-in: a native thread that turns the reactor when the application keeps its thread for
+//! too long. It never holds the interpreter lock and runs no application code. It sleeps until
 //! its alarm goes off, and each request that is taken puts that off: a healthy application never
 //! wakes it, however busy, and an idle worker does not either.
 
@@ -14,7 +14,7 @@ use super::state::State;
 use crate::clock;
 use crate::poll::Events;
 
-/// The first look after a loop that polls, and the longest time between two, in ms.
+/// When to look first whether a loop that polls turns, and the longest time between two looks, in ms.
 const POLLED_LOOK_MS: u64 = 5;
 pub(super) const POLLED_LOOK_NS: u64 = POLLED_LOOK_MS * 1_000_000;
 const POLLED_REST_MS: u64 = 160;
@@ -26,20 +26,20 @@ pub(super) fn spawn(baton: Arc<Loop>) -> io::Result<JoinHandle<()>> {
         .spawn(move || {
             crate::thread::block_signals();
             if baton.lock().polled {
-                look_after(&baton);
+                supervise(&baton);
             } else {
                 run(&baton);
             }
         })
 }
 
-/// Sleeps until the alarm goes off or the bell rings, or for so long; true unless the worker ends.
+/// Sleeps until the alarm goes off, or it is woken, or for so long; true unless the worker ends.
 fn sleep(baton: &Loop, most_ms: u64) -> bool {
     if baton.closing.load(Ordering::SeqCst) {
-        // Its ring may have been heard while driving.
+        // The wake-up for it may have been taken while driving.
         return false;
     }
-    baton.bell.wait_beside(baton.alarm.fd(), most_ms);
+    baton.waker.wait_beside(baton.alarm.fd(), most_ms);
     !baton.closing.load(Ordering::SeqCst)
 }
 
@@ -53,9 +53,9 @@ fn run(baton: &Loop) {
     }
 }
 
-/// The alarm has gone off, or the bell has rung. True if the stand-in has the baton from now on.
+/// The alarm has gone off, or the stand-in was woken. True if the stand-in has the baton from now on.
 pub(super) fn on_alarm(baton: &Loop, state: &mut State) -> bool {
-    baton.alarm.silence();
+    baton.alarm.clear();
     let now_ns = clock::monotonic_ns();
     let early = now_ns < state.alarm_ns;
     let silent_ns = now_ns.saturating_sub(state.taken_ns);
@@ -63,7 +63,7 @@ pub(super) fn on_alarm(baton: &Loop, state: &mut State) -> bool {
     state.streams = false;
     match duty {
         Duty::Rest => state.alarm_ns = 0,
-        // Its time may have come and been heard together with the one before.
+        // Its time may have come, and been acknowledged, together with the one before.
         Duty::Wait => baton.alarm.set(state.alarm_ns, now_ns),
         Duty::Help => {
             let load = state.load(now_ns);
@@ -79,18 +79,18 @@ pub(super) fn on_alarm(baton: &Loop, state: &mut State) -> bool {
     duty == Duty::Drive
 }
 
-/// Looks whether the loop that polls still comes round, as long as requests are with the
+/// Looks whether the loop that polls still turns the reactor, as long as requests are with the
 /// application. A quiet loop with requests that wait for something looks the same as a blocked one:
-/// so it is woken first, and it is blocked only if it does not come then. The looks get rarer, each
+/// so it is woken first, and it is blocked only if it does not turn then. The looks get rarer, each
 /// twice as long after the one before.
-fn look_after(baton: &Loop) {
+fn supervise(baton: &Loop) {
     let mut last = 0;
     let mut rest_ms = POLLED_LOOK_MS;
     let mut woken = false;
     let mut most_ms = u64::MAX;
     while sleep(baton, most_ms) {
         let mut state = baton.lock();
-        baton.alarm.silence();
+        baton.alarm.clear();
         let steps = state.steps;
         if most_ms == u64::MAX {
             last = state.alarm_steps;
@@ -109,7 +109,7 @@ fn look_after(baton: &Loop) {
             rest_ms = (rest_ms * 2).min(POLLED_REST_MS);
             most_ms = rest_ms;
         } else if std::mem::take(&mut woken) {
-            // It has come because it was woken.
+            // It has turned because it was woken.
             rest_ms = (rest_ms * 2).min(POLLED_REST_MS);
             most_ms = rest_ms;
         } else {
@@ -146,12 +146,12 @@ fn turn_once(baton: &Loop, state: &mut State) {
 /// Drives until an application thread takes the baton back.
 fn drive<'a>(baton: &'a Loop, mut state: MutexGuard<'a, State>) {
     let mut events = Events::new();
-    // What it was rung for before does not count.
-    baton.bell.silence();
+    // Wake-ups from before do not count.
+    baton.waker.clear();
     while let Some(wait_ms) = turn(baton, &mut state) {
         drop(state);
-        // It rings when the baton is taken back, or the worker is to stop.
-        baton.bell.wait_beside(baton.poller.fd(), wait_ms);
+        // It is woken when the baton is taken back, or the worker is to stop.
+        baton.waker.wait_beside(baton.poller.fd(), wait_ms);
         // A wait that fails (it cannot be interrupted: signals are blocked) has no events.
         if baton.poller.wait(&mut events, Some(0)).is_err() {
             events.clear();

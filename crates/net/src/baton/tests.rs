@@ -36,7 +36,7 @@ enum Thread {
 
 /// The same for the stand-in.
 enum StandIn {
-    /// Until the alarm goes off or the bell rings.
+    /// Until the alarm goes off or it is woken.
     Sleeps,
     /// In the poller, for so many ms at most.
     Polls(u64),
@@ -113,10 +113,10 @@ impl Model {
             }
         }
         let stand_in = match self.stand_in {
-            StandIn::Sleeps => state.alarm_ns != 0 || readable(self.baton.bell.fd()),
+            StandIn::Sleeps => state.alarm_ns != 0 || readable(self.baton.waker.fd()),
             StandIn::Polls(wait_ms) => {
-                let [poller, bell] = [self.baton.poller.fd(), self.baton.bell.fd()].map(readable);
-                wait_ms <= 1 || poller || bell
+                let [poller, waker] = [self.baton.poller.fd(), self.baton.waker.fd()].map(readable);
+                wait_ms <= 1 || poller || waker
             }
             StandIn::HasPolled(_) => true,
         };
@@ -155,7 +155,7 @@ impl Model {
             }
             Step::StandIn => self.stand_in_goes_on(),
         }
-        // What is told to threads that do not sleep is not heard.
+        // A thread that does not sleep cannot be woken.
         let asleep = self
             .threads
             .iter()
@@ -211,8 +211,8 @@ impl Model {
         self.stand_in = match stand_in {
             StandIn::Sleeps => {
                 let mut state = baton.lock();
-                if readable(baton.bell.fd()) {
-                    baton.bell.silence();
+                if readable(baton.waker.fd()) {
+                    baton.waker.clear();
                 } else {
                     let now_ns = clock::monotonic_ns();
                     let passed_ns = state.alarm_ns.saturating_sub(now_ns);
@@ -224,14 +224,14 @@ impl Model {
                 if !standin::on_alarm(baton, &mut state) {
                     return;
                 }
-                baton.bell.silence();
+                baton.waker.clear();
                 standin::turn(baton, &mut state).map_or(StandIn::Sleeps, StandIn::Polls)
             }
             StandIn::Polls(wait_ms) => {
                 if wait_ms <= 1 && !readable(baton.poller.fd()) {
                     set_clock_ns(clock::monotonic_ns() + wait_ms * 1_000_000);
                 }
-                baton.bell.wait_beside(baton.poller.fd(), 0);
+                baton.waker.wait_beside(baton.poller.fd(), 0);
                 let mut events = Events::new();
                 baton.poller.wait(&mut events, Some(0)).unwrap();
                 StandIn::HasPolled(events)

@@ -58,7 +58,7 @@ impl Events {
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
-        // SAFETY: plain system calls; the descriptors they return are owned by nobody else.
+        // SAFETY: plain system calls; the descriptors they return are owned by nothing else.
         let (epoll, wake) = unsafe {
             let epoll = owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))?;
             (

@@ -14,7 +14,7 @@ const MOMENT_MS: u64 = 1000;
 /// The ages of the requests with the application.
 pub(super) struct Ages {
     /// When to look.
-    pub(super) watch: AgeCheck,
+    pub(super) check: AgeCheck,
     /// All threads of the application are with requests over their time: none would serve.
     pub(super) all_threads_lost: bool,
 }
@@ -22,7 +22,7 @@ pub(super) struct Ages {
 impl Ages {
     pub(super) fn new(limits: &TimeLimits) -> Self {
         Self {
-            watch: AgeCheck::new(limits),
+            check: AgeCheck::new(limits),
             all_threads_lost: false,
         }
     }
@@ -32,7 +32,7 @@ impl Reactor {
     /// Looks at the age of every running request, when one may be over its time.
     pub(super) fn check_ages(&mut self) {
         let now_ms = self.now_ms();
-        if !self.ages.watch.due(now_ms) {
+        if !self.ages.check.due(now_ms) {
             return;
         }
         let beat_ms = self.board.last_beat(self.slot);
@@ -54,7 +54,7 @@ impl Reactor {
             }
             let broken = self
                 .ages
-                .watch
+                .check
                 .judge(now_ms, started_ms, request.limit_ms, beat_ms);
             let Some(broken) = broken else { continue };
             if !self.board.report_overdue(self.slot, entry, request, broken) {
@@ -64,7 +64,7 @@ impl Reactor {
                 if thread {
                     self.ask_to_retire(RetireCause::RequestTimeout);
                 } else {
-                    self.ages.watch.expect(now_ms + MOMENT_MS);
+                    self.ages.check.expect(now_ms + MOMENT_MS);
                 }
             }
             self.answer_for(request);
@@ -85,7 +85,7 @@ impl Reactor {
     /// not, the worker is of little use.
     fn check_that_it_ends(&mut self, now_ms: u64, until_ms: u64) {
         if now_ms < until_ms {
-            self.ages.watch.expect(until_ms);
+            self.ages.check.expect(until_ms);
         } else {
             self.ask_to_retire(RetireCause::RequestTimeout);
         }

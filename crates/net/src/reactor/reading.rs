@@ -38,7 +38,7 @@ impl Reactor {
                 }
                 Phase::Reading | Phase::Discarding => {}
                 Phase::Busy if conn.wants_body() => {}
-                // The client goes on sending what nobody wants: see whether it has ended.
+                // What the client goes on sending is not wanted: see whether it has ended.
                 Phase::Lingering => return self.linger_on(token),
                 Phase::Busy | Phase::Closing => return,
             }
@@ -46,7 +46,7 @@ impl Reactor {
                 self.again.push_back(token);
                 return;
             }
-            // Whatever is taken from the kernel is gone if this process dies before it has a name.
+            // What is taken from the kernel is lost if this process dies before it has a name.
             let peer = conn.peer;
             self.board.begin_reading(self.slot, self.last_id + 1, peer);
             let (got, count) = self.read_once(token);
@@ -193,10 +193,10 @@ impl Reactor {
         } else {
             self.next_entry
         };
-        let Some(place) = self.board.free_entry(self.slot, from) else {
+        let Some(entry) = self.board.free_entry(self.slot, from) else {
             return;
         };
-        self.next_entry = place + 1;
+        self.next_entry = entry + 1;
         let named = Named {
             id: exchange.id,
             token: token.to_bits(),
@@ -205,8 +205,8 @@ impl Reactor {
             target: exchange.head.target(),
             peer,
         };
-        self.board.name(self.slot, place, exchange.ready_ns, &named);
-        exchange.place = Some(place);
+        self.board.name(self.slot, entry, exchange.ready_ns, &named);
+        exchange.place = Some(entry);
     }
 
     /// A request is not complete: the right deadline for what is missing.

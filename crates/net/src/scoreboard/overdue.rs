@@ -41,15 +41,15 @@ impl Scoreboard {
         request: Running,
         broken: Broken,
     ) -> bool {
-        let place = self.entry(slot, entry);
+        let entry = self.entry(slot, entry);
         let count = &self.worker(slot).overdue;
         let told = count.load(Ordering::Relaxed);
         let late = self.late(slot, told);
-        late.request.copy(place);
-        if place.started_ns.load(Ordering::Acquire) != request.started_ns {
+        late.request.copy(entry);
+        if entry.started_ns.load(Ordering::Acquire) != request.started_ns {
             return false;
         }
-        place.overdue.store(request.id, Ordering::Relaxed);
+        entry.overdue.store(request.id, Ordering::Relaxed);
         let cause = match broken.cause {
             Cause::Request => 0,
             Cause::Silence => 1,
@@ -62,7 +62,7 @@ impl Scoreboard {
         true
     }
 
-    /// Whether the caller is the first who wants to tell of overdue request `number`.
+    /// Whether the caller is the first to report overdue request `number`.
     pub fn claim_overdue(&self, slot: usize, number: u64) -> bool {
         let told = &self.worker(slot).told;
         told.fetch_max(number + 1, Ordering::Relaxed) <= number
