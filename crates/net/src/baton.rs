@@ -14,6 +14,8 @@
 mod answering;
 mod driver;
 mod forked;
+#[cfg(test)]
+mod model;
 mod polled;
 mod sharing;
 mod standin;
@@ -72,6 +74,9 @@ pub struct Loop {
     closing: AtomicBool,
     /// A stop was asked for; read for each response.
     draining: Arc<AtomicBool>,
+    /// Threads that wait for room were woken, for tests to see.
+    #[cfg(test)]
+    room_told: AtomicBool,
     /// Threads that were woken for work, for tests to see.
     #[cfg(test)]
     woken: std::sync::atomic::AtomicUsize,
@@ -100,6 +105,8 @@ impl Loop {
             alarm: Alarm::new()?,
             waker: Waker::new()?,
             closing: AtomicBool::new(false),
+            #[cfg(test)]
+            room_told: AtomicBool::new(false),
             #[cfg(test)]
             woken: std::sync::atomic::AtomicUsize::new(0),
         })
@@ -252,6 +259,8 @@ impl Loop {
         }
         state.reactor.news.room = false;
         if state.waiting_for_room > 0 {
+            #[cfg(test)]
+            self.room_told.store(true, Ordering::SeqCst);
             self.room.notify_all();
         }
     }

@@ -23,6 +23,15 @@ pub(super) enum Wait {
     Asleep,
 }
 
+/// How an application thread waits for room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RoomWait {
+    /// In the poller: it drives.
+    Polling,
+    /// Until it is woken: another thread drives.
+    Asleep,
+}
+
 impl Loop {
     /// The next complete request for application thread `me`.
     #[inline]
@@ -184,28 +193,45 @@ impl Loop {
         blocking.block(|| {
             let mut state = self.lock();
             loop {
-                if let Some(room) = state.reactor.room(token) {
-                    self.step_back(&mut state, me);
-                    return Some(room);
-                }
-                if self.grab(&mut state, me) {
-                    state.reactor.flush_output();
-                    let (back, calm) = self.drive_once(state, true);
-                    state = back;
-                    if !calm {
-                        self.step_back(&mut state, me);
-                        return None;
+                match self.room_or_wait(&mut state, me, token) {
+                    Ok(room) => return Some(room),
+                    Err(RoomWait::Polling) => {
+                        let (back, calm) = self.drive_once(state, true);
+                        state = back;
+                        if !calm {
+                            self.step_back(&mut state, me);
+                            return None;
+                        }
                     }
-                } else {
-                    state.waiting_for_room += 1;
-                    state = self
-                        .room
-                        .wait(state)
-                        .unwrap_or_else(PoisonError::into_inner);
-                    state.waiting_for_room -= 1;
+                    Err(RoomWait::Asleep) => {
+                        state = self
+                            .room
+                            .wait(state)
+                            .unwrap_or_else(PoisonError::into_inner);
+                        state.waiting_for_room -= 1;
+                    }
                 }
             }
         })
+    }
+
+    /// Whether the client of `token` has read on, or how thread `me` waits for it.
+    pub(super) fn room_or_wait(
+        &self,
+        state: &mut State,
+        me: u32,
+        token: Token,
+    ) -> Result<Room, RoomWait> {
+        if let Some(room) = state.reactor.room(token) {
+            self.step_back(state, me);
+            Ok(room)
+        } else if self.grab(state, me) {
+            state.reactor.flush_output();
+            Err(RoomWait::Polling)
+        } else {
+            state.waiting_for_room += 1;
+            Err(RoomWait::Asleep)
+        }
     }
 
     /// One turn with a wait in it; false when a signal interrupted the wait. `all`: the thread takes
