@@ -8,7 +8,7 @@ __version__ = ".".join(str(part) for part in version_info)
 
 #: The release of gunicorn whose settings, hooks, classes and messages are offered.
 CONTRACT = (27, 0, 1)
-#: The same as text, for those who compare versions of gunicorn.
+#: The same as text, for programs that compare versions of gunicorn.
 CONTRACT_VERSION = ".".join(str(part) for part in CONTRACT)
 
 #: The product name, as in the `Server` header.

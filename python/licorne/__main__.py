@@ -3,6 +3,6 @@
 from licorne.app.wsgiapp import run
 
 if __name__ == "__main__":
-    # argparse would otherwise name the program after this file. It is `gunicorn` for those who say
+    # argparse would otherwise name the program after this file. It is `gunicorn` for
     # `python -m gunicorn`.
     run(prog=__package__)

@@ -8,7 +8,7 @@ from _typeshed import WriteableBuffer
 from _typeshed.wsgi import WSGIApplication
 
 from licorne.http.rules import RequestRules
-from licorne.workers.engine import EngineConfig
+from licorne.workers.engine_config import EngineConfig
 
 #: Version of the compiled engine; equals `licorne.__version__`.
 __version__: str
@@ -26,7 +26,7 @@ def file_extent(source: object) -> tuple[int, int] | None:
     """
 
 class Woken(Protocol):
-    """Somebody who waits."""
+    """A place at which a request waits."""
 
     def wake(self) -> object: ...
 
@@ -121,7 +121,7 @@ class WorkerRecord:
 
     @property
     def retire(self) -> int:
-        """Why the worker asks to be replaced (`workers.slots.RETIRE_CAUSES`); 0: it does not."""
+        """Why the worker asks to be replaced (`supervisor.causes.BY_CODE`); 0: it does not."""
 
     @property
     def in_flight(self) -> tuple[InFlight, ...]: ...
@@ -244,12 +244,12 @@ class Refusal:
 
 @final
 class RequestReader:
-    """The workers' parser for whoever has a socket of its own: bytes in, one request out."""
+    """The workers' parser for code with a socket of its own: bytes in, one request out."""
 
     def __init__(self, most: int, rules: RequestRules | None = None, peer: str = "unix") -> None:
         """`most` bytes may come before its head is complete; `peer` is an IP address or `unix`.
 
-        Without rules, the defaults, and nobody is trusted.
+        Without rules, the defaults, and no peer is trusted.
         """
 
     def feed(self, data: bytes) -> None:
@@ -269,7 +269,7 @@ class RequestReader:
 
 @final
 class Reply:
-    """The workers' encoder for whoever has a socket of its own: one response as bytes."""
+    """The workers' encoder for code with a socket of its own: one response as bytes."""
 
     def __init__(self, method: str, version: tuple[int, int], server: str) -> None:
         """Method and version of the request; `server` is the Server field."""
@@ -316,6 +316,9 @@ class Scoreboard:
     number of a request there whose stack it wants.
     """
 
+    RETIRE_CAUSES: dict[int, str]
+    """Why workers ask to be replaced, by code: the same table as `supervisor.causes.BY_CODE`."""
+
     def __init__(self, slots: int, threads: int) -> None:
         """`slots` workers at the most, each with room to name what so many threads run.
 
@@ -340,7 +343,7 @@ class Scoreboard:
         """Say that the application is loaded."""
 
     def retire(self, slot: int, code: int) -> None:
-        """Ask to be replaced, with a key of `workers.slots.RETIRE_CAUSES`; the first one stays."""
+        """Ask to be replaced, with a key of `supervisor.causes.BY_CODE`; the first one stays."""
 
     def read(self, slot: int) -> WorkerRecord: ...
     def counts(self, slot: int) -> Counts:
@@ -356,7 +359,7 @@ class Scoreboard:
         """The requests over their time from number `told` on; the oldest may be forgotten."""
 
     def claim_overdue(self, slot: int, number: int) -> bool:
-        """Whether the caller is the first who wants to tell of overdue request `number`.
+        """Whether the caller is the first to tell of overdue request `number`.
 
         Of requests without a thread of their own the worker should tell, else the master."""
 
@@ -455,7 +458,7 @@ class Exchange:
 
     @property
     def queue_time(self) -> float | None:
-        """Seconds that the request waited for the application, if somebody wants to know."""
+        """Seconds that the request waited for the application, if that is wanted."""
 
     @property
     def status(self) -> str:
@@ -530,7 +533,7 @@ class Exchange:
         """The application has failed: logs it, answers 500 or ends a response that has begun."""
 
     def abandon(self) -> None:
-        """Nobody completes the response: end the connection without the rest of it.
+        """The response will not be completed: end the connection without the rest of it.
 
         Nothing happens when it is complete. Closes the body of a request that is paused, and ends
         one whose connection was taken over.
@@ -551,14 +554,14 @@ class Exchange:
         """
 
     def take_body(self) -> Input:
-        """The body, for whoever runs the application in its own way; once."""
+        """The body, for code that runs the application in its own way; once."""
 
     def take_over(self) -> tuple[int, bytes]:
         """Give the connection to the caller: a blocking descriptor of its own, and the bytes that
         were read beyond the request. ConnectionResetError when the client has gone."""
 
     def give_back(self) -> None:
-        """Nobody begins with it: its client gets 503 when the engine is closed."""
+        """It is not begun: its client gets 503 when the engine is closed."""
 
 @final
 class WSGIResponse:
@@ -641,7 +644,7 @@ class Engine:
         """For a loop that polls the engine: requests that are ready now, and the seconds until the
         next call at the latest. Never waits. None when the engine was stopped and nothing is left.
 
-        `watched`: somebody looks at the exchanges after their responses have left.
+        `watched`: Python code looks at the exchanges after their responses have left.
         """
 
     def take_ready(self, watched: bool) -> Exchange | None:

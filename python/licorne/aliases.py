@@ -8,7 +8,7 @@ Agents (New Relic's, ddtrace's, all that use wrapt) put finders on `sys.meta_pat
 gunicorn's names. Those finders stay before ours, and see each name imported.
 """
 
-# ruff: noqa: PLC0415 - nothing of the import system is needed unless somebody says gunicorn
+# ruff: noqa: PLC0415 - nothing of the import system is needed before gunicorn is imported
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def install() -> None:
     if any(isinstance(each, Finder) for each in sys.meta_path):
         return
     for name in [each for each in sys.modules if each == NAME or each.startswith(NAME + ".")]:
-        # The real one, imported before: who holds it keeps it, who imports it now meets licorne.
+        # The real one, imported before: modules that hold it keep it, later imports get licorne.
         del sys.modules[name]
     sys.meta_path.insert(len(_hooks()), Finder())
 
@@ -218,7 +218,7 @@ def title(prog: str) -> str:
 
 
 def hidden() -> str | None:
-    """The folder of a real gunicorn beside licorne, once somebody has imported it in vain."""
+    """The folder of a real gunicorn beside licorne, once it was imported in vain."""
     if NAME not in sys.modules:
         return None
     from importlib.machinery import PathFinder

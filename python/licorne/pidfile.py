@@ -51,7 +51,7 @@ class Pidfile:
             return None
         try:
             os.kill(pid, 0)
-        except PermissionError:  # alive, and somebody else's
+        except PermissionError:  # alive, and another user's
             return pid
         except (ProcessLookupError, OverflowError):
             return None

@@ -16,6 +16,8 @@ import threading
 from importlib import import_module
 from types import BuiltinFunctionType
 
+from licorne import ondemand
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -84,9 +86,9 @@ class Watcher(threading.Thread):
     def loaded(self, suspects: Iterable[str] = ()) -> None:
         """The application is loaded, or has failed: then watch what may be the cause, too."""
         self._suspects = frozenset(suspects)
-        # Before anybody can repair them: what is not there yet is remembered as missing.
+        # Before they can be repaired: what is not there yet is remembered as missing.
         self._memory.expect(self._suspects)
-        # Before anybody can see that the application is loaded, and change a file of it.
+        # Before it is seen that the application is loaded, and a file of it changes.
         self._look()
         self._loaded.set()
 
@@ -204,7 +206,7 @@ def waiting(
 
 
 def threads_are_native() -> bool:
-    """Whether a thread that waits in native code keeps nobody else; gevent and eventlet make
+    """Whether a thread that waits in native code lets the others run; gevent and eventlet make
     greenlets of threads."""
     return isinstance(_thread.start_new_thread, BuiltinFunctionType)
 
@@ -271,10 +273,5 @@ class _Told:
         )
 
 
-def __getattr__(name: str) -> object:
-    """Load gunicorn's names when they are asked for."""
-    if not name.startswith("__"):
-        legacy = import_module("licorne.legacyreloader")
-        if name in vars(legacy):
-            return getattr(legacy, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+#: gunicorn's classes.
+__getattr__: Callable[[str], object] = ondemand.names_of(__name__, "licorne.legacy.reloader")

@@ -9,12 +9,13 @@ import stat
 import sys
 import time
 
-from licorne import unpatched, util
+from licorne import ondemand, util
 from licorne.errors import ConfigError
+from licorne.system import unpatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from licorne.config import Config
     from licorne.config.convert import Address
@@ -236,13 +237,13 @@ def _clear(path: str) -> None:
 
 
 def _answers(path: str) -> bool:
-    """Whether somebody listens at the socket file."""
+    """Whether a process listens at the socket file."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
         try:
             probe.connect(path)
         except BlockingIOError:
-            # Somebody does, and is busy.
+            # One does, and is busy.
             return True
         except OSError:
             # Refused: the process is gone. Forbidden: removing the file will tell.
@@ -370,15 +371,12 @@ def close_sockets(listeners: Sequence[BaseSocket], unlink: bool = True) -> None:
     """Stop listening; the files of unix sockets are removed unless another master uses them."""
     for sock in listeners:
         if unlink:
-            # Before the close: who connects in between is refused, not left waiting.
+            # Before the close: a client that connects in between is refused, not left waiting.
             sock.unlink()
         sock.close()
 
 
-def __getattr__(name: str) -> object:
-    """Load gunicorn's names for TLS when they are asked for."""
-    if name in {"ssl_context", "ssl_wrap_socket"}:
-        from licorne import tls  # noqa: PLC0415 - ssl is slow to import
-
-        return getattr(tls, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+#: gunicorn's names for TLS; ssl is slow to import.
+__getattr__: Callable[[str], object] = ondemand.names(
+    __name__, {"ssl_context": "licorne.tls", "ssl_wrap_socket": "licorne.tls"}
+)

@@ -1,7 +1,7 @@
 """What systemd offers a service: sockets that are already open, and a place to tell one's state.
 
 The protocols of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3), in the few lines that
-they need. `Herald` decides what is told, and when; nothing is told unless systemd has asked.
+they need. `SystemdNotifier` decides what is told, and when; nothing is told unless systemd asks.
 """
 
 # ruff: noqa: PLC0415 - socket only when systemd listens
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 
-from licorne import unpatched
+from licorne.system import unpatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _number(name: str) -> int:
     return int(word) if word.isascii() and word.isdigit() else 0
 
 
-class Staff:
+class WorkerCounts:
     """How the workers stand: those of the newest generation that serve, and all others."""
 
     __slots__ = ("booting", "leaving", "older", "serving", "stopping", "wanted")
@@ -130,7 +130,7 @@ class Staff:
 
     @property
     def able(self) -> bool:
-        """Somebody serves, or nobody is wanted."""
+        """A worker serves, or none is wanted."""
         return self.serving + self.older > 0 or self.wanted == 0
 
     @property
@@ -148,12 +148,12 @@ class Staff:
         return ", ".join([told, *(f"{count} {what}" for what, count in beside.items() if count)])
 
 
-class Herald:
+class SystemdNotifier:
     """Tells systemd what becomes of the server; each thing once."""
 
     def __init__(self, log: Logger) -> None:
         self._log = log
-        #: Somebody listens.
+        #: systemd has asked to be notified.
         self.enabled = bool(os.environ.get("NOTIFY_SOCKET"))
         self._interval = watchdog_interval() if self.enabled else None
         self._next_ping = time.monotonic()
@@ -163,20 +163,20 @@ class Herald:
         self._stops = False
         self._status = ""
 
-    def look(self, staff: Staff) -> None:
+    def look(self, counts: WorkerCounts) -> None:
         """Tell what has changed: ready, stopping, the numbers of workers."""
         if not self.enabled:
             return
         lines = []
-        if staff.stopping and not self._stops:
+        if counts.stopping and not self._stops:
             self._stops = True
             self._waits = False
             lines.append("STOPPING=1")
-        if self._waits and (staff.renewed if self._renews else staff.able):
+        if self._waits and (counts.renewed if self._renews else counts.able):
             self._waits = self._renews = False
             self._up = True
             lines.append("READY=1")
-        status = f"STATUS={staff}"
+        status = f"STATUS={counts}"
         if lines or status != self._status:
             self._status = status
             self._tell(*lines, status)
@@ -198,7 +198,7 @@ class Herald:
         """Another process is the service's main one from now on (a new master took over)."""
         self._tell(f"MAINPID={pid}")
 
-    def patience(self, now: float) -> float | None:
+    def wake_after(self, now: float) -> float | None:
         """Seconds until a sign of life is due; None when systemd wants none."""
         return None if self._interval is None else max(0.0, self._next_ping - now)
 

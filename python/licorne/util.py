@@ -9,12 +9,13 @@ import fcntl
 import os
 import sys
 
-from licorne import unpatched, upgrade
+from licorne import ondemand
 from licorne.config.classes import LOGGER_ALIASES, WORKER_ALIASES
 from licorne.config.classes import load_class as _load_class
 from licorne.config.convert import address, working_directory
 from licorne.errors import AppImportError
 from licorne.importer import import_app
+from licorne.system import unpatched, upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def chown(path: str, uid: int, gid: int) -> None:
 
 def seed() -> None:
     """Give this process its own random numbers: a fork repeats its parent's."""
-    # When nobody has imported it, there is nothing that a fork could repeat.
+    # If it was not imported, there is nothing that a fork could repeat.
     random = sys.modules.get("random")
     if random is not None:
         # A number: of anything else `seed` imports a hash, which the worker's user may not read.
@@ -179,12 +180,5 @@ def daemonize(enable_stdio_inheritance: bool = False) -> None:
 _setproctitle = set_process_title
 
 
-def __getattr__(name: str) -> object:
-    """Load gunicorn's helpers of network code when they are asked for."""
-    if not name.startswith("__"):
-        from importlib import import_module
-
-        legacy = import_module("licorne.legacyutil")
-        if name in vars(legacy):
-            return getattr(legacy, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+#: gunicorn's helpers of network code.
+__getattr__: Callable[[str], object] = ondemand.names_of(__name__, "licorne.legacy.util")

@@ -9,7 +9,8 @@ import licorne
 from licorne import _engine
 from licorne.app.base import BaseApplication
 from licorne.glogging import Logger
-from licorne.workers.engine import EngineConfig
+from licorne.supervisor import causes
+from licorne.workers.engine_config import EngineConfig, Kind, Wiring
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = (
@@ -38,8 +39,12 @@ class Empty(BaseApplication):
 
 def test_the_engine_reads_what_the_worker_writes() -> None:
     cfg = Empty().cfg
-    written = vars(EngineConfig(cfg, Logger(cfg), []))
+    written = vars(EngineConfig(cfg, Logger(cfg), [], Kind(), Wiring()))
     assert sorted(written) == sorted(_engine.Engine.CONFIG_FIELDS)
+
+
+def test_one_table_of_causes() -> None:
+    assert _engine.Scoreboard.RETIRE_CAUSES == causes.BY_CODE
 
 
 def test_one_version() -> None:

@@ -1,4 +1,4 @@
-"""Habits of the Python half that no linter checks: promises, sizes, and who may know what."""
+"""Habits of the Python half that no linter checks: promises, sizes, which module may do what."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ CATCH_ALL = {
     "ctl/server.py",
     "glogging/logger.py",
     "hooks.py",
-    "mold.py",
-    "reception.py",
+    "master/clients.py",
+    "master/reexec.py",
+    "master/reload.py",
+    "preload/mold.py",
     "workers/base_async.py",
     "workers/engine.py",
     "workers/life.py",
     "workers/reloading.py",
 }
 
-#: Who loads the native engine, and when: the master for its scoreboard and for
+#: Which modules load the native engine, and when: the master for its scoreboard and for
 #: the metrics it serves, a worker after the fork, `--explain-proxy` to answer,
 #: a program that asks for gunicorn's parser.
 ENGINE = {
@@ -37,7 +39,7 @@ ENGINE = {
     "http/response.py",
     "http/rules.py",
     "metrics/collect.py",
-    "metrics/talk.py",
+    "metrics/connection.py",
     "workers/engine.py",
     "workers/slots.py",
 }
@@ -88,7 +90,7 @@ def test_public_names_are_documented(module: Path) -> None:
         and not node.name.startswith("_")
         and ast.get_docstring(node) is None
         and node.col_offset in {0, 4}
-        # A setter is told by its getter; a function inside of a function is nobody else's.
+        # A setter is told by its getter; a function inside of a function is its own.
         and not any(isinstance(each, ast.Attribute) for each in node.decorator_list)
         and not (node.col_offset == 4 and inside_a_function(module, node))
     ]

@@ -264,6 +264,20 @@ def test_a_hook_that_raises_ends_the_server_and_its_workers(
     assert not (tmp_path / "pid").exists()
 
 
+@pytest.mark.parametrize("call", ["server.halt()", "server.stop(); raise SystemExit(0)"])
+def test_a_hook_that_ends_the_server(start: Start, tmp_path: Path, call: str) -> None:
+    """It is called while the end of a worker is performed, and waits for the others to end."""
+    (tmp_path / "gunicorn.conf.py").write_text(
+        f"def child_exit(server, worker):\n    if worker.age == 1:\n        {call}\n"
+    )
+    master = start("-w", "2")
+    first, _ = master.boots(2)
+    os.kill(first, signal.SIGKILL)
+    master.wait_for("was sent SIGKILL")
+    assert master.status() == 0
+    assert len(re.findall("Booting worker", master.text())) == 2
+
+
 SLOW = """
 import os, select
 def app(environ, start_response):

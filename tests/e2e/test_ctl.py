@@ -21,7 +21,7 @@ from e2e.conftest import WORKERS
 from e2e.scenarios import ENDS_WHAT_WAITS
 from e2e.server import PATIENCE, open_gate
 from licorne.ctl.client import ControlClient, ControlError
-from licorne.reception import MOST_CLIENTS
+from licorne.master.clients import MOST_CLIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -166,7 +166,7 @@ def test_the_command_reads_the_settings() -> None:
     ("args", "complaint"),
     [
         (("--explain-proxy", "A: b", "--from", "proxy"), "'proxy' is neither an IP address nor"),
-        (("--from", "10.0.0.1"), "--from says who sends a header"),
+        (("--from", "10.0.0.1"), "--from names a header's sender"),
         (("--forwarded-allow-ips", "10.0.0.1/8"), "10.0.0.1/8 has host bits set"),
         (("--forwarded-allow-ips", "fe80::1%eth0"), "has a scope"),
         (("--client-address", "x-real-ip"), "x-real-ip"),

@@ -34,16 +34,39 @@ for _name in ("on_starting", "when_ready", "on_reload", "on_exit", "pre_exec", "
 """
 
 
+class Failing:
+    """A server with a hook that raises while it is armed."""
+
+    def __init__(self, serve: Serve, folder: Path) -> None:
+        self._serve = serve
+        self._conf = folder / "raising.conf.py"
+        self._armed = folder / "armed"
+        self._conf.write_text(CONF.format(armed=str(self._armed)))
+
+    def start(self, name: str, *args: str) -> Server:
+        """Start it, whatever becomes of it."""
+        words = ("-c", str(self._conf), *args)
+        return self._serve("site_app", *words, environment={"RAISING": name}, tracebacks=True)
+
+    def arm(self) -> None:
+        """From now on, the hook raises."""
+        self._armed.touch()
+
+    def disarm(self) -> None:
+        """From now on, it does not."""
+        self._armed.unlink()
+
+    def __call__(self, name: str, *args: str) -> Server:
+        """A server that serves, and whose hook raises from now on."""
+        server = self.start(name, *args)
+        server.get("/")
+        self.arm()
+        return server
+
+
 @pytest.fixture
-def armed(tmp_path: Path) -> Path:
-    return tmp_path / "armed"
-
-
-def begin(serve: Serve, tmp_path: Path, *raising: str, more: tuple[str, ...] = ()) -> Server:
-    conf = tmp_path / "raising.conf.py"
-    conf.write_text(CONF.format(armed=str(tmp_path / "armed")))
-    environment = {"RAISING": " ".join(raising)}
-    return serve("site_app", "-c", str(conf), *more, environment=environment, tracebacks=True)
+def failing(serve: Serve, tmp_path: Path) -> Failing:
+    return Failing(serve, tmp_path)
 
 
 def told(server: Server, name: str, count: int = 1) -> None:
@@ -52,33 +75,25 @@ def told(server: Server, name: str, count: int = 1) -> None:
 
 
 @pytest.mark.parametrize("name", ["child_exit", "worker_exit"])
-def test_the_end_of_a_worker(
-    serve: Serve, tmp_path: Path, armed: Path, args: tuple[str, ...], name: str
-) -> None:
-    server = begin(serve, tmp_path, name, more=args)
+def test_the_end_of_a_worker(failing: Failing, args: tuple[str, ...], name: str) -> None:
+    server = failing(name, *args)
     first = server.worker_pid()
-    server.get("/")
-    armed.touch()
     os.kill(first, signal.SIGTERM)
     told(server, name)
     server.worker_pid(2)
     assert server.get("/")[0] == 200
 
 
-def test_the_number_of_workers(serve: Serve, tmp_path: Path, armed: Path) -> None:
-    server = begin(serve, tmp_path, "nworkers_changed")
-    server.get("/")
-    armed.touch()
+def test_the_number_of_workers(failing: Failing) -> None:
+    server = failing("nworkers_changed")
     server.send(signal.SIGTTIN)
     told(server, "nworkers_changed")
     server.worker_pid(2)
     assert server.get("/")[0] == 200
 
 
-def test_a_reload(serve: Serve, tmp_path: Path, armed: Path) -> None:
-    server = begin(serve, tmp_path, "on_reload")
-    server.get("/")
-    armed.touch()
+def test_a_reload(failing: Failing) -> None:
+    server = failing("on_reload")
     server.send(signal.SIGHUP)
     told(server, "on_reload")
     server.log.wait_for("Reload complete")
@@ -87,37 +102,29 @@ def test_a_reload(serve: Serve, tmp_path: Path, armed: Path) -> None:
 
 @pytest.mark.parametrize("preload", [(), ("--preload",)])
 def test_a_fork_that_its_hook_prevents_is_tried_again(
-    serve: Serve, tmp_path: Path, armed: Path, preload: tuple[str, ...]
+    failing: Failing, preload: tuple[str, ...]
 ) -> None:
-    server = begin(serve, tmp_path, "pre_fork", more=preload)
-    server.get("/")
-    armed.touch()
+    server = failing("pre_fork", *preload)
     server.send(signal.SIGTTIN)
     server.log.wait_for("Cannot fork a worker: the hook pre_fork raised")
     server.log.wait_for("KeyError: 'from pre_fork'")
     assert server.get("/")[0] == 200
-    armed.unlink()
+    failing.disarm()
     server.worker_pid(2)
 
 
 @pytest.mark.parametrize("name", ["post_fork", "post_worker_init"])
-def test_a_worker_that_its_hook_prevents_is_tried_again(
-    serve: Serve, tmp_path: Path, armed: Path, name: str
-) -> None:
-    server = begin(serve, tmp_path, name)
-    server.get("/")
-    armed.touch()
+def test_a_worker_that_its_hook_prevents_is_tried_again(failing: Failing, name: str) -> None:
+    server = failing(name)
     server.send(signal.SIGTTIN)
     server.log.wait_for(f"HookError: the hook {name} raised KeyError")
     assert server.get("/")[0] == 200
-    armed.unlink()
+    failing.disarm()
     server.log.wait_for("Booting worker", 3)
 
 
-def test_a_new_master_that_its_hook_prevents(serve: Serve, tmp_path: Path, armed: Path) -> None:
-    server = begin(serve, tmp_path, "pre_exec")
-    server.get("/")
-    armed.touch()
+def test_a_new_master_that_its_hook_prevents(failing: Failing) -> None:
+    server = failing("pre_exec")
     server.send(signal.SIGUSR2)
     server.log.wait_for("the hook pre_exec raised KeyError")
     server.log.wait_for("this one goes on")
@@ -128,33 +135,25 @@ SIGNALS = {"worker_int": signal.SIGINT, "worker_abort": signal.SIGABRT}
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_signals_of_a_worker(
-    serve: Serve, tmp_path: Path, armed: Path, args: tuple[str, ...], name: str
-) -> None:
-    server = begin(serve, tmp_path, name, more=args)
+def test_signals_of_a_worker(failing: Failing, args: tuple[str, ...], name: str) -> None:
+    server = failing(name, *args)
     first = server.worker_pid()
-    server.get("/")
-    armed.touch()
     os.kill(first, SIGNALS[name])
     told(server, name)
     server.worker_pid(2)
     assert server.get("/")[0] == 200
 
 
-def test_the_end_of_the_server(serve: Serve, tmp_path: Path, armed: Path) -> None:
-    server = begin(serve, tmp_path, "on_exit")
-    server.get("/")
-    armed.touch()
+def test_the_end_of_the_server(failing: Failing) -> None:
+    server = failing("on_exit")
     assert server.stop() == 0
     told(server, "on_exit")
 
 
 @pytest.mark.parametrize("name", ["on_starting", "when_ready", "pre_fork", "nworkers_changed"])
-def test_before_the_first_worker_the_start_ends(
-    serve: Serve, tmp_path: Path, armed: Path, name: str
-) -> None:
-    armed.touch()
-    server = begin(serve, tmp_path, name)
+def test_before_the_first_worker_the_start_ends(failing: Failing, name: str) -> None:
+    failing.arm()
+    server = failing.start(name)
     assert server.wait() != 0
     assert [line for line in server.log.rest() if f"from {name}" in line]
     assert not server.log.matching("Booting worker")

@@ -111,27 +111,21 @@ def test_any_bytes(way: str, args: tuple[str, ...], serve: Serve, tmp_path: Path
     assert sorted(seen) == sorted(sent)
 
 
+def serving(way: str, serve: Serve, folder: Path, *args: str) -> tuple[Server, Path]:
+    """A server whose access lines the engine writes, or Python, and its access log."""
+    (folder / f"an_app_{way}.py").write_text(APPS[way] + APP)
+    path = folder / way
+    named = ("--access-logfile", str(path), "--access-logformat", "%(U)s %(s)s")
+    return serve(f"an_app_{way}:app", *args, *named, cwd=folder), path
+
+
+LEFT_OUT = ("/healthz", "/static/*", "3xx", "404")
+
+
 def test_left_out(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
-    for way, app in APPS.items():
-        (tmp_path / f"an_app_{way}.py").write_text(app + APP)
-        path = tmp_path / way
-        server = serve(
-            f"an_app_{way}:app",
-            *args,
-            "--access-logfile",
-            str(path),
-            "--access-log-exclude",
-            "/healthz",
-            "--access-log-exclude",
-            "/static/*",
-            "--access-log-exclude",
-            "3xx",
-            "--access-log-exclude",
-            "404",
-            "--access-logformat",
-            "%(U)s %(s)s",
-            cwd=tmp_path,
-        )
+    excluded = [word for each in LEFT_OUT for word in ("--access-log-exclude", each)]
+    for way in APPS:
+        server, path = serving(way, serve, tmp_path, *args, *excluded)
         paths = ("/healthz", "/healthz/a", "/static/b", "/?301+x", "/?404+x", "/?299+x", "/c")
         with server.client() as client:
             for each in paths:
@@ -144,20 +138,8 @@ def test_left_out(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
 
 def test_a_share_of_the_lines(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:
     seen = {}
-    for way, app in APPS.items():
-        (tmp_path / f"an_app_{way}.py").write_text(app + APP)
-        path = tmp_path / way
-        server = serve(
-            f"an_app_{way}:app",
-            *args,
-            "--access-logfile",
-            str(path),
-            "--access-log-sample",
-            "0.3",
-            "--access-logformat",
-            "%(U)s %(s)s",
-            cwd=tmp_path,
-        )
+    for way in APPS:
+        server, path = serving(way, serve, tmp_path, *args, "--access-log-sample", "0.3")
         with server.client() as client:
             for number in range(100):
                 client.get(f"/{number}" + ("?503+x" if number % 10 == 0 else ""))

@@ -20,7 +20,7 @@ from e2e.client import Client
 from e2e.scrape import Page, ask
 from e2e.server import PATIENCE, open_gate
 from faults.processes import eventually
-from licorne.reception import MOST_CLIENTS
+from licorne.master.clients import MOST_CLIENTS
 
 if TYPE_CHECKING:
     from e2e.server import Serve, Server

@@ -10,16 +10,23 @@ from faults.load import Load
 from faults.processes import children, ended, eventually
 
 if TYPE_CHECKING:
+    from e2e.server import Server
     from faults.conftest import Start
+
+
+def upgraded(server: Server) -> int:
+    """The new master, once its workers serve beside the old ones."""
+    before = children(server.pid)
+    server.send(signal.SIGUSR2)
+    server.output.wait_for("worker ready", 4)
+    (successor,) = [pid for pid in children(server.pid) if pid not in before]
+    return successor
 
 
 def test_a_new_master_takes_over(start: Start) -> None:
     server = start()
-    old = children(server.pid)
     with Load(server.port) as load:
-        server.send(signal.SIGUSR2)
-        server.output.wait_for("worker ready", 4)
-        (successor,) = [pid for pid in children(server.pid) if pid not in old]
+        successor = upgraded(server)
         server.send(signal.SIGTERM)
         assert server.wait() == 0
         server.log.wait_for(rf"\[{successor}\] \[INFO\] Master has been promoted\.")
@@ -38,9 +45,7 @@ def test_a_new_master_that_is_given_up(start: Start) -> None:
     server = start()
     old = children(server.pid)
     with Load(server.port) as load:
-        server.send(signal.SIGUSR2)
-        server.output.wait_for("worker ready", 4)
-        (successor,) = [pid for pid in children(server.pid) if pid not in old]
+        successor = upgraded(server)
         os.kill(successor, signal.SIGTERM)
         ended(successor)
     load.tally.check_nothing_lost()

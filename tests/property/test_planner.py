@@ -115,8 +115,10 @@ class World(RuleBasedStateMachine):
             self.fork()
 
     def enough_stay(self, pid: int) -> None:
-        """Nobody who has served is asked to go before the wanted number serves without him: not for
-        a reload, not for a limit, and not for a generation that does not boot."""
+        """No worker that has served is asked to go before the wanted number serves without it.
+
+        Not for a reload, not for a limit, and not for a generation that does not boot.
+        """
         child = self.roster.child(pid)
         if self.roster.keeps and child is not None and child.served:
             serving = [c for c in self.roster.active() if c.state is State.SERVING]

@@ -13,7 +13,7 @@ import pytest
 from licorne import systemd
 from licorne.config import Config
 from licorne.glogging import Logger
-from licorne.systemd import Herald, Staff
+from licorne.systemd import SystemdNotifier, WorkerCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +108,7 @@ def test_a_barrier_is_passed_when_all_was_read(listener: Listener, log: Logger) 
     thread.join()
 
 
-def test_a_barrier_before_who_knows_none(listener: Listener) -> None:
+def test_a_barrier_for_a_reader_that_knows_none(listener: Listener) -> None:
     """Descriptors that are not asked for are closed by the kernel."""
     thread = threading.Thread(target=systemd.sd_notify_barrier, args=(20,))
     thread.start()
@@ -126,11 +126,11 @@ def test_a_barrier_that_is_never_read(listener: Listener) -> None:
 def test_nothing_is_told_unless_asked(monkeypatch: pytest.MonkeyPatch, log: Logger) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     monkeypatch.setenv("WATCHDOG_USEC", "1000000")
-    herald = Herald(log)
-    assert not herald.enabled
-    assert herald.patience(time.monotonic()) is None
-    herald.reloading()
-    herald.look(Staff(wanted=1, serving=1))
+    notifier = SystemdNotifier(log)
+    assert not notifier.enabled
+    assert notifier.wake_after(time.monotonic()) is None
+    notifier.reloading()
+    notifier.look(WorkerCounts(wanted=1, serving=1))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_nothing_is_told_unless_asked(monkeypatch: pytest.MonkeyPatch, log: Logg
         ("soon", "", None),
     ],
 )
-def test_who_is_watched(
+def test_which_process_is_watched(
     monkeypatch: pytest.MonkeyPatch, usec: str, pid: str, seconds: float | None
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", usec)
@@ -155,85 +155,85 @@ def test_who_is_watched(
 
 def test_signs_of_life(monkeypatch: pytest.MonkeyPatch, listener: Listener, log: Logger) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "20000000")
-    herald = Herald(log)
+    notifier = SystemdNotifier(log)
     now = time.monotonic()
-    assert herald.patience(now) == 0
-    herald.live(now)
-    assert herald.patience(now) == 10
-    herald.live(now + 9)
+    assert notifier.wake_after(now) == 0
+    notifier.live(now)
+    assert notifier.wake_after(now) == 10
+    notifier.live(now + 9)
     assert listener.heard() == ["WATCHDOG=1"]
-    herald.live(now + 10)
+    notifier.live(now + 10)
     assert listener.heard() == ["WATCHDOG=1"]
 
 
 def test_ready_when_the_first_worker_serves(listener: Listener, log: Logger) -> None:
-    herald = Herald(log)
-    herald.look(Staff(wanted=2, serving=0, booting=2))
+    notifier = SystemdNotifier(log)
+    notifier.look(WorkerCounts(wanted=2, serving=0, booting=2))
     assert listener.heard() == ["STATUS=0 of 2 workers serve, 2 starting"]
-    herald.look(Staff(wanted=2, serving=1, booting=1))
+    notifier.look(WorkerCounts(wanted=2, serving=1, booting=1))
     assert listener.heard() == ["READY=1\nSTATUS=1 of 2 workers serve, 1 starting"]
-    herald.look(Staff(wanted=2, serving=1, booting=1))
+    notifier.look(WorkerCounts(wanted=2, serving=1, booting=1))
     assert listener.heard() == []
-    herald.look(Staff(wanted=2, serving=2))
+    notifier.look(WorkerCounts(wanted=2, serving=2))
     assert listener.heard() == ["STATUS=2 of 2 workers serve"]
 
 
 def test_a_server_without_workers_is_ready(listener: Listener, log: Logger) -> None:
-    Herald(log).look(Staff(wanted=0, serving=0))
+    SystemdNotifier(log).look(WorkerCounts(wanted=0, serving=0))
     assert listener.heard() == ["READY=1\nSTATUS=0 of 0 workers serve"]
 
 
 def test_after_a_reload_ready_means_that_the_new_generation_serves(
     listener: Listener, log: Logger
 ) -> None:
-    herald = Herald(log)
-    herald.look(Staff(wanted=2, serving=2))
+    notifier = SystemdNotifier(log)
+    notifier.look(WorkerCounts(wanted=2, serving=2))
     before = time.monotonic_ns() // 1000
-    herald.reloading()
+    notifier.reloading()
     told = listener.heard()[-1].splitlines()
     assert told[0] == "RELOADING=1"
     assert before <= int(told[1].removeprefix("MONOTONIC_USEC=")) <= time.monotonic_ns() // 1000
-    herald.look(Staff(wanted=2, serving=0, older=2, booting=1))
-    herald.look(Staff(wanted=2, serving=1, older=1, leaving=1))
-    herald.look(Staff(wanted=2, serving=2, older=1))
+    notifier.look(WorkerCounts(wanted=2, serving=0, older=2, booting=1))
+    notifier.look(WorkerCounts(wanted=2, serving=1, older=1, leaving=1))
+    notifier.look(WorkerCounts(wanted=2, serving=2, older=1))
     assert [each for each in listener.heard() if "READY" in each] == []
-    herald.look(Staff(wanted=2, serving=2, leaving=1))
+    notifier.look(WorkerCounts(wanted=2, serving=2, leaving=1))
     assert listener.heard() == ["READY=1\nSTATUS=2 of 2 workers serve, 1 leaving"]
 
 
 def test_a_refused_reload_is_over_at_once(listener: Listener, log: Logger) -> None:
-    herald = Herald(log)
-    herald.look(Staff(wanted=1, serving=1))
-    herald.reloading()
+    notifier = SystemdNotifier(log)
+    notifier.look(WorkerCounts(wanted=1, serving=1))
+    notifier.reloading()
     listener.heard()
-    herald.refused("a line\nand another")
+    notifier.refused("a line\nand another")
     assert listener.heard() == ["READY=1\nSTATUS=Reload refused: a line and another"]
-    herald.look(Staff(wanted=1, serving=1))
+    notifier.look(WorkerCounts(wanted=1, serving=1))
     assert listener.heard() == []
 
 
 def test_a_reload_refused_before_anybody_serves_says_not_ready(
     listener: Listener, log: Logger
 ) -> None:
-    herald = Herald(log)
-    herald.reloading()
+    notifier = SystemdNotifier(log)
+    notifier.reloading()
     listener.heard()
-    herald.refused("why")
+    notifier.refused("why")
     assert listener.heard() == ["STATUS=Reload refused: why"]
-    herald.look(Staff(wanted=2, serving=1))
+    notifier.look(WorkerCounts(wanted=2, serving=1))
     assert listener.heard() == ["READY=1\nSTATUS=1 of 2 workers serve"]
 
 
 def test_the_end_is_told_once_and_nothing_is_ready_after_it(
     listener: Listener, log: Logger
 ) -> None:
-    herald = Herald(log)
-    herald.look(Staff(wanted=1, serving=0, leaving=1, stopping=True))
+    notifier = SystemdNotifier(log)
+    notifier.look(WorkerCounts(wanted=1, serving=0, leaving=1, stopping=True))
     assert listener.heard() == ["STOPPING=1\nSTATUS=0 of 1 workers serve, 1 leaving"]
-    herald.look(Staff(wanted=1, serving=1, stopping=True))
+    notifier.look(WorkerCounts(wanted=1, serving=1, stopping=True))
     assert listener.heard() == ["STATUS=1 of 1 workers serve"]
 
 
 def test_the_main_process_changes(listener: Listener, log: Logger) -> None:
-    Herald(log).main_pid(4711)
+    SystemdNotifier(log).main_pid(4711)
     assert listener.heard() == ["MAINPID=4711"]

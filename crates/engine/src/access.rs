@@ -30,7 +30,7 @@ pub(crate) enum Line {
 
 /// The access log of one worker.
 pub(crate) struct Access {
-    /// The Python object that decides and writes: `licorne.workers.engine.AccessLog`.
+    /// The Python object that decides and writes: `licorne.workers.access_log.AccessLog`.
     object: Py<PyAny>,
     native: Option<Native>,
     /// Lines name the time in the queue.

@@ -1,5 +1,6 @@
 //! The scoreboard for the master: reading what workers wrote.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use net::overdue::Cause;
@@ -80,6 +81,16 @@ impl Scoreboard {
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Why workers ask to be replaced: the words by their codes.
+    #[classattr]
+    #[pyo3(name = "RETIRE_CAUSES")]
+    fn retire_causes() -> BTreeMap<u64, &'static str> {
+        board::RetireCause::ALL
+            .into_iter()
+            .map(|cause| (cause as u64, cause.word()))
+            .collect()
     }
 
     #[getter]

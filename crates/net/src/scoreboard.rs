@@ -45,13 +45,31 @@ struct Worker {
     tally: Tally,
 }
 
-/// Why a worker asks to be replaced; `workers/slots.py` has the words.
+/// Why a worker asks to be replaced, as it stands in its record. `supervisor/causes.py` has the
+/// same table; a test compares the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetireCause {
     /// It has served as many requests as it may.
     MaxRequests = 1,
     /// A thread was given up with a request that took too long.
     RequestTimeout = 2,
+    /// A file of the application has changed; the worker's reloader says so.
+    ChangedFile = 3,
+}
+
+impl RetireCause {
+    /// Every cause.
+    pub const ALL: [Self; 3] = [Self::MaxRequests, Self::RequestTimeout, Self::ChangedFile];
+
+    /// The word for it in logs and on the control socket.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::MaxRequests => "max_requests",
+            Self::RequestTimeout => "request_timeout",
+            Self::ChangedFile => "changed file",
+        }
+    }
 }
 
 /// Requests that wait for a thread and are named all the same, for each worker.

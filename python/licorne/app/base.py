@@ -11,15 +11,16 @@ from __future__ import annotations
 import os
 import sys
 
-from licorne import aliases, upgrade
+from licorne import aliases, ondemand
 from licorne.config import Config, sources
 from licorne.config.convert import working_directory
 from licorne.errors import AppImportError, ConfigError
+from licorne.system import upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from _typeshed.wsgi import WSGIApplication as WSGIApp
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from licorne.config import get_default_config_file as get_default_config_file  # noqa: PLC0414
     from licorne.config.cli import Parser
     from licorne.glogging import Logger
-
-#: gunicorn's names in this module; programs put an arbiter of their own in place of the first.
-_ELSEWHERE = {"Arbiter": "licorne.arbiter", "get_default_config_file": "licorne.config"}
 
 
 class BaseApplication:
@@ -195,10 +193,10 @@ class Application(BaseApplication):
         if asked is not None:
             self._explain_proxy(asked, peer or "127.0.0.1")
         if peer is not None:
-            raise ConfigError("--from says who sends a header: give --explain-proxy HEADER too.")
+            raise ConfigError("--from names a header's sender: give --explain-proxy HEADER too.")
 
     def _load_named_file(self, location: str, origin: str) -> None:
-        """The file that a flag or a variable names; who cannot see the flag is told of it."""
+        """The file that a flag or a variable names; an error names the variable."""
         try:
             self.load_config_from_file(location)
         except sources.ConfigFileError:
@@ -271,10 +269,7 @@ class Application(BaseApplication):
         sys.exit(1 if problems else 0)
 
 
-def __getattr__(name: str) -> object:
-    """Load gunicorn's names when they are asked for."""
-    if name in _ELSEWHERE:
-        from importlib import import_module
-
-        return getattr(import_module(_ELSEWHERE[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+#: gunicorn's names; programs put an arbiter of their own in place of the first.
+__getattr__: Callable[[str], object] = ondemand.names(
+    __name__, {"Arbiter": "licorne.arbiter", "get_default_config_file": "licorne.config"}
+)

@@ -1,4 +1,4 @@
-"""What to say to somebody who starts the server without saying what it shall serve."""
+"""What is said when the server is started without an application."""
 
 from __future__ import annotations
 

@@ -12,9 +12,10 @@ if __name__ == "__main__" and __package__ in {None, ""}:
     sys.path[:] = [path for path in sys.path if path != HERE]
     sys.path.append(os.path.dirname(os.path.dirname(HERE)))
 
-from licorne import upgrade, util
+from licorne import util
 from licorne.app.base import Application
 from licorne.errors import ConfigError
+from licorne.system import upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from licorne.config.config import Config
 
-#: Whoever sets one of these wants a feature that is still to come. Settings that say how such a
+#: One of these asks for a feature that is still to come. Settings that say how such a
 #: feature works (`ciphers`, `proxy_allow_ips`) have no effect without it, in gunicorn as well.
 SWITCHES = (
     "certfile", "keyfile", "http_protocols", "http2_cleartext", "proxy_protocol", "protocol",

@@ -113,7 +113,7 @@ def add_printers(made: _ActionsContainer, *, everything: bool) -> None:
         "--from",
         dest="explain_from",
         metavar="ADDRESS",
-        help="with --explain-proxy: who sends it, an IP address or 'unix' [127.0.0.1]",
+        help="with --explain-proxy: its sender, an IP address or 'unix' [127.0.0.1]",
     )
 
 

@@ -24,7 +24,7 @@ OWN = (
     ("--version", "Show the version and exit."),
     ("--schema", "Print the JSON schema of the settings and exit."),
     ("--explain-proxy", "Say what is made of a header that a proxy sends, and exit."),
-    ("--from", "With --explain-proxy: who sends it."),
+    ("--from", "With --explain-proxy: its sender."),
 )
 SHELLS = ("bash", "zsh", "fish")
 

@@ -59,7 +59,7 @@ class Config(Settings):
         self.origins[name] = origin
 
     def is_default(self, name: str) -> bool:
-        """Whether nobody has set this setting."""
+        """Whether this setting has its default, as no source has set it."""
         return self.origins[name] == DEFAULT
 
     def __getattr__(self, name: str) -> object:

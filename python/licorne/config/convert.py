@@ -251,36 +251,39 @@ def mode(value: object) -> int:
 
 def user(value: object) -> int:
     """A user id, or the id of a named user."""
-    if value is None:
-        return os.geteuid()
-    if isinstance(value, int):
-        return value
-    word = text(value)
-    if word.isdigit():
-        return int(word)
-    import pwd
 
-    try:
+    def named(word: str) -> int:
+        import pwd
+
         return pwd.getpwnam(word).pw_uid
-    except KeyError:
-        raise ValueError(f"no user of this system is called {word!r}") from None
+
+    return _account(value, "user", os.geteuid, named)
 
 
 def group(value: object) -> int:
     """A group id, or the id of a named group."""
+
+    def named(word: str) -> int:
+        import grp
+
+        return grp.getgrnam(word).gr_gid
+
+    return _account(value, "group", os.getegid, named)
+
+
+def _account(value: object, what: str, own: Callable[[], int], named: Callable[[str], int]) -> int:
+    """The id of a user or a group: a number, a name, or that of this process for None."""
     if value is None:
-        return os.getegid()
+        return own()
     if isinstance(value, int):
         return value
     word = text(value)
     if word.isdigit():
         return int(word)
-    import grp
-
     try:
-        return grp.getgrnam(word).gr_gid
+        return named(word)
     except KeyError:
-        raise ValueError(f"no group of this system is called {word!r}") from None
+        raise ValueError(f"no {what} of this system is called {word!r}") from None
 
 
 def working_directory() -> str:

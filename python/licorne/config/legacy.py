@@ -1,4 +1,4 @@
-"""gunicorn's configuration API for those who embed or extend the server.
+"""gunicorn's configuration API for programs that embed or extend the server.
 
 `cfg.settings["bind"].get()`, `Setting` subclasses that add settings and flags, `KNOWN_SETTINGS`,
 `make_settings`. Nothing of the server itself uses this file.
@@ -139,7 +139,7 @@ class Setting(metaclass=_Declared):
 
     @value.setter
     def value(self, value: object) -> None:
-        # gunicorn keeps it as it is; here whoever reads a setting may rely on its form.
+        # gunicorn keeps it as it is; here code that reads a setting may rely on its form.
         self.set(value)
 
     def get(self) -> object:

@@ -161,7 +161,7 @@ def _speaks_of_licorne(path: str) -> bool:
     try:
         with open(path, "rb") as file:
             lines = [line.lstrip() for line in file if b"licorne" in line]
-    except OSError:  # there is none, or it is somebody else's
+    except OSError:  # there is none, or it cannot be read
         return False
     # `[tool.licorne]`, `[tool] licorne = {}`, `tool.licorne.workers = 4`; not a dependency.
     return any(line.startswith((b"[", b"tool", b"licorne", b'"licorne"')) for line in lines)

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Refused(Exception):  # noqa: N818 - an answer more than an error
-    """Why a command is not carried out, in words for the one who gave it."""
+    """Why a command is not carried out, in words for its user."""
 
 
 class Later:
-    """An answer that somebody else has to give: `begin(then)` asks for it."""
+    """An answer that comes later: `begin(then)` asks for it."""
 
     def __init__(self, begin: Callable[[Then], None]) -> None:
         self.begin = begin

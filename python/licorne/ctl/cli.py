@@ -1,6 +1,6 @@
 """The command `licornectl`: one command given as words, or a prompt."""
 
-# ruff: noqa: PLC0415 - readline and termios only where somebody types
+# ruff: noqa: PLC0415 - readline and termios only at a terminal
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # `licornectl workers | head`: nobody reads on, and the interpreter must not complain.
+        # `licornectl workers | head`: the pipe is closed, and the interpreter must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -120,7 +120,7 @@ class Session:
         try:
             self._carry_out(line)
         except NotThereError as error:
-            # Not given again: nobody knows whether it was carried out.
+            # Not given again: it may have been carried out.
             print(f"Error: {error}")
             self._client.connect()
             print("Connected again.")

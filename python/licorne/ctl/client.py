@@ -6,7 +6,7 @@ import errno
 import json
 import socket
 
-from licorne.ctl import peer, place, protocol
+from licorne.ctl import endpoint, peer, protocol
 from licorne.ctl.protocol import Framing
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 
 
-#: What to do when nobody can be talked to, by the reason.
+#: What to do when no server answers, by the reason.
 REMEDIES = {
     errno.ENOENT: "No server listens there: licornectl servers lists those that run.",
     errno.ECONNREFUSED: "No server listens there: licornectl servers lists those that run.",
@@ -36,7 +36,7 @@ class ControlError(Exception):
 
 
 class NotThereError(ControlError):
-    """Nobody can be talked to at this socket."""
+    """No server answers at this socket."""
 
 
 class ControlClient:
@@ -61,12 +61,12 @@ class ControlClient:
         self.close()
 
     def connect(self) -> None:
-        """Connect, and make sure who is there."""
+        """Connect, and check which process listens."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.settimeout(self._timeout)
-            sock.connect(place.address(self.name))
-            # Anybody may listen at an abstract name: commands are not given to a stranger.
+            sock.connect(endpoint.address(self.name))
+            # At an abstract name any user may listen: only our own user and root are trusted.
             objection = peer.stranger(sock) if self.name.startswith("@") else ""
         except OSError as error:
             sock.close()

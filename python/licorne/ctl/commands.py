@@ -12,23 +12,20 @@ import signal
 from licorne.ctl import views
 from licorne.ctl.answer import Refused
 from licorne.ctl.stack import stack
-from licorne.supervisor import events
+from licorne.supervisor import causes, events
 from licorne.supervisor.record import Record
 from licorne.supervisor.roster import State
-from licorne.workers.slots import RETIRE_CAUSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from licorne.arbiter import Arbiter
     from licorne.ctl.answer import Answer
     from licorne.ctl.protocol import Json, Request
+    from licorne.master.face import Master
 
-    Run = Callable[[Arbiter, list[str]], Answer]
+    Run = Callable[[Master, list[str]], Answer]
 
-#: The code in `RETIRE_CAUSES` of a worker that somebody wants replaced.
-ASKED = 5
 #: A number of workers above this is a slip of the hand.
 MOST_WORKERS = 1000
 
@@ -48,14 +45,14 @@ class Command(Record):
         return f"{self.words} {self.arguments}".rstrip()
 
 
-def carry_out(arbiter: Arbiter, request: Request) -> Answer:
+def carry_out(master: Master, request: Request) -> Answer:
     """Do what a request asks; `Refused` says why not."""
     try:
         words = [*shlex.split(request.command), *request.args]
     except ValueError as error:
         raise Refused(f"{request.command!r} cannot be read: {error}") from None
     command, arguments = find(words)
-    return command.run(arbiter, arguments)
+    return command.run(master, arguments)
 
 
 def find(words: list[str]) -> tuple[Command, list[str]]:
@@ -87,96 +84,90 @@ def _number(arguments: list[str], what: str) -> int:
     return int(text)
 
 
-def _workers(arbiter: Arbiter, arguments: list[str]) -> Answer:
+def _workers(master: Master, arguments: list[str]) -> Answer:
     if arguments not in ([], ["brief"]):
         raise Refused(f"{arguments[0]!r} is not known here: write workers [brief]")
-    return views.workers(arbiter, brief=bool(arguments))
+    return views.workers(master, brief=bool(arguments))
 
 
-def _add(arbiter: Arbiter, arguments: list[str]) -> Answer:
+def _add(master: Master, arguments: list[str]) -> Answer:
     count = _number(arguments, "a number of workers")
-    before = _wanted(arbiter)
+    before = master.num_workers
     if before + count > MOST_WORKERS:
         raise Refused(f"{before} + {count} workers are more than {MOST_WORKERS}")
-    arbiter.ask(events.Resized(before + count))
+    master.ask(events.Resized(before + count))
     return {"added": count, "previous": before, "total": before + count}
 
 
-def _remove(arbiter: Arbiter, arguments: list[str]) -> Answer:
-    before = _wanted(arbiter)
+def _remove(master: Master, arguments: list[str]) -> Answer:
+    before = master.num_workers
     # gunicorn's floor: one worker stays.
     after = max(min(1, before), before - _number(arguments, "a number of workers"))
-    arbiter.ask(events.Resized(after))
+    master.ask(events.Resized(after))
     return {"removed": before - after, "previous": before, "total": after}
 
 
-def _wanted(arbiter: Arbiter) -> int:
-    """The wanted number of workers, with what others have asked for in this turn."""
-    asked = [each.target for each in arbiter.asked if isinstance(each, events.Resized)]
-    return asked[-1] if asked else arbiter.num_workers
-
-
-def _worker_pid(arbiter: Arbiter, arguments: list[str]) -> int:
+def _worker_pid(master: Master, arguments: list[str]) -> int:
     pid = _number(arguments, "a process id")
-    if pid not in arbiter.WORKERS:
-        known = ", ".join(map(str, sorted(arbiter.WORKERS))) or "none"
+    if pid not in master.WORKERS:
+        known = ", ".join(map(str, sorted(master.WORKERS))) or "none"
         raise Refused(f"process {pid} is no worker of this server (its workers: {known})")
     return pid
 
 
-def _kill(arbiter: Arbiter, arguments: list[str]) -> Answer:
-    pid = _worker_pid(arbiter, arguments)
-    arbiter.kill_worker(pid, signal.SIGTERM)
+def _kill(master: Master, arguments: list[str]) -> Answer:
+    pid = _worker_pid(master, arguments)
+    master.kill_worker(pid, signal.SIGTERM)
     return {"success": True, "killed": pid}
 
 
-def _retire(arbiter: Arbiter, arguments: list[str]) -> Answer:
-    pid = _worker_pid(arbiter, arguments)
-    child = arbiter.roster.child(pid)
+def _retire(master: Master, arguments: list[str]) -> Answer:
+    pid = _worker_pid(master, arguments)
+    child = master.roster.child(pid)
     if child is None or child.state is not State.SERVING:
         state = "has ended" if child is None else f"is {child.state.value}"
         raise Refused(f"worker {pid} {state}: only one that serves can be replaced")
-    arbiter.ask(events.Retire(pid, RETIRE_CAUSES[ASKED]))
+    master.ask(events.Retire(pid, causes.ASKED))
     return {"success": True, "retired": pid}
 
 
 def _signal(number: signal.Signals, reply: dict[str, Json]) -> Run:
     """A command that does what a signal to the master does."""
 
-    def run(arbiter: Arbiter, _arguments: list[str]) -> Answer:
-        arbiter.SIG_QUEUE.append(number)
+    def run(master: Master, _arguments: list[str]) -> Answer:
+        master.signal(number, None)
         return reply
 
     return run
 
 
-def _shutdown(arbiter: Arbiter, arguments: list[str]) -> Answer:
+def _shutdown(master: Master, arguments: list[str]) -> Answer:
     mode = arguments[0].lower() if arguments else "graceful"
     signals = {"graceful": signal.SIGTERM, "quick": signal.SIGINT}
     if mode not in signals:
         raise Refused(f"{mode!r} is no way to stop: give graceful or quick")
-    arbiter.SIG_QUEUE.append(signals[mode])
+    master.signal(signals[mode], None)
     return {"status": "shutting_down", "mode": mode}
 
 
-def _no_dirty(_arbiter: Arbiter, _arguments: list[str]) -> Answer:
+def _no_dirty(_master: Master, _arguments: list[str]) -> Answer:
     raise Refused("dirty workers are not available yet in this version of licorne")
 
 
-def _help(_arbiter: Arbiter, _arguments: list[str]) -> Answer:
+def _help(_master: Master, _arguments: list[str]) -> Answer:
     return {"commands": {each.usage: each.help for each in COMMANDS}}
 
 
-def _view(read: Callable[[Arbiter], dict[str, Json]]) -> Run:
+def _view(read: Callable[[Master], dict[str, Json]]) -> Run:
     """A command that shows something and takes no argument."""
 
-    def run(arbiter: Arbiter, _arguments: list[str]) -> Answer:
-        return read(arbiter)
+    def run(master: Master, _arguments: list[str]) -> Answer:
+        return read(master)
 
     return run
 
 
-def _show_dirty(_arbiter: Arbiter, _arguments: list[str]) -> Answer:
+def _show_dirty(_master: Master, _arguments: list[str]) -> Answer:
     return {"enabled": False, "pid": None, "workers": [], "apps": []}
 
 

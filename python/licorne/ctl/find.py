@@ -8,7 +8,7 @@ import time
 
 from licorne.config.settings.control import default_control_socket
 from licorne.ctl.client import ControlClient, ControlError, NotThereError
-from licorne.ctl.place import ABSTRACT_PREFIX
+from licorne.ctl.endpoint import ABSTRACT_PREFIX
 from licorne.ctl.tables import servers
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ def described(name: str) -> Data:
 
 
 def objection(name: str) -> str:
-    """Why nobody can be talked to at this socket; empty when somebody can."""
+    """Why no server answers at this socket; empty when one does."""
     try:
         with ControlClient(name, QUICK):
             return ""

@@ -1,7 +1,7 @@
-"""Who is at the other end of a control socket (SO_PEERCRED, unix(7)).
+"""The process at the other end of a control socket (SO_PEERCRED, unix(7)).
 
 An abstract socket has no permission bits, and containers that share the host's network reach it
-too: only the same user or root is served, and nobody from another process namespace.
+too: only the same user or root is served, and no process of another process namespace.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Peer(Record):
 
 
 def peer_of(sock: socket.socket) -> Peer:
-    """The process that connected, or (for who connected) the one that listens."""
+    """The process that connected, or (for a client) the one that listens."""
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     pid, uid, _ = _UCRED.unpack(raw)
     return Peer(pid, uid, _depth(pid) if pid else 0)

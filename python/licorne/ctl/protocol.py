@@ -75,7 +75,7 @@ class Decoder:
             self.framing = Framing.LENGTHS if self._buffer[0] == 0 else Framing.LINES
 
     def _line(self) -> bytes | None:
-        # Blank lines say nothing, as from somebody who types.
+        # Blank lines say nothing, as when they are typed.
         while self._buffer.startswith((b"\n", b"\r")):
             del self._buffer[:1]
         message, end, rest = self._buffer.partition(b"\n")

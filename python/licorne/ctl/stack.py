@@ -1,6 +1,6 @@
 """`stack`: the Python stack of a worker's main thread, or of a request.
 
-It goes on meanwhile, whatever it is busy with (`licorne.stacks`); the answer comes later.
+It goes on meanwhile, whatever it is busy with (`master.stacks`); the answer comes later.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from licorne.ctl.answer import Later, Refused
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from licorne._engine import InFlight
-    from licorne.arbiter import Arbiter
     from licorne.ctl.answer import Answer, Then
     from licorne.ctl.protocol import Json
-    from licorne.frames import Stack
+    from licorne.master.face import Master
     from licorne.workers.base import Worker
+    from licorne.workers.frames import Stack
 
 #: A process id, or the id of a request as `workers` shows it.
 _TARGET = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,19}))?")
 
 
-def stack(arbiter: Arbiter, arguments: list[str]) -> Answer:
+def stack(master: Master, arguments: list[str]) -> Answer:
     """Ask for the stack; the refusal says what is not there."""
     target = arguments[0]
     match = _TARGET.fullmatch(target)
     if match is None:
         raise Refused(f"{target!r} names no thread: give the pid of a worker, or an id of workers")
-    worker = arbiter.WORKERS.get(int(match[1]))
+    worker = master.WORKERS.get(int(match[1]))
     if worker is None:
-        known = ", ".join(map(str, sorted(arbiter.WORKERS))) or "none"
+        known = ", ".join(map(str, sorted(master.WORKERS))) or "none"
         raise Refused(f"process {match[1]} is no worker of this server (its workers: {known})")
-    found = None if match[2] is None else _request(arbiter, worker, int(match[2]))
+    found = None if match[2] is None else _request(master, worker, int(match[2]))
     if found is not None and found.waiting:
         raise Refused(f"request {target} has not begun: it waits for its turn")
 
@@ -41,32 +41,32 @@ def stack(arbiter: Arbiter, arguments: list[str]) -> Answer:
             then(_shown(target, worker, found, answer))
 
         if found is None:
-            arbiter.stacks.ask(worker, None, told)
+            master.stacks.ask(worker, None, told)
             return
 
         def still() -> bool:
-            return _goes_on(arbiter, worker, found)
+            return _goes_on(master, worker, found)
 
         if found.thread:
-            arbiter.stacks.ask(worker, found.thread, told, still)
+            master.stacks.ask(worker, found.thread, told, still)
         else:
-            arbiter.stacks.ask_request(worker, found.id, told, still)
+            master.stacks.ask_request(worker, found.id, told, still)
 
     return Later(begin)
 
 
-def _request(arbiter: Arbiter, worker: Worker, number: int) -> InFlight:
-    for each in arbiter.slots.in_flight(worker):
+def _request(master: Master, worker: Worker, number: int) -> InFlight:
+    for each in master.slots.in_flight(worker):
         if each.id == number:
             return each
     raise Refused(f"request {worker.pid}.{number} is not in hand any more, or never was")
 
 
-def _goes_on(arbiter: Arbiter, worker: Worker, request: InFlight) -> bool:
+def _goes_on(master: Master, worker: Worker, request: InFlight) -> bool:
     """Whether the thread still runs this request, and not another one."""
     return any(
         (each.id, each.thread) == (request.id, request.thread)
-        for each in arbiter.slots.in_flight(worker)
+        for each in master.slots.in_flight(worker)
     )
 
 

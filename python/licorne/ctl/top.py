@@ -23,7 +23,7 @@ _HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 def top(ask: Callable[[str], Json]) -> None:
-    """Show the server until somebody has seen enough; once only where nobody watches."""
+    """Show the server until a key is pressed; once only where there is no terminal."""
     if not sys.stdout.isatty() or not sys.stdin.isatty():
         print("\n".join(page(ask)))
         return

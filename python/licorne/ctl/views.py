@@ -10,14 +10,14 @@ import time
 
 from licorne import __version__, aliases
 from licorne.config.show import shown
-from licorne.ctl import procfs
 from licorne.supervisor.roster import Reloading, State
+from licorne.system import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from licorne._engine import InFlight, WorkerRecord
-    from licorne.arbiter import Arbiter
     from licorne.ctl.protocol import Json
+    from licorne.master.face import Master
     from licorne.supervisor.roster import Child, Roster
     from licorne.workers.base import Worker
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 _FAMILIES = {socket.AF_UNIX: "unix", socket.AF_INET: "tcp", socket.AF_INET6: "tcp6"}
 
 
-def status(arbiter: Arbiter) -> Data:
+def status(master: Master) -> Data:
     """The server in one look."""
-    roster = arbiter.roster
+    roster = master.roster
     states = [child.state for child in roster.children]
     counts: Data = {state.value: states.count(state) for state in State}
-    records = [record for _, _, record in _records(arbiter)]
+    records = [record for _, _, record in _records(master)]
     return {
         "version": __version__,
-        "product": arbiter.product,
-        "title": aliases.title(arbiter.cfg.prog),
-        "name": arbiter.proc_name,
-        "application": application(arbiter),
-        "addresses": [str(each) for each in arbiter.LISTENERS],
-        "pid": arbiter.pid,
-        "uptime": procfs.usage(arbiter.pid, proportional=False).age,
+        "product": master.product,
+        "title": aliases.title(master.cfg.prog),
+        "name": master.proc_name,
+        "application": application(master),
+        "addresses": [str(each) for each in master.LISTENERS],
+        "pid": master.pid,
+        "uptime": procfs.usage(master.pid, proportional=False).age,
         "phase": roster.phase.value,
         "generation": roster.generation,
         "workers": {"wanted": roster.target, **counts},
@@ -50,18 +50,18 @@ def status(arbiter: Arbiter) -> Data:
         "endings": [
             {"pid": each.pid, "cause": each.cause, "ago": _ago(each.at)} for each in roster.endings
         ],
-        "requests": _requests(arbiter),
+        "requests": _requests(master),
         "connections": sum(record.connections for record in records),
         "in_flight": sum(len(record.in_flight) for record in records),
     }
 
 
-def application(arbiter: Arbiter) -> str:
+def application(master: Master) -> str:
     """What is served, as it was named: on the command line, in a file, by the program's class."""
-    named = getattr(arbiter.app, "app_uri", None)
-    if named is None and not arbiter.cfg.is_default("default_proc_name"):
-        named = arbiter.cfg.default_proc_name
-    return str(named or type(arbiter.app).__name__)
+    named = getattr(master.app, "app_uri", None)
+    if named is None and not master.cfg.is_default("default_proc_name"):
+        named = master.cfg.default_proc_name
+    return str(named or type(master.app).__name__)
 
 
 def _last_reload(roster: Roster) -> Data:
@@ -75,18 +75,18 @@ def _ago(at: float) -> float:
     return round(time.monotonic() - at, 2)
 
 
-def workers(arbiter: Arbiter, brief: bool) -> Data:
+def workers(master: Master, brief: bool) -> Data:
     """Every worker with what it is doing; `brief` leaves out what is costly to find out."""
     rows: list[Json] = [
-        _worker(pid, worker, arbiter.roster.child(pid), record, brief)
-        for pid, worker, record in _records(arbiter)
+        _worker(pid, worker, master.roster.child(pid), record, brief)
+        for pid, worker, record in _records(master)
     ]
     return {"workers": rows, "count": len(rows)}
 
 
-def _records(arbiter: Arbiter) -> list[tuple[int, Worker, WorkerRecord]]:
-    found = sorted(arbiter.WORKERS.items(), key=lambda item: item[1].age)
-    return [(pid, worker, arbiter.slots.read(worker)) for pid, worker in found]
+def _records(master: Master) -> list[tuple[int, Worker, WorkerRecord]]:
+    found = sorted(master.WORKERS.items(), key=lambda item: item[1].age)
+    return [(pid, worker, master.slots.read(worker)) for pid, worker in found]
 
 
 def _worker(
@@ -126,13 +126,13 @@ def _request(pid: int, one: InFlight) -> Data:
     }
 
 
-def _requests(arbiter: Arbiter) -> int:
+def _requests(master: Master) -> int:
     """Requests finished since the start, by workers that have ended too."""
-    living = sum(record.requests for _, _, record in _records(arbiter))
-    return living + arbiter.slots.finished
+    living = sum(record.requests for _, _, record in _records(master))
+    return living + master.slots.finished
 
 
-def listeners(arbiter: Arbiter) -> Data:
+def listeners(master: Master) -> Data:
     """Where the server listens."""
     rows: list[Json] = [
         {
@@ -140,23 +140,23 @@ def listeners(arbiter: Arbiter) -> Data:
             "type": _FAMILIES.get(each.sock.family, "unknown"),
             "fd": each.fileno(),
         }
-        for each in arbiter.LISTENERS
+        for each in master.LISTENERS
     ]
     return {"listeners": rows, "count": len(rows)}
 
 
-def config(arbiter: Arbiter) -> Data:
+def config(master: Master) -> Data:
     """Every setting with its value and where it came from."""
-    cfg = arbiter.cfg
+    cfg = master.cfg
     return {
         name: {"value": plain(value), "origin": cfg.origins[name]}
         for name, value in sorted(cfg.values.items())
     }
 
 
-def config_values(arbiter: Arbiter) -> Data:
+def config_values(master: Master) -> Data:
     """Every setting with its value."""
-    return {name: plain(value) for name, value in sorted(arbiter.cfg.values.items())}
+    return {name: plain(value) for name, value in sorted(master.cfg.values.items())}
 
 
 def plain(value: object) -> Json:
@@ -170,29 +170,29 @@ def plain(value: object) -> Json:
     return shown(value)
 
 
-def stats(arbiter: Arbiter) -> Data:
+def stats(master: Master) -> Data:
     """gunicorn's statistics."""
     return {
-        "uptime": procfs.usage(arbiter.pid, proportional=False).age,
-        "pid": arbiter.pid,
-        "workers_current": len(arbiter.WORKERS),
-        "workers_target": arbiter.num_workers,
-        "workers_spawned": arbiter.worker_age,
-        "workers_killed": arbiter.worker_age - len(arbiter.WORKERS),
-        "reloads": arbiter.roster.generation - 1,
+        "uptime": procfs.usage(master.pid, proportional=False).age,
+        "pid": master.pid,
+        "workers_current": len(master.WORKERS),
+        "workers_target": master.num_workers,
+        "workers_spawned": master.worker_age,
+        "workers_killed": master.worker_age - len(master.WORKERS),
+        "reloads": master.roster.generation - 1,
         "dirty_arbiter_pid": None,
     }
 
 
-def everything(arbiter: Arbiter) -> Data:
+def everything(master: Master) -> Data:
     """gunicorn's overview of all processes."""
     rows: list[Json] = []
-    for pid, worker, record in _records(arbiter):
+    for pid, worker, record in _records(master):
         row: Data = {"pid": pid, "type": "web", "age": worker.age}
         beat = round(record.beat_age, 2)
         rows.append({**row, "booted": record.ready, "last_heartbeat": beat})
     return {
-        "arbiter": {"pid": arbiter.pid, "type": "arbiter", "role": "master"},
+        "arbiter": {"pid": master.pid, "type": "arbiter", "role": "master"},
         "web_workers": rows,
         "web_worker_count": len(rows),
         "dirty_arbiter": None,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication as WSGIApp
 
     from licorne.glogging.atoms import RequestLike, ResponseLike
-    from licorne.workers.engine import EngineConfig
+    from licorne.workers.engine_config import Kind
 
 #: Requests at a time. Django's own server has no limit; a thread that waits costs next to nothing.
 THREADS = 64
@@ -52,7 +52,7 @@ class Development(BaseApplication):
             "workers": 1,  # WEB_CONCURRENCY may say otherwise
             "threads": self._threads,
             "graceful_timeout": GRACE,
-            "timeout": 0,  # who stands in a debugger is in no hurry
+            "timeout": 0,  # a debugger may keep a request for long
         }
         for name, value in chosen.items():
             self.cfg.set(name, value, origin="runserver")
@@ -93,11 +93,11 @@ class DevelopmentLog(Logger):
 class DevelopmentWorker(ThreadWorker):
     """The threads and the engine of gthread, without a process of their own."""
 
-    def engine_config(self) -> EngineConfig:
+    def engine_kind(self) -> Kind:
         """With one thread, the application may rely on being alone (`--nothreading`)."""
-        config = super().engine_config()
-        config.environ["wsgi.multithread"] = self.cfg.threads > 1
-        return config
+        kind = super().engine_kind()
+        kind.alone = self.cfg.threads <= 1
+        return kind
 
 
 class EngineServer:
@@ -160,7 +160,7 @@ def leave(status: object) -> None:
     try:
         ended = server is None or server.stop()
     except KeyboardInterrupt:
-        # The second one: whoever waits has waited long enough.
+        # The second one: requests that wait have waited long enough.
         ended = False
     if not ended:
         atexit._run_exitfuncs()

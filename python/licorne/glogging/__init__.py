@@ -6,12 +6,15 @@ on are the same logger objects. Rarely used names of gunicorn's module are loade
 
 from __future__ import annotations
 
+from licorne import ondemand
 from licorne.glogging.atoms import SafeAtoms
 from licorne.glogging.handlers import loggers
 from licorne.glogging.logger import Logger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from licorne.glogging.dictconfig import CONFIG_DEFAULTS as CONFIG_DEFAULTS
     from licorne.glogging.json import JsonFormatter as JsonFormatter
     from licorne.glogging.syslog import SYSLOG_FACILITIES as SYSLOG_FACILITIES
@@ -22,18 +25,13 @@ __all__ = [
     "parse_syslog_address",
 ]  # fmt: skip
 
-_ON_DEMAND = {
-    "CONFIG_DEFAULTS": "licorne.glogging.dictconfig",
-    "JsonFormatter": "licorne.glogging.json",
-    "SYSLOG_FACILITIES": "licorne.glogging.syslog",
-    "parse_syslog_address": "licorne.glogging.syslog",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Load a rarely used name when it is asked for."""
-    if name not in _ON_DEMAND:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - on demand
-
-    return getattr(import_module(_ON_DEMAND[name]), name)
+#: Rarely used names.
+__getattr__: Callable[[str], object] = ondemand.names(
+    __name__,
+    {
+        "CONFIG_DEFAULTS": "licorne.glogging.dictconfig",
+        "JsonFormatter": "licorne.glogging.json",
+        "SYSLOG_FACILITIES": "licorne.glogging.syslog",
+        "parse_syslog_address": "licorne.glogging.syslog",
+    },
+)

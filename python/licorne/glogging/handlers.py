@@ -66,7 +66,7 @@ def remember() -> Callable[[], None]:
 
 
 def of_files() -> Iterator[logging.FileHandler]:
-    """Every handler that writes to a file, whoever installed it."""
+    """Every handler that writes to a file, also those of the program."""
     seen: set[int] = set()
     for logger in loggers():
         for handler in logger.handlers:
@@ -150,10 +150,10 @@ def _file(path: str, owner: tuple[int, int]) -> logging.FileHandler:
 
 
 def _give(fd: int, owner: tuple[int, int]) -> None:
-    """Give a log to the user of the workers, who reopen it after a rotation; devices stay."""
+    """Give a log to the user of the workers, which reopen it after a rotation; devices stay."""
     if not stat.S_ISCHR(os.fstat(fd).st_mode):
         with suppress(OSError):
-            # Not every file system has owners. Whoever cannot reopen the file says so then.
+            # Not every file system has owners. A worker that cannot reopen the file says so then.
             os.fchown(fd, *owner)
 
 

@@ -1,6 +1,6 @@
 """The logs as one JSON object a line (`--log-format json`): error and access log in one schema.
 
-`crates/net/src/access_log.rs` writes the same access lines while nobody has changed the access log.
+`crates/net/src/access_log.rs` writes the same access lines while the access log is unchanged.
 Whatever bytes a client sends, a line is valid JSON: text that is UTF-8 as such, other as latin-1.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from licorne.glogging.atoms import ResponseLike
 
-#: What every record has: anything else was given by whoever logged (`extra`).
+#: What every record has: anything else was given by the caller (`extra`).
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 

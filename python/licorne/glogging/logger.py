@@ -175,7 +175,7 @@ class Logger:
 
     @property
     def access_log_enabled(self) -> bool:
-        """Whether anybody wants access lines."""
+        """Whether access lines are wanted."""
         cfg = self.cfg
         return bool(
             cfg.accesslog
@@ -263,7 +263,7 @@ class Logger:
             old.close()
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):
-                # What is buffered goes to a full disk: nobody can be told.
+                # What is buffered goes to a full disk: nothing can be logged.
                 stream.flush()
             os.dup2(self.logfile.fileno(), stream.fileno())
 
@@ -311,7 +311,7 @@ def remember(log: Logger) -> Callable[[], None]:
 
 
 def set_up(log: Logger, cfg: Config) -> None:
-    """Apply other settings to a logger in use; a class of somebody else need not have `setup`."""
+    """Apply other settings to a logger in use; a class of the program's need not have `setup`."""
     setup: Callable[[Config], None] | None = getattr(log, "setup", None)
     if setup is not None:
         setup(cfg)

@@ -72,7 +72,7 @@ class _Handler(Patient, SysLogHandler):
     socket: Socket
 
     def bound(self) -> None:
-        """Let no operation on the socket take longer; it is closed while nobody is there."""
+        """Let no operation on the socket take longer; it is closed while no daemon is there."""
         if self.socket.fileno() >= 0:
             self.socket.settimeout(LONGEST)
 

@@ -1,4 +1,4 @@
-"""HTTP by gunicorn's names: requests, and who reads them out of bytes.
+"""HTTP by gunicorn's names: requests, and what reads them out of bytes.
 
 Workers on the engine need none of this: their requests are exchanges, and `views` shows them to
 hooks and loggers.
@@ -6,12 +6,13 @@ hooks and loggers.
 
 from __future__ import annotations
 
+from licorne import ondemand
 from licorne.http.message import Message, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from licorne.config import Config
     from licorne.http.message import Peer
@@ -35,10 +36,6 @@ def get_parser(
     return RequestParser(cfg, source, source_addr)
 
 
-def __getattr__(name: str) -> object:
-    """Load the parser's class when it is asked for."""
-    if name == "RequestParser":
-        from licorne.http import parser  # noqa: PLC0415 - asked for by few workers
-
-        return parser.RequestParser
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__: Callable[[str], object] = ondemand.names(
+    __name__, {"RequestParser": "licorne.http.parser"}
+)

@@ -16,7 +16,7 @@ from licorne.http.body import Body
 from licorne.http.message import environ_fields
 from licorne.http.views import Request as ExchangeRequest
 from licorne.http.wsgi import base_environ
-from licorne.legacyutil import unquote_to_wsgi_str
+from licorne.legacy.util import unquote_to_wsgi_str
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def tell_changes(
 def default_environ(req: Request, sock: socket.socket, cfg: Config) -> dict[str, object]:
     """What the request line says, over what all requests share."""
     environ = base_environ(cfg)
-    # The body of an exchange is complete; whoever reads it has it.
+    # The body of an exchange is complete: it is taken out whole.
     body = req.exchange.take_body() if isinstance(req, ExchangeRequest) else req.body
     environ.update(
         {

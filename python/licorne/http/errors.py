@@ -1,7 +1,7 @@
 """What gunicorn's parser raises, by its names, with its arguments and messages.
 
-Requests of the engine's own workers raise none of these: they are answered by the engine. Whoever
-reads requests by `RequestParser` gets them, by the table below.
+Requests of the engine's own workers raise none of these: they are answered by the engine. Code
+that reads requests by `RequestParser` gets them, by the table below.
 """
 
 from __future__ import annotations

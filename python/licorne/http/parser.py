@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from licorne.config import Config
     from licorne.http.message import Peer
 
-#: Bytes of a body that nobody wanted, read at once.
+#: Bytes of a body that was not read, thrown away at once.
 PIECE = 8192
 #: Bytes of it that are read when there is a deadline (gunicorn's number).
 MOST = 64 * 1024

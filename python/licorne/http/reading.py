@@ -45,7 +45,7 @@ class Reading:
             self._reader.feed(data)
         if not isinstance(head, RequestHead):
             raise errors.of(head)
-        # Not the body's alone: who upgrades the connection looks for it there.
+        # Not the body's alone: an upgraded connection goes on with it.
         self._unreader.unread(self._reader.rest())
         return head
 
@@ -80,6 +80,6 @@ def _host(peer: Peer) -> str:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        # Nobody has the unspecified address: a peer by a name is trusted with everybody only.
+        # No peer has the unspecified address: a peer by a name is trusted only with `*`.
         return "0.0.0.0"
     return host

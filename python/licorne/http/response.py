@@ -9,7 +9,7 @@ from typing import cast
 
 from licorne._engine import Reply, file_extent
 from licorne.http.wsgi import server_name
-from licorne.legacyutil import http_date
+from licorne.legacy.util import http_date
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -161,5 +161,5 @@ class Response:
         self.sock.sendall(self._head(0) + self._reply.end())
 
 
-#: What the class is made of: who puts something else there, or extends it, is asked.
+#: What the class is made of: a program that replaces or extends it is asked.
 AS_MADE = {name: method for name, method in vars(Response).items() if callable(method)}

@@ -124,7 +124,7 @@ class Request(message.Request):
         return SocketUnreader(self.socket)
 
     def let_go(self) -> None:
-        """Close the socket, if somebody has used it."""
+        """Close the socket, if it was used."""
         if self._socket is not None:
             let_go(self._socket)
 
@@ -134,7 +134,7 @@ class Request(message.Request):
         return False
 
     def should_close(self) -> bool:
-        """Whoever answers on the client's socket by itself has taken the connection over."""
+        """Code that answers on the client's socket has taken the connection over."""
         return True
 
 

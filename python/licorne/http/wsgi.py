@@ -1,7 +1,7 @@
 """What a WSGI application finds in its environ besides text: error stream, file wrapper, socket.
 
 The engine fills in what a request says; here is what is the same for all of them (PEP 3333).
-gunicorn's names for those who do without the engine are loaded when they are asked for.
+gunicorn's names for workers without the engine are loaded when they are asked for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import socket
 import sys
 
 import licorne
-from licorne import SERVER, SERVER_SOFTWARE, aliases
+from licorne import SERVER, SERVER_SOFTWARE, aliases, ondemand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +43,6 @@ __all__ = [
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
-
-#: Where gunicorn's names are, for those who ask.
-_ELSEWHERE = {"Response": "response", "create": "create", "default_environ": "create"}
 
 
 class FileWrapper:
@@ -255,10 +252,12 @@ def base_environ(cfg: Config, *, multithread: bool = False) -> dict[str, object]
     }
 
 
-def __getattr__(name: str) -> object:
-    """Load gunicorn's names for workers with their own network code when they are asked for."""
-    if name in _ELSEWHERE:
-        from importlib import import_module  # noqa: PLC0415 - asked for by few workers
-
-        return getattr(import_module(f"licorne.http.{_ELSEWHERE[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+#: gunicorn's names for workers with their own network code.
+__getattr__: Callable[[str], object] = ondemand.names(
+    __name__,
+    {
+        "Response": "licorne.http.response",
+        "create": "licorne.http.create",
+        "default_environ": "licorne.http.create",
+    },
+)

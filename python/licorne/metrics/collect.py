@@ -1,7 +1,7 @@
 """The families of the page: what the master knows of itself and of its workers, at this moment.
 
 Labels are bounded: a worker is named by its slot on the scoreboard, never by its process id, and
-nothing comes from a request. `/proc` is read only here, when somebody asks.
+nothing comes from a request. `/proc` is read only here, when a scraper asks.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import time
 
 from licorne import __version__
 from licorne._engine import Counts
-from licorne.ctl import procfs
 from licorne.metrics.page import Family, family, histogram
 from licorne.supervisor.roster import Reloading, State
+from licorne.system import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from licorne.arbiter import Arbiter
+    from licorne.master.face import Master
     from licorne.supervisor.roster import Roster
 
     Labels = tuple[tuple[str, str], ...]
@@ -28,14 +28,14 @@ _CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 NONE: Labels = ()
 
 
-def families(arbiter: Arbiter) -> Iterator[Family]:
+def families(master: Master) -> Iterator[Family]:
     """All families, in the order of the page."""
-    yield from traffic(arbiter.slots.counts(arbiter.WORKERS.values()))
-    yield from _present(arbiter)
-    yield from _processes(arbiter)
-    yield from planned(arbiter.roster, time.monotonic())
-    yield from _backlog(arbiter)
-    yield from _server(arbiter)
+    yield from traffic(master.slots.counts(master.WORKERS.values()))
+    yield from _present(master)
+    yield from _processes(master)
+    yield from planned(master.roster, time.monotonic())
+    yield from _backlog(master)
+    yield from _server(master)
 
 
 def traffic(counted: Mapping[str, Counts]) -> Iterator[Family]:
@@ -104,21 +104,21 @@ def _sums(by_type: Sequence[tuple[Labels, Counts]]) -> Iterator[Family]:
         yield family(f"licorne_{name}", "counter", told, sums)
 
 
-def _present(arbiter: Arbiter) -> Iterator[Family]:
+def _present(master: Master) -> Iterator[Family]:
     in_flight: dict[Labels, float] = {}
     connections: dict[Labels, float] = {}
-    for worker in arbiter.WORKERS.values():
-        record = arbiter.slots.read(worker)
+    for worker in master.WORKERS.values():
+        record = master.slots.read(worker)
         in_flight[_slot(worker.slot)] = len(record.in_flight)
         connections[_slot(worker.slot)] = record.connections
     yield family("licorne_in_flight_requests", "gauge", "Requests with the application.", in_flight)
     yield family("licorne_connections", "gauge", "Open client connections.", connections)
 
 
-def _processes(arbiter: Arbiter) -> Iterator[Family]:
+def _processes(master: Master) -> Iterator[Family]:
     """Memory and processor time of the workers, where the system tells."""
-    pids: dict[Labels, int] = {(("worker", "master"),): arbiter.pid}
-    pids.update((_slot(worker.slot), pid) for pid, worker in arbiter.WORKERS.items())
+    pids: dict[Labels, int] = {(("worker", "master"),): master.pid}
+    pids.update((_slot(worker.slot), pid) for pid, worker in master.WORKERS.items())
     used = {labels: procfs.usage(pid, proportional=True) for labels, pid in pids.items()}
     rss: dict[Labels, float] = {
         labels: one.rss for labels, one in used.items() if one.rss is not None
@@ -131,7 +131,7 @@ def _processes(arbiter: Arbiter) -> Iterator[Family]:
     }
     told = "Resident memory of a process, shared pages included."
     yield family("licorne_resident_memory_bytes", "gauge", told, rss)
-    told = "Resident memory of a process, shared pages divided among those who share them."
+    told = "Resident memory of a process, shared pages divided by the processes that share them."
     yield family("licorne_proportional_memory_bytes", "gauge", told, pss)
     # A slot is used again: seen as a counter, it starts anew with each worker.
     yield family("licorne_cpu_seconds", "counter", "Processor time of a process.", cpu)
@@ -167,11 +167,11 @@ def planned(roster: Roster, now: float) -> Iterator[Family]:
         yield family("licorne_last_reload_age_seconds", "gauge", told, since)
 
 
-def _backlog(arbiter: Arbiter) -> Iterator[Family]:
+def _backlog(master: Master) -> Iterator[Family]:
     # With SO_REUSEPORT each worker has sockets of its own for the same addresses.
     addresses: list[str] = []
     waiting: dict[Labels, float] = {}
-    for each in arbiter.sockets():
+    for each in master.sockets():
         count = each.get_backlog()
         if str(each) not in addresses:
             addresses.append(str(each))
@@ -182,8 +182,8 @@ def _backlog(arbiter: Arbiter) -> Iterator[Family]:
     yield family("licorne_listen_queue", "gauge", told, waiting)
 
 
-def _server(arbiter: Arbiter) -> Iterator[Family]:
-    uptime = procfs.usage(arbiter.pid, proportional=False).age
+def _server(master: Master) -> Iterator[Family]:
+    uptime = procfs.usage(master.pid, proportional=False).age
     if uptime is not None:
         told = "Time since the master was started."
         yield family("licorne_uptime_seconds", "gauge", told, {NONE: uptime})

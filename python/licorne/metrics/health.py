@@ -1,7 +1,7 @@
 """What the health checks say: pure decisions about the planner's roster.
 
 `/livez` asks whether the master's loop turns, which the answer itself shows. `/readyz` asks whether
-to send requests here: not while nobody serves, and not from the moment the end was announced.
+to send requests here: not while no worker serves, and not from the moment the end was announced.
 """
 
 from __future__ import annotations

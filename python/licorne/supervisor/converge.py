@@ -38,7 +38,7 @@ def converge(roster: Roster, now: float) -> Outcome:
 
 
 def overdue(roster: Roster, now: float) -> Outcome:
-    """KILL, once, whoever is still there after its deadline."""
+    """KILL, once, every worker that is still there after its deadline."""
     late = [
         child.pid
         for child in roster.children
@@ -101,14 +101,14 @@ def outdated(roster: Roster) -> list[Child]:
 
 
 def _surplus(roster: Roster) -> tuple[int, ...]:
-    """Who is not needed any more, oldest first."""
+    """Workers that are not needed any more, oldest first."""
     active = roster.active()
     old = outdated(roster)
     current = [child for child in active if not roster.outdated(child)]
     # What does not serve yet is missed least; then the oldest go, as in gunicorn.
     current.sort(key=lambda child: (child.state is State.SERVING, child.age))
     leaving = current[: max(0, len(current) - roster.target)]
-    # Who is to be replaced serves until a newer one is proven ready; what still boots old code is
+    # One that is to be replaced serves until a newer one is ready; one that still boots old code is
     # wanted only as long as too few serve.
     serving = sum(child.state is State.SERVING for child in active if child not in leaving)
     spare = serving - roster.target

@@ -13,7 +13,7 @@ from licorne.supervisor.tables import (
     YOUNG,
     cause_of_end,
     delay_after,
-    obituary,
+    exit_message,
 )
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ def exited(roster: Roster, event: ChildExited, now: float) -> Outcome:
         # Not a worker: as process 1 of a container the master reaps strangers too.
         return Outcome(roster)
     after = _without(roster, child, event, now)
-    line = obituary(event.pid, event.code, event.signal, child.killed)
+    line = exit_message(event.pid, event.code, event.signal, child.killed)
     if line is None and child.state is State.BOOTING and not event.answered:
         line = Log("error", "Worker (pid:%s) ended before it was ready.", (event.pid,))
     told: tuple[Action, ...] = () if line is None else (line,)
@@ -125,7 +125,7 @@ def stop(roster: Roster, graceful: bool, now: float) -> Outcome:
     after = replace(roster, phase=phase, starting=0)
     pids = tuple(child.pid for child in after.children)
     gone = told_to_go(after, pids, graceful, now)
-    # The sockets first: nobody is to connect to a server that ends. With another master on them,
+    # The sockets first: no client is to connect to a server that ends. With another master on them,
     # their files are its own.
     close = CloseListeners(unlink=not roster.upgrade and not roster.parent)
     return Outcome(gone.roster, (close, *gone.actions))

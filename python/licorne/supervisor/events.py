@@ -15,7 +15,7 @@ class Sighting(Record):
     pid: int
     ready: bool
     silent_for: float
-    #: Why it asks to be replaced (`retirement causes` in `tables`); empty while it does not.
+    #: Why it asks to be replaced (`causes`); empty while it does not.
     retire: str = ""
 
 
@@ -104,7 +104,7 @@ class Promoted(Event):
 
 
 class Resized(Event):
-    """Somebody asked for this number of workers."""
+    """Another number of workers is wanted."""
 
     target: int
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from licorne.supervisor.actions import Action, Log, Signal
+from licorne.supervisor.causes import MAX_AGE
 from licorne.supervisor.converge import Outcome
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Child, Roster, State
-from licorne.supervisor.tables import ABORT_GRACE, MAX_AGE, MORE_PATIENCE, MOST_BETWEEN_LOOKS, YOUNG
+from licorne.supervisor.tables import ABORT_GRACE, MORE_PATIENCE, MOST_BETWEEN_LOOKS, YOUNG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ def look(roster: Roster, seen: dict[int, Sighting], now: float) -> Outcome:
     """Each child as it is after this sighting, and what is to be done about it."""
     children: list[Child] = []
     actions: list[Action] = []
-    # Who did not look may not judge: everybody stood still (a container that was frozen, a machine
-    # that slept), and the workers shall have time for a sign of life: the next look may follow at
-    # once, because of a signal that had to wait.
+    # After a pause of the master no worker counts as silent: all processes stood still (a container
+    # that was frozen, a machine that slept), and workers need time for a sign of life. The next
+    # look may follow at once, because of a signal that had to wait.
     missed = now - roster.looked_at > MOST_BETWEEN_LOOKS
     fair_from = now + MOST_BETWEEN_LOOKS if missed else roster.fair_from
     fair = now >= fair_from

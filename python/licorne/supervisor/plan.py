@@ -16,6 +16,7 @@ from licorne.supervisor.actions import (
     Signal,
     Upgrade,
 )
+from licorne.supervisor.causes import ANOTHER, CHANGED_FILE
 from licorne.supervisor.converge import Outcome, converge, overdue, told_to_go
 from licorne.supervisor.ends import braked, exited, stop
 from licorne.supervisor.events import (
@@ -39,7 +40,7 @@ from licorne.supervisor.events import (
 from licorne.supervisor.look import look
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Child, Phase, Policy, Reloading, Renewal, Roster, State
-from licorne.supervisor.tables import CHANGED_FILE, COMMANDS, QUICK_GRACE, Command
+from licorne.supervisor.tables import COMMANDS, QUICK_GRACE, Command
 
 
 def plan(roster: Roster, event: Event, now: float) -> Outcome:
@@ -240,7 +241,7 @@ def _outnumbered(roster: Roster, now: float) -> Outcome:
     )
     if len(current) <= roster.target or not serving:
         return Outcome(roster)
-    return _asked_to_go(roster, serving[0].pid, "another was started", now)
+    return _asked_to_go(roster, serving[0].pid, ANOTHER, now)
 
 
 def _not_spawned(roster: Roster, reason: str, now: float) -> Outcome:

@@ -1,4 +1,4 @@
-"""Who is there: each child with its state, and what the master has set out to do.
+"""The roster: each child with its state, and what the master has set out to do.
 
 Values only. A state's line says what it means; `plan` holds every transition.
 """
@@ -69,7 +69,7 @@ class Child(Record):
     state: State
     #: When it came into this state.
     since: float
-    #: When it is killed if it is still there; None while nobody waits for it.
+    #: When it is killed if it is still there; None while it may stay.
     deadline: float | None = None
     #: The one SIGKILL was sent.
     killed: bool = False
@@ -82,7 +82,7 @@ class Child(Record):
 
 
 class Ending(Record):
-    """A worker that has gone: for the operator, who asks why."""
+    """A worker that has gone, and why; for `licornectl status`."""
 
     pid: int
     cause: str
@@ -137,7 +137,7 @@ class Roster(Record):
     crashed_at: float | None = None
     #: When the master last looked at the workers.
     looked_at: float = -math.inf
-    #: Nobody is called silent before; later than now after the master itself stood still.
+    #: No worker counts as silent before; later than now after the master itself stood still.
     fair_from: float = -math.inf
     #: How the server will end, once it stops.
     status: int = 0

@@ -1,4 +1,4 @@
-"""The tables of the master: what signals and exit codes mean, and how deaths are told."""
+"""The tables of the master: what signals and exit codes mean, and what the log says of ends."""
 
 from __future__ import annotations
 
@@ -36,11 +36,6 @@ COMMANDS = {
 #: Exit codes by which a worker says that it cannot work, with gunicorn's reasons.
 BOOT_ERRORS = {3: "Worker failed to boot.", 4: "App failed to load."}
 
-#: Causes for which workers are replaced, as far as the planner treats them in a way of their own: a
-#: changed file concerns the whole generation, age is noticed by the planner.
-CHANGED_FILE = "changed file"
-MAX_AGE = "time to live"
-
 #: Seconds until the next fork after the first failure to boot in a row (and after each crash from
 #: the second in a row on), and the most.
 FIRST_DELAY = 0.1
@@ -71,13 +66,13 @@ def delay_after(failures: int) -> float:
 
 
 def cause_of_end(code: int, signal: str) -> str:
-    """Why a worker is gone that nobody asked to go, in a word or two."""
+    """Why a worker is gone that was not told to go, in a word or two."""
     if signal:
         return signal
     return f"exit code {code}" if code else "ended by itself"
 
 
-def obituary(pid: int, code: int, signal: str, killed: bool) -> Log | None:
+def exit_message(pid: int, code: int, signal: str, killed: bool) -> Log | None:
     """The log line for a worker's end; None for an ordinary one."""
     if signal == "SIGKILL":
         why = "It did not stop in time." if killed else "Perhaps out of memory?"

@@ -13,8 +13,8 @@ import signal
 import sys
 import time
 
-from licorne import aliases, frames, hooks, util
-from licorne.workers import leaving, overrides
+from licorne import aliases, hooks, util
+from licorne.workers import frames, leaving, overrides
 from licorne.workers.workertmp import WorkerTmp
 
 TYPE_CHECKING = False
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from licorne._engine import Scoreboard
-    from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.http.views import Request
     from licorne.reloader import Watcher
     from licorne.sock import BaseSocket
+    from licorne.workers.application import Application
 
 
 class Worker:
@@ -57,7 +57,7 @@ class Worker:
         age: int,
         ppid: int,
         sockets: list[BaseSocket],
-        app: BaseApplication,
+        app: Application,
         timeout: float,
         cfg: Config,
         log: Logger,
@@ -80,16 +80,16 @@ class Worker:
         self.log = log
         self.wait_fds: list[object] = []
         self.wsgi: WSGIApplication | None = None
-        #: Set by the arbiter before the fork; a worker made by somebody else has no scoreboard.
+        #: Set by the arbiter before the fork; a worker that a program makes has no scoreboard.
         self.scoreboard: Scoreboard | None = None
         self.slot = 0
         #: The arbiter's wake-up pipe: one byte makes it look at the scoreboard.
-        self.bell = -1
+        self.wakeup_fd = -1
         #: Fingerprint of what kept the last worker from booting; 0 for nothing.
         self.last_failure = 0
         #: With reuse_port, which of the master's sets of sockets this worker serves.
-        self.place = 0
-        #: Where threads of this worker show their stacks (`licorne.frames`); -1: nowhere.
+        self.socket_set = 0
+        #: Where threads of this worker show their stacks (`frames`); -1: nowhere.
         self.stack_pipe = -1
         self.tmp = WorkerTmp(self)
 
@@ -114,22 +114,22 @@ class Worker:
             self.scoreboard.mark_ready(self.slot)
         self.ring()
 
-    def ask_replacement(self, cause: int) -> None:
-        """Ask the master for a successor, with a key of `slots.RETIRE_CAUSES`; serve until told."""
+    def ask_replacement(self, code: int) -> None:
+        """Ask the master for a successor, with a key of `causes.BY_CODE`; serve until told."""
         if self.scoreboard is not None:
-            self.scoreboard.retire(self.slot, cause)
+            self.scoreboard.retire(self.slot, code)
         self.ring()
 
     def ring(self) -> None:
         """Make the master look at the scoreboard."""
-        if self.bell >= 0:
+        if self.wakeup_fd >= 0:
             try:
-                os.write(self.bell, b"\0")
+                os.write(self.wakeup_fd, b"\0")
             except BlockingIOError:
                 # The pipe is full: the master has enough reasons to wake.
                 return
             except BrokenPipeError:
-                self.log.debug("The master is gone; worker %s has nobody to tell", self.pid)
+                self.log.debug("The master of worker %s is gone", self.pid)
 
     def run(self) -> None:
         """Serve until `alive` is False. To be written by subclasses."""
@@ -177,7 +177,7 @@ class Worker:
         self.run()
 
     def _expect_debuggers(self) -> None:
-        """Let nobody who debugs the application be interrupted by `timeout`."""
+        """Keep `timeout` from interrupting a debugger."""
         if self.scoreboard is None or not self.cfg.timeout:
             return
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 
-from licorne import frames, overdue
 from licorne.http.views import Request
-from licorne.workers.engine import EngineConfig, EngineWorker
+from licorne.workers import frames, overdue
+from licorne.workers.engine import EngineWorker
+from licorne.workers.engine_config import Kind
 from licorne.workers.overrides import own, replaced
 from licorne.workers.slots import MOST_THREADS
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from licorne._engine import Engine, Exchange
     from licorne.config import Config
     from licorne.sock import BaseSocket
-    from licorne.workers.engine import Place
+    from licorne.workers.engine_config import Waiter
 
 #: What an application returns that has answered on `gunicorn.socket` by itself (gunicorn's name).
 ALREADY_HANDLED: tuple[bytes, ...] = ()
@@ -35,6 +36,9 @@ class AsyncWorker(EngineWorker):
     """Many requests at a time on one thread, each until it waits for something."""
 
     multithread = True
+
+    #: A request has a place to wait at while its client does not take its response.
+    parks = True
 
     #: When the timer wakes the loop (monotonic seconds).
     due = 0.0
@@ -50,7 +54,7 @@ class AsyncWorker(EngineWorker):
         """Requests with the application at a time, as far as the scoreboard has room."""
         return min(cfg.worker_connections, MOST_THREADS)
 
-    def parking(self) -> Place:
+    def parking(self) -> Waiter:
         """A place for a request to wait at, while the others go on."""
         raise NotImplementedError
 
@@ -94,16 +98,13 @@ class AsyncWorker(EngineWorker):
         else:
             frames.answer(self.stack_pipe, self.stack_of(number, frame))
 
-    def engine_config(self) -> EngineConfig:
+    def engine_kind(self) -> Kind:
         """`worker_connections` for each listener."""
-        return EngineConfig(
-            self.cfg,
-            self.log,
-            self.sockets,
+        return Kind(
             multithread=self.multithread,
             max_connections=self.cfg.worker_connections * max(1, len(self.sockets)),
-            parking=self.parking,
             polled=True,
+            parking=self.parking if self.parks else None,
         )
 
     def serve(self, engine: Engine) -> None:
@@ -167,7 +168,7 @@ class AsyncWorker(EngineWorker):
             self.turn()
 
     def run_bare(self, exchange: Exchange) -> None:
-        """Run the application for a request that nobody else looks at."""
+        """Run the application for a request that no hook or subclass looks at."""
         if self.wsgi is not None:
             exchange.run_wsgi(self.wsgi)
 

@@ -11,8 +11,8 @@ import asyncio
 import time
 from collections import deque
 
-from licorne.frames import Stack
 from licorne.workers.base_async import AsyncWorker
+from licorne.workers.frames import Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from licorne._engine import Exchange
     from licorne.http.views import Request
-    from licorne.workers.engine import EngineConfig
     from licorne.workers.tasks import Task
 
     class Unfinished(Protocol):
@@ -108,6 +107,9 @@ class LoopWorker(AsyncWorker):
     #: WSGI applications run on this one thread, one request after the other.
     multithread = False
 
+    #: Bodies whose clients read slowly pause instead.
+    parks = False
+
     #: There will be no more requests.
     over = False
 
@@ -118,12 +120,6 @@ class LoopWorker(AsyncWorker):
         """Let the application find a loop of its own: one made before the fork is shared."""
         asyncio.set_event_loop(asyncio.new_event_loop())
         super().init_process()
-
-    def engine_config(self) -> EngineConfig:
-        """Without places to wait at: bodies whose clients read slowly pause."""
-        config = super().engine_config()
-        config.parking = None
-        return config
 
     def current_loop(self) -> asyncio.AbstractEventLoop:
         """The loop to serve on, once the application is loaded."""

@@ -1,7 +1,6 @@
 """Workers on the native engine: a way to wait and a way to run, no socket or protocol code.
 
-`EngineConfig` is all that the engine is told, once; `EngineWorker` starts it after the fork, drains
-it on TERM and puts the hooks around each request.
+The engine is started after the fork and drained on TERM; each request runs between its hooks.
 """
 
 # ruff: noqa: PLC0415 - nothing that only some workers need is imported by all
@@ -11,219 +10,28 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextvars import ContextVar
 
-from licorne import unpatched
 from licorne.config.settings.hooks import nothing
-from licorne.http.rules import RequestRules
 from licorne.http.views import Request, Response
-from licorne.http.wsgi import (
-    FileWrapper,
-    base_environ,
-    client_socket_class,
-    may_be_replaced,
-    server_name,
-)
+from licorne.http.wsgi import may_be_replaced
+from licorne.system import unpatched
 from licorne.workers import asgi, overrides
+from licorne.workers.access_log import IN_HAND
 from licorne.workers.base import Worker
+from licorne.workers.engine_config import EngineConfig, Kind, Wiring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import logging
     import socket
     from collections.abc import Callable, Iterable
     from types import FrameType
-    from typing import Protocol
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from licorne._engine import Engine, Exchange
+    from licorne._engine import Engine
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.http.answers import Answers
-    from licorne.sock import BaseSocket
-
-    class Place(Protocol):
-        """Where one request waits while the others of its thread run."""
-
-        def wait(self) -> object:
-            """Let the others run until `wake`, which may have come already."""
-
-        def wake(self) -> object:
-            """Let the one who waits go on."""
-
-
-class EngineConfig(RequestRules):
-    """What the engine reads, attribute by attribute, when it is made (`Engine.CONFIG_FIELDS`)."""
-
-    def __init__(
-        self,
-        cfg: Config,
-        log: Logger,
-        sockets: list[BaseSocket],
-        *,
-        multithread: bool = False,
-        max_connections: int = 0,
-        parking: Callable[[], Place] | None = None,
-        polled: bool = False,
-    ) -> None:
-        """Without threads the application keeps the loop's own: no sign of life meanwhile.
-
-        With another loop (`polled`) requests share its thread, which is as good as threads to them.
-        Those that have to wait for their clients do so where `parking` says.
-        """
-        super().__init__(cfg)
-        self.polled = polled
-        self.parking = parking
-        self._times(cfg, multithread and not polled)
-        self.body_buffer_size = cfg.body_buffer_size
-        self.tmp_upload_dir = cfg.tmp_upload_dir or _temporary_directory()
-        self.max_connections = max_connections
-        # With SO_REUSEPORT nobody else can take in whom the kernel gave to this worker's socket.
-        self.siblings = cfg.workers > 1 and not cfg.reuse_port
-        self.standin_beats = multithread and not polled
-        self.server = server_name()
-        self.sendfile = cfg.sendfile
-        self.script_name = os.environ.get("SCRIPT_NAME", "")
-        self.environ = base_environ(cfg, multithread=multithread)
-        self.file_wrapper = FileWrapper
-        self.socket_class = client_socket_class()
-        self.addresses = [_server_address(each) for each in sockets]
-        if self.addresses and self.addresses[0] is not None:
-            self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = self.addresses[0]
-        # Without somebody who asks, no request pays for looks at the clock.
-        self.timed = bool(cfg.metrics_bind)
-        self.access = AccessLog(log, cfg) if AccessLog.sees(log) else None
-        self.request_id = cfg.request_id
-        self.queue_time = cfg.queue_time
-        self.max_requests = 0
-        self.parent = 0
-        self.signal_fd = self.signal_echo = self.bell = -1
-
-    def _times(self, cfg: Config, multithread: bool) -> None:
-        self.keepalive = float(cfg.keepalive)
-        self.header_timeout = float(cfg.header_timeout)
-        self.body_timeout = float(cfg.body_timeout)
-        self.write_timeout = float(cfg.write_timeout)
-        self.request_timeout = float(cfg.request_timeout)
-        self.request_timeout_paths = list(cfg.request_timeout_paths.items())
-        # The master would take a thread that runs the application and the loop for silent.
-        self.silence = 0.0 if multithread else float(cfg.timeout)
-        self.threads = max(1, cfg.threads) if multithread else 1
-        self.graceful_timeout = float(cfg.graceful_timeout)
-        # An idle loop looks up once a second, or as often as a short timeout needs.
-        self.beat = min(1.0, cfg.timeout / 2) if cfg.timeout else 1.0
-
-
-def _temporary_directory() -> str:
-    # TMPDIR or /tmp is nearly always it; the module that tries others too is slow to import.
-    for path in (os.environ.get("TMPDIR"), "/tmp"):
-        if path and os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK):
-            return path
-    import tempfile
-
-    return tempfile.gettempdir()
-
-
-def _server_address(sock: BaseSocket) -> tuple[str, str] | None:
-    """SERVER_NAME and SERVER_PORT; None on unix sockets, where the Host field gives them."""
-    name = sock.getsockname()
-    return (str(name[0]), str(name[1])) if isinstance(name, tuple) else None
-
-
-#: The request that a thread or greenlet has in hand: what hooks set on it is there for the access
-#: log.
-IN_HAND: ContextVar[Request | None] = ContextVar("licorne.request", default=None)
-
-
-class AccessLog:
-    """How the access log is written: by the engine while everything is as licorne set it up."""
-
-    def __init__(self, log: Logger, cfg: Config) -> None:
-        from licorne.glogging import Logger as OurLogger
-        from licorne.glogging import logger as ours
-
-        self.log = log
-        self._cfg = cfg
-        self.format: str = cfg.access_log_format
-        self.json = cfg.log_format == "json"
-        self.exclude = list(cfg.access_log_exclude)
-        self.sample = float(cfg.access_log_sample)
-        # A logger of another class need only have gunicorn's methods.
-        own = type(log) is OurLogger
-        #: The settings ask for lines.
-        self.wanted = not own or log.access_log_enabled
-        #: Lines name the time that requests have waited.
-        named = self.json or "{queue_time}x" in self.format.lower()
-        self.queue_timed = self.wanted and named
-        #: What the class has as long as nothing of it is replaced, and the logger itself.
-        self.as_made = ours.AS_MADE
-        self.same: dict[str, object] = {}
-        self.native = own and not self.wanted
-        # A hook may add headers, of which the engine knows nothing.
-        added = cfg.pre_request is not nothing and "}i" in self.format.lower()
-        if own and self.wanted and not added:
-            self._look(log)
-
-    def _look(self, log: Logger) -> None:
-        self.worker = log.worker or 0
-        self.target: logging.Logger = log.access_log
-        self.same = {"access_log": self.target, "cfg": log.cfg}
-        self.handler = log.access_handler
-        self.formatter = log.access_formatter
-        #: Its handler writes what it is given to a plain stream.
-        self.native = (
-            self.handler is not None
-            and self.handler in self.target.handlers
-            and hasattr(getattr(self.handler, "stream", None), "fileno")
-            and self._is_plain(self.formatter)
-        )
-
-    def _is_plain(self, formatter: logging.Formatter | None) -> bool:
-        """Its lines are the messages: no `access_fmt` was put in the place of ours."""
-        import logging
-
-        if self.json:
-            return formatter is not None
-        return type(formatter) is logging.Formatter and formatter._fmt == "%(message)s"
-
-    @staticmethod
-    def sees(log: Logger) -> bool:
-        """Lines are wanted, or may be: of our class every logger can be changed while it serves.
-
-        One of another class with an `access` of its own sees every request.
-        """
-        from licorne.glogging import Logger as OurLogger
-
-        if type(log) is OurLogger or type(log).access is not OurLogger.access:
-            return True
-        return "access" in vars(log) or log.access_log_enabled
-
-    def fileno(self) -> int:
-        """The descriptor behind the handler's stream, after everything buffered is written."""
-        stream = getattr(self.handler, "stream", None)
-        if stream is None:
-            raise ValueError("the access log's handler has no stream")
-        stream.flush()
-        fd: int = stream.fileno()
-        return fd
-
-    def write(self, exchange: Exchange, microseconds: int) -> None:
-        """Write one line the way gunicorn does: through the logger, whatever it has become."""
-        from datetime import timedelta
-
-        request = IN_HAND.get()
-        if request is None or request.exchange is not exchange:
-            request = Request(exchange, self._cfg)
-        environ = exchange.environ or {}
-        if exchange.queue_time is not None:
-            environ.setdefault("licorne.queue_time", exchange.queue_time)
-        self.log.access(
-            Response(exchange, request),
-            request,
-            environ,
-            timedelta(microseconds=microseconds),
-        )
 
 
 def _answered(_environ: WSGIEnvironment, _start_response: StartResponse) -> Iterable[bytes]:
@@ -241,7 +49,7 @@ class EngineWorker(Worker):
 
     engine: Engine | None = None
 
-    #: Methods that are told to those who override them: the engine does their work.
+    #: Methods that a subclass overrides in vain, as a warning says: the engine does their work.
     never_called: tuple[str, ...] = overrides.NEVER_CALLED
     #: Of these, what is called where ours was replaced on our class.
     traced: tuple[str, ...] = ("handle",)
@@ -272,7 +80,7 @@ class EngineWorker(Worker):
     def run(self) -> None:
         """Serve until the engine is drained."""
         if not self.alive:
-            # TERM came while the application was loading: whoever is waiting is for the others.
+            # TERM came while the application was loading: its siblings serve the clients.
             return
         # What was replaced while the application was loaded.
         self._tell_ignored(self.log)
@@ -328,7 +136,7 @@ class EngineWorker(Worker):
                 self.run_exchange(request)
         finally:
             request.let_go()
-            # The engine uses an exchange again when nobody refers to it.
+            # The engine uses an exchange again when nothing refers to it.
             IN_HAND.set(None)
 
     def handle_in_hand(self) -> None:
@@ -345,7 +153,7 @@ class EngineWorker(Worker):
         try:
             call(request)
             if request.exchange.environ is None:
-                # It has answered on the socket; whoever has done nothing at all gets an error.
+                # It has answered on the socket; if it has done nothing, the client gets an error.
                 request.exchange.run_wsgi(_answered)
         except Exception as error:
             # A method of the user, around the application or in its place.
@@ -462,7 +270,7 @@ class EngineWorker(Worker):
 
     @property
     def watched(self) -> bool:
-        """Somebody wants to see each request: a hook, or a method of a subclass."""
+        """Python code sees each request: a hook, or a method of a subclass."""
         return (
             self.handles()
             or self.wraps()
@@ -480,14 +288,7 @@ class EngineWorker(Worker):
 
         if self.scoreboard is None:
             raise RuntimeError("a worker on the engine needs the arbiter's scoreboard")
-        config = self.engine_config()
-        config.max_requests = self.max_requests if self.cfg.max_requests else 0
-        config.parent = self.ppid
-        config.bell = self.bell
-        if self.PIPE:
-            # Signals must end the wait of a loop on the main thread; and the engine obeys them at
-            # once, when their handlers have to wait for the interpreter.
-            config.signal_fd = self.PIPE[0]
+        config = EngineConfig(self.cfg, self.log, self.sockets, self.engine_kind(), self._wiring())
         listeners = [each.fileno() for each in self.sockets]
         #: By thread, what was blocked before it began to fork.
         self._held_signals: dict[int, set[int]] = {}
@@ -527,9 +328,25 @@ class EngineWorker(Worker):
         for listener in self.sockets:
             listener.sock.close()
 
-    def engine_config(self) -> EngineConfig:
-        """The engine's configuration for this kind of worker."""
-        return EngineConfig(self.cfg, self.log, self.sockets, multithread=self.multithread)
+    def engine_kind(self) -> Kind:
+        """How this kind of worker runs requests."""
+        return Kind(multithread=self.multithread)
+
+    def relay_signals(self) -> int:
+        """The descriptor that the engine writes numbers of signals to; -1 for none."""
+        return -1
+
+    def _wiring(self) -> Wiring:
+        """What connects the engine with this process."""
+        return Wiring(
+            max_requests=self.max_requests if self.cfg.max_requests else 0,
+            parent=self.ppid,
+            bell=self.wakeup_fd,
+            # Signals must end the wait of a loop on the main thread; and the engine obeys them at
+            # once, when their handlers have to wait for the interpreter.
+            signal_fd=self.PIPE[0] if self.PIPE else -1,
+            signal_echo=self.relay_signals(),
+        )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop after the current work (TERM)."""

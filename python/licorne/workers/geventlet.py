@@ -14,7 +14,7 @@ from eventlet.event import Event
 from eventlet.greenpool import GreenPool
 
 from licorne.workers import leaving
-from licorne.workers.greenlets import GreenletWorker, Place
+from licorne.workers.greenlets import GreenletWorker, Waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class EventletWorker(GreenletWorker):
         """A new one: that of the parent process has its descriptors."""
         eventlet.hubs.use_hub()
 
-    def parking(self) -> Place:
+    def parking(self) -> Waiter:
         """An event of eventlet's."""
         event = Event()
-        return Place(event.wait, event.send)
+        return Waiter(event.wait, event.send)
 
     def watch(self, fd: int, turn: Callable[[], None]) -> None:
         """Have the hub watch the engine."""
@@ -52,7 +52,7 @@ class EventletWorker(GreenletWorker):
         def readable(_fd: int) -> None:
             turn()
 
-        # Nothing is thrown into a listener that nobody waits at.
+        # Nothing is thrown into a listener at which no greenlet waits.
         self._listener = self._hub.add(self._hub.READ, fd, readable, readable, None)
 
     def leave_to_parent(self) -> None:

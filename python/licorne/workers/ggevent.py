@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import gevent
 from gevent import monkey
 from gevent.event import Event
 from gevent.pool import Pool
 from gevent.threading import _DummyThread  # type: ignore[import-not-found]
 
-from licorne.workers.greenlets import GreenletWorker, Place
+from licorne import ondemand
+from licorne.workers.greenlets import GreenletWorker, Waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,10 +45,10 @@ class GeventWorker(GreenletWorker):
         """
         _DummyThread._daemonic = True
 
-    def parking(self) -> Place:
+    def parking(self) -> Waiter:
         """An event of gevent's."""
         event = Event()
-        return Place(event.wait, event.set)
+        return Waiter(event.wait, event.set)
 
     def watch(self, fd: int, turn: Callable[[], None]) -> None:
         """Have the hub watch the engine."""
@@ -108,12 +107,10 @@ class GeventWorker(GreenletWorker):
             pool.join(timeout=1)
 
 
-#: What is gevent's own server, for the few who use it: it takes as long to load as all the rest.
-_ELSEWHERE = ("GeventPyWSGIWorker", "PyWSGIHandler", "PyWSGIServer")
-
-
-def __getattr__(name: str) -> object:
-    """Load gevent's own server when it is asked for."""
-    if name in _ELSEWHERE:
-        return getattr(import_module("licorne.workers.gpywsgi"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+#: gevent's own server, for the few who use it: it takes as long to load as all the rest.
+__getattr__: Callable[[str], object] = ondemand.names(
+    __name__,
+    dict.fromkeys(
+        ("GeventPyWSGIWorker", "PyWSGIHandler", "PyWSGIServer"), "licorne.workers.gpywsgi"
+    ),
+)

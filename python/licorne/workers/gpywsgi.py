@@ -1,6 +1,6 @@
 """gevent's own `WSGIServer`, one for each listener, with gunicorn's environ and access log.
 
-For those who ask for it (`gevent_pywsgi`, `gevent_wsgi`, gevent-websocket): connections and
+Where it is asked for (`gevent_pywsgi`, `gevent_wsgi`, gevent-websocket): connections and
 requests are gevent's here, and what licorne's engine does about them does not apply.
 """
 
@@ -117,7 +117,7 @@ def _start(worker: GeventPyWSGIWorker, listener: BaseSocket, pool: Pool) -> PyWS
     )
     server.worker_log = worker.log
     if cfg.workers > 1:
-        # Whoever is taken in is served here: leave the others to the siblings.
+        # What is accepted is served here: leave other connections to the siblings.
         server.max_accept = 1
     server.start()
     return server

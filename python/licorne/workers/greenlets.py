@@ -9,8 +9,8 @@ from functools import partial
 
 from greenlet import GreenletExit, getcurrent
 
-from licorne.frames import Stack
 from licorne.workers.base_async import AsyncWorker
+from licorne.workers.frames import Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 IN_A_ROW = 64
 
 
-class Place:
+class Waiter:
     """Where a greenlet waits for its client, at an event of its hub's kind."""
 
     def __init__(self, wait: Callable[[], object], wake: Callable[[], object]) -> None:
@@ -107,7 +107,7 @@ class GreenletWorker(AsyncWorker):
         """Start a greenlet in the pool of the listener, or keep the request until it has room."""
         if not self.spawn_in_pool(exchange.listener or 0, exchange):
             self._waiting.append(exchange)
-            # One that has ended in this round leaves its pool in the next one, and nobody else
+            # One that has ended in this round leaves its pool in the next one, and nothing else
             # would look then.
             self.call_soon(self._begin_waiting)
 

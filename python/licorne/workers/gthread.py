@@ -13,7 +13,8 @@ import time
 from functools import partial
 
 from licorne import util
-from licorne.workers.engine import EngineConfig, EngineWorker
+from licorne.workers.engine import EngineWorker
+from licorne.workers.engine_config import Kind
 from licorne.workers.leaving import RequestThread
 from licorne.workers.overrides import Connection, own, replaced
 
@@ -32,21 +33,17 @@ class ThreadWorker(EngineWorker):
     multithread = True
 
     #: What wakes the main thread: the number of each signal, and 0 from each thread that ends.
-    news: Sequence[int] = ()
+    wakeup_pipe: Sequence[int] = ()
 
-    def engine_config(self) -> EngineConfig:
-        """`worker_connections` bounds the clients; signals go on to the main thread."""
-        config = EngineConfig(
-            self.cfg,
-            self.log,
-            self.sockets,
-            multithread=True,
-            max_connections=self.cfg.worker_connections,
-        )
-        self.news = os.pipe()
-        util.set_non_blocking(self.news[1])
-        config.signal_echo = self.news[1]
-        return config
+    def engine_kind(self) -> Kind:
+        """`worker_connections` bounds the clients."""
+        return Kind(multithread=True, max_connections=self.cfg.worker_connections)
+
+    def relay_signals(self) -> int:
+        """Signals go on to the main thread."""
+        self.wakeup_pipe = os.pipe()
+        util.set_non_blocking(self.wakeup_pipe[1])
+        return self.wakeup_pipe[1]
 
     def handles(self) -> bool:
         """Whether a subclass has its own `handle_request`."""
@@ -87,10 +84,10 @@ class ThreadWorker(EngineWorker):
                 self.log.warning("Threads still busy after graceful_timeout are given up")
                 return
             self.beat()
-            ready, _, _ = select.select([self.news[0]], [], [], self._patience())
+            ready, _, _ = select.select([self.wakeup_pipe[0]], [], [], self._patience())
             if ready:
                 # The signals have their handlers: only the ends count.
-                running -= os.read(self.news[0], 512).count(0)
+                running -= os.read(self.wakeup_pipe[0], 512).count(0)
 
     def _start_threads(self, engine: Engine) -> int:
         if replaced(type(self), "get_thread_pool"):
@@ -116,7 +113,7 @@ class ThreadWorker(EngineWorker):
                     # Answered with 500 and logged. One request must not end the thread of others.
                     self.log.warning("The application raised %r; its thread goes on", error)
         finally:
-            os.write(self.news[1], b"\0")
+            os.write(self.wakeup_pipe[1], b"\0")
 
     def _patience(self) -> float | None:
         if self.end_by is None:

@@ -63,7 +63,7 @@ class TornadoWorker(LoopWorker):
             self.loop.call_soon(self.run_one, exchange)
 
     def run_bare(self, exchange: Exchange) -> None:
-        """Begin with a request that nobody else looks at."""
+        """Begin with a request that no hook or subclass looks at."""
         if self._delegate is None:
             super().run_bare(exchange)
         else:

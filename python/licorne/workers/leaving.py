@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from licorne import process, unpatched
+from licorne.system import process, unpatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ import os
 import signal
 import sys
 
-from licorne import hooks, process
+from licorne import hooks
 from licorne.errors import AppImportError, HaltServer
 from licorne.glogging import Logger
 from licorne.supervisor.tables import BOOT_ERRORS
-from licorne.workers import leaving
+from licorne.system import process
+from licorne.workers import leaving, turn
 from licorne.workers.slots import BOOT_FAILURE
 
 TYPE_CHECKING = False
@@ -37,12 +38,14 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
     worker.pid = os.getpid()
     cfg, log = worker.cfg, worker.log
     if isinstance(log, Logger):
-        # Not one of somebody's that only has the methods.
+        # Not a class of the program's that only has the methods.
         log.in_worker(worker.age)
     log.info("Booting worker with pid: %s", worker.pid)
     try:
         leave(worker)
         hooks.require("post_fork", cfg.post_fork, server, worker)
+        if worker.scoreboard is not None and not cfg.preload_app:
+            turn.wait(worker.scoreboard, worker.slot)
         worker.init_process()
     except AppImportError as error:
         # The user's mistake in naming the application: one line, no traceback.

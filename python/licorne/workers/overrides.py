@@ -3,7 +3,7 @@
 Called as in gunicorn: `init_process`, `load_wsgi`, `run`, `notify`, `handle_request`,
 `get_thread_pool` and the handlers of signals; also where a program has put its own in the place of
 one on the class. `handle` is there for such programs alone: in a subclass it belongs, like the rest
-of gunicorn's network code, to what the engine does, and whoever overrides that is told so.
+of gunicorn's network code, to what the engine does, and a warning says that it is never called.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Connection:
 
 
 def own(method: Callable[P, T]) -> Callable[P, T]:
-    """Mark a method as ours: what stands in its place, on whatever class, is somebody else's.
+    """Mark a method as ours: what stands in its place, on whatever class, is the program's.
 
     By identity: what a decorator makes of a function may compare equal to it.
     """

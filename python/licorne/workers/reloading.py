@@ -11,6 +11,7 @@ import sys
 import traceback
 
 from licorne.reloader import Watcher
+from licorne.supervisor import causes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from licorne.workers.base import Worker
 
-#: `changed file` of `slots.RETIRE_CAUSES`.
-CHANGED_FILE = 3
+#: The code of this cause on the scoreboard.
+_CODE = next(code for code, cause in causes.BY_CODE.items() if cause == causes.CHANGED_FILE)
 
 
 def begin(worker: Worker) -> Watcher:
@@ -33,10 +34,10 @@ def begin(worker: Worker) -> Watcher:
 
     def changed(path: str) -> None:
         worker.log.info("Worker reloading: %s modified", path)
-        worker.ask_replacement(CHANGED_FILE)
+        worker.ask_replacement(_CODE)
 
     cfg = worker.cfg
-    legacy = sys.modules.get("licorne.legacyreloader")
+    legacy = sys.modules.get("licorne.legacy.reloader")
     added = None if legacy is None else legacy.reloader_engines.added(cfg.reload_engine)
     if added is not None:
         own: Watcher = added(extra_files=cfg.reload_extra_files, callback=changed)

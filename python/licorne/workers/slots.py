@@ -1,4 +1,4 @@
-"""The places of workers on the scoreboard, as the master hands them out and reads them."""
+"""The slots of the scoreboard, as the master gives them to workers and reads them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,6 @@ if TYPE_CHECKING:
 #: Room for what so many threads of one worker run; what more threads run can neither be named after
 #: a crash nor be bounded by request_timeout.
 MOST_THREADS = 1024
-
-#: Why a worker asks to be replaced: the code in its record, and the word for it.
-RETIRE_CAUSES = {
-    1: "max_requests",
-    2: "request_timeout",
-    3: "changed file",
-    4: "memory",
-    5: "asked",
-}
 
 #: A code from here up is the fingerprint of what kept a worker from booting.
 BOOT_FAILURE = 1 << 32

@@ -23,8 +23,8 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.log import gen_log
 
-from licorne.frames import Stack
 from licorne.workers import tasks
+from licorne.workers.frames import Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 BLOCK = 64 * 1024
 
 
-class Place:
+class Waiter:
     """Where a callback waits for news from the engine."""
 
     __slots__ = ("wake",)
@@ -51,7 +51,7 @@ class Place:
 
 
 class Context:
-    """Who asks: `request.connection.context`."""
+    """The client: `request.connection.context`."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.address = exchange.remote_addr
@@ -214,7 +214,7 @@ class Connection(HTTPConnection):
     def watch_client(self) -> None:
         """Notice from now on when the client goes."""
         if self.open:
-            self._exchange.when_ended(Place(self._loop, self._client_ended))
+            self._exchange.when_ended(Waiter(self._loop, self._client_ended))
 
     def _client_ended(self) -> None:
         self.gone = True
@@ -237,7 +237,7 @@ class Connection(HTTPConnection):
             self.gone = True
             return self._closed(future)
         again = partial(self._send, b"", future)
-        if room or not self._exchange.when_room(Place(self._loop, again)):
+        if room or not self._exchange.when_room(Waiter(self._loop, again)):
             future_set_result_unless_cancelled(future, None)
         return future
 
@@ -245,7 +245,7 @@ class Connection(HTTPConnection):
     def _closed(future: Done) -> Done:
         if not future.done():
             future.set_exception(StreamClosedError())
-            # As in tornado, nobody has to ask.
+            # As in tornado, the result need not be awaited.
             future.exception()
         return future
 
@@ -370,7 +370,7 @@ class Conversation:
         self._look()
 
     def _look(self) -> None:
-        # Is anybody left to complete it, or to be told?
+        # Is a handler left to complete it, or a callback to be called?
         if self._tasks or not (self._cancelled or self._connection.gone):
             return
         if self._connection.open and self._exchange.overdue:

@@ -16,8 +16,8 @@ import pytest
 from licorne import sock
 from licorne.config import Config
 from licorne.glogging import Logger
-from licorne.instrument.gauges import Gauges
 from licorne.instrument.statsd import Statsd
+from licorne.master.gauges import Gauges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

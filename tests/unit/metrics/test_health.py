@@ -17,7 +17,7 @@ def with_worker(state: State) -> Roster:
 
 
 @pytest.mark.parametrize("state", State)
-def test_somebody_has_to_serve(state: State) -> None:
+def test_a_worker_has_to_serve(state: State) -> None:
     assert (objection(with_worker(state)) == "") is (state is State.SERVING)
 
 
@@ -29,7 +29,7 @@ def test_not_from_the_announcement_of_the_end_on(phase: Phase) -> None:
     assert objection(replace(roster, upgrade=77)) == ""
 
 
-def test_why_nobody_serves() -> None:
+def test_why_no_worker_serves() -> None:
     assert objection(ONE) == "the server is starting"
     failing = replace(ONE, failures=3)
     assert objection(failing) == "no worker serves: 3 in a row have failed to boot"

@@ -74,5 +74,5 @@ def test_a_number_for_each_bucket_is_needed() -> None:
         ("application/openmetrics-text-like", False),
     ],
 )
-def test_who_gets_openmetrics(accept: str, wanted: bool) -> None:
+def test_which_clients_get_openmetrics(accept: str, wanted: bool) -> None:
     assert wants_openmetrics(accept) is wanted

@@ -1,4 +1,4 @@
-"""Clients of the metrics socket who take their time: a clock of the test's own, real sockets."""
+"""Clients of the metrics socket that take their time: a clock of the test's own, real sockets."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, cast
 from e2e.client import Client
 from licorne.app.base import BaseApplication
 from licorne.glogging import Logger
-from licorne.loop import Loop
+from licorne.master.loop import Loop
 from licorne.metrics.server import LONGEST, MetricsServer
 from licorne.supervisor.roster import Policy, begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from licorne.arbiter import Arbiter
+    from licorne.master.face import Master as Face
 
 import pytest
 
@@ -38,7 +38,7 @@ class Master:
         self.watch, self.unwatch = self.loop.watch, self.loop.unwatch
         self.roster = begin(Policy(workers=1, timeout=30.0, graceful_timeout=30.0))
         self.reexec_pid = 0
-        self.server = MetricsServer(cast("Arbiter", self), None)
+        self.server = MetricsServer(cast("Face", self), None)
         self.server.start(self.cfg)
 
 
@@ -56,7 +56,7 @@ def port(master: Master) -> int:
     return int(listener.sock.getsockname()[1])
 
 
-def test_who_says_nothing_is_sent_away(master: Master) -> None:
+def test_a_silent_client_is_sent_away(master: Master) -> None:
     assert master.server.wake_after(time.monotonic()) is None
     with Client.tcp(port(master)) as client:
         master.loop.wait(20)
@@ -71,7 +71,7 @@ def test_who_says_nothing_is_sent_away(master: Master) -> None:
     assert master.server.wake_after(time.monotonic()) is None
 
 
-def test_who_does_not_close_is_sent_away(master: Master) -> None:
+def test_a_client_that_does_not_close_is_sent_away(master: Master) -> None:
     with Client.tcp(port(master)) as client:
         client.get("/livez")
         master.loop.wait(20)

@@ -241,7 +241,7 @@ def test_a_worker_that_asks_is_replaced_first() -> None:
     assert master.serving() == {3, 4}
 
 
-def test_a_worker_that_nobody_asked_for_takes_the_place_of_the_oldest() -> None:
+def test_a_worker_that_was_not_planned_takes_the_place_of_the_oldest() -> None:
     """A program has called the arbiter's `spawn_worker`."""
     master = started()
     actions = master.feed(Spawned(3))
@@ -354,7 +354,7 @@ def test_a_new_master_waits_for_the_end_of_the_old_one() -> None:
     assert master.feed(Signalled("USR2"))[-1] == Upgrade()
 
 
-def test_who_did_not_look_judges_nobody() -> None:
+def test_after_a_pause_of_the_master_no_worker_is_silent() -> None:
     master = started()
     master.silent = {1: 100.0, 2: 100.0}
     assert master.tick(after=100) == []

@@ -98,7 +98,7 @@ def test_a_mold_that_fails_is_tried_again_more_and_more_slowly() -> None:
     assert master.roster.generation == 1
 
 
-def test_who_is_lost_meanwhile_is_replaced_by_the_present_mold() -> None:
+def test_a_worker_lost_meanwhile_is_replaced_by_the_present_mold() -> None:
     master = serving()
     master.feed(Renewing())
     master.feed(MoldEnded(9, coming=True, code=3))

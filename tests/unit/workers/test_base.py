@@ -116,7 +116,7 @@ def test_becoming_a_worker() -> None:
         board = Board()
         worker.scoreboard = board  # type: ignore[assignment]
         worker.slot = 7
-        reader, worker.bell = os.pipe()
+        reader, worker.wakeup_fd = os.pipe()
         worker.init_process()
         return (
             notes == ["init", "run"]
@@ -171,7 +171,7 @@ def test_a_foreign_loop_that_beats_is_ready() -> None:
     assert board.said == [("beat", 0), ("ready", 0), ("beat", 0)]
 
 
-def test_without_a_master_nobody_is_told() -> None:
+def test_without_a_master_nothing_is_told() -> None:
     worker = made()
     worker.notify()
     worker.mark_ready()
@@ -183,16 +183,16 @@ def fill(pipe: int) -> None:
         os.write(pipe, b"x" * 65536)
 
 
-def test_a_full_bell_is_loud_enough() -> None:
+def test_a_full_wakeup_pipe_is_enough() -> None:
     worker = made()
-    reader, worker.bell = os.pipe()
-    os.set_blocking(worker.bell, False)
+    reader, worker.wakeup_fd = os.pipe()
+    os.set_blocking(worker.wakeup_fd, False)
     with pytest.raises(BlockingIOError):
-        fill(worker.bell)
+        fill(worker.wakeup_fd)
     worker.mark_ready()
     os.close(reader)
     worker.mark_ready()
-    os.close(worker.bell)
+    os.close(worker.wakeup_fd)
 
 
 def test_run_is_for_subclasses() -> None:

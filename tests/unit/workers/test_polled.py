@@ -11,7 +11,7 @@ import pytest
 from licorne._engine import Engine, Scoreboard
 from licorne.config import Config
 from licorne.glogging import Logger
-from licorne.workers.engine import EngineConfig
+from licorne.workers.engine_config import EngineConfig, Kind, Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def engine(listener: BaseSocket) -> Iterator[Engine]:
     cfg = Config()
     cfg.set("workers", 2)
     log = Logger(cfg)
-    config = EngineConfig(cfg, log, [listener], polled=True)
+    config = EngineConfig(cfg, log, [listener], Kind(polled=True), Wiring())
     config.beat = config.silence = 1000.0
     engine = Engine(config, [listener.fileno()], Scoreboard(1, 4), 0, log)
     yield engine
@@ -68,7 +68,7 @@ def test_a_quiet_loop_keeps_its_door_open(engine: Engine, listener: socket.socke
         # No client does anything now. The stand-in asks whether the loop still comes round ...
         assert turn(engine) == []
         assert turn(engine) == []
-        # ... and whoever comes then need not wait until it does so by itself.
+        # ... and a client that comes then need not wait until it does so by itself.
         with socket.create_connection(address) as third:
             exchange = request_of(engine, third)
             exchange.abandon()

@@ -42,8 +42,8 @@ class Control(Section):
         reload="rebind",
         doc="""Permission bits of the control socket, 0600 by default; text such as `0660` is octal.
 
-        Who may write to it may stop the server. An abstract socket, which has no permission bits,
-        serves the server's own user and root.
+        A user that may write to it may stop the server. An abstract socket, which has no permission
+        bits, serves the server's own user and root.
         """,
     )
     control_socket_disable: bool = option(

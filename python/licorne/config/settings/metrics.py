@@ -17,7 +17,7 @@ class Metrics(Section):
 
         `HOST:PORT`, `[IPV6]:PORT`, `unix:PATH` or `unix:@NAME` (abstract); the default port is
         9464. `/metrics` is one OpenMetrics page for all workers, `/livez` and `/readyz` say
-        whether the server lives and serves. The master answers, whatever the workers do. Whoever
-        reaches the address may read it: give one that only your monitoring reaches.
+        whether the server lives and serves. The master answers, whatever the workers do. Every
+        client that reaches the address may read it: give one that only your monitoring reaches.
         """,
     )

@@ -1,0 +1,1 @@
+"""`--preload`: processes that have loaded the application, and fork workers for the master."""

@@ -1,0 +1,143 @@
+"""All that the native engine is told, once, when a worker starts."""
+
+from __future__ import annotations
+
+import os
+
+from licorne.http.rules import RequestRules
+from licorne.http.wsgi import FileWrapper, base_environ, client_socket_class, server_name
+from licorne.workers.access_log import AccessLog
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from licorne.config import Config
+    from licorne.glogging import Logger
+    from licorne.sock import BaseSocket
+
+    class Waiter(Protocol):
+        """Where one request waits while the others of its thread run."""
+
+        def wait(self) -> object:
+            """Let the others run until `wake`, which may have come already."""
+
+        def wake(self) -> object:
+            """Let the request that waits go on."""
+
+
+class Kind:
+    """How a kind of worker runs requests."""
+
+    def __init__(
+        self,
+        *,
+        multithread: bool = False,
+        alone: bool = False,
+        max_connections: int = 0,
+        polled: bool = False,
+        parking: Callable[[], Waiter] | None = None,
+    ) -> None:
+        #: Without threads the application keeps the loop's own: no sign of life meanwhile.
+        self.multithread = multithread
+        #: The environ says that the application runs alone, although a thread of its own runs it.
+        self.alone = alone
+        #: Clients at the most; 0 for as many as come.
+        self.max_connections = max_connections
+        #: Another loop polls the engine: requests share its thread, which is as good as threads to
+        #: them.
+        self.polled = polled
+        #: Makes a place for a request that has to wait for its client there.
+        self.parking = parking
+
+
+class Wiring:
+    """What connects the engine with its process and its master."""
+
+    def __init__(
+        self,
+        *,
+        max_requests: int = 0,
+        parent: int = 0,
+        bell: int = -1,
+        signal_fd: int = -1,
+        signal_echo: int = -1,
+    ) -> None:
+        #: After so many requests the worker asks to be replaced; 0 for never.
+        self.max_requests = max_requests
+        #: The master's process id: the worker ends when it has another parent. 0: not looked at.
+        self.parent = parent
+        #: The master's wake-up pipe.
+        self.bell = bell
+        #: Where numbers of signals are read, and where they are written again.
+        self.signal_fd = signal_fd
+        self.signal_echo = signal_echo
+
+
+class EngineConfig(RequestRules):
+    """What the engine reads, attribute by attribute, when it is made (`Engine.CONFIG_FIELDS`)."""
+
+    def __init__(
+        self, cfg: Config, log: Logger, sockets: list[BaseSocket], kind: Kind, wiring: Wiring
+    ) -> None:
+        super().__init__(cfg)
+        self.polled = kind.polled
+        self.parking = kind.parking
+        threads = kind.multithread and not kind.polled
+        self._times(cfg, threads)
+        self.body_buffer_size = cfg.body_buffer_size
+        self.tmp_upload_dir = cfg.tmp_upload_dir or _temporary_directory()
+        self.max_connections = kind.max_connections
+        # With SO_REUSEPORT no sibling can accept what the kernel gave to this worker's socket.
+        self.siblings = cfg.workers > 1 and not cfg.reuse_port
+        self.standin_beats = threads
+        self.server = server_name()
+        self.sendfile = cfg.sendfile
+        self.script_name = os.environ.get("SCRIPT_NAME", "")
+        self.environ = base_environ(cfg, multithread=kind.multithread and not kind.alone)
+        self.file_wrapper = FileWrapper
+        self.socket_class = client_socket_class()
+        self.addresses = [_server_address(each) for each in sockets]
+        if self.addresses and self.addresses[0] is not None:
+            self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = self.addresses[0]
+        # Where no metrics are served, no request pays for looks at the clock.
+        self.timed = bool(cfg.metrics_bind)
+        self.access = AccessLog(log, cfg) if AccessLog.sees(log) else None
+        self.request_id = cfg.request_id
+        self.queue_time = cfg.queue_time
+        self.max_requests = wiring.max_requests
+        self.parent = wiring.parent
+        self.bell = wiring.bell
+        self.signal_fd = wiring.signal_fd
+        self.signal_echo = wiring.signal_echo
+
+    def _times(self, cfg: Config, multithread: bool) -> None:
+        self.keepalive = float(cfg.keepalive)
+        self.header_timeout = float(cfg.header_timeout)
+        self.body_timeout = float(cfg.body_timeout)
+        self.write_timeout = float(cfg.write_timeout)
+        self.request_timeout = float(cfg.request_timeout)
+        self.request_timeout_paths = list(cfg.request_timeout_paths.items())
+        # The master would take a thread that runs the application and the loop for silent.
+        self.silence = 0.0 if multithread else float(cfg.timeout)
+        self.threads = max(1, cfg.threads) if multithread else 1
+        self.graceful_timeout = float(cfg.graceful_timeout)
+        # An idle loop looks up once a second, or as often as a short timeout needs.
+        self.beat = min(1.0, cfg.timeout / 2) if cfg.timeout else 1.0
+
+
+def _temporary_directory() -> str:
+    # TMPDIR or /tmp is nearly always it; the module that tries others too is slow to import.
+    for path in (os.environ.get("TMPDIR"), "/tmp"):
+        if path and os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK):
+            return path
+    import tempfile  # noqa: PLC0415 - rarely needed
+
+    return tempfile.gettempdir()
+
+
+def _server_address(sock: BaseSocket) -> tuple[str, str] | None:
+    """SERVER_NAME and SERVER_PORT; None on unix sockets, where the Host field gives them."""
+    name = sock.getsockname()
+    return (str(name[0]), str(name[1])) if isinstance(name, tuple) else None

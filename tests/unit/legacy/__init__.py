@@ -1,0 +1,1 @@
+"""Names that only programs written for gunicorn use."""

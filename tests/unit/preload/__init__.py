@@ -1,0 +1,1 @@
+"""Preloading without a server."""
