@@ -119,7 +119,7 @@ impl Loop {
         self.lock().reactor.room(token)
     }
 
-    /// More of the body of a request, if bodies flow: appends at most `most` bytes to `room`. After
+    /// More of the body of a request, if bodies flow: appends at most `most` bytes, at least one, to `room`. After
     /// [`BodyPart::Later`] a later [`Loop::drain`] names the connection when it is worth asking again.
     pub fn read_body(&self, token: Token, most: usize, room: &mut Vec<u8>) -> BodyPart {
         self.lock().reactor.read_body(token, most, room)

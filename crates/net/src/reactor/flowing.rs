@@ -8,7 +8,7 @@ use crate::incoming::BodyPart;
 use crate::timer::{Cause, Deadline};
 
 impl Reactor {
-    /// Appends at most `most` bytes of the body of `token`'s request to `room`.
+    /// Appends at most `most` bytes, at least one, of the body of `token`'s request to `room`.
     pub(crate) fn read_body(&mut self, token: Token, most: usize, room: &mut Vec<u8>) -> BodyPart {
         let first = self.take_part(token, most, room);
         let reads = busy(&mut self.conns, token).is_some_and(|conn| conn.readable);
@@ -41,7 +41,7 @@ impl Reactor {
     }
 
     /// Nothing has come: the client has its time, is told to go on if it waits for that, and its next
-    /// bytes are told of.
+    /// bytes are reported.
     fn await_part(&mut self, token: Token) {
         let deadline = Deadline::after(Cause::Body, self.now_ms(), self.config.body_timeout_ms);
         let Some(conn) = busy(&mut self.conns, token) else {
@@ -50,7 +50,10 @@ impl Reactor {
         let Some(incoming) = &mut conn.incoming else {
             return;
         };
-        incoming.awaited = true;
+        if std::mem::replace(&mut incoming.awaited, true) {
+            // Asked again: that gives the client no more time.
+            return;
+        }
         // After a part of the final response an interim one would be in its middle.
         let continues = incoming.take_expectation() && !conn.begun;
         conn.deadline = deadline;

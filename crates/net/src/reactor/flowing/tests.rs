@@ -146,9 +146,12 @@ fn a_slow_client_has_its_time_for_each_part() {
             BodyPart::Bytes(1)
         );
     }
-    assert_eq!(pull(&mut rig, token), (Vec::new(), BodyPart::Later));
-    pass_ms(20_100);
-    rig.turn();
+    // Asking again gives it no more.
+    for _ in 0..3 {
+        assert_eq!(pull(&mut rig, token), (Vec::new(), BodyPart::Later));
+        pass_ms(6_700);
+        rig.turn();
+    }
     assert_eq!(rig.reactor.news.bodies, [token]);
     assert_eq!(pull(&mut rig, token), (Vec::new(), BodyPart::Gone));
     assert!(client.receive_all().starts_with("HTTP/1.1 408 "));
