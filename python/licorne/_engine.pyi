@@ -19,6 +19,9 @@ def explain_proxy(rules: RequestRules, peer: str, head: bytes) -> str:
     `peer` is an IP address or `unix`. Made by the parser that requests go through.
     """
 
+def error_page(status: int, reason: str, message: str) -> bytes:
+    """A whole response with gunicorn's error page; the connection is closed after it."""
+
 def file_extent(source: object) -> tuple[int, int] | None:
     """Where a file object stands, and how many bytes are left in its file.
 

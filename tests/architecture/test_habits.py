@@ -35,6 +35,7 @@ CATCH_ALL = {
 #: the metrics it serves, a worker after the fork, `--explain-proxy` to answer,
 #: a program that asks for gunicorn's parser.
 ENGINE = {
+    "http/errorpage.py",
     "http/reading.py",
     "http/response.py",
     "http/rules.py",

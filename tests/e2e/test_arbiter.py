@@ -268,11 +268,14 @@ def test_a_hook_that_raises_ends_the_server_and_its_workers(
 def test_a_hook_that_ends_the_server(start: Start, tmp_path: Path, call: str) -> None:
     """It is called while the end of a worker is performed, and waits for the others to end."""
     (tmp_path / "gunicorn.conf.py").write_text(
-        f"def child_exit(server, worker):\n    if worker.age == 1:\n        {call}\n"
+        "ended = []\n"
+        "def child_exit(server, worker):\n"
+        "    ended.append(worker)\n"
+        f"    if len(ended) == 1:\n        {call}\n"
     )
     master = start("-w", "2")
-    first, _ = master.boots(2)
-    os.kill(first, signal.SIGKILL)
+    either, _ = master.boots(2)
+    os.kill(either, signal.SIGKILL)
     master.wait_for("was sent SIGKILL")
     assert master.status() == 0
     assert len(re.findall("Booting worker", master.text())) == 2

@@ -1,19 +1,19 @@
 //! The access log. While the logger, its handler and its formatter are the ones that licorne has
-//! set up, lines are rendered here and written by the reactor at the end of a turn; as soon as
-//! somebody has changed any of them, Python writes each line.
+//! set up, lines are rendered here and written by the reactor at the end of a turn; as soon as any
+//! of them was changed, Python writes each line.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use net::access_log::exclude::Exclude;
-use net::access_log::{Format, Kept, Memory, Source, Stamp, Style};
+use net::access_log::{Format, Kept, Memory, Stamp};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::exchange::{Exchange, Run};
-use crate::intact::{Methods, Watched};
+use crate::access_values::Answered;
+use crate::intact::{MethodSnapshot, Snapshot};
 use crate::lookup::Key;
 use crate::text::latin1_bytes;
 
@@ -40,7 +40,7 @@ pub(crate) struct Access {
 
 /// The line of a request, and what the next one may have in common with it.
 #[derive(Default)]
-pub(crate) struct Record {
+pub(crate) struct LastLine {
     pub(crate) line: Vec<u8>,
     last: Last,
 }
@@ -92,7 +92,7 @@ impl Last {
 struct Native {
     /// It was so at the last look: one for all requests that were read together.
     ours: AtomicBool,
-    logger: Methods,
+    logger: MethodSnapshot,
     /// `None` if no access log is asked for.
     lines: Option<Lines>,
 }
@@ -105,11 +105,11 @@ struct Lines {
     /// `None` if nothing is left out.
     exclude: Option<Exclude>,
     keys: Vec<Key>,
-    target: Watched,
+    target: Snapshot,
     /// The list of the target's handlers, and the only one in it.
     handlers: Py<PyList>,
     handler: Py<PyAny>,
-    handler_own: Watched,
+    handler_own: Snapshot,
 }
 
 impl Access {
@@ -134,8 +134,8 @@ impl Access {
         self.queue_timed
     }
 
-    /// Whether lines need the exact time that requests have taken. Where somebody takes the log
-    /// over, the requests in hand have begun some ms earlier at most, in the lines that he writes.
+    /// Whether lines need the exact time that requests have taken. Where Python
+    /// takes over, the requests in hand have begun some ms earlier at most in the lines it writes.
     #[inline]
     pub(crate) fn timed(&self) -> bool {
         self.native.as_ref().is_none_or(|native| {
@@ -155,14 +155,18 @@ impl Access {
             .extract()
     }
 
-    /// Renders a line into `run.record`, if it is to be written and Python is not needed for it.
+    /// Renders a line into `last_line`, if it is to be written and Python is not needed for it.
     #[inline]
-    pub(crate) fn render(&self, py: Python<'_>, run: &mut Run) -> PyResult<Line> {
-        let (Some(native), Some(environ), Some(net)) = (&self.native, &run.environ, &run.net)
-        else {
+    pub(crate) fn render(
+        &self,
+        py: Python<'_>,
+        last_line: &mut LastLine,
+        answered: &Answered<'_>,
+    ) -> PyResult<Line> {
+        let Some(native) = &self.native else {
             return Ok(Line::Python);
         };
-        if net.first {
+        if answered.first {
             native.ours.store(native.untouched(py)?, Ordering::Relaxed);
         }
         if !native.ours.load(Ordering::Relaxed) {
@@ -171,37 +175,26 @@ impl Access {
         let Some(lines) = &native.lines else {
             return Ok(Line::None);
         };
-        let status = status_code(py, run);
+        let environ = answered.environ.bind(py);
+        let status = answered.status_code(py);
         if let Some(exclude) = &lines.exclude
-            && exclude.leaves_out(status, &whole_path(environ.bind(py))?)
+            && exclude.leaves_out(status, &whole_path(environ)?)
         {
             return Ok(Line::None);
         }
         let now_ns = if lines.timed {
             net::clock::monotonic_ns()
         } else {
-            run.started_ns
+            answered.started_ns
         };
-        let environ = environ.bind(py);
-        let Record { line, last } = &mut run.record;
+        let LastLine { line, last } = last_line;
         line.clear();
-        let memory = if run.echoed {
+        let memory = if answered.repeated {
             last.memory(&lines.keys, environ)
         } else {
             Memory::None
         };
-        let values = Values {
-            environ,
-            keys: &lines.keys,
-            head: &net.head,
-            headers: run.headers.as_ref().map(|headers| headers.bind(py)),
-            status,
-            queue_ns: run.queue_ns,
-            request_id: run.request_id.as_ref().map(|id| id.bind(py)),
-            sent: run.sent,
-            duration_ns: now_ns.saturating_sub(run.started_ns),
-            ended_ns: now_ns,
-        };
+        let values = answered.values(py, &lines.keys, status, now_ns);
         // Lent, not locked: a value that is no str may run Python code, and that another thread.
         let mut stamp = std::mem::take(&mut *self.stamp());
         lines.format.render(&values, &mut stamp, line, memory);
@@ -221,7 +214,7 @@ impl Access {
     pub(crate) fn write(
         &self,
         py: Python<'_>,
-        exchange: &Py<Exchange>,
+        exchange: &Bound<'_, PyAny>,
         elapsed_ns: u64,
     ) -> PyResult<()> {
         let arguments = (exchange, elapsed_ns / 1000);
@@ -271,7 +264,7 @@ impl Native {
         };
         Ok(Some(Self {
             ours: AtomicBool::new(false),
-            logger: Methods::new(object)?,
+            logger: MethodSnapshot::new(object)?,
             lines,
         }))
     }
@@ -316,19 +309,19 @@ impl Lines {
             exclude: (!exclude.is_empty()).then_some(exclude),
             keys,
             handlers: handlers.extract()?,
-            target: Watched::new(
+            target: Snapshot::new(
                 &target,
                 ("handlers", handlers.clone()),
                 &["propagate", "disabled"],
             )?,
-            handler_own: Watched::new(&handler, ("formatter", formatter), &[])?,
+            handler_own: Snapshot::new(&handler, ("formatter", formatter), &[])?,
             handler: handler.unbind(),
         })
     }
 
     /// The target has exactly our handler, with our formatter and no filter. Lists are compared as
-    /// objects, which is cheaper than to look what they are: who has put another one there has
-    /// touched them.
+    /// objects, which is cheaper than to look what they are: another one in their place is a
+    /// change.
     #[inline]
     fn untouched(&self, py: Python<'_>) -> PyResult<bool> {
         let handlers = self.handlers.bind(py);
@@ -337,107 +330,4 @@ impl Lines {
             && self.target.untouched(py)?
             && self.handler_own.untouched(py)?)
     }
-}
-
-fn status_code(py: Python<'_>, run: &Run) -> u16 {
-    let Some(status) = &run.status else { return 0 };
-    let status = status.bind(py).as_any().as_borrowed();
-    let digits = latin1_bytes(&status, "status")
-        .ok()
-        .and_then(|text| text.get(..3));
-    digits.map_or(0, |digits| {
-        digits.iter().fold(0, |code, digit| {
-            code * 10 + u16::from(digit.wrapping_sub(b'0') % 10)
-        })
-    })
-}
-
-/// The values of one line.
-struct Values<'a, 'py> {
-    environ: &'a Bound<'py, PyDict>,
-    keys: &'a [Key],
-    head: &'a proto::RequestHead,
-    headers: Option<&'a Bound<'py, PyAny>>,
-    status: u16,
-    sent: u64,
-    duration_ns: u64,
-    ended_ns: u64,
-    queue_ns: Option<u64>,
-    request_id: Option<&'a Bound<'py, PyString>>,
-}
-
-impl Source for Values<'_, '_> {
-    fn environ(&self, key: usize, style: Style, line: &mut Vec<u8>) -> bool {
-        self.keys[key]
-            .of(self.environ)
-            .is_some_and(|value| append(&value, style, line))
-    }
-
-    fn request_header(&self, name: &str, line: &mut Vec<u8>) -> bool {
-        let found = self
-            .head
-            .fields()
-            .filter(|f| f.name.eq_ignore_ascii_case(name.as_bytes()));
-        found
-            .last()
-            .inspect(|field| Style::Text.escape(line, field.value))
-            .is_some()
-    }
-
-    fn response_header(&self, name: &str, line: &mut Vec<u8>) -> bool {
-        let pairs = self
-            .headers
-            .and_then(|headers| headers.cast::<PyList>().ok());
-        let found = pairs.into_iter().flatten().filter_map(|pair| {
-            let (found, value) = pair
-                .extract::<(Bound<'_, PyString>, Bound<'_, PyAny>)>()
-                .ok()?;
-            found
-                .to_str()
-                .ok()?
-                .eq_ignore_ascii_case(name)
-                .then_some(value)
-        });
-        found
-            .last()
-            .is_some_and(|value| append(&value, Style::Text, line))
-    }
-
-    fn request_id(&self, line: &mut Vec<u8>) -> bool {
-        self.request_id
-            .is_some_and(|id| append(id.as_any(), Style::Text, line))
-    }
-
-    fn queue_ns(&self) -> Option<u64> {
-        self.queue_ns
-    }
-
-    fn status(&self) -> u16 {
-        self.status
-    }
-
-    fn sent(&self) -> u64 {
-        self.sent
-    }
-
-    fn duration_ns(&self) -> u64 {
-        self.duration_ns
-    }
-
-    fn ended_ns(&self) -> u64 {
-        self.ended_ns
-    }
-}
-
-/// Appends the text of a value; false if it is none.
-#[inline]
-fn append(value: &Bound<'_, PyAny>, style: Style, line: &mut Vec<u8>) -> bool {
-    let borrowed = value.as_borrowed();
-    if let Ok(text) = latin1_bytes(&borrowed, "value") {
-        style.escape(line, text);
-        return true;
-    }
-    let Ok(text) = value.str() else { return false };
-    style.escape_text(line, &text.to_string_lossy());
-    true
 }

@@ -172,7 +172,7 @@ impl Scoreboard {
             .collect()
     }
 
-    /// Whether the caller is the first who wants to tell of overdue request `number`.
+    /// Whether the caller is the first that wants to report overdue request `number`.
     fn claim_overdue(&self, slot: usize, number: u64) -> PyResult<bool> {
         Ok(self.inner.claim_overdue(self.checked(slot)?, number))
     }

@@ -1,4 +1,4 @@
-//! `breakpoint()` in an application: whoever waits for somebody at a prompt is not stuck.
+//! `breakpoint()` in an application: a thread that waits at a prompt is not stuck.
 //!
 //! Compiled, so that it leaves no frame: a debugger stops in the frame that called `breakpoint()`.
 

@@ -13,7 +13,7 @@ const CHUNK: usize = 16 * 1024;
 /// Chunks that are kept at most: 4 MiB.
 const KEPT: usize = 256;
 
-/// Addresses of chunks that nobody uses.
+/// Addresses of chunks that are not in use.
 static SPARE: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 /// The allocator behind ours.

@@ -1,4 +1,7 @@
 //! The configuration object of Python, read once into plain values.
+//!
+//! What is read is declared once, as attributes with their types; the rest of this file makes the
+//! values of the reactor, the parser and the engine of it.
 
 use std::sync::Arc;
 
@@ -12,12 +15,97 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
-/// What the Python face itself needs.
+/// Declares what is read of an object: a field for each attribute, and their names.
+macro_rules! attributes {
+    ($(#[$doc:meta])* $struct:ident { $($name:ident: $type:ty,)+ }) => {
+        $(#[$doc])*
+        struct $struct { $($name: $type,)+ }
+
+        impl $struct {
+            /// Names of the attributes, for the test that Python has the same.
+            const NAMES: &[&str] = &[$(stringify!($name),)+];
+
+            /// # Errors
+            /// `AttributeError` or `TypeError` where Python and Rust disagree.
+            fn read(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+                Ok(Self { $($name: object.getattr(stringify!($name))?.extract()?,)+ })
+            }
+        }
+    };
+}
+
+attributes!(
+    /// `RequestRules`: what the parser is told.
+    Rules {
+        casefold_http_method: bool,
+        client_address: String,
+        forwarded_allow_ips: Vec<String>,
+        forwarder_headers: Vec<String>,
+        header_map: String,
+        limit_request_body: u64,
+        limit_request_field_size: usize,
+        limit_request_fields: usize,
+        limit_request_line: usize,
+        permit_connect: bool,
+        permit_missing_host: bool,
+        permit_obsolete_folding: bool,
+        permit_unconventional_http_method: bool,
+        permit_unconventional_http_version: bool,
+        secure_scheme_headers: Vec<(String, String)>,
+        strip_header_spaces: bool,
+    }
+);
+
+attributes!(
+    /// `EngineConfig`, beside the rules; times are seconds, descriptors that are none are -1.
+    Settings {
+        access: Option<Py<PyAny>>,
+        addresses: Vec<Option<(String, String)>>,
+        beat: f64,
+        bell: i32,
+        body_buffer_size: u64,
+        body_timeout: f64,
+        environ: Py<PyDict>,
+        file_wrapper: Py<PyType>,
+        graceful_timeout: f64,
+        header_timeout: f64,
+        keepalive: f64,
+        max_connections: usize,
+        max_requests: u64,
+        parent: u32,
+        parking: Option<Py<PyAny>>,
+        polled: bool,
+        queue_time: bool,
+        request_id: bool,
+        request_timeout: f64,
+        request_timeout_paths: Vec<(String, f64)>,
+        script_name: String,
+        sendfile: bool,
+        server: String,
+        siblings: bool,
+        signal_echo: i32,
+        signal_fd: i32,
+        silence: f64,
+        socket_class: Py<PyType>,
+        standin_beats: bool,
+        threads: usize,
+        timed: bool,
+        tmp_upload_dir: String,
+        write_timeout: f64,
+    }
+);
+
+/// Names of all attributes that are read.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    Settings::NAMES.iter().chain(Rules::NAMES).copied()
+}
+
+/// What the engine itself needs, beside the reactor.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the user, in any combination"
 )]
-pub(crate) struct Face {
+pub(crate) struct PythonConfig {
     /// Environ entries that are the same for every request.
     pub(crate) environ: Py<PyDict>,
     /// `wsgi.file_wrapper`.
@@ -36,13 +124,13 @@ pub(crate) struct Face {
     pub(crate) limits: TimeLimits,
     /// Ask to be replaced after so many requests; 0 for never.
     pub(crate) max_requests: u64,
-    /// Seconds that a stop by ourselves may take, in ms.
+    /// Milliseconds that a stop by the worker itself may take.
     pub(crate) grace_ms: u64,
     /// Requests get ids.
     pub(crate) request_id: bool,
     /// The environ says how long the request has waited.
     pub(crate) queue_time: bool,
-    /// What the parser accepts, for whoever asks why.
+    /// What the parser accepts, to explain it.
     pub(crate) policy: Policy,
     /// The access log, if there is one.
     pub(crate) access: Option<Py<PyAny>>,
@@ -52,141 +140,102 @@ pub(crate) struct Face {
     pub(crate) parking: Option<Py<PyAny>>,
 }
 
-impl Face {
-    /// Another loop polls, and whoever has to wait there has no place to: the iteration of a body is
-    /// broken off, and resumed when there is room.
+impl PythonConfig {
+    /// Another loop polls, and there are no places to wait at: the iteration of a body is broken
+    /// off, and resumed when there is room.
     pub(crate) fn pauses(&self) -> bool {
         self.polled && self.parking.is_none()
     }
 }
-
-macro_rules! fields {
-    ($($name:literal),+ $(,)?) => {
-        /// Names of all attributes that are read, for the test that Python has the same.
-        pub(crate) const FIELDS: &[&str] = &[$($name,)+];
-    };
-}
-
-fields!(
-    "access",
-    "addresses",
-    "beat",
-    "bell",
-    "body_buffer_size",
-    "body_timeout",
-    "casefold_http_method",
-    "client_address",
-    "environ",
-    "file_wrapper",
-    "forwarded_allow_ips",
-    "forwarder_headers",
-    "graceful_timeout",
-    "header_map",
-    "header_timeout",
-    "keepalive",
-    "limit_request_body",
-    "limit_request_field_size",
-    "limit_request_fields",
-    "limit_request_line",
-    "max_connections",
-    "max_requests",
-    "parent",
-    "parking",
-    "permit_connect",
-    "permit_missing_host",
-    "permit_obsolete_folding",
-    "permit_unconventional_http_method",
-    "permit_unconventional_http_version",
-    "polled",
-    "queue_time",
-    "request_id",
-    "request_timeout",
-    "request_timeout_paths",
-    "script_name",
-    "secure_scheme_headers",
-    "sendfile",
-    "server",
-    "siblings",
-    "signal_echo",
-    "signal_fd",
-    "silence",
-    "socket_class",
-    "standin_beats",
-    "strip_header_spaces",
-    "threads",
-    "timed",
-    "tmp_upload_dir",
-    "write_timeout",
-);
 
 /// Reads everything.
 ///
 /// # Errors
 /// `AttributeError` or `TypeError` where Python and Rust disagree; `ValueError` for a value that
 /// cannot work, naming the setting.
-pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, Face)> {
-    let get = |name: &str| config.getattr(name);
-    let limits = limits(config)?;
+pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)> {
     let policy = policy(config)?;
+    let settings = Settings::read(config)?;
+    let limits = limits(&settings)?;
+    let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
     let reactor = Config {
         policy: policy.clone(),
         body: Arc::new(BodyStore::new(
-            get("body_buffer_size")?.extract()?,
-            get("tmp_upload_dir")?.extract::<String>()?.into(),
+            settings.body_buffer_size,
+            settings.tmp_upload_dir.into(),
         )),
-        server: get("server")?.extract()?,
-        keepalive_ms: milliseconds(config, "keepalive")?,
-        header_timeout_ms: milliseconds(config, "header_timeout")?,
-        body_timeout_ms: milliseconds(config, "body_timeout")?,
-        write_timeout_ms: milliseconds(config, "write_timeout")?,
+        server: settings.server.clone(),
+        keepalive_ms: milliseconds("keepalive", settings.keepalive)?,
+        header_timeout_ms: milliseconds("header_timeout", settings.header_timeout)?,
+        body_timeout_ms: milliseconds("body_timeout", settings.body_timeout)?,
+        write_timeout_ms: milliseconds("write_timeout", settings.write_timeout)?,
         limits: limits.clone(),
-        threads: get("threads")?.extract()?,
-        polled: get("polled")?.extract()?,
-        max_connections: get("max_connections")?.extract()?,
-        siblings: get("siblings")?.extract()?,
-        parent: get("parent")?.extract()?,
-        signal_fd: descriptor(config, "signal_fd")?,
-        signal_echo: descriptor(config, "signal_echo")?,
-        bell: descriptor(config, "bell")?,
-        grace_ms: milliseconds(config, "graceful_timeout")?,
-        beat_ms: milliseconds(config, "beat")?,
-        standin_beats: get("standin_beats")?.extract()?,
+        threads: settings.threads,
+        polled: settings.polled,
+        max_connections: settings.max_connections,
+        siblings: settings.siblings,
+        parent: settings.parent,
+        signal_fd: descriptor(settings.signal_fd),
+        signal_echo: descriptor(settings.signal_echo),
+        bell: descriptor(settings.bell),
+        grace_ms,
+        beat_ms: milliseconds("beat", settings.beat)?,
+        standin_beats: settings.standin_beats,
         flowing_bodies: false,
-        timed: get("timed")?.extract()?,
+        timed: settings.timed,
     };
-    let face = Face {
-        environ: get("environ")?.cast_into()?.unbind(),
-        file_wrapper: get("file_wrapper")?.cast_into()?.unbind(),
-        socket_class: get("socket_class")?.cast_into()?.unbind(),
-        sendfile: get("sendfile")?.extract()?,
-        script_name: get("script_name")?.extract::<String>()?.into_bytes(),
-        server: get("server")?.extract()?,
-        addresses: get("addresses")?.extract()?,
+    let python = PythonConfig {
+        environ: settings.environ,
+        file_wrapper: settings.file_wrapper,
+        socket_class: settings.socket_class,
+        sendfile: settings.sendfile,
+        script_name: settings.script_name.into_bytes(),
+        server: settings.server,
+        addresses: settings.addresses,
         limits,
-        max_requests: get("max_requests")?.extract()?,
-        grace_ms: milliseconds(config, "graceful_timeout")?,
-        request_id: get("request_id")?.extract()?,
-        queue_time: get("queue_time")?.extract()?,
+        max_requests: settings.max_requests,
+        grace_ms,
+        request_id: settings.request_id,
+        queue_time: settings.queue_time,
         policy,
-        access: get("access")?.extract::<Option<Py<PyAny>>>()?,
-        polled: get("polled")?.extract()?,
-        parking: get("parking")?.extract::<Option<Py<PyAny>>>()?,
+        access: settings.access,
+        polled: settings.polled,
+        parking: settings.parking,
     };
-    Ok((reactor, face))
+    Ok((reactor, python))
 }
 
 /// A file descriptor; -1 is none.
-fn descriptor(config: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<i32>> {
-    let fd: i32 = config.getattr(name)?.extract()?;
-    Ok((fd >= 0).then_some(fd))
+fn descriptor(fd: i32) -> Option<i32> {
+    (fd >= 0).then_some(fd)
 }
 
 /// The rules for request heads.
-pub(crate) fn policy(config: &Bound<'_, PyAny>) -> PyResult<Policy> {
-    let get = |name: &str| config.getattr(name);
-    let flag = |name: &str| -> PyResult<bool> { config.getattr(name)?.extract() };
-    let body: u64 = get("limit_request_body")?.extract()?;
-    let header_map = match get("header_map")?.extract::<String>()?.as_str() {
+pub(crate) fn policy(rules: &Bound<'_, PyAny>) -> PyResult<Policy> {
+    let rules = Rules::read(rules)?;
+    let body = rules.limit_request_body;
+    Ok(Policy {
+        limits: Limits {
+            request_line: rules.limit_request_line,
+            fields: rules.limit_request_fields,
+            field_size: rules.limit_request_field_size,
+            body: (body > 0).then_some(body),
+        },
+        permissions: Permissions {
+            obsolete_folding: rules.permit_obsolete_folding,
+            strip_header_spaces: rules.strip_header_spaces,
+            unconventional_http_method: rules.permit_unconventional_http_method,
+            unconventional_http_version: rules.permit_unconventional_http_version,
+            casefold_http_method: rules.casefold_http_method,
+            missing_host: rules.permit_missing_host,
+            connect: rules.permit_connect,
+        },
+        forwarding: forwarding(rules)?,
+    })
+}
+
+fn forwarding(rules: Rules) -> PyResult<Forwarding> {
+    let header_map = match rules.header_map.as_str() {
         "drop" => HeaderMap::Drop,
         "refuse" => HeaderMap::Refuse,
         "dangerous" => HeaderMap::Dangerous,
@@ -195,30 +244,7 @@ pub(crate) fn policy(config: &Bound<'_, PyAny>) -> PyResult<Policy> {
             return Err(PyValueError::new_err(text));
         }
     };
-    Ok(Policy {
-        limits: Limits {
-            request_line: get("limit_request_line")?.extract()?,
-            fields: get("limit_request_fields")?.extract()?,
-            field_size: get("limit_request_field_size")?.extract()?,
-            body: (body > 0).then_some(body),
-        },
-        permissions: Permissions {
-            obsolete_folding: flag("permit_obsolete_folding")?,
-            strip_header_spaces: flag("strip_header_spaces")?,
-            unconventional_http_method: flag("permit_unconventional_http_method")?,
-            unconventional_http_version: flag("permit_unconventional_http_version")?,
-            casefold_http_method: flag("casefold_http_method")?,
-            missing_host: flag("permit_missing_host")?,
-            connect: flag("permit_connect")?,
-        },
-        forwarding: forwarding(config, header_map)?,
-    })
-}
-
-fn forwarding(config: &Bound<'_, PyAny>, header_map: HeaderMap) -> PyResult<Forwarding> {
-    let get = |name: &str| config.getattr(name);
-    let schemes: Vec<(String, String)> = get("secure_scheme_headers")?.extract()?;
-    let word: String = get("client_address")?.extract()?;
+    let word = rules.client_address;
     let mut sources = ClientAddress::NAMES.iter();
     let Some(&(_, client_address)) = sources.find(|(name, _)| *name == word) else {
         let names = ClientAddress::NAMES.map(|(name, _)| name).join(", ");
@@ -226,10 +252,11 @@ fn forwarding(config: &Bound<'_, PyAny>, header_map: HeaderMap) -> PyResult<Forw
         return Err(PyValueError::new_err(text));
     };
     Ok(Forwarding {
-        trusted: trusted(config)?,
+        trusted: trusted(&rules.forwarded_allow_ips)?,
         header_map,
-        forwarder_headers: get("forwarder_headers")?.extract()?,
-        secure_scheme_headers: schemes
+        forwarder_headers: rules.forwarder_headers,
+        secure_scheme_headers: rules
+            .secure_scheme_headers
             .iter()
             .map(|(name, secure)| SchemeHeader::new(name, secure))
             .collect(),
@@ -237,26 +264,23 @@ fn forwarding(config: &Bound<'_, PyAny>, header_map: HeaderMap) -> PyResult<Forw
     })
 }
 
-fn limits(config: &Bound<'_, PyAny>) -> PyResult<TimeLimits> {
-    let paths: Vec<(String, f64)> = config.getattr("request_timeout_paths")?.extract()?;
-    let paths: PyResult<Vec<_>> = paths
-        .into_iter()
+fn limits(settings: &Settings) -> PyResult<TimeLimits> {
+    let paths: PyResult<Vec<_>> = settings
+        .request_timeout_paths
+        .iter()
         .map(|(prefix, limit)| {
-            Ok((
-                prefix.into_bytes(),
-                in_milliseconds("request_timeout_paths", limit)?,
-            ))
+            let limit_ms = milliseconds("request_timeout_paths", *limit)?;
+            Ok((prefix.clone().into_bytes(), limit_ms))
         })
         .collect();
     Ok(TimeLimits::new(
-        milliseconds(config, "request_timeout")?,
+        milliseconds("request_timeout", settings.request_timeout)?,
         paths?,
-        milliseconds(config, "silence")?,
+        milliseconds("silence", settings.silence)?,
     ))
 }
 
-fn trusted(config: &Bound<'_, PyAny>) -> PyResult<Trusted> {
-    let entries: Vec<String> = config.getattr("forwarded_allow_ips")?.extract()?;
+fn trusted(entries: &[String]) -> PyResult<Trusted> {
     Trusted::parse(entries.iter().map(String::as_str)).map_err(|entry| {
         PyValueError::new_err(format!(
             "forwarded_allow_ips: {entry:?} is neither an IP address, a network nor *"
@@ -264,16 +288,12 @@ fn trusted(config: &Bound<'_, PyAny>) -> PyResult<Trusted> {
     })
 }
 
-fn milliseconds(config: &Bound<'_, PyAny>, name: &str) -> PyResult<u64> {
-    in_milliseconds(name, config.getattr(name)?.extract()?)
-}
-
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "checked before"
 )]
-fn in_milliseconds(name: &str, seconds: f64) -> PyResult<u64> {
+fn milliseconds(name: &str, seconds: f64) -> PyResult<u64> {
     if (0.0..1e12).contains(&seconds) {
         // Anything but 0 stays different from 0, which means "never".
         Ok((seconds * 1000.0).ceil() as u64)

@@ -1,7 +1,6 @@
-//! What all exchanges of a worker share: the loop, interned names, the log, spare exchanges.
+//! What all exchanges of a worker share: the loop, interned names, the log.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,23 +14,22 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::access::Access;
-use crate::config::Face;
-use crate::exchange::Exchange;
+use crate::config::PythonConfig;
 use crate::parked::{Parked, Watching};
 use crate::request_id::RequestIds;
 use crate::text;
 
 /// Shared by the engine and all of its exchanges.
 pub(crate) struct Core {
-    pub(crate) looped: Arc<Loop>,
+    pub(crate) reactor: Arc<Loop>,
     pub(crate) board: Arc<Scoreboard>,
     pub(crate) slot: usize,
     pub(crate) names: Names,
-    pub(crate) face: Face,
+    pub(crate) config: PythonConfig,
     pub(crate) access: Option<Access>,
     /// Makes ids of requests, if they get any.
     pub(crate) ids: Option<RequestIds>,
-    /// Somebody wants to know how long requests have waited.
+    /// The log or the environ says how long requests have waited.
     pub(crate) queue_timed: bool,
     log: Py<PyAny>,
     /// Requests taken so far.
@@ -39,45 +37,38 @@ pub(crate) struct Core {
     server: Mutex<ServerFields>,
     /// Requests that wait for their clients, where another loop polls the engine.
     pub(crate) parked: Parked,
-    /// ... and those that want to know when their clients have gone.
+    /// Requests to be told when their clients have gone.
     pub(crate) watching: Watching,
-    /// Exchanges that may be used again, oldest first.
-    spare: Mutex<VecDeque<Py<Exchange>>>,
 }
-
-/// Spare exchanges kept at most; more are only there while they are in use, or when applications
-/// hold on to them.
-const SPARE: usize = 16;
 
 impl Core {
     pub(crate) fn new(
         py: Python<'_>,
-        looped: Arc<Loop>,
+        reactor: Arc<Loop>,
         board: (Arc<Scoreboard>, usize),
-        face: Face,
+        config: PythonConfig,
         log: Py<PyAny>,
     ) -> PyResult<Self> {
-        let access = match &face.access {
-            Some(access) => Some(Access::new(access.bind(py), face.environ.bind(py))?),
+        let access = match &config.access {
+            Some(access) => Some(Access::new(access.bind(py), config.environ.bind(py))?),
             None => None,
         };
-        let ids = face.request_id.then(RequestIds::new).transpose()?;
-        let queue_timed = face.queue_time || access.as_ref().is_some_and(Access::queue_timed);
+        let ids = config.request_id.then(RequestIds::new).transpose()?;
+        let queue_timed = config.queue_time || access.as_ref().is_some_and(Access::queue_timed);
         Ok(Self {
             ids,
             queue_timed,
-            looped,
+            reactor,
             board: board.0,
             slot: board.1,
-            names: Names::new(py, &face)?,
-            server: Mutex::new(ServerFields::new(&face.server)),
+            names: Names::new(py, &config)?,
+            server: Mutex::new(ServerFields::new(&config.server)),
             access,
-            face,
+            config,
             log,
             taken: AtomicU64::new(0),
             parked: Parked::default(),
             watching: Watching::default(),
-            spare: Mutex::new(VecDeque::new()),
         })
     }
 
@@ -99,55 +90,14 @@ impl Core {
     /// and goes on until it is. Without a master it stops.
     #[inline]
     pub(crate) fn count(&self, py: Python<'_>) -> PyResult<()> {
-        let most = self.face.max_requests;
+        let most = self.config.max_requests;
         if most != 0 && self.taken.fetch_add(1, Ordering::Relaxed) + 1 == most {
             self.log(py, "info", "Autorestarting worker after current request.")?;
-            if !self.looped.ask_to_retire(RetireCause::MaxRequests) {
-                self.looped.stop(self.face.grace_ms);
+            if !self.reactor.ask_to_retire(RetireCause::MaxRequests) {
+                self.reactor.stop(self.config.grace_ms);
             }
         }
         Ok(())
-    }
-
-    /// An exchange object nobody else refers to: a used one, or a new one.
-    #[inline]
-    pub(crate) fn exchange<'py>(
-        self: &Arc<Self>,
-        py: Python<'py>,
-    ) -> PyResult<Bound<'py, Exchange>> {
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let candidates = spare.len().min(3);
-        for _ in 0..candidates {
-            let Some(candidate) = spare.pop_front() else {
-                break;
-            };
-            if Exchange::reusable(candidate.bind(py)) {
-                return Ok(candidate.into_bound(py));
-            }
-            spare.push_back(candidate);
-        }
-        let excess = if spare.len() > SPARE {
-            spare.pop_front()
-        } else {
-            None
-        };
-        // Nothing of Python is released or called while the mutex is held.
-        drop(spare);
-        if let Some(excess) = excess
-            && !Exchange::retire(excess.bind(py))
-        {
-            self.put_back(excess);
-        }
-        Exchange::create(py, Arc::clone(self))
-    }
-
-    /// Keeps an exchange for later use.
-    #[inline]
-    pub(crate) fn put_back(&self, exchange: Py<Exchange>) {
-        self.spare
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(exchange);
     }
 
     /// Writes what the reactor had to tell.
@@ -282,7 +232,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    fn new(py: Python<'_>, face: &Face) -> PyResult<Self> {
+    fn new(py: Python<'_>, config: &PythonConfig) -> PyResult<Self> {
         let new = |text: &str| PyString::intern(py, text).unbind();
         let fields: PyResult<Vec<_>> = Known::ALL
             .iter()
@@ -317,7 +267,7 @@ impl Names {
                 .iter()
                 .map(|method| new(method.name()))
                 .collect(),
-            addresses: face.addresses.iter().map(address).collect(),
+            addresses: config.addresses.iter().map(address).collect(),
         })
     }
 }

@@ -16,14 +16,17 @@ use crate::board::Scoreboard;
 use crate::chunks;
 use crate::config;
 use crate::core::{Core, Detached, thread_number};
-use crate::exchange::{Exchange, empty_input};
+use crate::exchange::Exchange;
 use crate::shared;
+use crate::spare::Spare;
 use crate::wsgi;
+use crate::wsgi::input::Input;
 
 /// The reactor of one worker process. Made and used after the fork, never before.
 #[pyclass(frozen, module = "licorne._engine")]
 pub(crate) struct Engine {
     core: Arc<Core>,
+    spare: Spare,
     process: u32,
     standin: Mutex<Option<JoinHandle<()>>>,
     late: AtomicBool,
@@ -41,10 +44,10 @@ impl Engine {
         let me = thread_number();
         loop {
             shared::release(py);
-            match self.core.looped.take(me, &Detached(py)) {
+            match self.core.reactor.take(me, &Detached(py)) {
                 Taken::Exchange(net) => {
                     self.core.count(py)?;
-                    let exchange = self.core.exchange(py)?;
+                    let exchange = self.spare.take(py, &self.core)?;
                     exchange.try_borrow_mut()?.begin(net);
                     return Ok(Some(exchange));
                 }
@@ -62,7 +65,7 @@ impl Engine {
     #[classattr]
     #[expect(non_snake_case, reason = "the Python name of a constant")]
     fn CONFIG_FIELDS(py: Python<'_>) -> PyResult<Py<PyTuple>> {
-        Ok(PyTuple::new(py, config::FIELDS)?.unbind())
+        Ok(PyTuple::new(py, config::names().collect::<Vec<_>>())?.unbind())
     }
 
     #[new]
@@ -78,23 +81,25 @@ impl Engine {
         slot: usize,
         log: Py<PyAny>,
     ) -> PyResult<Self> {
-        let (reactor, face) = config::read(config)?;
-        if face.polled {
+        let (for_reactor, config) = config::read(config)?;
+        if config.polled {
             chunks::keep();
         }
         let slot = scoreboard.checked(slot)?;
         let board = Arc::clone(&scoreboard.inner);
-        face.environ
+        config
+            .environ
             .bind(py)
-            .set_item("wsgi.input", empty_input(py)?)?;
-        let (looped, standin) = Loop::start(reactor, &listeners, Arc::clone(&board), slot)
+            .set_item("wsgi.input", Input::empty(py)?)?;
+        let (reactor, standin) = Loop::start(for_reactor, &listeners, Arc::clone(&board), slot)
             .map_err(|error| PyOSError::new_err(format!("Cannot start the engine: {error}")))?;
-        let core = Core::new(py, looped, (board, slot), face, log)?;
+        let core = Core::new(py, reactor, (board, slot), config, log)?;
         if let Some(access) = &core.access {
-            core.looped.set_log(access.fd(py)?);
+            core.reactor.set_log(access.fd(py)?);
         }
         Ok(Self {
             core: Arc::new(core),
+            spare: Spare::default(),
             process: std::process::id(),
             standin: Mutex::new(Some(standin)),
             late: AtomicBool::new(false),
@@ -104,7 +109,7 @@ impl Engine {
 
     /// Readable when there is something to drain, for loops that poll the engine.
     fn fileno(&self) -> RawFd {
-        self.core.looped.poll_fd()
+        self.core.reactor.poll_fd()
     }
 
     /// The requests that are ready now, and the seconds until the next call at the latest; `None`
@@ -118,7 +123,7 @@ impl Engine {
             return Ok(None);
         }
         shared::release(py);
-        let drained = self.core.looped.drain(thread_number());
+        let drained = self.core.reactor.drain(thread_number());
         let requests = PyList::empty(py);
         for net in drained.requests {
             requests.append(self.hand_over(py, net, watched)?)?;
@@ -150,7 +155,7 @@ impl Engine {
             return Ok(None);
         }
         shared::release(py);
-        let Some(net) = self.core.looped.take_ready(thread_number()) else {
+        let Some(net) = self.core.reactor.take_ready(thread_number()) else {
             return Ok(None);
         };
         self.hand_over(py, net, watched).map(Some)
@@ -160,7 +165,7 @@ impl Engine {
     /// request.
     #[getter]
     fn pending(&self) -> bool {
-        !self.left.load(Ordering::Relaxed) && self.core.looped.pending()
+        !self.left.load(Ordering::Relaxed) && self.core.reactor.pending()
     }
 
     /// Whether requests were found over their time since this was last asked.
@@ -178,7 +183,7 @@ impl Engine {
         if let Some(exchange) = &next {
             exchange.try_borrow_mut()?.run.watched = true;
             // It comes back into use when the caller has let go of it.
-            self.core.put_back(exchange.clone().unbind());
+            self.spare.put_back(exchange.clone().unbind());
         }
         Ok(next)
     }
@@ -188,7 +193,7 @@ impl Engine {
         self.own_process()?;
         while let Some(exchange) = self.next(py)? {
             let ended = wsgi::run(&exchange, app);
-            self.core.put_back(exchange.unbind());
+            self.spare.put_back(exchange.unbind());
             ended?;
         }
         Ok(())
@@ -205,7 +210,7 @@ impl Engine {
             return;
         }
         self.core
-            .looped
+            .reactor
             .stop((grace.clamp(0.0, 1e9) * 1000.0) as u64);
     }
 
@@ -219,7 +224,7 @@ impl Engine {
     /// else may be done with the engine there.
     fn leave(&self) {
         self.left.store(true, Ordering::Relaxed);
-        self.core.looped.leave();
+        self.core.reactor.leave();
     }
 
     /// Answers 504 for what is with the application: the process is about to end.
@@ -227,12 +232,12 @@ impl Engine {
         if self.left.load(Ordering::Relaxed) {
             return;
         }
-        self.core.looped.abort();
+        self.core.reactor.abort();
     }
 
     #[getter]
     fn stopping(&self) -> bool {
-        self.core.looped.stopping()
+        self.core.reactor.stopping()
     }
 
     /// The access log's file was reopened.
@@ -240,7 +245,7 @@ impl Engine {
         if let Some(access) = &self.core.access
             && !self.left.load(Ordering::Relaxed)
         {
-            self.core.looped.set_log(access.fd(py)?);
+            self.core.reactor.set_log(access.fd(py)?);
         }
         Ok(())
     }
@@ -250,7 +255,7 @@ impl Engine {
         if self.left.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let notices = self.core.looped.close();
+        let notices = self.core.reactor.close();
         let standin = self
             .standin
             .lock()
@@ -277,20 +282,20 @@ impl Engine {
             // A logger of the user failed, or a loop: the request must not be lost for it.
             error.write_unraisable(py, None);
         }
-        let exchange = self.core.exchange(py)?;
+        let exchange = self.spare.take(py, &self.core)?;
         {
             let mut this = exchange.try_borrow_mut()?;
             this.begin(net);
             this.run.watched = watched;
         }
-        self.core.put_back(exchange.clone().unbind());
+        self.spare.put_back(exchange.clone().unbind());
         Ok(exchange)
     }
 
-    /// Says what a turn has found: to the log, and to whoever waits for room.
+    /// Says what a turn has found: to the log, and to requests that wait for room.
     fn tell(&self, py: Python<'_>, notices: Vec<Notice>, room: bool) -> PyResult<()> {
         let woken = if room {
-            self.core.parked.wake(py, &self.core)
+            self.core.parked.wake(py, &self.core.reactor)
         } else {
             Ok(())
         };

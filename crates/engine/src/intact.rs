@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyList};
 use crate::lookup::Key;
 
 /// The methods of the logger that make access lines, and what they use.
-pub(crate) struct Methods {
+pub(crate) struct MethodSnapshot {
     class: Py<PyDict>,
     as_made: Vec<(Key, Py<PyAny>)>,
     own: Py<PyDict>,
@@ -23,7 +23,7 @@ pub(crate) struct Methods {
 }
 
 /// What a logger or a handler of the standard library says of itself, and where in its dict.
-pub(crate) struct Watched {
+pub(crate) struct Snapshot {
     dict: Py<PyDict>,
     /// Attributes that are to be these very objects.
     same: [(Key, Py<PyAny>); 2],
@@ -32,7 +32,7 @@ pub(crate) struct Watched {
     filters: Py<PyList>,
 }
 
-impl Methods {
+impl MethodSnapshot {
     /// `object` names the logger, what its class has (`as_made`) and what it has itself (`same`).
     pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = object.py();
@@ -96,7 +96,7 @@ fn dict_of_class<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>
     Ok(dict.cast_into()?)
 }
 
-impl Watched {
+impl Snapshot {
     /// `same` is an attribute and what it is to be.
     pub(crate) fn new(
         of: &Bound<'_, PyAny>,

@@ -1,9 +1,23 @@
-//! The Python face of the engine: `licorne._engine`.
+//! The engine as Python sees it: `licorne._engine`.
 //!
 //! It translates and decides nothing about HTTP: parsing and encoding are `proto`, sockets and
 //! threads are `net`. What is here runs under the interpreter lock, and never waits with it.
+//!
+//! A module uses only modules above it in this list, and none uses another in a circle
+//! (`tests/architecture/test_rust.py` reads the list):
+//!
+//! ```text
+//! values     text lookup queue request_id past parked shared chunks breakpoint counts config
+//! services   board explain head fields reader reply
+//! the log    intact access_values access
+//! requests   core wsgi/input wsgi/caches wsgi/environ exchange
+//! responses  sending taken response failure
+//! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/run wsgi/paused wsgi/pieces wsgi/mod
+//! Python     methods spare engine
+//! ```
 
 mod access;
+mod access_values;
 mod board;
 mod breakpoint;
 mod chunks;
@@ -13,16 +27,23 @@ mod counts;
 mod engine;
 mod exchange;
 mod explain;
+mod failure;
+mod fields;
 mod head;
 mod intact;
 mod lookup;
+mod methods;
 mod parked;
 mod past;
 mod queue;
 mod reader;
 mod reply;
 mod request_id;
+mod response;
+mod sending;
 mod shared;
+mod spare;
+mod taken;
 mod text;
 mod wsgi;
 
@@ -44,7 +65,7 @@ mod _engine {
     #[pymodule_export]
     use crate::head::RequestHead;
     #[pymodule_export]
-    use crate::reader::{Refusal, RequestReader};
+    use crate::reader::{Refusal, RequestReader, error_page};
     #[pymodule_export]
     use crate::reply::Reply;
     #[pymodule_export]

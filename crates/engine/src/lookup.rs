@@ -4,17 +4,17 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-/// A key, and its place in the template.
+/// A key, and its index in the template.
 pub(crate) struct Key {
     name: Py<PyString>,
-    place: Option<ffi::Py_ssize_t>,
+    index: Option<ffi::Py_ssize_t>,
 }
 
 impl Key {
     pub(crate) fn new(name: &str, template: &Bound<'_, PyDict>) -> Self {
         let name = PyString::intern(template.py(), name);
         Self {
-            place: place_of(&name, template),
+            index: index_of(&name, template),
             name: name.unbind(),
         }
     }
@@ -35,13 +35,13 @@ impl Key {
         )
     }
 
-    /// The value, or null. What stands at the key's place is looked at first, at half the price of
+    /// The value, or null. What stands at the key's index is looked at first, at half the price of
     /// a search: a copy has its entries in the order of the template, and one that was changed
     /// has another key there, or none.
     #[inline]
     fn find(&self, dict: &Bound<'_, PyDict>) -> *mut ffi::PyObject {
-        if let Some(place) = self.place
-            && let Some(entry) = entry_from(dict, place)
+        if let Some(index) = self.index
+            && let Some(entry) = entry_from(dict, index)
             && entry.key == self.name.as_ptr()
         {
             return entry.value;
@@ -65,35 +65,35 @@ fn tell_failure(dict: &Bound<'_, PyDict>) {
     }
 }
 
-/// An entry of a dict, its objects borrowed; and the place behind it.
+/// An entry of a dict, its objects borrowed; and the index behind it.
 struct Entry {
     key: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
     behind: ffi::Py_ssize_t,
 }
 
-/// The entry at a place, or the next one behind it.
+/// The entry at an index, or the next one behind it.
 #[inline]
-fn entry_from(dict: &Bound<'_, PyDict>, mut place: ffi::Py_ssize_t) -> Option<Entry> {
+fn entry_from(dict: &Bound<'_, PyDict>, mut index: ffi::Py_ssize_t) -> Option<Entry> {
     let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
-    // SAFETY: a dict, and variables to write to. PyDict_Next compares the place with the number of
+    // SAFETY: a dict, and variables to write to. PyDict_Next compares the index with the number of
     // entries, so that one from another dict can at worst be that of another entry.
     let found =
-        unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut place, &raw mut key, &raw mut value) };
+        unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut index, &raw mut key, &raw mut value) };
     (found != 0).then_some(Entry {
         key,
         value,
-        behind: place,
+        behind: index,
     })
 }
 
-fn place_of(name: &Bound<'_, PyString>, template: &Bound<'_, PyDict>) -> Option<ffi::Py_ssize_t> {
-    let mut place = 0;
-    while let Some(entry) = entry_from(template, place) {
+fn index_of(name: &Bound<'_, PyString>, template: &Bound<'_, PyDict>) -> Option<ffi::Py_ssize_t> {
+    let mut index = 0;
+    while let Some(entry) = entry_from(template, index) {
         if entry.key == name.as_ptr() {
             return Some(entry.behind - 1);
         }
-        place = entry.behind;
+        index = entry.behind;
     }
     None
 }

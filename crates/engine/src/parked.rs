@@ -4,14 +4,12 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use net::baton::Room;
+use net::baton::{Loop, Room};
 use net::exchange::Token;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::core::Core;
-
-/// Who waits, and where.
+/// Requests that wait, each with its place.
 #[derive(Default)]
 pub(crate) struct Parked(Mutex<Vec<(Token, Py<PyAny>)>>);
 
@@ -20,12 +18,12 @@ impl Parked {
     pub(crate) fn wait_for_room(
         &self,
         parking: &Bound<'_, PyAny>,
-        core: &Core,
+        reactor: &Loop,
         token: Token,
     ) -> PyResult<bool> {
         let py = parking.py();
         loop {
-            if let Some(room) = core.looped.room(token) {
+            if let Some(room) = reactor.room(token) {
                 return Ok(room != Room::Gone);
             }
             let place = parking.call0()?;
@@ -39,17 +37,17 @@ impl Parked {
     }
 
     /// Has `place` woken when the client of `token` has read on, or has gone. False: it has already.
-    pub(crate) fn park(&self, core: &Core, token: Token, place: Py<PyAny>) -> bool {
-        if core.looped.room(token).is_some() {
+    pub(crate) fn park(&self, reactor: &Loop, token: Token, place: Py<PyAny>) -> bool {
+        if reactor.room(token).is_some() {
             return false;
         }
         self.lock().push((token, place));
         true
     }
 
-    /// Wakes those whose clients have read on, or have gone.
-    pub(crate) fn wake(&self, py: Python<'_>, core: &Core) -> PyResult<()> {
-        let ready = self.take(|(token, _)| core.looped.room(*token).is_some());
+    /// Wakes the requests whose clients have read on, or have gone.
+    pub(crate) fn wake(&self, py: Python<'_>, reactor: &Loop) -> PyResult<()> {
+        let ready = self.take(|(token, _)| reactor.room(*token).is_some());
         for (_, place) in ready {
             place.bind(py).call_method0(intern!(py, "wake"))?;
         }
@@ -69,16 +67,16 @@ impl Parked {
     }
 }
 
-/// Who wants to know that a client sends no more, by its connection.
+/// Places to be woken when a client sends no more, by its connection.
 #[derive(Default)]
 pub(crate) struct Watching(Mutex<HashMap<u64, Py<PyAny>>>);
 
 impl Watching {
     /// Has `place` woken when the client of `token` sends no more.
-    pub(crate) fn add(&self, core: &Core, token: Token, place: Py<PyAny>) {
+    pub(crate) fn add(&self, reactor: &Loop, token: Token, place: Py<PyAny>) {
         let before = self.lock().insert(token.to_bits(), place);
         drop(before);
-        core.looped.watch_end(token);
+        reactor.watch_end(token);
     }
 
     /// The request of this connection has ended.

@@ -4,7 +4,6 @@
 use net::exchange::Exchange;
 use net::peer::Peer;
 use proto::RequestHead;
-use proto::h1::BodyFraming;
 
 /// What a request has said, and how its response was framed.
 pub(crate) struct Past {
@@ -38,7 +37,7 @@ impl Facts {
     pub(crate) fn of(net: &Exchange) -> Self {
         Self {
             number: net.number,
-            chunked: net.framing == Some(BodyFraming::Chunked),
+            chunked: net.response.chunked(),
             keep_alive: net.keep_alive,
         }
     }

@@ -57,6 +57,12 @@ fn unit(number: f64) -> f64 {
     }
 }
 
+/// Seconds for Python.
+#[expect(clippy::cast_precision_loss, reason = "exact for 104 days")]
+pub(crate) fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! `RequestReader`: the workers' parser for whoever has a socket of its own, the master's metrics and
+//! `RequestReader`: the workers' parser for code with a socket of its own, the master's metrics and
 //! gunicorn's `RequestParser`. Bytes in, heads and bodies out; no connection, thread or clock.
 
 use proto::{Event, Policy, Received, Reject};
@@ -73,7 +73,7 @@ impl RequestReader {
     /// The head of the next request, why there is none, or `None` while bytes are missing.
     fn head<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self.step() {
-            Ok(Event::Head) => {
+            Ok(Event::Head(_)) => {
                 let head = RequestHead::new(std::mem::take(&mut self.head));
                 Ok(Some(Bound::new(py, head)?.into_any()))
             }
@@ -89,11 +89,11 @@ impl RequestReader {
         while !self.ended && piece.len() < PIECE {
             let from = self.at;
             match self.step() {
-                Ok(Event::Body(range)) => {
+                Ok(Event::Body(_, range)) => {
                     let body = self.input.get(from + range.start..from + range.end);
                     piece.extend_from_slice(body.unwrap_or_default());
                 }
-                Ok(Event::End) => self.ended = true,
+                Ok(Event::End(_)) => self.ended = true,
                 // It is told again when what came before it has been taken.
                 Err(_) if !piece.is_empty() => break,
                 Err(reject) => return refusal(py, reject).map(Some),
@@ -122,6 +122,20 @@ impl RequestReader {
         self.at += consumed;
         Ok(event)
     }
+}
+
+/// A whole response with gunicorn's error page; the connection is closed after it.
+#[pyfunction]
+pub(crate) fn error_page<'py>(
+    py: Python<'py>,
+    status: u16,
+    reason: &str,
+    message: &str,
+) -> Bound<'py, PyBytes> {
+    let mut page = Vec::new();
+    let date = net::clock::coarse_unix_seconds();
+    proto::h1::error_page(&mut page, date, status, reason, message);
+    PyBytes::new(py, &page)
 }
 
 fn refusal(py: Python<'_>, reject: Reject) -> PyResult<Bound<'_, PyAny>> {
@@ -154,15 +168,7 @@ impl Refusal {
 
     /// The whole response that the peer gets.
     fn page<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let mut page = Vec::new();
         let Self { reject } = self;
-        proto::h1::error_page(
-            &mut page,
-            net::clock::coarse_unix_seconds(),
-            reject.status(),
-            reject.reason(),
-            reject.message(),
-        );
-        PyBytes::new(py, &page)
+        error_page(py, reject.status(), reject.reason(), reject.message())
     }
 }

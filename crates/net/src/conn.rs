@@ -4,8 +4,8 @@
 use std::io;
 use std::sync::Arc;
 
-use proto::h1::{self, CONTINUE};
-use proto::{Event, Policy, Received, Reject};
+use proto::h1::CONTINUE;
+use proto::{Event, Policy, Received, Reject, StreamId};
 
 use crate::body::{Body, BodyStore};
 use crate::drain::Activity;
@@ -53,7 +53,7 @@ pub(crate) struct Conn {
     pub(crate) peer: Peer,
     pub(crate) listener: usize,
     trusted: bool,
-    proto: h1::Connection,
+    proto: proto::Connection,
     /// Bytes read and not consumed, from `start` on.
     input: Vec<u8>,
     start: usize,
@@ -125,7 +125,7 @@ impl Conn {
             peer,
             listener,
             trusted,
-            proto: h1::Connection::from_peer(trusted, peer == Peer::Unix),
+            proto: proto::Connection::begin(None, &[], trusted, peer == Peer::Unix),
             input: Vec::new(),
             start: 0,
             pending: None,
@@ -224,7 +224,7 @@ impl Conn {
 
     /// The response is complete and the connection is kept: the next request may come.
     pub(crate) fn next_request(&mut self) {
-        self.proto.next_request();
+        self.proto.finished(StreamId::HTTP1);
         self.phase = Phase::Reading;
         self.incoming = None;
     }
@@ -340,7 +340,7 @@ impl Conn {
             };
             used += consumed;
             match event {
-                Event::NeedMore => {
+                Event::NeedMore | Event::Switched => {
                     return match begun {
                         Some(exchange) => (used, Fed::Ready(exchange)),
                         None if self.incoming.is_some() => (used, Fed::Flowed),
@@ -348,11 +348,11 @@ impl Conn {
                     };
                 }
                 Event::Closed => return (used, Fed::Closed),
-                Event::Head if feeding.flowing && exchange.head.has_body() => {
+                Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
                     begun = self.begin_flowing(consumed == rest.len(), feeding);
                 }
-                Event::Head => self.begin(consumed == rest.len(), feeding),
-                Event::Body(range) => {
+                Event::Head(_) => self.begin(consumed == rest.len(), feeding),
+                Event::Body(_, range) => {
                     if let Some(incoming) = &mut self.incoming {
                         incoming.push(&rest[range]);
                         continue;
@@ -362,7 +362,7 @@ impl Conn {
                         return (used, Fed::Failed(error));
                     }
                 }
-                Event::End => {
+                Event::End(_) => {
                     if let Some(incoming) = &mut self.incoming {
                         incoming.end();
                         return (used, begun.map_or(Fed::Flowed, Fed::Ready));

@@ -1,7 +1,7 @@
 //! One request with its response: the object handed to an application thread and back.
 
 use proto::RequestHead;
-use proto::h1::{BodyFraming, RequestFacts, ResponseDraft};
+use proto::h1::{RequestFacts, Response};
 
 use crate::body::Body;
 use crate::peer::Peer;
@@ -42,12 +42,10 @@ pub struct Exchange {
     pub first: bool,
     /// Monotonic ns at which a thread took it; 0 for those whose time is not taken.
     pub started_ns: u64,
-    /// The response head under construction.
-    pub draft: ResponseDraft,
+    /// The response on its way.
+    pub response: Response,
     /// Encoded bytes that are not yet with the connection.
     pub out: Vec<u8>,
-    /// How the response body is framed, once the head is complete.
-    pub framing: Option<BodyFraming>,
     /// Whether the connection may carry another request after this one.
     pub keep_alive: bool,
 }
@@ -83,12 +81,11 @@ impl Exchange {
         self.body = Body::Empty;
         self.peer = None;
         self.started_ns = 0;
-        self.draft.clear();
+        self.response.clear();
         if self.out.capacity() > KEPT {
             self.out = Vec::new();
         } else {
             self.out.clear();
         }
-        self.framing = None;
     }
 }

@@ -80,7 +80,7 @@ impl Notices {
 
     #[cold]
     fn first_ignored_header(&mut self, peer: Peer, head: &RequestHead, forwarding: &Forwarding) {
-        let (Some(name), Some(ip)) = (head.unheard(), peer.ip()) else {
+        let (Some(name), Some(ip)) = (head.ignored_forwarded_header(), peer.ip()) else {
             return;
         };
         let text = format!(

@@ -133,11 +133,10 @@ impl Output {
 
     /// Adds a large block of a chunked body, as a chunk of its own.
     pub(crate) fn share_chunk(&mut self, shared: Box<dyn Shared>) {
-        let mut line = Vec::new();
-        h1::chunk_start(&mut line, shared.bytes().len());
-        self.copy(&line);
+        let (before, behind) = h1::chunk_bounds(shared.bytes().len());
+        self.copy(&before);
         self.share(shared, 0);
-        self.copy(h1::CHUNK_END);
+        self.copy(behind);
     }
 
     /// Keeps `shared` from byte `from` on.
@@ -391,7 +390,7 @@ mod tests {
         output.chunk(b"a");
         output.share_chunk(Box::new(Bytes(b"shared".to_vec())));
         output.chunk(b"b");
-        output.copy(h1::LAST_CHUNK);
+        output.copy(b"0\r\n\r\n");
         assert_eq!(
             sent(&mut output),
             "1\r\na\r\n6\r\nshared\r\n1\r\nb\r\n0\r\n\r\n"

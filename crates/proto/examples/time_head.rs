@@ -8,7 +8,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use licorne_proto::h1::{BodySize, Connection, RequestFacts, ResponseDraft, ServerFields};
+use licorne_proto::h1::{BodySize, Connection, RequestFacts, Response, ServerFields};
 use licorne_proto::{Policy, RequestHead, Version};
 
 const WRK: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost:8000\r\n\r\n";
@@ -50,7 +50,7 @@ fn main() {
         }
     }
 
-    let mut draft = ResponseDraft::default();
+    let mut response = Response::default();
     let server = ServerFields::new("licorne");
     let mut out = Vec::with_capacity(4096);
     let request = RequestFacts {
@@ -61,17 +61,26 @@ fn main() {
     };
     let nanos = best(|| {
         out.clear();
-        draft.start(black_box(b"200 OK")).unwrap();
-        draft
+        response.clear();
+        response.draft.start(black_box(b"200 OK")).unwrap();
+        response
+            .draft
             .field(
                 black_box(b"Content-Type"),
                 black_box(b"text/plain; charset=utf-8"),
             )
             .unwrap();
-        draft
+        response
+            .draft
             .field(black_box(b"Content-Length"), black_box(b"13"))
             .unwrap();
-        draft.finish(request, BodySize::Known(13), &server, &mut out);
+        response
+            .head(request, BodySize::Known(13), &server, &mut out)
+            .unwrap();
+        response
+            .body(black_box(b"Hello, world!"), &mut out)
+            .unwrap();
+        response.end(&mut out).unwrap();
         black_box(&out);
     });
     println!("response, {} bytes: {nanos:.1} ns", out.len());

@@ -11,18 +11,29 @@ pub struct Received {
     pub event: Event,
 }
 
+/// Which request of a connection: with HTTP/1, where one follows the other, all are stream 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StreamId(u32);
+
+impl StreamId {
+    /// The stream of every HTTP/1 request.
+    pub const HTTP1: Self = Self(0);
+}
+
 /// What the consumed bytes meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Nothing yet: keep what was not consumed, call again with more behind it. Also the answer
-    /// while a finished request waits for [`next_request`](crate::h1::Connection::next_request).
+    /// while a finished request waits for its response.
     NeedMore,
     /// A request head is complete and was written to the `RequestHead`.
-    Head,
+    Head(StreamId),
     /// Bytes of the body: this range of the input that was handed in.
-    Body(Range<usize>),
+    Body(StreamId, Range<usize>),
     /// The request is complete, trailers included.
-    End,
+    End(StreamId),
     /// The peer ended the connection between two requests, or no further request may follow.
     Closed,
+    /// Another protocol is spoken from here on: what was not consumed is for its decoder.
+    Switched,
 }

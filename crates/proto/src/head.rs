@@ -1,6 +1,6 @@
 //! A request head: its bytes in one buffer, everything else as spans into it.
 //!
-//! Order and repetition of fields are kept. Filled by `h1::request`; whoever reads it needs no
+//! Order and repetition of fields are kept. Filled by `h1::request`; its readers need no
 //! knowledge of the syntax any more.
 
 use core::net::IpAddr;
@@ -201,8 +201,8 @@ impl RequestHead {
 
     /// The name of a header that would have said how the request came, had a trusted peer sent it.
     #[inline]
-    pub fn unheard(&self) -> Option<&[u8]> {
-        let name = self.meaning.came.unheard?;
+    pub fn ignored_forwarded_header(&self) -> Option<&[u8]> {
+        let name = self.meaning.came.ignored?;
         Some(name.of(&self.bytes))
     }
 

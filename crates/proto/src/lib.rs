@@ -1,17 +1,19 @@
 //! HTTP/1.1 as a value: bytes to events, responses to bytes.
 //!
-//! Nothing here reads a socket, a clock or a setting by itself: whoever owns the connection hands in
+//! Nothing here reads a socket, a clock or a setting by itself: the owner of the connection hands in
 //! the bytes it has, and does what the returned value says.
 //!
 //! ```text
-//!   bytes ──▶ h1::Connection::receive ──▶ Event::{Head, Body, End, Closed} │ Reject
-//!                  ▲        fills ▼
-//!               Policy       RequestHead
+//!   first bytes, ALPN ──▶ protocol ──▶ Connection::{H1}
 //!
-//!   status, fields ──▶ h1::ResponseDraft ── finish ──▶ bytes + ResponseFraming
+//!   bytes ──▶ Connection::receive ──▶ Event::{Head, Body, End}(stream), Closed, Switched │ Reject
+//!                  ▲      fills ▼
+//!               Policy     RequestHead
+//!
+//!   status, fields ──▶ h1::Response ── Interim, Head, Body, End, Reset ──▶ bytes
 //! ```
 //!
-//! Whoever is in doubt about a length or a boundary refuses (RFC 9112, section 11.2): a refusal is
+//! A parser in doubt about a length or a boundary refuses (RFC 9112, section 11.2): a refusal is
 //! one row of [`Reject`], and after it a connection never yields anything else.
 
 #![forbid(unsafe_code)]
@@ -19,8 +21,10 @@
 
 pub mod forwarded;
 pub mod h1;
+pub mod protocol;
 
 mod chars;
+mod connection;
 mod event;
 mod head;
 mod host;
@@ -29,7 +33,8 @@ mod limits;
 mod parts;
 mod reject;
 
-pub use event::{Event, Received};
+pub use connection::Connection;
+pub use event::{Event, Received, StreamId};
 pub use forwarded::{ClientAddress, Forwarding, HeaderMap, SchemeHeader, Trusted};
 pub use head::{Field, RequestHead, Version};
 pub use known::{Known, KnownMethod};

@@ -112,7 +112,7 @@ rejects! {
     InvalidChunkSize => 400, "Invalid chunk size", "RFC 9112, 7.1";
     /// Not `;name`, `;name=token` or `;name="quoted"`.
     InvalidChunkExtension => 400, "Invalid chunk extension", "RFC 9112, 7.1.1";
-    /// More bytes of extensions than anybody has a use for.
+    /// More bytes of extensions than there is a use for.
     ChunkExtensionTooLarge => 400, "Chunk extensions are too large", "RFC 9112, 7.1.1";
     /// The data of a chunk is not followed by CRLF.
     InvalidChunkEnd => 400, "Invalid end of chunk data", "RFC 9112, 7.1";
@@ -122,8 +122,6 @@ rejects! {
     IncompleteBody => 400, "Connection ended inside the request body", "RFC 9112, 8";
     /// The reactor waited too long for the rest of a request.
     RequestTimeout => 408, "Request took too long to arrive", "RFC 9110, 15.5.9";
-    /// The reactor has more requests waiting than it may hold.
-    Overloaded => 503, "Too many requests are waiting", "RFC 9110, 15.6.4";
 }
 
 impl Reject {
@@ -136,7 +134,6 @@ impl Reject {
             417 => "Expectation Failed",
             431 => "Request Header Fields Too Large",
             501 => "Not Implemented",
-            503 => "Service Unavailable",
             _ => "Bad Request",
         }
     }

@@ -85,12 +85,12 @@ proptest! {
 fn an_explanation_in_words() {
     let policy = policy(ClientAddress::Peer);
     let request = request("X-Forwarded-Proto", "https");
-    let stranger = explain(
+    let untrusted = explain(
         &policy,
         Some("192.0.2.1".parse().unwrap()),
         request.as_bytes(),
     );
-    let told = stranger.to_string();
+    let told = untrusted.to_string();
     assert!(
         told.contains("192.0.2.1 is not in forwarded_allow_ips (10.0.0.0/8)"),
         "{told}"

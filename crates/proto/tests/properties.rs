@@ -4,14 +4,18 @@
 mod common;
 
 use common::{Outcome, run, run_with};
-use licorne_proto::h1::{
-    BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, RequestFacts, ResponseDraft, ServerFields,
-    chunk_start,
-};
+use licorne_proto::h1::{BodySize, Ending, RequestFacts, Response, ServerFields, chunk_bounds};
 use licorne_proto::{Limits, Permissions, Policy, RequestHead, Version};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+const GET: RequestFacts = RequestFacts {
+    version: Version::Http11,
+    head_method: false,
+    connect: false,
+    keep_alive: true,
+};
 
 proptest! {
     #[test]
@@ -71,14 +75,56 @@ proptest! {
     #[test]
     fn chunks_come_back(parts in vec(vec(any::<u8>(), 1..300), 0..8), cuts in vec(any::<u16>(), 0..6)) {
         let mut input = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        let mut response = Response::default();
+        response.draft.start(b"200 OK").unwrap();
+        let server = ServerFields::new("");
+        response.head(GET, BodySize::Unknown, &server, &mut Vec::new()).unwrap();
         for part in &parts {
-            chunk_start(&mut input, part.len());
-            input.extend_from_slice(part);
-            input.extend_from_slice(CHUNK_END);
+            prop_assert_eq!(response.body(part, &mut input), Ok(part.len()));
         }
-        input.extend_from_slice(LAST_CHUNK);
+        response.end(&mut input).unwrap();
         let outcome = run(&Policy::default(), false, &pieces(&input, &cuts), true);
         prop_assert_eq!(body(&outcome), Some(parts.concat()));
+    }
+
+    #[test]
+    fn the_framing_is_whole_on_every_way(
+        parts in vec((0..3_u8, vec(any::<u8>(), 0..300)), 0..8), length in select(vec![None, Some(700)]),
+    ) {
+        let mut response = Response::default();
+        response.draft.start(b"200 OK").unwrap();
+        let size = length.map_or(BodySize::Unknown, BodySize::Known);
+        response.head(GET, size, &ServerFields::new(""), &mut Vec::new()).unwrap();
+        let (mut wire, mut given) = (Vec::new(), Vec::new());
+        for (way, part) in &parts {
+            given.extend_from_slice(part);
+            match way {
+                0 => drop(response.body(part, &mut wire).unwrap()),
+                // The caller writes behind what is there already.
+                1 => {
+                    let count = response.file(part.len() as u64, &mut wire).unwrap();
+                    wire.extend_from_slice(&part[..usize::try_from(count).unwrap()]);
+                }
+                _ => {
+                    let piece = response.piece(part.len(), &mut wire).unwrap();
+                    let (before, behind) = chunk_bounds(piece.len);
+                    wire.extend_from_slice(if piece.chunk { &before } else { b"" });
+                    wire.extend_from_slice(&part[..piece.len]);
+                    wire.extend_from_slice(if piece.chunk { behind } else { b"" });
+                }
+            }
+        }
+        let ending = response.end(&mut wire).unwrap();
+        if let Some(length) = length {
+            given.truncate(usize::try_from(length).unwrap());
+            prop_assert_eq!(ending == Ending::Short, (given.len() as u64) < length);
+            prop_assert_eq!(wire, given);
+            return Ok(());
+        }
+        let mut input = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        input.extend_from_slice(&wire);
+        let outcome = run(&Policy::default(), false, &[&input], true);
+        prop_assert_eq!(body(&outcome), Some(given));
     }
 
     #[test]
@@ -108,21 +154,20 @@ proptest! {
         status in vec(any::<u8>(), 0..12), name in vec(any::<u8>(), 0..12),
         value in vec(any::<u8>(), 0..40), known in any::<bool>(), keep_alive in any::<bool>(),
     ) {
-        let mut draft = ResponseDraft::default();
+        let mut response = Response::default();
         let status = if known { b"200 OK".to_vec() } else { status };
-        if draft.start(&status).is_err() {
+        if response.draft.start(&status).is_err() {
             return Ok(());
         }
-        let accepted = draft.field(&name, &value).is_ok();
-        let request = RequestFacts {
-            version: Version::Http11, head_method: false, connect: false, keep_alive,
-        };
+        let accepted = response.draft.field(&name, &value).is_ok();
+        let request = RequestFacts { keep_alive, ..GET };
         let mut out = Vec::new();
-        let framing = draft.finish(request, BodySize::Unknown, &ServerFields::new("x"), &mut out);
+        let server = ServerFields::new("x");
+        response.head(request, BodySize::Unknown, &server, &mut out).unwrap();
         prop_assert!(out.ends_with(b"\r\n\r\n"));
         let lines: Vec<_> = out.split(|byte| *byte == b'\n').collect();
         // Status, Server, Date, Connection, perhaps framing, perhaps ours, an empty one and the end.
-        let framed = usize::from(framing.body == BodyFraming::Chunked);
+        let framed = usize::from(response.chunked());
         let ours = lines.len() - 6 - framed;
         prop_assert!(ours <= usize::from(accepted));
         prop_assert!(lines[..lines.len() - 1].iter().all(|line| line.ends_with(b"\r")));
@@ -234,7 +279,7 @@ fn policies() -> impl Strategy<Value = Policy> {
     })
 }
 
-/// Names that nobody gives a meaning to.
+/// Names without a meaning.
 fn names() -> impl Strategy<Value = Vec<u8>> {
     "[Xx]-[A-Za-z0-9!#$%&'*+.^`|~-]{0,30}".prop_map(String::into_bytes)
 }

@@ -1,13 +1,10 @@
 """The answer to a request that failed, for workers with their own network code.
 
-The engine has its own table of refusals; this is what gunicorn's `Worker.handle_error` gives to
-foreign worker classes that call it.
+This is what gunicorn's `Worker.handle_error` does for foreign worker classes that call it; the page
+is the engine's.
 """
 
 from __future__ import annotations
-
-from email.utils import formatdate
-from html import escape
 
 from licorne.http.errors import ParseException
 
@@ -17,17 +14,6 @@ if TYPE_CHECKING:
 
     from licorne.glogging import Logger
     from licorne.http.views import Request
-
-PAGE = """<html>
-  <head>
-    <title>{reason}</title>
-  </head>
-  <body>
-    <h1><p>{reason}</p></h1>
-    {message}
-  </body>
-</html>
-"""
 
 #: The reasons of what the parser refuses.
 REASONS = {
@@ -68,13 +54,6 @@ def answer(
 
 def page(status: int, reason: str, message: str) -> bytes:
     """A whole response with gunicorn's error page; the connection is closed after it."""
-    body = PAGE.format(reason=reason, message=escape(message)).encode("latin-1", "replace")
-    head = (
-        f"HTTP/1.1 {status} {reason}\r\n"
-        "Connection: close\r\n"
-        "Content-Type: text/html\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        f"Date: {formatdate(usegmt=True)}\r\n"
-        "\r\n"
-    )
-    return head.encode("latin-1") + body
+    from licorne._engine import error_page  # noqa: PLC0415 - only where a request has failed
+
+    return error_page(status, reason, message)

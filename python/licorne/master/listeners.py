@@ -6,7 +6,6 @@ All workers share them; with `reuse_port` each has a set of its own (`reuseport`
 from __future__ import annotations
 
 from licorne import sock, systemd
-from licorne.master.reuseport import SocketSets, choose
 from licorne.supervisor.converge import outdated
 
 TYPE_CHECKING = False
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from licorne.config import Config
     from licorne.glogging import Logger
+    from licorne.master.reuseport import SocketSets
     from licorne.sock import BaseSocket
     from licorne.supervisor.roster import Child, Roster
     from licorne.system.upgrade import Inheritance
@@ -47,6 +47,8 @@ class Listeners:
         for each, address in zip(made, left.addresses, strict=False):
             each.cfg_addr = address
         if cfg.reuse_port and not self.systemd:
+            from licorne.master.reuseport import SocketSets  # noqa: PLC0415 - rarely needed
+
             self._sets = SocketSets(made, cfg, self._log)
             made = self._sets.first()
         elif left.addresses:
@@ -92,7 +94,7 @@ class Listeners:
             return 0, self.sockets
         staying = [child for child in roster.active() if not roster.outdated(child)]
         used = sets(staying) + self._expected_sets(roster, workers)
-        number = choose(roster.target, used, sets(outdated(roster)), self._sets)
+        number = self._sets.choose(roster.target, used, sets(outdated(roster)))
         return number, self._sets[number]
 
     def expect(self, worker: Worker) -> None:

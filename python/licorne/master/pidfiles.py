@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from licorne.pidfile import Pidfile
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +13,8 @@ def create(arbiter: Arbiter) -> None:
     """Write the file that is configured, if there is one; RuntimeError if that cannot be done."""
     configured = arbiter.cfg.pidfile
     if configured is not None:
+        from licorne.pidfile import Pidfile  # noqa: PLC0415 - start-up time
+
         arbiter.pidfile = Pidfile(f"{configured}.2" if arbiter.roster.parent else configured)
         arbiter.pidfile.create(arbiter.pid)
 

@@ -73,6 +73,14 @@ class SocketSets:
             shared = self.all()
             sock.close_sockets([each for each in gone if each not in shared], unlink=False)
 
+    def choose(self, wanted: int, staying: Sequence[int], leaving: Sequence[int]) -> int:
+        """The set of the next worker: an empty one, else that of the worker it will replace.
+
+        `staying` are the sets of workers that are not to be replaced, `leaving` those of the
+        others, in the order in which they go.
+        """
+        return choose(wanted, staying, leaving, self)
+
 
 def choose(
     wanted: int, staying: Sequence[int], leaving: Sequence[int], opened: Iterable[int]

@@ -131,8 +131,8 @@ def test_the_settings_hold() -> None:
 
 
 def test_every_refusal_has_its_exception() -> None:
-    # The reactor's own: no parser says them.
-    assert {*errors.BY_REFUSAL, "RequestTimeout", "Overloaded"} == set(Refusal.NAMES)
+    # The reactor's own: no parser says it.
+    assert {*errors.BY_REFUSAL, "RequestTimeout"} == set(Refusal.NAMES)
 
 
 def test_a_socket_is_read_no_further_than_its_deadline() -> None:

@@ -3,9 +3,6 @@
 //! Keys are interned once; values that clients repeat (Host, User-Agent, Accept …) are compared
 //! with the last ones and used again, so that in the steady state a request costs few new strings.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-
 use net::exchange as net_exchange;
 use net::peer::Peer;
 use proto::{Field, Known};
@@ -14,92 +11,14 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use super::caches::{Caches, PeerText};
 use super::input::Input;
 use crate::core::{Core, Names};
 use crate::request_id::{self, RequestIds};
 use crate::text;
 
-/// Texts of one kind seen last, with their Python form.
-type Last = Option<(Vec<u8>, Py<PyString>)>;
-
-/// Strings that the next request probably needs again. Each exchange object has its own.
-pub(crate) struct Caches {
-    values: [Last; Known::COUNT],
-    target: Option<Target>,
-    method: Last,
-    unknown: HashMap<Vec<u8>, Py<PyString>>,
-    peers: Vec<Option<PeerText>>,
-    /// The address of the last new client: a proxy's connections share it.
-    address: Option<(IpAddr, Py<PyString>)>,
-    echo: Echo,
-}
-
-/// Clients on a kept connection often send the same head again (monitoring, proxies, APIs). The
-/// second time its environ is kept, without what depends on the connection, and from the third time
-/// on it is copied as a whole.
-#[derive(Default)]
-struct Echo {
-    head: Vec<u8>,
-    trusted: bool,
-    listener: usize,
-    environ: Option<Py<PyDict>>,
-}
-
-impl Echo {
-    #[inline]
-    fn repeats(&self, exchange: &net_exchange::Exchange) -> bool {
-        self.head == exchange.head.raw()
-            && self.trusted == exchange.trusted
-            && self.listener == exchange.listener
-    }
-
-    fn remember(&mut self, exchange: &net_exchange::Exchange) {
-        self.head.clear();
-        self.head.extend_from_slice(exchange.head.raw());
-        self.trusted = exchange.trusted;
-        self.listener = exchange.listener;
-        self.environ = None;
-    }
-}
-
-struct Target {
-    raw: Vec<u8>,
-    raw_uri: Py<PyString>,
-    path_info: Py<PyString>,
-    query: Py<PyString>,
-}
-
-struct PeerText {
-    peer: Peer,
-    address: Py<PyString>,
-    port: Py<PyString>,
-}
-
-/// Unknown header names remembered at most.
-const UNKNOWN: usize = 256;
-/// Connections whose address is remembered at most.
-const PEERS: usize = 4096;
 /// Longest value that is remembered.
 const VALUE: usize = 256;
-
-impl Caches {
-    pub(crate) fn new() -> Self {
-        Self {
-            values: [const { None }; Known::COUNT],
-            target: None,
-            method: None,
-            unknown: HashMap::new(),
-            peers: Vec::new(),
-            address: None,
-            echo: Echo::default(),
-        }
-    }
-
-    /// A second dict, beside the template, that refers to the objects of the exchange.
-    pub(crate) fn echo(&self) -> Option<&Py<PyDict>> {
-        self.echo.environ.as_ref()
-    }
-}
 
 /// Sets entries of a dict with keys whose hash is known.
 struct Entries<'a, 'py> {
@@ -133,16 +52,16 @@ pub(crate) fn build<'py>(
     caches: &mut Caches,
     exchange: &mut net_exchange::Exchange,
 ) -> PyResult<(Bound<'py, PyDict>, bool)> {
-    let repeats = caches.echo.repeats(exchange);
-    let environ = match &caches.echo.environ {
-        Some(echo) if repeats => echo.bind(py).copy()?,
+    let repeats = caches.repeated.is_of(exchange);
+    let environ = match &caches.repeated.environ {
+        Some(environ) if repeats => environ.bind(py).copy()?,
         _ => {
             let environ = template.bind(py).copy()?;
             of_head(py, core, &Entries { dict: &environ }, caches, exchange)?;
             if repeats {
-                caches.echo.environ = Some(environ.copy()?.unbind());
+                caches.repeated.environ = Some(environ.copy()?.unbind());
             } else {
-                caches.echo.remember(exchange);
+                caches.repeated.remember(exchange);
             }
             environ
         }
@@ -234,7 +153,7 @@ fn method(
     if let Some(method) = known.and_then(|method| names.methods.get(method.index())) {
         return entries.put(&names.request_method, method);
     }
-    let method = recalled(py, &mut caches.method, exchange.head.method())?;
+    let method = caches.method.recalled(py, exchange.head.method())?;
     entries.put(&names.request_method, method)
 }
 
@@ -259,7 +178,7 @@ fn fields(
                 // Its key would be HTTP_PROXY, which HTTP clients take for the proxy to use.
                 continue;
             }
-            let key = unknown_key(py, caches, name)?;
+            let key = caches.unknown_key(py, name)?;
             add(py, entries, &key, b",", value)?;
             continue;
         };
@@ -268,7 +187,7 @@ fn fields(
         };
         let alone = !head.repeats(known) && !odd_names;
         if alone && value.len() <= VALUE && repeated_by_clients(known) {
-            entries.put(key, recalled(py, &mut caches.values[known.index()], value)?)?;
+            entries.put(key, caches.values[known.index()].recalled(py, value)?)?;
         } else if known == Known::TransferEncoding {
             // The body was decoded.
         } else if !alone {
@@ -308,18 +227,6 @@ fn add(
     entries.put_any(key, value.as_ptr())
 }
 
-fn unknown_key(py: Python<'_>, caches: &mut Caches, name: &[u8]) -> PyResult<Py<PyString>> {
-    if let Some(key) = caches.unknown.get(name) {
-        return Ok(key.clone_ref(py));
-    }
-    let key = text::latin1(py, &text::environ_key(name))?;
-    let key = PyString::intern(py, key.to_str()?).unbind();
-    if caches.unknown.len() < UNKNOWN {
-        caches.unknown.insert(name.to_vec(), key.clone_ref(py));
-    }
-    Ok(key)
-}
-
 /// Fields whose value is mostly that of the request before, and no secret worth keeping apart; not
 /// Transfer-Encoding, which is no part of an environ.
 fn repeated_by_clients(known: Known) -> bool {
@@ -333,28 +240,6 @@ fn repeated_by_clients(known: Known) -> bool {
     )
 }
 
-/// The Python form of `bytes`, the last one again if it is the same.
-#[inline]
-fn recalled<'a>(py: Python<'_>, last: &'a mut Last, bytes: &[u8]) -> PyResult<&'a Py<PyString>> {
-    if last.as_ref().is_none_or(|(old, _)| old != bytes) {
-        let new = text::latin1(py, bytes)?.unbind();
-        match last {
-            Some((old, text)) => {
-                old.clear();
-                old.extend_from_slice(bytes);
-                *text = new;
-            }
-            None => *last = Some((bytes.to_vec(), new)),
-        }
-    }
-    match last {
-        Some((_, text)) => Ok(text),
-        None => Err(PyValueError::new_err(
-            "a value that was just set is missing",
-        )),
-    }
-}
-
 #[inline]
 fn target(
     py: Python<'_>,
@@ -366,7 +251,7 @@ fn target(
 ) -> PyResult<()> {
     let names = &core.names;
     let head = &exchange.head;
-    let script_name = script_name.unwrap_or(&core.face.script_name);
+    let script_name = script_name.unwrap_or(&core.config.script_name);
     if !script_name.is_empty() {
         let Some(rest) = head.path().strip_prefix(script_name) else {
             return Err(PyValueError::new_err(format!(
@@ -383,33 +268,10 @@ fn target(
         let path = text::percent_decode(rest);
         return entries.put_any(&names.path_info, text::latin1(py, &path)?.as_ptr());
     }
-    if caches
-        .target
-        .as_ref()
-        .is_none_or(|target| target.raw != head.target())
-    {
-        caches.target = Some(Target {
-            raw: head.target().to_vec(),
-            raw_uri: text::latin1(py, head.target())?.unbind(),
-            path_info: decoded_path(py, head.path())?,
-            query: text::latin1(py, head.query())?.unbind(),
-        });
-    }
-    if let Some(target) = &caches.target {
-        entries.put(&names.raw_uri, &target.raw_uri)?;
-        entries.put(&names.path_info, &target.path_info)?;
-        entries.put(&names.query_string, &target.query)?;
-    }
-    Ok(())
-}
-
-fn decoded_path(py: Python<'_>, path: &[u8]) -> PyResult<Py<PyString>> {
-    let decoded = if path.contains(&b'%') {
-        text::latin1(py, &text::percent_decode(path))
-    } else {
-        text::latin1(py, path)
-    };
-    decoded.map(Bound::unbind)
+    let target = caches.target(py, head)?;
+    entries.put(&names.raw_uri, &target.raw_uri)?;
+    entries.put(&names.path_info, &target.path_info)?;
+    entries.put(&names.query_string, &target.query)
 }
 
 #[inline]
@@ -424,22 +286,10 @@ fn peer(
     let Some(peer @ Peer::Tcp(ip, port)) = exchange.client() else {
         return entries.put(&names.remote_addr, &names.empty);
     };
-    let slot = exchange.token.map_or(usize::MAX, net_exchange::Token::slot);
     // Each of the many exchanges of a polled engine would have a table of all connections.
-    if slot >= PEERS || core.face.polled {
-        return peer_text(py, &mut caches.address, peer, (ip, port))?.put(entries, names);
-    }
-    if caches.peers.len() <= slot {
-        caches.peers.resize_with(slot + 1, || None);
-    }
-    let known = &mut caches.peers[slot];
-    if known.as_ref().is_none_or(|text| text.peer != peer) {
-        *known = Some(peer_text(py, &mut caches.address, peer, (ip, port))?);
-    }
-    match known {
-        Some(text) => text.put(entries, names),
-        None => Ok(()),
-    }
+    let slot = exchange.token.filter(|_| !core.config.polled);
+    let slot = slot.map(net_exchange::Token::slot);
+    caches.peer(py, slot, peer, (ip, port))?.put(entries, names)
 }
 
 impl PeerText {
@@ -452,27 +302,6 @@ impl PeerText {
             _ => entries.put(&names.remote_port, &self.port),
         }
     }
-}
-
-fn peer_text(
-    py: Python<'_>,
-    last: &mut Option<(IpAddr, Py<PyString>)>,
-    peer: Peer,
-    (ip, port): (IpAddr, u16),
-) -> PyResult<PeerText> {
-    let address = match last {
-        Some((same, address)) if *same == ip => address.clone_ref(py),
-        _ => {
-            let address = text::latin1(py, ip.to_string().as_bytes())?.unbind();
-            *last = Some((ip, address.clone_ref(py)));
-            address
-        }
-    };
-    Ok(PeerText {
-        peer,
-        address,
-        port: text::latin1(py, port.to_string().as_bytes())?.unbind(),
-    })
 }
 
 /// SERVER_NAME and SERVER_PORT: the listener's; on unix sockets what Host says.

@@ -29,6 +29,11 @@ impl Input {
         }
     }
 
+    /// The input that every request without a body gets: it has no state worth an object of its own.
+    pub(crate) fn empty(py: Python<'_>) -> PyResult<Py<Self>> {
+        Py::new(py, Self::new(Body::Empty))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,20 +1,19 @@
 //! WSGI (PEP 3333): environ → application → response.
 
+mod body;
+pub(crate) mod caches;
 pub(crate) mod environ;
 pub(crate) mod file;
 pub(crate) mod input;
 mod paused;
 mod pieces;
-mod respond;
 mod response;
 mod run;
 mod start;
-mod taken;
 
-pub(crate) use paused::{Paused, resume};
+pub(crate) use body::write;
+pub(crate) use paused::resume;
 pub(crate) use pieces::{abandon, fail, finish, send};
-pub(crate) use respond::write;
 pub(crate) use response::Response;
-pub(crate) use run::{begin, run, seconds};
-pub(crate) use start::{early_hints, fields, interim, misuse, start};
-pub(crate) use taken::{flush_taken, make_way};
+pub(crate) use run::{begin, run};
+pub(crate) use start::{early_hints, start_response};

@@ -6,17 +6,11 @@ use std::sync::Arc;
 use net::baton::Room;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyIterator;
 
-use super::respond;
+use super::body::{finish_iteration, send_blocks};
 use super::run::settle;
-use crate::exchange::Exchange;
-
-/// What the application has returned, iterated in part.
-pub(crate) struct Paused {
-    pub(crate) answer: Py<PyAny>,
-    pub(crate) blocks: Py<PyIterator>,
-}
+use crate::exchange::{Exchange, Paused};
+use crate::sending::discard;
 
 /// Goes on with the iteration. Errors of the application are dealt with as in its first part.
 pub(crate) fn resume(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
@@ -35,16 +29,16 @@ fn go_on(exchange: &Bound<'_, Exchange>, paused: &Paused) -> PyResult<()> {
     let py = exchange.py();
     let answer = paused.answer.bind(py);
     let sent = if gone(exchange)? {
-        respond::discard(exchange).map(|()| true)
+        discard(exchange).map(|()| true)
     } else {
-        respond::send_blocks(exchange, answer, paused.blocks.bind(py).clone())
+        send_blocks(exchange, answer, paused.blocks.bind(py).clone())
     };
-    respond::finish_iteration(answer, sent)
+    finish_iteration(answer, sent)
 }
 
 fn gone(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     let token = this.run.open()?.token;
-    Ok(token.is_none_or(|token| core.looped.room(token) == Some(Room::Gone)))
+    Ok(token.is_none_or(|token| core.reactor.room(token) == Some(Room::Gone)))
 }

@@ -5,20 +5,19 @@
 use std::sync::Arc;
 
 use net::baton::Room;
-use proto::h1::Sending;
 use pyo3::exceptions::PyBrokenPipeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::paused::Paused;
-use super::respond;
-use super::run::asks_to_end;
+use super::body::close;
 use crate::core::thread_number;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Paused};
+use crate::failure::{self, asks_to_end};
+use crate::response;
 
 /// A block, behind the head if that was not sent yet. False: there is no room for more now.
 pub(crate) fn send(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
-    match respond::push(exchange, block)? {
+    match response::push(exchange, block)? {
         Room::Yes => Ok(true),
         Room::Full => Ok(false),
         Room::Gone => Err(PyBrokenPipeError::new_err(
@@ -31,17 +30,17 @@ pub(crate) fn send(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -
 pub(crate) fn finish(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
     let (empty, begun) = {
         let this = exchange.try_borrow()?;
-        let begun = this.run.sending != Sending::Head;
+        let begun = this.headers_sent();
         (block.as_bytes().is_empty(), begun)
     };
     if !empty && !begun {
-        respond::whole(exchange, block)?;
+        response::whole(exchange, block)?;
     } else {
         if !empty {
             // Whether there is room: the connection keeps what the client has not read.
-            respond::push(exchange, block)?;
+            response::push(exchange, block)?;
         }
-        respond::end(exchange)?;
+        response::end(exchange)?;
     }
     conclude(exchange)
 }
@@ -49,13 +48,13 @@ pub(crate) fn finish(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>)
 /// The application has failed.
 pub(crate) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()> {
     let ends = asks_to_end(&error, exchange.py());
-    let told = respond::fail(exchange, error);
+    let told = failure::fail(exchange, error);
     conclude(exchange)?;
-    // Whoever says that it has failed has the exception.
+    // The caller has the exception already.
     if ends { Ok(()) } else { told }
 }
 
-/// Nobody completes the response: the connection ends without the rest of it. Nothing happens when
+/// The response will not be completed: the connection ends without the rest of it. Nothing happens when
 /// it is complete.
 pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let paused = {
@@ -65,18 +64,16 @@ pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
         let Some(net) = run.leave(false) else {
             return Ok(());
         };
-        run.sending = Sending::Closed;
-        run.remaining = None;
         if run.socket.take().is_some() {
-            core.looped.discard(thread_number(), net);
+            core.reactor.discard(thread_number(), net);
         } else {
-            core.looped.abandon(thread_number(), net);
+            core.reactor.abandon(thread_number(), net);
         }
         run.paused.take()
     };
     conclude(exchange)?;
     match paused {
-        Some(Paused { answer, .. }) => respond::close(answer.bind(exchange.py())),
+        Some(Paused { answer, .. }) => close(answer.bind(exchange.py())),
         None => Ok(()),
     }
 }

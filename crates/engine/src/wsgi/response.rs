@@ -4,6 +4,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
+use super::start::start_response;
 use crate::exchange::Exchange;
 
 /// The response to one request.
@@ -30,7 +31,7 @@ impl Response {
         exc_info: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let mut exchange = self.exchange.bind(py).try_borrow_mut()?;
-        exchange.start_response(py, status, headers, exc_info)
+        start_response(py, &mut exchange, status, headers, exc_info)
     }
 
     /// Code and reason; `None` before there is one.
@@ -72,6 +73,6 @@ impl Response {
     fn response_length(&self, py: Python<'_>) -> PyResult<Option<u64>> {
         let exchange = self.exchange.bind(py).try_borrow()?;
         let net = exchange.run.net.as_ref();
-        Ok(net.and_then(|net| net.draft.content_length()))
+        Ok(net.and_then(|net| net.response.draft.content_length()))
     }
 }

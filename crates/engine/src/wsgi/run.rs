@@ -3,13 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::{environ, respond};
+use super::{body, environ};
 use crate::access::Access;
 use crate::core::{Core, thread_id};
-use crate::exchange::{Exchange, call_two};
+use crate::exchange::Exchange;
+use crate::failure;
 use crate::queue;
 
 /// Calls `app` and sends what it answers. Its errors are answered and logged; only those that ask
@@ -38,20 +40,15 @@ pub(super) fn settle(
         )),
     };
     let ended = match result {
-        Ok(()) if core.face.pauses() && exchange.try_borrow()?.run.paused.is_some() => {
+        Ok(()) if core.config.pauses() && exchange.try_borrow()?.run.paused.is_some() => {
             core.board.off_thread(core.slot, place);
             return Ok(());
         }
         Ok(()) => Ok(()),
-        Err(error) => respond::fail(exchange, error),
+        Err(error) => failure::fail(exchange, error),
     };
     core.board.end(core.slot, place);
     ended
-}
-
-/// Whether an error is a request to end the process rather than a failure.
-pub(super) fn asks_to_end(error: &PyErr, py: Python<'_>) -> bool {
-    error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py)
 }
 
 #[inline]
@@ -63,25 +60,19 @@ fn answer(
 ) -> PyResult<()> {
     let py = exchange.py();
     // Of many requests on one thread none has it for itself, unless they run one after the other.
-    let alone = !core.face.polled || core.face.pauses();
+    let alone = !core.config.polled || core.config.pauses();
     let thread = if alone { thread_id() } else { 0 };
     let (environ, start_response) = prepare(core, exchange, thread, place)?;
     let answer = call_two(app, environ.as_any(), &start_response)?;
     drop(environ);
     drop(start_response);
-    respond::body(py, exchange, &answer)
+    body::send(py, exchange, &answer)
 }
 
 /// Begins with a request whose response will be given piece by piece.
 pub(crate) fn begin(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let core = Arc::clone(&exchange.try_borrow()?.core);
     prepare(&core, exchange, 0, &mut None).map(drop)
-}
-
-/// Seconds for Python.
-#[expect(clippy::cast_precision_loss, reason = "exact for 104 days")]
-pub(crate) fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
 }
 
 /// Says on the scoreboard that the request begins, and builds its environ. `place` becomes its
@@ -104,8 +95,8 @@ fn prepare<'py>(
     this.run.place = net.place;
     *place = net.place;
     net.begun = true;
-    let limit_ms = core.face.limits.of(net.head.path());
-    // Exactly only for those who tell how long it took.
+    let limit_ms = core.config.limits.of(net.head.path());
+    // Exactly only where the time it took is logged or measured.
     let timed = core.access.as_ref().is_some_and(Access::timed);
     let now_ns = if timed || core.queue_timed {
         net::clock::monotonic_ns()
@@ -118,16 +109,36 @@ fn prepare<'py>(
     if core.queue_timed {
         this.run.queue_ns = Some(queue::waited_ns(net, this.run.started_ns));
     }
-    let (environ, echoed) = environ::build(py, core, &bundle.template, &mut bundle.caches, net)?;
-    this.run.echoed = echoed;
+    let (environ, repeated) = environ::build(py, core, &bundle.template, &mut bundle.caches, net)?;
+    this.run.repeated = repeated;
     if let Some(ids) = &core.ids {
         this.run.request_id = Some(environ::request_id(&environ, core, ids, net)?);
     }
-    if core.face.queue_time
+    if core.config.queue_time
         && let Some(ns) = this.run.queue_ns
     {
-        environ.set_item(&core.names.queue_time, seconds(ns))?;
+        environ.set_item(&core.names.queue_time, queue::seconds(ns))?;
     }
     this.run.environ = Some(environ.clone().unbind());
     Ok((environ, bundle.start_response.clone_ref(py)))
+}
+
+/// Calls `callable(first, second)` without a tuple.
+#[inline]
+fn call_two<'py>(
+    callable: &Bound<'py, PyAny>,
+    first: &Bound<'py, PyAny>,
+    second: &Py<PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let arguments = [first.as_ptr(), second.as_ptr()];
+    // SAFETY: live objects in an array of two; the result is a new reference or null.
+    unsafe {
+        let result = ffi::PyObject_Vectorcall(
+            callable.as_ptr(),
+            arguments.as_ptr(),
+            2,
+            std::ptr::null_mut(),
+        );
+        Bound::from_owned_ptr_or_err(callable.py(), result)
+    }
 }

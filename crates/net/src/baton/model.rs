@@ -8,15 +8,12 @@ use std::sync::atomic::Ordering;
 
 use super::standin;
 use super::taking::{RoomWait, Wait};
-use super::tests::Shape;
+use super::tests::{ANSWER, BLOCK, GET, Shape};
 use super::*;
 use crate::poll::Events;
 use crate::reactor::{Block, Tail};
 use crate::testing::{Bytes, Client, Rig, readable, set_clock_ns, set_used_ns, used_ns};
 
-const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-const BLOCK: &str = "5\r\nblock\r\n";
 /// More than a socket takes at once, and a connection queues without asking its application to wait.
 const LARGE: usize = 600 * 1024;
 

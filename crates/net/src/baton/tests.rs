@@ -2,6 +2,10 @@
 
 use super::model::Model;
 
+pub(super) const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+pub(super) const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+pub(super) const BLOCK: &str = "5\r\nblock\r\n";
+
 /// What a model begins with.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {

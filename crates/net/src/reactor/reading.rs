@@ -149,7 +149,7 @@ impl Reactor {
                 conn.phase = Phase::Busy;
                 conn.deadline = Deadline::NONE;
                 exchange.token = Some(token);
-                if exchange.head.unheard().is_some() {
+                if exchange.head.ignored_forwarded_header().is_some() {
                     let forwarding = &self.config.policy.forwarding;
                     let head = &exchange.head;
                     self.notices.ignored_header(conn.peer, head, forwarding);

@@ -56,7 +56,7 @@ impl Reactor {
 
     /// A response whose client has gone, or that an application wrote to the socket itself.
     pub(crate) fn discard(&mut self, exchange: Box<Exchange>) {
-        if exchange.draft.started() {
+        if exchange.response.draft.started() {
             self.count(&exchange);
         }
         self.recycle(exchange);
@@ -65,7 +65,7 @@ impl Reactor {
     /// A response that its application will not complete: whatever was given of it is sent, and the
     /// connection ends.
     pub(crate) fn abandon(&mut self, mut exchange: Box<Exchange>) {
-        if exchange.draft.started() {
+        if exchange.response.draft.started() {
             self.count(&exchange);
         }
         if let Some(token) = exchange.token.take() {
@@ -89,7 +89,7 @@ impl Reactor {
             return now_ns;
         }
         let tally = self.board.tally(self.slot);
-        tally.answered(exchange.draft.status());
+        tally.answered(exchange.response.draft.status());
         if self.config.timed {
             let queued_ns = exchange.started_ns.saturating_sub(exchange.ready_ns);
             tally.took(queued_ns, took_ns);

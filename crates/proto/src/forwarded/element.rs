@@ -1,5 +1,5 @@
 //! The grammar of `Forwarded` (RFC 7239, section 4), element by element; and of the entries of
-//! `X-Forwarded-For`, which nobody has written down.
+//! `X-Forwarded-For`, which no standard describes.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::str;
@@ -8,7 +8,7 @@ use crate::chars;
 use crate::host;
 use crate::reject::Reject;
 
-/// Who sent a message, as the proxy that got it says.
+/// The sender of a message, as the proxy that got it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Node {
     /// An address, and the port if that was said too.
@@ -21,18 +21,18 @@ pub enum Node {
 /// What one proxy says of a message that it got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Element<'a> {
-    /// `for`: who sent it.
+    /// `for`: the sender.
     pub node: Option<Node>,
     /// `proto`: the scheme it came by.
     pub proto: Option<&'a [u8]>,
     /// `host`: its Host.
     pub host: Option<&'a [u8]>,
-    /// `by`: who got it.
+    /// `by`: the receiver.
     pub by: Option<Node>,
 }
 
 /// The elements of one `Forwarded` line, from the client to us. After a fault there are no more:
-/// a quotation mark that somebody has left open may swallow what others have added.
+/// a quotation mark that was left open may swallow what others have added.
 pub fn elements(value: &[u8]) -> impl Iterator<Item = Result<Element<'_>, Reject>> {
     let mut cursor = Some(Cursor { rest: value });
     std::iter::from_fn(move || {
@@ -54,7 +54,7 @@ pub fn elements(value: &[u8]) -> impl Iterator<Item = Result<Element<'_>, Reject
 }
 
 /// One entry of `X-Forwarded-For`: an address, some with brackets, some with a port. Whatever else
-/// people write there names nobody.
+/// people write there names no client.
 pub(super) fn loose_node(entry: &[u8]) -> Node {
     let Ok(entry) = str::from_utf8(entry) else {
         return Node::Hidden;
@@ -185,7 +185,7 @@ impl<'a> Element<'a> {
             let text = value.plain()?;
             return once(&mut self.host, host::is_host_value(text).then_some(text)?);
         }
-        // Extensions (section 5.5) are nobody's business here.
+        // Extensions (section 5.5) are not looked at.
         Some(())
     }
 }

@@ -21,13 +21,13 @@ pub enum Made {
     Http(String),
     /// It was read for the client's address.
     Read,
-    /// It would count, but a stranger sent it.
+    /// It would count, but the peer is not trusted.
     Ignored,
     /// It says how the request came, but this setting does not make it count.
     Uninterpreted,
     /// A name with an underscore, from a peer that may send it.
     Admitted,
-    /// A name with an underscore, which is let through whoever sends it.
+    /// A name with an underscore, which is let through from any peer.
     Risked,
     /// A name with an underscore, left out.
     Dropped,
@@ -82,7 +82,7 @@ pub struct Verdict {
 /// Everything there is to say about one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// Who sent it; `None` on a unix socket.
+    /// The peer's address; `None` on a unix socket.
     pub peer: Option<IpAddr>,
     /// The peer is believed.
     pub trusted: bool,
@@ -120,13 +120,13 @@ impl Explanation {
         let heard: Vec<_> = self.heard.iter().map(Heard::to_string).collect();
         Some(format!(
             "{}; {}; so {}",
-            self.who(),
+            self.peer(),
             heard.join("; "),
             self.conclusion()
         ))
     }
 
-    fn who(&self) -> String {
+    fn peer(&self) -> String {
         match (self.peer, self.trusted) {
             (None, _) => "peer on a unix socket, always trusted".to_owned(),
             (Some(peer), true) => {
@@ -166,7 +166,7 @@ impl Explanation {
 impl fmt::Display for Explanation {
     /// One line for each finding, and at the end what to do if that is not what was meant.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.who())?;
+        writeln!(f, "{}", self.peer())?;
         for heard in &self.heard {
             writeln!(f, "{heard}")?;
         }

@@ -1,6 +1,6 @@
 //! What a proxy in front may say: the request's scheme, its client, and names that shadow others.
 //!
-//! `element` is the grammar, `origin` finds the client in it, `trusted` says who is believed, and
+//! `element` is the grammar, `origin` finds the client in it, `trusted` says which peers are believed, and
 //! `explain` tells a person what was made of one request.
 
 mod element;
@@ -35,7 +35,7 @@ pub enum HeaderMap {
 /// `client_address`: where the address of the client comes from when the peer is trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAddress {
-    /// From the connection: who speaks is the client.
+    /// From the connection: the peer is the client.
     #[default]
     Peer,
     /// From `X-Forwarded-For`.
@@ -142,7 +142,7 @@ pub(crate) struct Came {
     /// The Host that the client sent, if a trusted peer says it.
     pub(crate) host: Option<Span>,
     /// The name of a header that would have counted, had a trusted peer sent it.
-    pub(crate) unheard: Option<Span>,
+    pub(crate) ignored: Option<Span>,
 }
 
 impl Forwarding {
@@ -171,7 +171,7 @@ impl Forwarding {
     pub(crate) fn of(&self, head: &RequestHead, trusted: bool) -> Result<Came, Reject> {
         if !trusted {
             return Ok(Came {
-                unheard: self.unheard(head),
+                ignored: self.ignored(head),
                 ..Came::default()
             });
         }
@@ -203,7 +203,7 @@ impl Forwarding {
             https: https.or(proto),
             client,
             host: origin.host.map(|host| Span::of_part(&head.bytes, host)),
-            unheard: None,
+            ignored: None,
         })
     }
 
@@ -223,8 +223,8 @@ impl Forwarding {
         Ok(said)
     }
 
-    /// The first header of a stranger that would have counted.
-    fn unheard(&self, head: &RequestHead) -> Option<Span> {
+    /// The first header that would have counted, had a trusted peer sent it.
+    fn ignored(&self, head: &RequestHead) -> Option<Span> {
         let mut schemes = self.secure_scheme_headers.iter();
         let scheme = schemes.find_map(|header| header.entries(head).next());
         let entry = scheme.or_else(|| {

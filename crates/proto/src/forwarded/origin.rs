@@ -10,7 +10,7 @@ use crate::head::RequestHead;
 use crate::known::Known;
 use crate::reject::Reject;
 
-/// What the outermost trusted proxy says. Empty if nobody says anything.
+/// What the outermost trusted proxy says. Empty if none says anything.
 pub(super) fn of<'a>(
     head: &'a RequestHead,
     source: ClientAddress,
@@ -53,7 +53,7 @@ fn outermost<'a>(
         let element = element?;
         let is_proxy = match element.node {
             Some(Node::Address(address, _)) => trusted.contains(address),
-            Some(Node::Hidden) | None => trusted.everybody(),
+            Some(Node::Hidden) | None => trusted.every_peer(),
         };
         first = first.or(Some(element));
         if !is_proxy {

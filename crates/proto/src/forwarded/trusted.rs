@@ -1,4 +1,4 @@
-//! Which addresses are believed (`forwarded_allow_ips`): addresses, networks, everybody.
+//! Which addresses are believed (`forwarded_allow_ips`): addresses, networks, every peer.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Addresses that may speak for others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trusted {
-    everybody: bool,
+    every_peer: bool,
     networks: Vec<(IpAddr, u8)>,
 }
 
@@ -14,7 +14,7 @@ impl Default for Trusted {
     /// This machine, as gunicorn has it.
     fn default() -> Self {
         Self {
-            everybody: false,
+            every_peer: false,
             networks: vec![
                 (IpAddr::V4(Ipv4Addr::LOCALHOST), 32),
                 (IpAddr::V6(Ipv6Addr::LOCALHOST), 128),
@@ -30,12 +30,12 @@ impl Trusted {
     /// The first entry that is none of them; a network with bits behind its prefix is none.
     pub fn parse<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         let mut trusted = Self {
-            everybody: false,
+            every_peer: false,
             networks: Vec::new(),
         };
         for entry in entries {
             if entry == "*" {
-                trusted.everybody = true;
+                trusted.every_peer = true;
             } else {
                 trusted
                     .networks
@@ -50,7 +50,7 @@ impl Trusted {
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let within = |&(network, bits): &(IpAddr, u8)| masked(address, bits) == Some(network);
-        self.everybody || self.networks.iter().any(within)
+        self.every_peer || self.networks.iter().any(within)
     }
 
     /// Whether a peer may speak for others; those on a unix socket have no address, and always may.
@@ -59,8 +59,8 @@ impl Trusted {
     }
 
     /// Whether every address is trusted (`*`).
-    pub(super) fn everybody(&self) -> bool {
-        self.everybody
+    pub(super) fn every_peer(&self) -> bool {
+        self.every_peer
     }
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for Trusted {
     /// As the setting is written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut comma = "";
-        if self.everybody {
+        if self.every_peer {
             f.write_str("*")?;
             comma = ",";
         }

@@ -2,7 +2,7 @@
 
 use super::chunked::{Chunked, Found};
 use super::trailers::{Trailed, Trailers};
-use crate::event::{Event, Received};
+use crate::event::{Event, Received, StreamId};
 use crate::limits::Policy;
 use crate::parts::Announced;
 use crate::reject::Reject;
@@ -43,7 +43,7 @@ impl Body {
                 Self::Length(0) => {
                     return Ok(Received {
                         consumed,
-                        event: Event::End,
+                        event: Event::End(StreamId::HTTP1),
                     });
                 }
                 Self::Length(_) if rest.is_empty() => return Ok(need_more(consumed)),
@@ -67,7 +67,7 @@ impl Body {
                         Trailed::Partial(end) => need_more(consumed + end),
                         Trailed::Done(end) => Received {
                             consumed: consumed + end,
-                            event: Event::End,
+                            event: Event::End(StreamId::HTTP1),
                         },
                     });
                 }
@@ -86,6 +86,6 @@ fn need_more(consumed: usize) -> Received {
 fn data(start: usize, end: usize) -> Received {
     Received {
         consumed: end,
-        event: Event::Body(start..end),
+        event: Event::Body(StreamId::HTTP1, start..end),
     }
 }

@@ -96,7 +96,7 @@ pub(super) enum Class {
 /// Sizes up to 2^60 are far beyond any body, and cannot overflow.
 const MAX_DIGITS: u8 = 15;
 
-/// Nobody has a use for extensions; all chunks of a body together may have this many bytes of them.
+/// Extensions have no use here; all chunks of a body together may have this many bytes of them.
 const MAX_EXTENSION: u16 = 16 * 1024;
 
 impl Chunked {

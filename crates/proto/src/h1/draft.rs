@@ -35,11 +35,11 @@ pub enum BodySize {
 
 /// How a response has to go on after its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResponseFraming {
+pub(super) struct ResponseFraming {
     /// How the body is sent.
-    pub body: BodyFraming,
+    pub(super) body: BodyFraming,
     /// Whether the connection stays open after it.
-    pub keep_alive: bool,
+    pub(super) keep_alive: bool,
 }
 
 /// A response head under construction; reused, it keeps its buffer.
@@ -118,7 +118,7 @@ impl ResponseDraft {
     }
 
     /// Completes the head and appends it to `out`. The draft must have been started.
-    pub fn finish(
+    pub(super) fn finish(
         &mut self,
         request: RequestFacts,
         body: BodySize,

@@ -4,16 +4,16 @@ use super::misuse::Misuse;
 use super::owner::{Owner, check_field, status_code};
 
 /// Ends the data of a chunk.
-pub const CHUNK_END: &[u8] = b"\r\n";
+pub(super) const CHUNK_END: &[u8] = b"\r\n";
 
 /// Ends a chunked body.
-pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+pub(super) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Asks for the body (RFC 9110, section 15.2.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Appends the line before a chunk of `len` bytes. `len` must not be 0: that would end the body.
-pub fn chunk_start(out: &mut Vec<u8>, len: usize) {
+pub(super) fn chunk_start(out: &mut Vec<u8>, len: usize) {
     let digits = (usize::BITS - len.leading_zeros()).div_ceil(4).max(1);
     for place in (0..digits).rev() {
         let digit = len >> (place * 4) & 0xf;
@@ -25,15 +25,22 @@ pub fn chunk_start(out: &mut Vec<u8>, len: usize) {
 /// Bytes before the data of an open chunk: five digits and the end of their line.
 const CHUNK_ROOM: usize = 7;
 /// Data of an open chunk at most, so that its length has room.
-pub const OPEN_CHUNK: usize = 0xf_ffff;
+const OPEN_CHUNK: usize = 0xf_ffff;
+
+/// What stands before and behind `len` bytes of data that are a chunk of their own.
+pub fn chunk_bounds(len: usize) -> (Vec<u8>, &'static [u8]) {
+    let mut line = Vec::new();
+    chunk_start(&mut line, len);
+    (line, CHUNK_END)
+}
 
 /// Begins a chunk whose data are appended next, piece by piece; [`close_chunk`] ends it.
 pub fn open_chunk(out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'0'; CHUNK_ROOM]);
 }
 
-/// Ends the chunk that [`open_chunk`] has begun at byte `at`, with not more than [`OPEN_CHUNK`] bytes
-/// of data behind it. Without data nothing is left of it.
+/// Ends the chunk that [`open_chunk`] has begun at byte `at`, with less than 1 MiB of data
+/// behind it. Without data nothing is left of it.
 pub fn close_chunk(out: &mut Vec<u8>, at: usize) {
     let len = out.len().saturating_sub(at + CHUNK_ROOM);
     if len == 0 {
@@ -52,7 +59,7 @@ pub fn close_chunk(out: &mut Vec<u8>, at: usize) {
 
 /// Appends an interim response, `103 Early Hints`, or nothing if something in it is invalid.
 /// 101 is none: it is final for HTTP/1.
-pub fn interim<'a>(
+pub(super) fn interim<'a>(
     out: &mut Vec<u8>,
     status: &[u8],
     fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,

@@ -1,24 +1,23 @@
-//! The page that a refused peer sees: gunicorn's, byte for byte, so that whoever looks for it finds
-//! it, and a Date (RFC 9110, section 6.6.1), as seconds since 1970. No Server; the connection
-//! always closes.
+//! The page that a refused peer sees: gunicorn's, byte for byte, since programs look for it, and a
+//! Date (RFC 9110, section 6.6.1), as seconds since 1970. No Server; the connection always closes.
 
 use super::encode::push_decimal;
 use super::server::push_date;
 
-/// Appends a whole response: an HTML page with `reason` as title and `message` as text.
+/// Appends a whole response: an HTML page with `reason` as title and `message` as text, in latin-1.
 pub fn error_page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, message: &str) {
     page(out, date, status, reason, "", message);
 }
 
 /// Appends the response to a request that the application failed on, with the request's id if it
 /// has one. The id is a token.
-pub fn failure_page(out: &mut Vec<u8>, date: u64, id: Option<&str>) {
+pub(super) fn failure_page(out: &mut Vec<u8>, date: u64, id: Option<&str>) {
     let fields = id.map_or_else(String::new, |id| format!("X-Request-ID: {id}\r\n"));
     page(out, date, 500, "Internal Server Error", &fields, "");
 }
 
-/// Appends the response to a request that nobody has begun and that may be repeated at once: a 503
-/// with Retry-After (RFC 9110 sections 10.2.3 and 15.6.4).
+/// Appends the response to a request that was not begun and may be repeated at once: a 503 with
+/// Retry-After (RFC 9110, sections 10.2.3 and 15.6.4).
 pub fn come_again_page(out: &mut Vec<u8>, date: u64) {
     let message = "The server is about to end; please try again.";
     let fields = "Retry-After: 1\r\n";
@@ -27,14 +26,14 @@ pub fn come_again_page(out: &mut Vec<u8>, date: u64) {
 
 fn page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, fields: &str, message: &str) {
     let message = escape(message);
-    let page = format!(
+    let page = latin1(&format!(
         "<html>\n  <head>\n    <title>{reason}</title>\n  </head>\n  <body>\n    \
          <h1><p>{reason}</p></h1>\n    {message}\n  </body>\n</html>\n"
-    );
+    ));
     out.extend_from_slice(b"HTTP/1.1 ");
     push_decimal(out, u64::from(status));
     out.push(b' ');
-    out.extend_from_slice(reason.as_bytes());
+    out.extend_from_slice(&latin1(reason));
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(fields.as_bytes());
     out.extend_from_slice(b"Connection: close\r\nContent-Type: text/html\r\nContent-Length: ");
@@ -42,7 +41,15 @@ fn page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, fields: &str, m
     out.extend_from_slice(b"\r\nDate: ");
     push_date(out, date);
     out.extend_from_slice(b"\r\n\r\n");
-    out.extend_from_slice(page.as_bytes());
+    out.extend_from_slice(&page);
+}
+
+/// What a page without a charset is read as; other characters become `?`.
+fn latin1(text: &str) -> Vec<u8> {
+    let letters = text.chars();
+    letters
+        .map(|letter| u8::try_from(letter).unwrap_or(b'?'))
+        .collect()
 }
 
 /// Takes the meaning from what HTML would read as markup.

@@ -1,6 +1,6 @@
 //! Body framing of HTTP/1 messages as decision tables (RFC 9112, section 6.3).
 //!
-//! Pure decisions: no buffers, no I/O. Whoever is in doubt about a length rejects.
+//! Pure decisions: no buffers, no I/O. A length in doubt is refused.
 
 use crate::head::Version;
 use crate::parts::Announced;
@@ -68,14 +68,14 @@ pub(super) fn request(
 }
 
 /// How the end of a response body is marked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyFraming {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum BodyFraming {
     /// No body follows; what the application gives is dropped.
+    #[default]
     None,
     /// So many bytes.
     Length(u64),
-    /// Chunks: [`chunk_start`](super::chunk_start), data, [`CHUNK_END`](super::CHUNK_END), in the
-    /// end [`LAST_CHUNK`](super::LAST_CHUNK).
+    /// Chunks (RFC 9112, section 7.1).
     Chunked,
     /// The end of the connection.
     UntilClose,

@@ -2,7 +2,8 @@
 //!
 //! Receiving: `lines` walks over the head with `request_line`, `target` and `field`; `meaning`
 //! understands it with `framing`; `body`, `chunked` and `trailers` find the end of the body. Sending:
-//! `draft`, `encode`, `server`, `error_page`. `state` says what may follow what.
+//! `response` carries out commands with `draft`, `encode`, `server` and `error_page`. `state` says
+//! what may follow what.
 
 mod body;
 mod chunked;
@@ -17,27 +18,25 @@ mod misuse;
 mod owner;
 mod request;
 mod request_line;
+mod response;
 mod server;
 mod state;
 mod target;
 mod trailers;
 
-pub use draft::{BodySize, RequestFacts, ResponseDraft, ResponseFraming};
-pub use encode::{
-    CHUNK_END, CONTINUE, LAST_CHUNK, OPEN_CHUNK, chunk_start, close_chunk, interim, open_chunk,
-    push_decimal, push_padded,
-};
-pub use error_page::{come_again_page, error_page, failure_page};
-pub use framing::BodyFraming;
+pub use draft::{BodySize, RequestFacts, ResponseDraft};
+pub use encode::{CONTINUE, chunk_bounds, close_chunk, open_chunk, push_decimal, push_padded};
+pub use error_page::{come_again_page, error_page};
 pub use misuse::Misuse;
+pub use response::{Ending, Piece, Response, Unsendable};
 pub use server::ServerFields;
-pub use state::{OutOfTurn, Sending, Sent};
+pub use state::{Command, OutOfTurn, Sending};
 
 use self::body::Body;
 use self::lines::{Lines, Progress, Reading};
 use self::state::{Got, Receiving};
 use crate::chars;
-use crate::event::{Event, Received};
+use crate::event::{Event, Received, StreamId};
 use crate::head::{RequestHead, Sender};
 use crate::limits::Policy;
 use crate::reject::Reject;
@@ -104,6 +103,12 @@ impl Connection {
                     event: Event::Closed,
                 });
             }
+            Receiving::Switched => {
+                return Ok(Received {
+                    consumed: 0,
+                    event: Event::Switched,
+                });
+            }
             Receiving::Refused => Err(self.refused.unwrap_or(Reject::IncompleteHead)),
         };
         match outcome {
@@ -121,6 +126,12 @@ impl Connection {
     pub fn next_request(&mut self) {
         self.state = self.state.on(if self.last { Got::Last } else { Got::Next });
         self.led = false;
+    }
+
+    /// The response has switched to another protocol: from now on there is only
+    /// [`Event::Switched`]. If its request was not read to its end, the connection is closed instead.
+    pub fn switched(&mut self) {
+        self.state = self.state.on(Got::Switch);
     }
 
     /// Whether bytes of a body, or its end, are still to come.
@@ -156,7 +167,7 @@ impl Connection {
             self.begin_body(head);
             return Ok(Received {
                 consumed: consumed + head.bytes.len(),
-                event: Event::Head,
+                event: Event::Head(StreamId::HTTP1),
             });
         }
         head.complete = None;
@@ -181,7 +192,7 @@ impl Connection {
                 self.begin_body(head);
                 Ok(Received {
                     consumed: consumed + len,
-                    event: Event::Head,
+                    event: Event::Head(StreamId::HTTP1),
                 })
             }
         }
@@ -196,7 +207,7 @@ impl Connection {
 
     fn receive_body(&mut self, policy: &Policy, input: &[u8]) -> Result<Received, Reject> {
         let received = self.body.receive(policy, input)?;
-        if received.event == Event::End {
+        if matches!(received.event, Event::End(_)) {
             self.state = self.state.on(Got::End);
         }
         Ok(received)

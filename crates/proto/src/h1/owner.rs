@@ -1,4 +1,4 @@
-//! What an application may put into a response head, and whose each field is.
+//! What an application may put into a response head, and which fields are the server's.
 
 use super::misuse::Misuse;
 use crate::chars;
@@ -30,7 +30,7 @@ pub(super) fn check_field(name: &[u8], value: &[u8]) -> Result<(), Misuse> {
     Ok(())
 }
 
-/// Whose a response field is.
+/// Which side a response field belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     /// Handed on as it is.

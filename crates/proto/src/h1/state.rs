@@ -17,6 +17,8 @@ pub(super) enum Receiving {
     Done,
     /// No further request may come.
     Closed,
+    /// Another protocol is spoken: nothing is read here any more.
+    Switched,
     /// The peer was refused: nothing of what it sends is looked at any more.
     Refused,
 }
@@ -38,6 +40,8 @@ pub(super) enum Got {
     Next,
     /// The response is done, and it was the last one.
     Last,
+    /// The response is done, and another protocol follows it.
+    Switch,
 }
 
 impl Receiving {
@@ -45,6 +49,7 @@ impl Receiving {
     #[expect(clippy::match_same_arms, reason = "one row for one rule")]
     pub(super) const fn on(self, got: Got) -> Self {
         match (self, got) {
+            (Self::Switched, _) | (Self::Done, Got::Switch) => Self::Switched,
             (Self::Refused, _) | (_, Got::Fault) => Self::Refused,
             (Self::Closed, _) | (Self::Idle | Self::Done, Got::Eof) => Self::Closed,
             // A head or a body that is cut short must never look like a complete one.
@@ -54,7 +59,7 @@ impl Receiving {
             (Self::Body, Got::End) => Self::Done,
             (Self::Done, Got::Next) => Self::Idle,
             // Answered before it was read to its end: where the next one starts is not known.
-            (Self::Head | Self::Body, Got::Next) | (_, Got::Last) => Self::Closed,
+            (Self::Head | Self::Body, Got::Next) | (_, Got::Last | Got::Switch) => Self::Closed,
             (Self::Idle, Got::Next | Got::End)
             | (Self::Head, Got::Bytes | Got::End)
             | (Self::Body, Got::Bytes | Got::Head)
@@ -77,9 +82,9 @@ pub enum Sending {
     Closed,
 }
 
-/// What was sent.
+/// What is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
+pub enum Command {
     /// An interim response (1xx other than 101).
     Interim,
     /// The head of the final response.
@@ -88,29 +93,30 @@ pub enum Sent {
     Body,
     /// The end of the body.
     End,
-    /// The connection was given up.
-    Abort,
+    /// The rest of the response is given up, and with HTTP/1 the connection.
+    Reset,
 }
 
-/// Something was sent at the wrong time.
+/// A command that may not follow those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfTurn {
     /// The state at that time.
     pub state: Sending,
-    /// What was sent.
-    pub sent: Sent,
+    /// The command.
+    pub command: Command,
 }
 
 impl Sending {
-    /// The state after `sent`.
-    pub fn on(self, sent: Sent) -> Result<Self, OutOfTurn> {
+    /// The state after `command`.
+    #[inline]
+    pub fn on(self, command: Command) -> Result<Self, OutOfTurn> {
         use Sending::{Body, Closed, Done, Head};
-        Ok(match (self, sent) {
-            (Head, Sent::Interim) => Head,
-            (Head, Sent::Head) | (Body, Sent::Body) => Body,
-            (Body, Sent::End) => Done,
-            (Head | Body | Done | Closed, Sent::Abort) => Closed,
-            (state, sent) => return Err(OutOfTurn { state, sent }),
+        Ok(match (self, command) {
+            (Head, Command::Interim) => Head,
+            (Head, Command::Head) | (Body, Command::Body) => Body,
+            (Body, Command::End) => Done,
+            (Head | Body | Done | Closed, Command::Reset) => Closed,
+            (state, command) => return Err(OutOfTurn { state, command }),
         })
     }
 }

@@ -17,9 +17,9 @@ fn events(input: &[u8], eof: bool) -> (Vec<String>, Option<Reject>) {
         at += received.consumed;
         match received.event {
             Event::NeedMore => return (said, None),
-            Event::Head => said.push(String::from_utf8_lossy(head.target()).into_owned()),
-            Event::Body(range) => said.push(String::from_utf8_lossy(&rest[range]).into_owned()),
-            Event::End => {
+            Event::Head(_) => said.push(String::from_utf8_lossy(head.target()).into_owned()),
+            Event::Body(_, range) => said.push(String::from_utf8_lossy(&rest[range]).into_owned()),
+            Event::End(_) => {
                 said.push("END".to_owned());
                 connection.next_request();
             }
@@ -27,6 +27,7 @@ fn events(input: &[u8], eof: bool) -> (Vec<String>, Option<Reject>) {
                 said.push("CLOSED".to_owned());
                 return (said, None);
             }
+            Event::Switched => unreachable!("nothing has switched"),
         }
     }
 }
@@ -58,7 +59,7 @@ fn a_request_that_was_not_read_to_its_end_is_the_last_one() {
         received,
         Received {
             consumed: input.len(),
-            event: Event::Head
+            event: Event::Head(StreamId::HTTP1)
         }
     );
     assert!(connection.in_body());
@@ -100,7 +101,7 @@ fn a_finished_request_waits() {
         end,
         Received {
             consumed: 0,
-            event: Event::End
+            event: Event::End(StreamId::HTTP1)
         }
     );
     for _ in 0..2 {
@@ -202,10 +203,10 @@ fn on_a_unix_socket_host_need_only_be_harmless() {
     let mut head = RequestHead::default();
     let mut receive =
         |local| Connection::from_peer(true, local).receive(&policy, input, false, &mut head);
-    assert_eq!(receive(true).unwrap().event, Event::Head);
+    assert_eq!(receive(true).unwrap().event, Event::Head(StreamId::HTTP1));
     // The same bytes in the same head, from a peer that has an address.
     assert_eq!(receive(false), Err(Reject::InvalidHost));
-    assert_eq!(receive(true).unwrap().event, Event::Head);
+    assert_eq!(receive(true).unwrap().event, Event::Head(StreamId::HTTP1));
     let joined = b"GET / HTTP/1.1\r\nHost: a,b\r\n\r\n";
     let outcome = Connection::from_peer(true, true).receive(&policy, joined, false, &mut head);
     assert_eq!(outcome, Err(Reject::InvalidHost));
@@ -219,7 +220,7 @@ fn a_folded_head_that_comes_again_says_the_same() {
     let mut head = RequestHead::default();
     let mut values = |input: &[u8]| {
         let received = Connection::new(false).receive(&policy, input, false, &mut head);
-        assert_eq!(received.unwrap().event, Event::Head);
+        assert_eq!(received.unwrap().event, Event::Head(StreamId::HTTP1));
         let values: Vec<_> = head.fields().map(|field| field.value.to_vec()).collect();
         (values, head.raw().to_vec())
     };
@@ -228,4 +229,53 @@ fn a_folded_head_that_comes_again_says_the_same() {
     assert_eq!(values(folded).0, first);
     // What is kept of it, sent by a client as it is.
     assert_eq!(values(&kept).0, first);
+}
+
+/// What stands behind a request that was answered by a switch is left to the next decoder.
+#[test]
+fn a_switch_leaves_the_rest_alone() {
+    let policy = Policy::default();
+    let mut connection = Connection::new(false);
+    let mut head = RequestHead::default();
+    let input = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n\x16\n";
+    let mut receive = |connection: &mut Connection, input: &[u8], eof| {
+        connection.receive(&policy, input, eof, &mut head)
+    };
+    let received = receive(&mut connection, input, false).unwrap();
+    assert_eq!(received.event, Event::Head(StreamId::HTTP1));
+    let rest = input.get(received.consumed..).unwrap();
+    let received = receive(&mut connection, rest, false).unwrap();
+    assert_eq!(
+        received,
+        Received {
+            consumed: 0,
+            event: Event::End(StreamId::HTTP1)
+        }
+    );
+    connection.switched();
+    let switched = Received {
+        consumed: 0,
+        event: Event::Switched,
+    };
+    for (input, eof) in [(rest, false), (b"", false), (b"", true)] {
+        assert_eq!(receive(&mut connection, input, eof), Ok(switched.clone()));
+    }
+    connection.next_request();
+    assert_eq!(receive(&mut connection, rest, false), Ok(switched));
+}
+
+#[test]
+fn only_a_request_that_was_read_to_its_end_can_switch() {
+    let policy = Policy::default();
+    let mut connection = Connection::new(false);
+    let mut head = RequestHead::default();
+    let input = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n";
+    let mut receive = |connection: &mut Connection, input: &[u8]| {
+        connection
+            .receive(&policy, input, false, &mut head)
+            .unwrap()
+    };
+    receive(&mut connection, input);
+    connection.switched();
+    assert_eq!(receive(&mut connection, b"").event, Event::Closed);
 }

@@ -104,12 +104,13 @@ fn drain(
         at += received.consumed;
         match received.event {
             Event::NeedMore => break,
+            Event::Switched => unreachable!("nothing has switched"),
             Event::Closed => {
                 outcome.closed = true;
                 break;
             }
-            Event::Head => outcome.requests.push(see(head)),
-            Event::Body(range) => {
+            Event::Head(_) => outcome.requests.push(see(head)),
+            Event::Body(_, range) => {
                 assert_eq!(
                     range.end, received.consumed,
                     "the body ends where the input was used up"
@@ -122,7 +123,7 @@ fn drain(
                     .body
                     .extend_from_slice(&rest[range]);
             }
-            Event::End => {
+            Event::End(_) => {
                 outcome.requests.last_mut().unwrap().complete = true;
                 connection.next_request();
             }

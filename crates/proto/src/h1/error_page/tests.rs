@@ -40,3 +40,14 @@ fn a_failure_has_a_date_and_the_id_of_its_request() {
         "{text}"
     );
 }
+
+#[test]
+fn text_is_latin1() {
+    let mut out = Vec::new();
+    error_page(&mut out, 0, 400, "Bad Request", "\u{e9} \u{20ac}");
+    let end = out.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let (head, body) = out.split_at(end.unwrap() + 4);
+    assert!(body.windows(5).any(|bytes| bytes == b" \xe9 ?\n"));
+    let length = format!("Content-Length: {}\r\n", body.len());
+    assert!(String::from_utf8_lossy(head).contains(&length));
+}

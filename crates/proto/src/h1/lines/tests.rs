@@ -25,7 +25,7 @@ fn a_line_is_not_read_before_its_end_is_there() {
     let mut lines = Lines::default();
     let start = b"GET / HTTP/1.1\r\n";
     assert_eq!(read(&mut lines, &policy, start), Ok(Progress::Partial));
-    // What follows is invalid, but nobody looks at it: each call searches what is new only.
+    // What follows is invalid, but is not looked at: each call searches what is new only.
     let mut input = start.to_vec();
     for _ in 0..100 {
         input.push(0);

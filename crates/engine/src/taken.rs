@@ -3,31 +3,78 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::os::fd::{IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use proto::h1::{self, BodyFraming, BodySize, CHUNK_END, LAST_CHUNK, Sending};
-use pyo3::exceptions::{PyConnectionError, PyConnectionResetError, PyOSError};
+use proto::h1::BodySize;
+use pyo3::exceptions::{PyConnectionError, PyConnectionResetError, PyOSError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use super::respond::{allowed, discard, finish_head, wait_for_room};
 use crate::exchange::Exchange;
+use crate::fields::out_of_turn;
+use crate::sending::{self, discard, wait_for_room};
 
 /// A block for a socket that the application has taken over. False: the client has gone.
-pub(super) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
+pub(crate) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
     encode(exchange, block)?;
     flush(exchange)
 }
 
-pub(super) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+/// The end of a response on such a socket.
+pub(crate) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     // Without start_response the application has answered on the socket itself.
     if encode_end(exchange)? {
         flush(exchange)?;
     }
     exchange.try_borrow_mut()?.run.socket = None;
     discard(exchange)
+}
+
+/// Takes the connection from the reactor: a copy of its descriptor, and the bytes that were read
+/// beyond the request. What is still to be written before is in `net.out`.
+pub(crate) fn take_socket(exchange: &mut Exchange) -> PyResult<(OwnedFd, Vec<u8>)> {
+    if exchange.run.socket.is_some() {
+        return Err(PyRuntimeError::new_err(
+            "the connection was taken over already",
+        ));
+    }
+    let core = Arc::clone(&exchange.core);
+    let place = exchange.run.place;
+    let net = exchange.run.open()?;
+    let token = net.token.take();
+    let Some((fd, rest, unsent)) = token.and_then(|token| core.reactor.detach(token)) else {
+        return Err(PyConnectionResetError::new_err("the client has gone"));
+    };
+    net.out.splice(0..0, unsent?);
+    // The application talks with its client now, and that may take as long as they like.
+    core.board.unlimited(core.slot, place);
+    net.keep_alive = false;
+    if let Some(token) = exchange.run.watching.take() {
+        core.watching.forget(token);
+    }
+    set_blocking(fd.as_raw_fd())?;
+    let copy = fd.try_clone()?;
+    exchange.run.socket = Some(fd);
+    Ok((copy, rest))
+}
+
+fn set_blocking(fd: RawFd) -> std::io::Result<()> {
+    // SAFETY: plain calls on an open descriptor.
+    let result = unsafe {
+        let flags = libc::fcntl(fd, libc::F_GETFL);
+        if flags < 0 {
+            flags
+        } else {
+            libc::fcntl(fd, libc::F_SETFL, flags & !libc::O_NONBLOCK)
+        }
+    };
+    if result < 0 {
+        Err(std::io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Waits until most of what was answered before on this connection is with the kernel, so that what
@@ -38,8 +85,8 @@ pub(crate) fn make_way(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
         (Arc::clone(&this.core), this.run.open()?.token)
     };
     if let Some(token) = token
-        && !core.face.pauses()
-        && core.looped.room(token).is_none()
+        && !core.config.pauses()
+        && core.reactor.room(token).is_none()
     {
         // If the client has gone meanwhile, taking the socket says so.
         wait_for_room(exchange.py(), &core, token)?;
@@ -56,25 +103,19 @@ pub(crate) fn flush_taken(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     Err(PyConnectionResetError::new_err("the client has gone"))
 }
 
+/// Puts a block behind what is to be written.
 fn encode(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
-    if run.sending == Sending::Head {
-        finish_head(&core, block.py(), run, BodySize::Unknown)?;
+    if !run.open()?.response.begun() {
+        sending::head(&core, block.py(), run, BodySize::Unknown)?;
     }
-    let count = allowed(&core, block.py(), run, block.as_bytes().len())?;
-    run.sent += count as u64;
+    let bytes = block.as_bytes();
     let net = run.open()?;
-    let chunked = net.framing == Some(BodyFraming::Chunked) && count > 0;
-    if chunked {
-        h1::chunk_start(&mut net.out, count);
-    }
-    net.out.extend_from_slice(&block.as_bytes()[..count]);
-    if chunked {
-        net.out.extend_from_slice(CHUNK_END);
-    }
-    Ok(())
+    let taken = net.response.body(bytes, &mut net.out);
+    let taken = taken.map_err(out_of_turn)?;
+    sending::count(&core, block.py(), run, bytes.len(), taken)
 }
 
 /// The end of the body. False: there is no response to end.
@@ -82,16 +123,16 @@ fn encode_end(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
-    if !run.open()?.draft.started() {
+    let response = &run.open()?.response;
+    if !response.draft.started() {
         return Ok(false);
     }
-    if run.sending == Sending::Head {
-        finish_head(&core, exchange.py(), run, BodySize::Known(0))?;
+    if !response.begun() {
+        sending::head(&core, exchange.py(), run, BodySize::Known(0))?;
     }
     let net = run.open()?;
-    if net.framing == Some(BodyFraming::Chunked) {
-        net.out.extend_from_slice(LAST_CHUNK);
-    }
+    // Its connection ends, whatever is missing.
+    net.response.end(&mut net.out).map_err(out_of_turn)?;
     Ok(true)
 }
 
@@ -101,7 +142,7 @@ fn flush(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     let py = exchange.py();
     let (copy, bytes, polled) = {
         let mut this = exchange.try_borrow_mut()?;
-        let polled = this.core.face.polled;
+        let polled = this.core.config.polled;
         let Some(socket) = &this.run.socket else {
             return Ok(false);
         };

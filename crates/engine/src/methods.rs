@@ -1,0 +1,306 @@
+//! `Exchange` as Python sees it: what it says of the request, and what it does with the response.
+
+use std::os::fd::{IntoRawFd, RawFd};
+use std::sync::Arc;
+
+use net::peer::Peer;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+
+use crate::exchange::Exchange;
+use crate::explain;
+use crate::head;
+use crate::queue;
+use crate::taken;
+use crate::text;
+use crate::wsgi;
+use crate::wsgi::input::Input;
+
+#[pymethods]
+impl Exchange {
+    /// An exchange and its environ refer to each other. The collector sees to those that are not
+    /// used again, when the last reference to them has gone.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(bundle) = &self.bundle {
+            visit.call(&bundle.template)?;
+            visit.call(bundle.caches.repeated_environ())?;
+            for each in [
+                &bundle.start_response,
+                &bundle.write,
+                &bundle.early_hints,
+                &bundle.socket,
+            ] {
+                visit.call(each)?;
+            }
+        }
+        if let Some(paused) = &self.run.paused {
+            visit.call(&paused.answer)?;
+            visit.call(&paused.blocks)?;
+        }
+        visit.call(self.run.environ.as_ref())?;
+        visit.call(self.run.headers.as_ref())
+    }
+
+    fn __clear__(&mut self) {
+        let parts = (self.bundle.take(), self.run.paused.take());
+        let given = (self.run.environ.take(), self.run.headers.take());
+        // What is released may call Python code; nothing of this object refers to it any more.
+        drop((parts, given));
+    }
+
+    /// Its number in its worker, as on the scoreboard; `None` when the response is complete.
+    #[getter]
+    fn id(&self) -> Option<u64> {
+        self.run.net.as_ref().map(|net| net.id)
+    }
+
+    /// It is over its time, and its client has been answered.
+    #[getter]
+    fn overdue(&self) -> bool {
+        self.core.is_overdue(self.run.place)
+    }
+
+    /// Which of the worker's listeners it came through; `None` when the response is complete.
+    #[getter]
+    fn listener(&self) -> Option<usize> {
+        self.run.net.as_ref().map(|net| net.listener)
+    }
+
+    #[getter]
+    fn method<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text::latin1(py, self.head()?.method())
+    }
+
+    #[getter]
+    fn uri<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text::latin1(py, self.head()?.target())
+    }
+
+    #[getter]
+    fn path<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text::latin1(py, self.head()?.path())
+    }
+
+    #[getter]
+    fn query<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text::latin1(py, self.head()?.query())
+    }
+
+    #[getter]
+    fn version(&self) -> PyResult<(u8, u8)> {
+        self.head().map(head::version)
+    }
+
+    #[getter]
+    fn protocol<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text::latin1(py, self.head()?.protocol())
+    }
+
+    #[getter]
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        head::headers(py, self.head()?)
+    }
+
+    #[getter]
+    fn number(&self) -> PyResult<u32> {
+        self.facts().map(|facts| facts.number)
+    }
+
+    #[getter]
+    fn chunked(&self) -> PyResult<bool> {
+        self.facts().map(|facts| facts.chunked)
+    }
+
+    #[getter]
+    fn keep_alive(&self) -> PyResult<bool> {
+        self.facts().map(|facts| facts.keep_alive)
+    }
+
+    /// Lets no other request come on the connection after this one.
+    fn force_close(&mut self) {
+        if let Some(net) = &mut self.run.net {
+            net.keep_alive = false;
+        }
+    }
+
+    #[getter]
+    fn scheme(&self) -> PyResult<&'static str> {
+        self.head().map(head::scheme)
+    }
+
+    #[getter]
+    fn host<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyString>>> {
+        head::host(py, self.head()?)
+    }
+
+    /// What was made of the request's forwarded headers; `None` if it has none.
+    fn explain_proxy(&self) -> Option<String> {
+        let net = self.run.net.as_ref()?;
+        explain::line(&self.core.config.policy, net)
+    }
+
+    #[getter]
+    fn remote_addr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let present = self.run.net.as_ref().and_then(|net| net.client());
+        let client = present.or(self.run.past.as_ref().and_then(|past| past.client));
+        Ok(match client {
+            Some(Peer::Tcp(ip, port)) => (ip.to_string(), port).into_pyobject(py)?.into_any(),
+            Some(Peer::Unix) | None => PyString::new(py, "").into_any(),
+        })
+    }
+
+    #[getter]
+    fn environ(&self, py: Python<'_>) -> Option<Py<PyDict>> {
+        self.run
+            .environ
+            .as_ref()
+            .map(|environ| environ.clone_ref(py))
+    }
+
+    #[getter]
+    fn request_id(&self, py: Python<'_>) -> Option<Py<PyString>> {
+        self.run.request_id.as_ref().map(|id| id.clone_ref(py))
+    }
+
+    #[getter]
+    fn queue_time(&self) -> Option<f64> {
+        self.run.queue_ns.map(queue::seconds)
+    }
+
+    #[getter]
+    fn status(&self, py: Python<'_>) -> Py<PyString> {
+        self.run
+            .status
+            .as_ref()
+            .unwrap_or(&self.core.names.empty)
+            .clone_ref(py)
+    }
+
+    #[getter]
+    fn get_response_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.response_headers(py)
+    }
+
+    #[getter]
+    fn sent(&self) -> u64 {
+        self.run.sent
+    }
+
+    #[getter]
+    fn get_headers_sent(&self) -> bool {
+        self.headers_sent()
+    }
+
+    /// Calls a WSGI application for this exchange and sends what it answers (PEP 3333).
+    fn run_wsgi(slf: &Bound<'_, Self>, app: &Bound<'_, PyAny>) -> PyResult<()> {
+        wsgi::run(slf, app)
+    }
+
+    /// `start_response` of PEP 3333.
+    #[pyo3(signature = (status, headers, exc_info=None, /))]
+    fn start_response(
+        &mut self,
+        py: Python<'_>,
+        status: &Bound<'_, PyAny>,
+        headers: &Bound<'_, PyAny>,
+        exc_info: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        wsgi::start_response(py, self, status, headers, exc_info)
+    }
+
+    /// The `write()` callable of PEP 3333.
+    fn write(slf: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        wsgi::write(slf, data)
+    }
+
+    /// `wsgi.early_hints`: sends `103 Early Hints` with these header pairs (RFC 8297).
+    fn early_hints(&mut self, headers: &Bound<'_, PyAny>) -> PyResult<()> {
+        wsgi::early_hints(self, headers)
+    }
+
+    /// The client reads slowly, and the body that `run_wsgi` has begun to send is to be resumed when
+    /// it has read on.
+    #[getter]
+    fn paused(&self) -> bool {
+        self.run.paused.is_some()
+    }
+
+    /// Goes on where `run_wsgi` has paused.
+    fn resume(slf: &Bound<'_, Self>) -> PyResult<()> {
+        wsgi::resume(slf)
+    }
+
+    /// Begins with a request whose response will be given piece by piece.
+    fn begin_pieces(slf: &Bound<'_, Self>) -> PyResult<()> {
+        wsgi::begin(slf)
+    }
+
+    /// Gives a block to the connection, behind the head; false: there is no room for more now.
+    fn send(slf: &Bound<'_, Self>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
+        wsgi::send(slf, block)
+    }
+
+    /// Gives the last block to the connection: the response is complete.
+    #[pyo3(signature = (block, /))]
+    fn finish(slf: &Bound<'_, Self>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
+        wsgi::finish(slf, block)
+    }
+
+    /// The application has failed: 500, or the end of the connection.
+    fn fail(slf: &Bound<'_, Self>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        wsgi::fail(slf, PyErr::from_value(error.clone()))
+    }
+
+    /// The response will not be completed: ends the connection without the rest of it.
+    fn abandon(slf: &Bound<'_, Self>) -> PyResult<()> {
+        wsgi::abandon(slf)
+    }
+
+    /// Has `place` woken, once, when the client has read on, or has gone; false: it has already.
+    fn when_room(&mut self, place: Py<PyAny>) -> PyResult<bool> {
+        let core = Arc::clone(&self.core);
+        match self.run.open()?.token {
+            Some(token) => Ok(core.parked.park(&core.reactor, token, place)),
+            None => Ok(false),
+        }
+    }
+
+    /// Has `place` woken, once, when the client sends no more. Most have gone then; one that has only
+    /// said that this was the last request can still be answered.
+    fn when_ended(&mut self, place: Py<PyAny>) -> PyResult<()> {
+        let core = Arc::clone(&self.core);
+        let token = self.run.open()?.token;
+        if let Some(token) = token {
+            self.run.watching = Some(token);
+            core.watching.add(&core.reactor, token, place);
+        }
+        Ok(())
+    }
+
+    /// Gives the body to code that runs the application in its own way; it is empty from then on.
+    fn take_body(&mut self) -> PyResult<Input> {
+        Ok(Input::new(std::mem::take(&mut self.run.open()?.body)))
+    }
+
+    /// Gives the connection to the caller: a blocking descriptor of its own, and the bytes that
+    /// were read beyond the request. Nothing but what the application writes is sent then, unless
+    /// it goes on with a WSGI response.
+    fn take_over<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        taken::make_way(slf)?;
+        let (copy, rest) = taken::take_socket(&mut *slf.try_borrow_mut()?)?;
+        // Of answers before this one, which the client has not read yet.
+        taken::flush_taken(slf)?;
+        let copy: RawFd = copy.into_raw_fd();
+        (copy, PyBytes::new(py, &rest)).into_pyobject(py)
+    }
+
+    /// The request has come to its end without an answer, because the worker has: its client gets 503
+    /// when the engine is closed.
+    fn give_back(&mut self) {
+        if let Some(net) = self.run.net.take() {
+            self.core.reactor.give_back(net);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Responses as any interface to applications gives them: a whole body, pieces, a file, the end.
+//! `proto` makes the bytes; where they go is decided here.
+
+use std::sync::Arc;
+
+use net::baton::{Block, Room, Tail};
+use net::output::{COPY_LIMIT, FilePart};
+use proto::h1::{BodySize, Ending};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::access::Line;
+use crate::core::{Core, thread_number};
+use crate::exchange::{Exchange, Run};
+use crate::fields::out_of_turn;
+use crate::sending::{self, discard, wait_for_room};
+use crate::shared::SharedBytes;
+use crate::taken;
+
+/// The whole body is one block.
+#[inline]
+pub(crate) fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
+    let py = exchange.py();
+    let mut this = exchange.try_borrow_mut()?;
+    if this.run.socket.is_some() || this.headers_sent() {
+        drop(this);
+        return if stream(exchange, block)? {
+            end(exchange)
+        } else {
+            discard(exchange)
+        };
+    }
+    let core = Arc::clone(&this.core);
+    let run = &mut this.run;
+    let bytes = block.as_bytes();
+    sending::head(&core, py, run, BodySize::Known(bytes.len() as u64))?;
+    let net = run.open()?;
+    let (taken, tail) = if bytes.len() <= COPY_LIMIT {
+        let taken = net.response.body(bytes, &mut net.out);
+        (taken.map_err(out_of_turn)?, Tail::None)
+    } else {
+        let piece = net.response.piece(bytes.len(), &mut net.out);
+        let taken = piece.map_err(out_of_turn)?.len;
+        if taken < bytes.len() {
+            net.out.extend_from_slice(&bytes[..taken]);
+            (taken, Tail::None)
+        } else {
+            (taken, Tail::Bytes(SharedBytes::new(block)))
+        }
+    };
+    let ending = net.response.end(&mut net.out).map_err(out_of_turn)?;
+    sending::count(&core, py, run, bytes.len(), taken)?;
+    complete(py, this, &core, tail, ending)
+}
+
+/// Everything is encoded: gives the response to the connection and writes the access log.
+#[inline]
+pub(crate) fn complete(
+    py: Python<'_>,
+    mut this: PyRefMut<'_, Exchange>,
+    core: &Core,
+    tail: Tail<SharedBytes>,
+    ending: Ending,
+) -> PyResult<()> {
+    let run = &mut this.run;
+    let line = match &core.access {
+        Some(access) => run.render(py, access)?,
+        None => Line::None,
+    };
+    let short = ending == Ending::Short;
+    let Some(net) = run.leave(line == Line::Python) else {
+        return Ok(());
+    };
+    if short {
+        too_short(core, py, &net, run.request_id.as_ref())?;
+    }
+    let keep = net.keep_alive && !short;
+    core.reactor.finish(
+        thread_number(),
+        net,
+        tail,
+        keep,
+        (line == Line::Native).then_some(&run.last_line.line),
+    );
+    match &core.access {
+        Some(access) if line == Line::Python => {
+            let elapsed_ns = net::clock::monotonic_ns() - run.started_ns;
+            // Python looks at this object while it writes the line.
+            access.write(py, this.into_pyobject(py)?.as_any(), elapsed_ns)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn too_short(
+    core: &Core,
+    py: Python<'_>,
+    net: &net::exchange::Exchange,
+    id: Option<&Py<PyString>>,
+) -> PyResult<()> {
+    let method = String::from_utf8_lossy(net.head.method());
+    let target = String::from_utf8_lossy(net.head.target());
+    let text = format!(
+        "{method} {target}: the application sent less than its Content-Length; the connection is \
+         closed"
+    );
+    core.log_about(py, "error", &text, id)
+}
+
+/// A block of a body whose size is not known. False: the client has gone.
+pub(crate) fn stream(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
+    if block.as_bytes().is_empty() {
+        return Ok(true);
+    }
+    let room = push(exchange, block)?;
+    wait_if_full(exchange, room)
+}
+
+/// Gives a block to the connection, behind the head if that was not sent yet. Never waits.
+pub(crate) fn push(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<Room> {
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    if this.run.socket.is_some() {
+        drop(this);
+        let sent = taken::stream(exchange, block)?;
+        return Ok(if sent { Room::Yes } else { Room::Gone });
+    }
+    let run = &mut this.run;
+    if !run.open()?.response.begun() {
+        sending::head(&core, exchange.py(), run, BodySize::Unknown)?;
+    }
+    give_block(&core, run, block)
+}
+
+/// Waits if the connection has no room. False: the client has gone.
+#[inline]
+pub(crate) fn wait_if_full(exchange: &Bound<'_, Exchange>, room: Room) -> PyResult<bool> {
+    if room != Room::Full {
+        return Ok(room == Room::Yes);
+    }
+    let (core, token) = {
+        let mut this = exchange.try_borrow_mut()?;
+        (Arc::clone(&this.core), this.run.open()?.token)
+    };
+    match token {
+        Some(token) => wait_for_room(exchange.py(), &core, token),
+        None => Ok(false),
+    }
+}
+
+fn give_block(core: &Core, run: &mut Run, block: &Bound<'_, PyBytes>) -> PyResult<Room> {
+    let bytes = block.as_bytes();
+    let net = run.open()?;
+    let piece = net.response.piece(bytes.len(), &mut net.out);
+    let piece = piece.map_err(out_of_turn)?;
+    sending::count(core, block.py(), run, bytes.len(), piece.len)?;
+    core.board.sent(core.slot, run.place, run.sent);
+    let net = run.open()?;
+    let Some(token) = net.token else {
+        return Ok(Room::Gone);
+    };
+    let copied = piece.len <= COPY_LIMIT || piece.len < bytes.len();
+    let block = match (piece.chunk, copied) {
+        (false, true) => Block::Bytes(&bytes[..piece.len]),
+        (true, true) => Block::Chunk(&bytes[..piece.len]),
+        (false, false) => Block::Shared(SharedBytes::new(block)),
+        (true, false) => Block::SharedChunk(SharedBytes::new(block)),
+    };
+    let room = core.reactor.stream(thread_number(), token, &net.out, block);
+    net.out.clear();
+    Ok(room)
+}
+
+/// The body is complete.
+pub(crate) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let py = exchange.py();
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    if this.run.socket.is_some() {
+        drop(this);
+        return taken::end(exchange);
+    }
+    let run = &mut this.run;
+    if !run.open()?.response.begun() {
+        sending::head(&core, py, run, BodySize::Known(0))?;
+    }
+    let net = run.open()?;
+    let ending = net.response.end(&mut net.out).map_err(out_of_turn)?;
+    complete(py, this, &core, Tail::None, ending)
+}
+
+/// The rest of the body is a part of a file, and its end.
+pub(crate) fn send_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> PyResult<()> {
+    let py = exchange.py();
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    let run = &mut this.run;
+    if !run.open()?.response.begun() {
+        sending::head(&core, py, run, BodySize::Known(part.remaining))?;
+    }
+    let net = run.open()?;
+    let given = part.remaining;
+    let allowed = net.response.file(given, &mut net.out);
+    part.remaining = allowed.map_err(out_of_turn)?;
+    let allowed = part.remaining;
+    let tail = if net.response.chunked() {
+        // Only after write() was used. Its chunk ends behind it.
+        let Some(token) = net.token else {
+            return Ok(());
+        };
+        let (me, nothing) = (thread_number(), Block::<SharedBytes>::None);
+        core.reactor.stream(me, token, &net.out, nothing);
+        core.reactor.stream_file(me, token, part);
+        net.out.clear();
+        Tail::None
+    } else {
+        Tail::File(part)
+    };
+    let ending = net.response.end(&mut net.out).map_err(out_of_turn)?;
+    sending::count(&core, py, run, in_memory(given), in_memory(allowed))?;
+    complete(py, this, &core, tail, ending)
+}
+
+fn in_memory(length: u64) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,203 @@
+//! Strings of one request that the next one probably needs again. Each exchange object has its own.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use net::exchange as net_exchange;
+use net::peer::Peer;
+use proto::{Known, RequestHead};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::text;
+
+/// The text of one kind seen last, with its Python form.
+#[derive(Default)]
+pub(super) struct Last(Option<(Vec<u8>, Py<PyString>)>);
+
+/// What is kept for the next request.
+pub(crate) struct Caches {
+    /// Values of header fields, by the number of the field.
+    pub(super) values: [Last; Known::COUNT],
+    pub(super) method: Last,
+    pub(super) repeated: RepeatedHead,
+    target: Option<Target>,
+    unknown: HashMap<Vec<u8>, Py<PyString>>,
+    peers: Vec<Option<PeerText>>,
+    /// The address of the last new client: a proxy's connections share it.
+    address: Option<(IpAddr, Py<PyString>)>,
+}
+
+/// Clients on a kept connection often send the same head again (monitoring, proxies, APIs). The
+/// second time its environ is kept, without what depends on the connection, and from the third time
+/// on it is copied as a whole.
+#[derive(Default)]
+pub(super) struct RepeatedHead {
+    head: Vec<u8>,
+    trusted: bool,
+    listener: usize,
+    pub(super) environ: Option<Py<PyDict>>,
+}
+
+/// A request target in the forms that an environ has.
+pub(super) struct Target {
+    raw: Vec<u8>,
+    pub(super) raw_uri: Py<PyString>,
+    pub(super) path_info: Py<PyString>,
+    pub(super) query: Py<PyString>,
+}
+
+/// A client's address in the forms that an environ has.
+pub(super) struct PeerText {
+    pub(super) peer: Peer,
+    pub(super) address: Py<PyString>,
+    pub(super) port: Py<PyString>,
+}
+
+/// Unknown header names remembered at most.
+const UNKNOWN: usize = 256;
+/// Connections whose address is remembered at most.
+const PEERS: usize = 4096;
+
+impl Caches {
+    pub(crate) fn new() -> Self {
+        Self {
+            values: [const { Last(None) }; Known::COUNT],
+            method: Last(None),
+            repeated: RepeatedHead::default(),
+            target: None,
+            unknown: HashMap::new(),
+            peers: Vec::new(),
+            address: None,
+        }
+    }
+
+    /// A second dict, beside the template, that refers to the objects of the exchange.
+    pub(crate) fn repeated_environ(&self) -> Option<&Py<PyDict>> {
+        self.repeated.environ.as_ref()
+    }
+
+    /// The environ key of a header field that is not among the known ones.
+    pub(super) fn unknown_key(&mut self, py: Python<'_>, name: &[u8]) -> PyResult<Py<PyString>> {
+        if let Some(key) = self.unknown.get(name) {
+            return Ok(key.clone_ref(py));
+        }
+        let key = text::latin1(py, &text::environ_key(name))?;
+        let key = PyString::intern(py, key.to_str()?).unbind();
+        if self.unknown.len() < UNKNOWN {
+            self.unknown.insert(name.to_vec(), key.clone_ref(py));
+        }
+        Ok(key)
+    }
+
+    /// The target of a request whose application is mounted at the root.
+    #[inline]
+    pub(super) fn target(&mut self, py: Python<'_>, head: &RequestHead) -> PyResult<&Target> {
+        let raw = head.target();
+        if self.target.as_ref().is_none_or(|target| target.raw != raw) {
+            self.target = Some(Target {
+                raw: raw.to_vec(),
+                raw_uri: text::latin1(py, raw)?.unbind(),
+                path_info: decoded_path(py, head.path())?,
+                query: text::latin1(py, head.query())?.unbind(),
+            });
+        }
+        present(self.target.as_ref())
+    }
+
+    /// The texts of a client's address and port. `slot` is its connection's place, where that is
+    /// worth a table.
+    #[inline]
+    pub(super) fn peer(
+        &mut self,
+        py: Python<'_>,
+        slot: Option<usize>,
+        peer: Peer,
+        (ip, port): (IpAddr, u16),
+    ) -> PyResult<&PeerText> {
+        let slot = slot.filter(|slot| *slot < PEERS).map_or(0, |slot| slot + 1);
+        if self.peers.len() <= slot {
+            self.peers.resize_with(slot + 1, || None);
+        }
+        let known = &mut self.peers[slot];
+        if known.as_ref().is_none_or(|text| text.peer != peer) {
+            *known = Some(peer_text(py, &mut self.address, peer, (ip, port))?);
+        }
+        present(known.as_ref())
+    }
+}
+
+impl RepeatedHead {
+    /// Whether this request has the same head, from an equal peer on the same listener.
+    #[inline]
+    pub(super) fn is_of(&self, exchange: &net_exchange::Exchange) -> bool {
+        self.head == exchange.head.raw()
+            && self.trusted == exchange.trusted
+            && self.listener == exchange.listener
+    }
+
+    pub(super) fn remember(&mut self, exchange: &net_exchange::Exchange) {
+        self.head.clear();
+        self.head.extend_from_slice(exchange.head.raw());
+        self.trusted = exchange.trusted;
+        self.listener = exchange.listener;
+        self.environ = None;
+    }
+}
+
+impl Last {
+    /// The Python form of `bytes`, the last one again if it is the same.
+    #[inline]
+    pub(super) fn recalled(&mut self, py: Python<'_>, bytes: &[u8]) -> PyResult<&Py<PyString>> {
+        let Self(last) = self;
+        if last.as_ref().is_none_or(|(old, _)| old != bytes) {
+            let new = text::latin1(py, bytes)?.unbind();
+            match last {
+                Some((old, text)) => {
+                    old.clear();
+                    old.extend_from_slice(bytes);
+                    *text = new;
+                }
+                None => *last = Some((bytes.to_vec(), new)),
+            }
+        }
+        present(last.as_ref()).map(|(_, text)| text)
+    }
+}
+
+/// What was set just before.
+#[inline]
+fn present<T>(value: Option<T>) -> PyResult<T> {
+    value.ok_or_else(|| PyValueError::new_err("a value that was just set is missing"))
+}
+
+fn decoded_path(py: Python<'_>, path: &[u8]) -> PyResult<Py<PyString>> {
+    let decoded = if path.contains(&b'%') {
+        text::latin1(py, &text::percent_decode(path))
+    } else {
+        text::latin1(py, path)
+    };
+    decoded.map(Bound::unbind)
+}
+
+fn peer_text(
+    py: Python<'_>,
+    last: &mut Option<(IpAddr, Py<PyString>)>,
+    peer: Peer,
+    (ip, port): (IpAddr, u16),
+) -> PyResult<PeerText> {
+    let address = match last {
+        Some((same, address)) if *same == ip => address.clone_ref(py),
+        _ => {
+            let address = text::latin1(py, ip.to_string().as_bytes())?.unbind();
+            *last = Some((ip, address.clone_ref(py)));
+            address
+        }
+    };
+    Ok(PeerText {
+        peer,
+        address,
+        port: text::latin1(py, port.to_string().as_bytes())?.unbind(),
+    })
+}

@@ -1,0 +1,85 @@
+//! A connection of whichever protocol it speaks: what the code that owns its socket deals with.
+
+use crate::event::{Received, StreamId};
+use crate::h1;
+use crate::head::RequestHead;
+use crate::limits::Policy;
+use crate::protocol::{self, Beginning, Protocol, Served};
+use crate::reject::Reject;
+
+/// What is served today.
+const SERVED: Served = Served {
+    proxy: false,
+    http2: false,
+    websocket: false,
+};
+
+/// The receiving half of a connection.
+#[derive(Debug)]
+pub enum Connection {
+    /// HTTP/1: one request after the other, each on stream 0.
+    H1(h1::Connection),
+}
+
+const _: () = assert!(
+    size_of::<Connection>() <= 64,
+    "there is one for each idle connection"
+);
+
+impl Connection {
+    /// A connection that has just begun. `agreed` is what TLS has agreed on, `first` what was
+    /// received so far; `trusted` says that the peer is in `forwarded_allow_ips`, `local` that it is
+    /// on a unix socket.
+    pub fn begin(agreed: Option<&[u8]>, first: &[u8], trusted: bool, local: bool) -> Self {
+        match protocol::beginning(SERVED, agreed, first) {
+            // The table answers with what is served: HTTP/1 alone.
+            Beginning::Of(Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket)
+            | Beginning::Undecided
+            | Beginning::Proxy => Self::H1(h1::Connection::from_peer(trusted, local)),
+        }
+    }
+
+    /// Takes one step: see [`h1::Connection::receive`].
+    #[inline]
+    pub fn receive(
+        &mut self,
+        policy: &Policy,
+        input: &[u8],
+        eof: bool,
+        head: &mut RequestHead,
+    ) -> Result<Received, Reject> {
+        match self {
+            Self::H1(connection) => connection.receive(policy, input, eof, head),
+        }
+    }
+
+    /// The response on this stream is done. With HTTP/1 the next request may come.
+    #[inline]
+    pub fn finished(&mut self, stream: StreamId) {
+        match self {
+            Self::H1(connection) => {
+                debug_assert_eq!(stream, StreamId::HTTP1);
+                connection.next_request();
+            }
+        }
+    }
+
+    /// The response on this stream has switched to another protocol: the bytes behind its request
+    /// are not read here any more (RFC 9110, section 7.8).
+    pub fn switched(&mut self, stream: StreamId) {
+        match self {
+            Self::H1(connection) => {
+                debug_assert_eq!(stream, StreamId::HTTP1);
+                connection.switched();
+            }
+        }
+    }
+
+    /// Whether nothing of a request was seen that is not answered.
+    #[inline]
+    pub fn idle(&self) -> bool {
+        match self {
+            Self::H1(connection) => connection.idle(),
+        }
+    }
+}

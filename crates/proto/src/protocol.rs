@@ -1,0 +1,98 @@
+//! Which protocol a connection speaks: one table of what was agreed on by TLS, of the first bytes,
+//! and of a request to go on with another one.
+//!
+//! Pure decisions, made once for a connection. What is not served never decides anything: the
+//! HTTP/1 parser refuses it, with a message of its own.
+
+use core::cmp::Ordering;
+
+/// A protocol that carries requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.0 and HTTP/1.1 (RFC 9112).
+    Http1,
+    /// HTTP/2 (RFC 9113).
+    Http2,
+    /// WebSocket (RFC 6455).
+    WebSocket,
+}
+
+/// What is served beside HTTP/1, which always is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// A proxy in front begins each connection with a PROXY header, version 1 or 2.
+    pub proxy: bool,
+    /// HTTP/2: where TLS has agreed on it, and with prior knowledge.
+    pub http2: bool,
+    /// WebSocket, for a request that asks for it.
+    pub websocket: bool,
+}
+
+/// What the first bytes of a connection are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// More of them decide.
+    Undecided,
+    /// A PROXY header: what stands behind it is asked about again, without `proxy`.
+    Proxy,
+    /// This protocol.
+    Of(Protocol),
+}
+
+/// How a PROXY header of version 1 begins.
+const PROXY_V1: &[u8] = b"PROXY ";
+/// How one of version 2 begins.
+const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+/// What a client of HTTP/2 sends first (RFC 9113, section 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What a connection begins with. `agreed` is the protocol that TLS has agreed on (ALPN, RFC 7301),
+/// `first` what was received so far.
+#[expect(clippy::match_same_arms, reason = "one row for one rule")]
+pub fn beginning(served: Served, agreed: Option<&[u8]>, first: &[u8]) -> Beginning {
+    use Beginning::{Of, Proxy, Undecided};
+    let (v1, v2) = (compare(first, PROXY_V1), compare(first, PROXY_V2));
+    let preface = compare(first, HTTP2_PREFACE);
+    match (served, agreed) {
+        // The header stands before everything else, a TLS handshake included.
+        (Served { proxy: true, .. }, None) if v1 == Match::Whole || v2 == Match::Whole => Proxy,
+        (Served { proxy: true, .. }, None) if v1 == Match::Part || v2 == Match::Part => Undecided,
+        // What was agreed on holds, whatever the bytes look like (RFC 9113, section 3.2).
+        (Served { http2: true, .. }, Some(b"h2")) => Of(Protocol::Http2),
+        (_, Some(_)) => Of(Protocol::Http1),
+        (Served { http2: true, .. }, None) if preface == Match::Whole => Of(Protocol::Http2),
+        (Served { http2: true, .. }, None) if preface == Match::Part => Undecided,
+        (_, None) => Of(Protocol::Http1),
+    }
+}
+
+/// The protocol that a request asks to go on with, if it is served: `value` is that of Upgrade, in a
+/// request whose Connection names it (RFC 9110, section 7.8). HTTP/2 is none of them (RFC 9113,
+/// section 3.1).
+pub fn upgrade(served: Served, value: &[u8]) -> Option<Protocol> {
+    let mut offers = value.split(|byte| *byte == b',');
+    let asked = offers.any(|offer| offer.trim_ascii().eq_ignore_ascii_case(b"websocket"));
+    (served.websocket && asked).then_some(Protocol::WebSocket)
+}
+
+/// How far some bytes go along with a fixed beginning.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Match {
+    /// They have all of it.
+    Whole,
+    /// They end within it.
+    Part,
+    /// They differ.
+    None,
+}
+
+fn compare(bytes: &[u8], beginning: &[u8]) -> Match {
+    match bytes.len().cmp(&beginning.len()) {
+        Ordering::Less if beginning.starts_with(bytes) => Match::Part,
+        Ordering::Equal | Ordering::Greater if bytes.starts_with(beginning) => Match::Whole,
+        Ordering::Less | Ordering::Equal | Ordering::Greater => Match::None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
