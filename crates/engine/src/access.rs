@@ -5,8 +5,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use net::record::exclude::Exclude;
-use net::record::{Format, Kept, Memory, Stamp};
+use net::access_log::exclude::Exclude;
+use net::access_log::{Format, Kept, Memory, Stamp};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;

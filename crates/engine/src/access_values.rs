@@ -1,6 +1,6 @@
 //! What the line of a request in the access log may name, as the log's format asks for it.
 
-use net::record::{Source, Style};
+use net::access_log::{Source, Style};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 

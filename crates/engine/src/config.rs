@@ -181,6 +181,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         grace_ms,
         beat_ms: milliseconds("beat", settings.beat)?,
         standin_beats: settings.standin_beats,
+        flowing_bodies: false,
         timed: settings.timed,
     };
     let python = PythonConfig {

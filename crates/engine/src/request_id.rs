@@ -6,8 +6,8 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use net::access_log::exclude::mixed;
 use net::exchange as net_exchange;
-use net::record::exclude::mixed;
 use proto::Known;
 
 /// Makes ids.

@@ -1,4 +1,4 @@
-//! A request body, complete before the application is called: in memory up to a size, then in a
+//! A request body that is whole before the application is called: in memory up to a size, then in a
 //! temporary file without a name. All bodies of a worker share one budget of memory, so that many
 //! uploads at once cannot take more than was planned.
 
@@ -19,13 +19,15 @@ pub enum Body {
     Memory(Memory),
     /// Spooled: the file and its length.
     File(File, u64),
+    /// Not here: it is handed out as it comes ([`crate::baton::Loop::read_body`]).
+    Flowing,
 }
 
 impl Body {
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
-            Self::Empty => 0,
+            Self::Empty | Self::Flowing => 0,
             Self::Memory(memory) => memory.bytes.len() as u64,
             Self::File(_, length) => *length,
         }
@@ -39,7 +41,7 @@ impl Body {
     /// Fills `room` from `position` on, as far as the body goes.
     pub fn read_at(&self, room: &mut [u8], position: u64) -> io::Result<usize> {
         match self {
-            Self::Empty => Ok(0),
+            Self::Empty | Self::Flowing => Ok(0),
             Self::Memory(memory) => {
                 let at = usize::try_from(position).ok();
                 let rest = at.and_then(|at| memory.bytes.get(at..)).unwrap_or_default();
@@ -77,7 +79,7 @@ impl Body {
                     *self = Self::File(file, length as u64);
                 }
             }
-            Self::Empty => {
+            Self::Empty | Self::Flowing => {
                 let mut file = unnamed_file(&store.directory)?;
                 file.write_all(bytes)?;
                 *self = Self::File(file, bytes.len() as u64);
@@ -195,6 +197,11 @@ impl Memory {
         }
         self.bytes.extend_from_slice(bytes);
         true
+    }
+
+    /// Whether a body of `expected` bytes may be read in place: memory was reserved for all of it.
+    pub(crate) fn reserved(&self, expected: usize) -> bool {
+        self.leased >= expected as u64 && self.bytes.capacity() >= expected
     }
 
     /// The bytes, for reading in place; what is added must be within the reserved capacity.

@@ -4,6 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Monotonic nanoseconds since an arbitrary point; the same for all processes of the machine.
 pub fn monotonic_ns() -> u64 {
+    #[cfg(test)]
+    if let Some(now_ns) = crate::testing::stopped_ns() {
+        return now_ns;
+    }
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -15,6 +19,10 @@ pub fn monotonic_ns() -> u64 {
 
 /// Processor time that the threads of this process have used, in ns.
 pub(crate) fn processor_ns() -> u64 {
+    #[cfg(test)]
+    if crate::testing::stopped_ns().is_some() {
+        return crate::testing::used_ns();
+    }
     let mut used = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -61,6 +69,10 @@ pub fn coarse_unix_seconds() -> u64 {
 /// [`monotonic_ns`] from the coarse clock: a few ns, at most some ms behind.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn coarse_monotonic_ns() -> u64 {
+    #[cfg(test)]
+    if let Some(now_ns) = crate::testing::stopped_ns() {
+        return now_ns;
+    }
     let (seconds, nanos) = coarse(libc::CLOCK_MONOTONIC_COARSE);
     seconds * 1_000_000_000 + nanos
 }

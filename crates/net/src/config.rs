@@ -19,6 +19,9 @@ pub struct Config {
     pub policy: Policy,
     /// Where request bodies are kept.
     pub body: Arc<BodyStore>,
+    /// A request goes to the application with its head, which then asks for the body
+    /// ([`crate::baton::Loop::read_body`]); otherwise with its whole body.
+    pub flowing_bodies: bool,
     /// Value of the `Server` field.
     pub server: String,
     /// How long a kept connection may be idle, in ms; 0 closes after each response.
@@ -42,7 +45,7 @@ pub struct Config {
     pub siblings: bool,
     /// The process that made this one: when it is gone, the worker stops. 0 does not look.
     pub parent: u32,
-    /// A pipe that signal handlers write to; a driver that sees it looks after the signals.
+    /// A pipe that signal handlers write to; a driver that sees it acts on the signals.
     pub signal_fd: Option<RawFd>,
     /// Where the numbers of signals go on to, for a main thread that does not turn the reactor.
     pub signal_echo: Option<RawFd>,

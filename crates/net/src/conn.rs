@@ -8,8 +8,9 @@ use proto::h1::CONTINUE;
 use proto::{Event, Policy, Received, Reject, StreamId};
 
 use crate::body::{Body, BodyStore};
-use crate::drain::Standing;
+use crate::drain::Activity;
 use crate::exchange::Exchange;
+use crate::incoming::Incoming;
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::stream::Stream;
@@ -20,12 +21,26 @@ use crate::timer::{Cause, Deadline};
 pub(crate) enum Phase {
     /// Waiting for a request, or in the middle of one.
     Reading,
-    /// A request is with the application (or in the inbox); nothing is read meanwhile.
+    /// A request is with the application (or in the inbox); nothing but its body, if that flows, is
+    /// read meanwhile.
     Busy,
+    /// The response is complete; the rest of a flowing request body is read and dropped.
+    Discarding,
     /// The last response is on its way out.
     Closing,
     /// Everything is written; the client's own end is awaited so that no reset eats the response.
     Lingering,
+}
+
+/// What the poller reports of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Registration {
+    /// Nothing: it is not registered.
+    None,
+    /// That there is something to read.
+    Reading,
+    /// That there is something to read, or room to write.
+    Both,
 }
 
 /// One client connection.
@@ -44,6 +59,8 @@ pub(crate) struct Conn {
     start: usize,
     /// A request whose head is complete and whose body is not.
     pending: Option<Box<Exchange>>,
+    /// The body of the request that is with the application, if it flows.
+    pub(crate) incoming: Option<Box<Incoming>>,
     pub(crate) output: Output,
     pub(crate) deadline: Deadline,
     pub(crate) phase: Phase,
@@ -53,22 +70,19 @@ pub(crate) struct Conn {
     pub(crate) requests: u32,
     /// A part of its response was given to this connection.
     pub(crate) begun: bool,
-    /// The poller watches the socket.
-    pub(crate) registered: bool,
-    /// ... for room to write too.
-    pub(crate) watched_for_room: bool,
+    pub(crate) registered: Registration,
     /// The kernel may have bytes for us (edge-triggered: it says so once).
     pub(crate) readable: bool,
     /// The peer has announced its end; read until it comes.
     pub(crate) ended: bool,
-    /// The application waits for something else, and wants to know when its client has gone.
-    pub(crate) watched: bool,
+    /// The application waits for something else, and is to be told when its client has gone.
+    pub(crate) reports_disconnect: bool,
     /// The request that was read last is the client's last one (RFC 9112 section 9.6).
     pub(crate) asked_last: bool,
     /// In the queue of those that are written to next.
     pub(crate) write_due: bool,
     /// Output is held back until the turn ends.
-    pub(crate) dirty: bool,
+    pub(crate) held_back: bool,
     /// Its client asks for more than it reads: no further request until it has read on.
     pub(crate) stalled: bool,
     /// From how many bytes on the poller reports it as readable.
@@ -87,6 +101,8 @@ pub(crate) enum Fed {
     Closed,
     /// The body could not be kept.
     Failed(io::Error),
+    /// More of a body that flows, or its end.
+    Flowed,
 }
 
 /// What parsing needs besides the bytes.
@@ -98,6 +114,8 @@ pub(crate) struct Feeding<'a> {
     pub(crate) pool: &'a mut Vec<Box<Exchange>>,
     /// The peer will send no more.
     pub(crate) eof: bool,
+    /// Bodies flow.
+    pub(crate) flowing: bool,
 }
 
 impl Conn {
@@ -111,20 +129,20 @@ impl Conn {
             input: Vec::new(),
             start: 0,
             pending: None,
+            incoming: None,
             output: Output::default(),
             deadline: Deadline::NONE,
             phase: Phase::Reading,
             serving: 0,
             requests: 0,
             begun: false,
-            registered: false,
-            watched_for_room: false,
+            registered: Registration::None,
             readable: true,
             ended: false,
-            watched: false,
+            reports_disconnect: false,
             asked_last: false,
             write_due: false,
-            dirty: false,
+            held_back: false,
             stalled: false,
             wakes_at: 1,
         }
@@ -141,6 +159,12 @@ impl Conn {
         self.has_input() || self.readable
     }
 
+    /// Something is still to be written.
+    #[inline]
+    pub(crate) fn wants_write(&self) -> bool {
+        !self.output.is_empty() || self.stream.wants_write()
+    }
+
     /// So much is still to be written that nothing more should be made for it.
     pub(crate) fn wants_no_more(&self) -> bool {
         self.output.queued() >= HIGH_WATER
@@ -154,7 +178,7 @@ impl Conn {
             && self.proto.idle()
     }
 
-    /// Nobody waits for anything on it: it is idle, with its answers read, or has had its last one.
+    /// It can be closed without a loss: it is idle, with its answers read, or has had its last one.
     pub(crate) fn can_be_spared(&self) -> bool {
         self.phase == Phase::Lingering || (self.idle() && self.output.is_empty())
     }
@@ -166,13 +190,13 @@ impl Conn {
 
     /// What it is doing, as a stop sees it. An idle one has its deadline `keepalive_ms` after its
     /// last response.
-    pub(crate) fn standing(&self, keepalive_ms: u64) -> Standing {
+    pub(crate) fn activity(&self, keepalive_ms: u64) -> Activity {
         if !self.idle() || !self.output.is_empty() {
-            Standing::Busy
+            Activity::Busy
         } else if self.deadline.cause == Cause::Header {
-            Standing::Fresh
+            Activity::Fresh
         } else {
-            Standing::Idle(self.deadline.at_ms().saturating_sub(keepalive_ms))
+            Activity::Idle(self.deadline.at_ms().saturating_sub(keepalive_ms))
         }
     }
 
@@ -181,18 +205,31 @@ impl Conn {
         self.asked_last && !self.has_more() && !self.in_body()
     }
 
-    /// A request's head is complete and its body awaited.
+    /// A request's head is complete and its body is not.
     pub(crate) fn in_body(&self) -> bool {
-        self.pending.is_some()
+        self.pending.is_some() || self.body_is_open()
+    }
+
+    /// The application has a request whose body is still to come.
+    pub(crate) fn body_is_open(&self) -> bool {
+        self.incoming.as_ref().is_some_and(|body| !body.ended())
+    }
+
+    /// The socket may be read for the body of the request that is with the application.
+    pub(crate) fn wants_body(&self) -> bool {
+        self.incoming
+            .as_ref()
+            .is_some_and(|body| body.wants_bytes())
     }
 
     /// The response is complete and the connection is kept: the next request may come.
     pub(crate) fn next_request(&mut self) {
         self.proto.finished(StreamId::HTTP1);
         self.phase = Phase::Reading;
+        self.incoming = None;
     }
 
-    /// Takes what nobody consumed, for an application that takes the socket over.
+    /// Takes what was not consumed, for an application that takes the socket over.
     pub(crate) fn take_input(&mut self) -> Vec<u8> {
         let mut input = std::mem::take(&mut self.input);
         input.drain(..std::mem::take(&mut self.start));
@@ -200,18 +237,20 @@ impl Conn {
     }
 
     /// Room for reading a large body in place: the memory body being read, and how much is missing.
-    pub(crate) fn direct_body(&mut self) -> Option<(&Stream, &mut Vec<u8>, usize)> {
-        if self.has_input() {
+    pub(crate) fn direct_body(&mut self) -> Option<(&mut Stream, &mut Vec<u8>, usize)> {
+        if self.has_input() || !self.stream.reads_in_place() {
             return None;
         }
         let exchange = self.pending.as_mut()?;
         let Body::Memory(memory) = &mut exchange.body else {
             return None;
         };
-        let bytes = memory.bytes();
         let expected = usize::try_from(exchange.head.content_length()?).ok()?;
+        // A buffer that has grown may have room for a body that belongs into a file.
+        let reserved = memory.reserved(expected);
+        let bytes = memory.bytes();
         let missing = expected - bytes.len();
-        (bytes.capacity() >= expected && missing > DIRECT).then_some((&self.stream, bytes, missing))
+        (reserved && missing > DIRECT).then_some((&mut self.stream, bytes, missing))
     }
 
     /// While a large body comes in, many of its bytes at a time are worth a turn.
@@ -284,6 +323,8 @@ impl Conn {
 
     fn parse(&mut self, input: &[u8], feeding: &mut Feeding<'_>) -> (usize, Fed) {
         let mut used = 0;
+        // A request whose body flows, and whose head was among these bytes.
+        let mut begun = None;
         loop {
             let rest = &input[used..];
             let spare = self.pending.as_mut().or_else(|| feeding.pool.last_mut());
@@ -299,16 +340,33 @@ impl Conn {
             };
             used += consumed;
             match event {
-                Event::NeedMore | Event::Switched => return (used, Fed::Wait),
+                Event::NeedMore | Event::Switched => {
+                    return match begun {
+                        Some(exchange) => (used, Fed::Ready(exchange)),
+                        None if self.incoming.is_some() => (used, Fed::Flowed),
+                        None => (used, Fed::Wait),
+                    };
+                }
                 Event::Closed => return (used, Fed::Closed),
+                Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
+                    begun = self.begin_flowing(consumed == rest.len(), feeding);
+                }
                 Event::Head(_) => self.begin(consumed == rest.len(), feeding),
                 Event::Body(_, range) => {
+                    if let Some(incoming) = &mut self.incoming {
+                        incoming.push(&rest[range]);
+                        continue;
+                    }
                     let body = &mut exchange.body;
                     if let Err(error) = body.append(&rest[range], feeding.store) {
                         return (used, Fed::Failed(error));
                     }
                 }
                 Event::End(_) => {
+                    if let Some(incoming) = &mut self.incoming {
+                        incoming.end();
+                        return (used, begun.map_or(Fed::Flowed, Fed::Ready));
+                    }
                     let Some(exchange) = self.pending.take() else {
                         return (used, Fed::Wait);
                     };
@@ -319,13 +377,23 @@ impl Conn {
     }
 
     /// A head is complete: its exchange leaves the pool.
-    fn begin(&mut self, nothing_follows: bool, feeding: &mut Feeding<'_>) {
-        let Some(mut exchange) = feeding.pool.pop() else {
-            return;
-        };
+    #[inline]
+    fn leave_pool(&self, feeding: &mut Feeding<'_>) -> Option<Box<Exchange>> {
+        let mut exchange = feeding.pool.pop()?;
         if feeding.pool.is_empty() {
             feeding.pool.push(Box::default());
         }
+        exchange.peer = Some(self.peer);
+        exchange.listener = self.listener;
+        exchange.trusted = self.trusted;
+        Some(exchange)
+    }
+
+    /// The body is awaited before the application has the request.
+    fn begin(&mut self, nothing_follows: bool, feeding: &mut Feeding<'_>) {
+        let Some(mut exchange) = self.leave_pool(feeding) else {
+            return;
+        };
         if let Some(length) = exchange.head.content_length() {
             exchange.body.reserve(length, feeding.store);
         }
@@ -333,10 +401,20 @@ impl Conn {
         if exchange.head.expect_continue() && exchange.head.has_body() && nothing_follows {
             self.output.copy(CONTINUE);
         }
-        exchange.peer = Some(self.peer);
-        exchange.listener = self.listener;
-        exchange.trusted = self.trusted;
         self.pending = Some(exchange);
+    }
+
+    /// The application has the request at once, and asks for the body.
+    fn begin_flowing(
+        &mut self,
+        nothing_follows: bool,
+        feeding: &mut Feeding<'_>,
+    ) -> Option<Box<Exchange>> {
+        let mut exchange = self.leave_pool(feeding)?;
+        exchange.body = Body::Flowing;
+        let expects_continue = exchange.head.expect_continue() && nothing_follows;
+        self.incoming = Some(Box::new(Incoming::new(expects_continue)));
+        Some(exchange)
     }
 }
 
@@ -346,3 +424,6 @@ const WAKE_AT: i32 = 512 * 1024;
 const HIGH_WATER: u64 = 256 * 1024;
 /// Bodies with more than this missing are read in place.
 const DIRECT: usize = 32 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ pub enum Drain {
 /// What can happen to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Somebody asked to stop by this time (monotonic ms).
+    /// A stop by this time was asked for (monotonic ms).
     Stop(u64),
     /// The clock was looked at, and so many connections were left.
     Look {
@@ -53,7 +53,7 @@ impl Drain {
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Activity {
     /// A request is being read, run or answered, or the last answer is on its way.
     Busy,
     /// Nothing was ever asked on it.
@@ -64,9 +64,9 @@ pub(crate) enum Standing {
 
 /// How it leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Farewell {
+pub(crate) enum Ending {
     /// By itself: its answer says that it is the last.
-    Answered,
+    AfterResponse,
     /// At this time (monotonic ms), unless a request comes before.
     At(u64),
 }
@@ -75,8 +75,8 @@ pub(crate) enum Farewell {
 /// could not know better; on a loaded machine its request may be as late as its connection.
 pub(crate) const FRESH_MS: u64 = 3_000;
 /// An active client sends its next request about now, and would find the connection closed: so
-/// long it stays after each response that did not announce its end, in ms. Who has been idle for
-/// longer is as likely to send one now as at any time.
+/// long it stays after each response that did not announce its end, in ms. A client that has been
+/// idle for longer is as likely to send one now as at any time.
 pub(crate) const QUIET_MS: u64 = 800;
 
 /// How long a client's own end is awaited after the server's, in ms: while serving; while stopping,
@@ -94,11 +94,11 @@ pub(crate) fn linger_ms(stopping: bool, answered: bool) -> u64 {
 }
 
 /// How long a connection may stay when its worker stops.
-pub(crate) fn farewell(standing: Standing, now_ms: u64) -> Farewell {
-    match standing {
-        Standing::Busy => Farewell::Answered,
-        Standing::Fresh => Farewell::At(now_ms.saturating_add(FRESH_MS)),
-        Standing::Idle(since_ms) => Farewell::At(since_ms.saturating_add(QUIET_MS).max(now_ms)),
+pub(crate) fn ending(activity: Activity, now_ms: u64) -> Ending {
+    match activity {
+        Activity::Busy => Ending::AfterResponse,
+        Activity::Fresh => Ending::At(now_ms.saturating_add(FRESH_MS)),
+        Activity::Idle(since_ms) => Ending::At(since_ms.saturating_add(QUIET_MS).max(now_ms)),
     }
 }
 
@@ -134,17 +134,17 @@ mod tests {
     }
 
     #[test]
-    fn every_standing() {
+    fn every_activity() {
         const NOW: u64 = 100_000;
-        for (standing, expected) in [
-            (Standing::Busy, Farewell::Answered),
-            (Standing::Fresh, Farewell::At(NOW + FRESH_MS)),
-            (Standing::Idle(NOW), Farewell::At(NOW + QUIET_MS)),
-            (Standing::Idle(NOW - 1), Farewell::At(NOW - 1 + QUIET_MS)),
-            (Standing::Idle(NOW - QUIET_MS), Farewell::At(NOW)),
-            (Standing::Idle(0), Farewell::At(NOW)),
+        for (activity, expected) in [
+            (Activity::Busy, Ending::AfterResponse),
+            (Activity::Fresh, Ending::At(NOW + FRESH_MS)),
+            (Activity::Idle(NOW), Ending::At(NOW + QUIET_MS)),
+            (Activity::Idle(NOW - 1), Ending::At(NOW - 1 + QUIET_MS)),
+            (Activity::Idle(NOW - QUIET_MS), Ending::At(NOW)),
+            (Activity::Idle(0), Ending::At(NOW)),
         ] {
-            assert_eq!(farewell(standing, NOW), expected, "{standing:?}");
+            assert_eq!(ending(activity, NOW), expected, "{activity:?}");
         }
     }
 }

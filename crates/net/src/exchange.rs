@@ -29,7 +29,7 @@ pub struct Exchange {
     pub head: RequestHead,
     /// The whole request body.
     pub body: Body,
-    /// Who sent it: the client, or a proxy.
+    /// The sender: the client, or a proxy.
     pub peer: Option<Peer>,
     /// The peer may speak for others (`forwarded_allow_ips`).
     pub trusted: bool,

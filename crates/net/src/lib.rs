@@ -6,9 +6,10 @@
 //!                        └───────────── output ◄── respond · stream · finish ◄────────┘
 //! ```
 //!
-//! Whoever holds the *baton* ([`baton::Loop`]) turns the [`reactor`]: an application thread that
-//! wants work, or the stand-in thread while the application keeps that thread busy.
+//! The thread that holds the *baton* ([`baton::Loop`]) turns the [`reactor`]: an application thread
+//! that wants work, or the stand-in thread while the application keeps that thread busy.
 
+pub mod access_log;
 pub mod baton;
 pub mod body;
 pub mod clock;
@@ -16,7 +17,7 @@ pub mod config;
 mod conn;
 pub mod drain;
 pub mod exchange;
-mod lines;
+pub mod incoming;
 mod listener;
 pub mod notice;
 pub mod output;
@@ -24,10 +25,11 @@ pub mod overdue;
 pub mod peer;
 mod poll;
 mod reactor;
-pub mod record;
 pub mod scoreboard;
 mod slab;
 mod stream;
 pub mod tally;
+#[cfg(test)]
+mod testing;
 pub mod thread;
 mod timer;

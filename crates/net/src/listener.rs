@@ -3,11 +3,11 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 
 use crate::peer::Peer;
-use crate::stream::{Stream, duplicate};
+use crate::stream::Stream;
 
 /// One listening socket of this process, as a copy of a descriptor that Python owns.
 pub(crate) struct Listener {
@@ -19,15 +19,16 @@ pub(crate) struct Listener {
 /// What `accept` found.
 pub(crate) enum Accepted {
     Connection(Stream, Peer),
-    /// Nobody is waiting any more, or a sibling process was faster.
+    /// None is waiting any more, or a sibling process was faster.
     Empty,
-    /// Somebody is waiting, and the process or the machine has no descriptor left.
+    /// One is waiting, and the process or the machine has no descriptor left.
     Exhausted(io::Error),
 }
 
 impl Listener {
     pub(crate) fn copy_of(number: RawFd) -> io::Result<Self> {
-        let fd = duplicate(number)?;
+        // SAFETY: Python holds `number` open for the duration of the call.
+        let fd = unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()?;
         Ok(Self { fd, number })
     }
 
@@ -39,11 +40,11 @@ impl Listener {
         // SAFETY: an all-zero sockaddr_storage is valid.
         let mut address: libc::sockaddr_storage = unsafe { zeroed() };
         match accept_into(self.fd(), &mut address) {
-            Ok(fd) => Accepted::Connection(Stream::new(fd), Peer::from_sockaddr(&address)),
+            Ok(fd) => Accepted::Connection(Stream::plain(fd), Peer::from_sockaddr(&address)),
             Err(error) => match error.raw_os_error() {
-                // The kernel looks for a descriptor first, and only then whether anybody waits.
+                // The kernel looks for a descriptor first, and only then for a connection.
                 Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
-                    if self.somebody_waits() =>
+                    if self.has_pending() =>
                 {
                     Accepted::Exhausted(error)
                 }
@@ -53,8 +54,8 @@ impl Listener {
         }
     }
 
-    /// Whether there is somebody to accept.
-    pub(crate) fn somebody_waits(&self) -> bool {
+    /// Whether a connection waits.
+    pub(crate) fn has_pending(&self) -> bool {
         let mut look = libc::pollfd {
             fd: self.fd(),
             events: libc::POLLIN,
@@ -64,14 +65,14 @@ impl Listener {
         unsafe { libc::poll(&raw mut look, 1, 0) == 1 }
     }
 
-    /// Stops listening in this process: as long as anybody has the socket open, the kernel takes
-    /// clients in for it. Python's number stays taken, by a socket that nobody can connect to.
-    pub(crate) fn let_go(self) -> io::Result<()> {
+    /// Stops listening in this process: as long as a process has the socket open, the kernel accepts
+    /// connections for it. Python's number stays taken, by a socket that is not connected to anything.
+    pub(crate) fn stop_listening(self) -> io::Result<()> {
         let listens = same_file(self.fd(), self.number);
         let number = self.number;
         drop(self);
         if !listens {
-            // Closed in Python already: the number may be somebody else's.
+            // Closed in Python already: the number may be another socket's.
             return Ok(());
         }
         replace(number, &UnixDatagram::unbound()?)
@@ -119,7 +120,7 @@ fn accept_into(listener: RawFd, address: &mut libc::sockaddr_storage) -> io::Res
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: fresh from the kernel, owned by nobody else.
+    // SAFETY: fresh from the kernel, owned by nothing else.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -131,7 +132,7 @@ fn accept_into(listener: RawFd, address: &mut libc::sockaddr_storage) -> io::Res
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: fresh from the kernel, owned by nobody else; the fcntl calls take plain integers.
+    // SAFETY: fresh from the kernel, owned by nothing else; the fcntl calls take plain integers.
     unsafe {
         let owned = OwnedFd::from_raw_fd(fd);
         libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
@@ -151,17 +152,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_lets_go_listens_no_more_and_keeps_the_number() {
+    fn a_listener_that_stops_keeps_its_number() {
         let python = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = python.local_addr().unwrap();
         let listener = Listener::copy_of(python.as_raw_fd()).unwrap();
-        assert!(!listener.somebody_waits());
+        assert!(!listener.has_pending());
         let client = TcpStream::connect(address).unwrap();
-        assert!(listener.somebody_waits());
-        listener.let_go().unwrap();
+        assert!(listener.has_pending());
+        listener.stop_listening().unwrap();
         let refused = TcpStream::connect(address).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-        // Still open, so that nobody else is given the number.
+        // Still open, so that the number is not used again.
         assert!(identity(python.as_raw_fd()).is_some());
         drop(client);
     }
@@ -175,7 +176,7 @@ mod tests {
         let other = UnixDatagram::unbound().unwrap();
         let before = identity(other.as_raw_fd());
         replace(number, &other).unwrap();
-        listener.let_go().unwrap();
+        listener.stop_listening().unwrap();
         assert_eq!(identity(number), before);
         assert!(TcpStream::connect(address).is_err());
         // SAFETY: this test's own descriptor, closed once.

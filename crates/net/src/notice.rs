@@ -10,7 +10,7 @@ use crate::peer::Peer;
 /// How loud a notice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Somebody else's fault, or worth knowing.
+    /// The fault of a peer, or worth knowing.
     Warning,
     /// Something here does not work.
     Error,
@@ -33,6 +33,8 @@ const LIMIT: usize = 1000;
 pub(crate) struct Notices {
     kept: VecDeque<Notice>,
     lost: u64,
+    /// It was told that a forwarded header was ignored: once is enough.
+    ignored_header: bool,
 }
 
 impl Notices {
@@ -63,9 +65,21 @@ impl Notices {
         self.push(Level::Warning, text);
     }
 
-    /// A peer that is not trusted has said how a request came.
+    /// A peer that is not trusted has said how a request came; told of the first one.
+    #[inline]
+    pub(crate) fn ignored_header(
+        &mut self,
+        peer: Peer,
+        head: &RequestHead,
+        forwarding: &Forwarding,
+    ) {
+        if !std::mem::replace(&mut self.ignored_header, true) {
+            self.first_ignored_header(peer, head, forwarding);
+        }
+    }
+
     #[cold]
-    pub(crate) fn stranger(&mut self, peer: Peer, head: &RequestHead, forwarding: &Forwarding) {
+    fn first_ignored_header(&mut self, peer: Peer, head: &RequestHead, forwarding: &Forwarding) {
         let (Some(name), Some(ip)) = (head.ignored_forwarded_header(), peer.ip()) else {
             return;
         };

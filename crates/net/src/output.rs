@@ -8,9 +8,9 @@ use std::os::unix::fs::FileExt;
 
 use proto::h1;
 
-use crate::stream::{PIECES, Stream, would_block};
+use crate::stream::{PIECES, Stream, WriteOutcome};
 
-/// Bytes that somebody else owns (a Python `bytes` object) and that stay where they are.
+/// Bytes that another part of the process owns (a Python `bytes` object), and that stay where they are.
 pub trait Shared: Send {
     /// The bytes; the same ones at each call.
     fn bytes(&self) -> &[u8];
@@ -171,7 +171,7 @@ impl Output {
         *self = Self::default();
     }
 
-    /// What is queued, for whoever writes it from now on.
+    /// What is queued, for an application that writes it from now on.
     pub(crate) fn take_bytes(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let queue = std::mem::take(self);
@@ -193,7 +193,7 @@ impl Output {
     }
 
     /// Writes as much as the kernel takes.
-    pub(crate) fn flush(&mut self, stream: &Stream) -> io::Result<Flushed> {
+    pub(crate) fn flush(&mut self, stream: &mut Stream) -> io::Result<Flushed> {
         self.end_chunk();
         while !self.segments.is_empty() {
             let result = if let Some(Segment::File(_)) = self.segments.front() {
@@ -201,20 +201,20 @@ impl Output {
             } else {
                 self.write_run(stream)
             };
-            match result {
-                Ok(()) => {}
-                Err(error) if would_block(&error) => return Ok(Flushed::Blocked),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            if result? == Flushed::Blocked {
+                return Ok(Flushed::Blocked);
             }
+        }
+        if stream.wants_write() && stream.write(&[], false)? == WriteOutcome::WantsWrite {
+            return Ok(Flushed::Blocked);
         }
         // An idle connection keeps no buffer.
         self.clear();
         Ok(Flushed::All)
     }
 
-    /// One `writev` of the memory segments at the front.
-    fn write_run(&mut self, stream: &Stream) -> io::Result<()> {
+    /// One write of the memory segments at the front.
+    fn write_run(&mut self, stream: &mut Stream) -> io::Result<Flushed> {
         let mut pieces: [&[u8]; PIECES] = [&[]; PIECES];
         let mut count = 0;
         let mut more = false;
@@ -230,13 +230,16 @@ impl Output {
             count += 1;
         }
         pieces[0] = &pieces[0][self.written..];
-        let written = if let [piece] = pieces[..count] {
+        let outcome = if let [piece] = pieces[..count] {
             stream.write(piece, more)?
         } else {
             stream.write_pieces(&pieces[..count], more)?
         };
+        let WriteOutcome::Bytes(written) = outcome else {
+            return Ok(Flushed::Blocked);
+        };
         self.advance(written);
-        Ok(())
+        Ok(Flushed::All)
     }
 
     fn advance(&mut self, written: usize) {
@@ -257,20 +260,16 @@ impl Output {
         self.written = position;
     }
 
-    fn write_file(&mut self, stream: &Stream) -> io::Result<()> {
+    fn write_file(&mut self, stream: &mut Stream) -> io::Result<Flushed> {
         let Some(Segment::File(part)) = self.segments.front_mut() else {
-            return Ok(());
+            return Ok(Flushed::All);
         };
-        let sent = match stream.send_file(&part.file, part.offset, part.remaining) {
-            // Not every file can be mapped; then its bytes take the long way.
-            Err(error)
-                if error.raw_os_error() == Some(libc::EINVAL)
-                    || error.kind() == io::ErrorKind::InvalidInput
-                    || error.raw_os_error() == Some(libc::ENOSYS) =>
-            {
-                copy_file(stream, part)?
-            }
-            other => other?,
+        let outcome = match stream.send_file(&part.file, part.offset, part.remaining)? {
+            Some(outcome) => outcome,
+            None => copy_file(stream, part)?,
+        };
+        let WriteOutcome::Bytes(sent) = outcome else {
+            return Ok(Flushed::Blocked);
         };
         if sent == 0 {
             // The file has become shorter than the length announced for it.
@@ -282,18 +281,18 @@ impl Output {
         if part.remaining == 0 {
             self.segments.pop_front();
         }
-        Ok(())
+        Ok(Flushed::All)
     }
 }
 
-fn copy_file(stream: &Stream, part: &FilePart) -> io::Result<usize> {
+fn copy_file(stream: &mut Stream, part: &FilePart) -> io::Result<WriteOutcome> {
     let size = usize::try_from(part.remaining)
         .unwrap_or(usize::MAX)
         .min(FILE_BLOCK);
     let mut block = vec![0; size];
     let count = part.file.read_at(&mut block, part.offset)?;
     if count == 0 {
-        Ok(0)
+        Ok(WriteOutcome::Bytes(0))
     } else {
         stream.write(&block[..count], false)
     }
@@ -320,7 +319,7 @@ mod tests {
     fn everything_arrives_in_order() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
-        let stream = Stream::new(OwnedFd::from(ours));
+        let mut stream = Stream::plain(OwnedFd::from(ours));
         let path = std::env::temp_dir().join(format!("licorne-output-{}", std::process::id()));
         let mut file = File::create_new(&path).unwrap();
         file.write_all(&vec![b'f'; 100_000]).unwrap();
@@ -353,7 +352,7 @@ mod tests {
         let mut received = Vec::new();
         let mut room = [0; 4096];
         loop {
-            let flushed = output.flush(&stream).unwrap();
+            let flushed = output.flush(&mut stream).unwrap();
             if flushed == Flushed::All {
                 break;
             }
@@ -371,11 +370,11 @@ mod tests {
     fn small_blocks_leave_as_one_chunk() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
-        let stream = Stream::new(OwnedFd::from(ours));
+        let mut stream = Stream::plain(OwnedFd::from(ours));
         let mut output = Output::default();
         let mut sent = |output: &mut Output| {
             let queued = usize::try_from(output.queued()).unwrap();
-            assert_eq!(output.flush(&stream).unwrap(), Flushed::All);
+            assert_eq!(output.flush(&mut stream).unwrap(), Flushed::All);
             let mut room = vec![0; 65536];
             let count = theirs.read(&mut room).unwrap();
             room.truncate(count);
@@ -427,13 +426,13 @@ mod tests {
     #[test]
     fn a_file_that_shrank_is_an_error() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
-        let stream = Stream::new(OwnedFd::from(ours));
+        let mut stream = Stream::plain(OwnedFd::from(ours));
         let mut output = Output::default();
         output.file(FilePart {
             file: File::open("/dev/null").unwrap(),
             offset: 0,
             remaining: 1,
         });
-        assert!(output.flush(&stream).is_err());
+        assert!(output.flush(&mut stream).is_err());
     }
 }

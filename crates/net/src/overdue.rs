@@ -1,7 +1,7 @@
 //! Requests over their time: how long each may run, and when to look next.
 //!
-//! Nothing is done for a request but a store in its scoreboard entry. Whoever drives looks at the
-//! entries when one of them may be too old: at the earliest deadline known, or, for requests that
+//! Nothing is done for a request but a store in its scoreboard entry. The driver looks at the entries
+//! when one of them may be too old: at the earliest deadline known, or, for requests that
 //! began since the last look, the shortest limit after it.
 
 /// How long requests may run.
@@ -65,7 +65,7 @@ pub(crate) struct Broken {
 
 /// When to look at the ages.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct AgeCheck {
     /// How long the loop may be silent, in ms; 0 for ever.
     silence: u64,
     /// The shortest limit, in ms.
@@ -74,7 +74,7 @@ pub(crate) struct Watch {
     next: u64,
 }
 
-impl Watch {
+impl AgeCheck {
     pub(crate) fn new(limits: &TimeLimits) -> Self {
         let shortest = limits.shortest();
         Self {
@@ -97,7 +97,7 @@ impl Watch {
         true
     }
 
-    /// The limit that a request has broken, if it has; else its deadline is kept in mind.
+    /// The limit that a request has broken, if it has; else the next look is due by its deadline.
     pub(crate) fn judge(
         &mut self,
         now_ms: u64,
@@ -165,42 +165,42 @@ mod tests {
     }
 
     #[test]
-    fn without_limits_nobody_looks() {
-        let mut watch = Watch::new(&TimeLimits::default());
-        assert!(!watch.due(u64::MAX));
-        assert_eq!(watch.wait_ms(7), None);
+    fn without_limits_no_look_is_due() {
+        let mut check = AgeCheck::new(&TimeLimits::default());
+        assert!(!check.due(u64::MAX));
+        assert_eq!(check.wait_ms(7), None);
     }
 
     #[test]
     fn a_look_is_due_when_a_request_may_be_too_old() {
-        let mut watch = Watch::new(&TimeLimits::new(100, Vec::new(), 0));
-        assert!(watch.due(1000));
-        // Whatever begins after a look is not overdue before the shortest limit is over.
-        assert_eq!(watch.wait_ms(1000), Some(100));
-        assert_eq!(watch.judge(1000, 950, 100, 0), None);
-        assert_eq!(watch.wait_ms(1000), Some(51));
-        assert!(!watch.due(1050));
-        assert!(watch.due(1051));
+        let mut check = AgeCheck::new(&TimeLimits::new(100, Vec::new(), 0));
+        assert!(check.due(1000));
+        // What begins after a look is not overdue before the shortest limit is over.
+        assert_eq!(check.wait_ms(1000), Some(100));
+        assert_eq!(check.judge(1000, 950, 100, 0), None);
+        assert_eq!(check.wait_ms(1000), Some(51));
+        assert!(!check.due(1050));
+        assert!(check.due(1051));
         let broken = Broken {
             cause: Cause::Request,
             limit_ms: 100,
         };
-        assert_eq!(watch.judge(1051, 950, 100, 0), Some(broken));
+        assert_eq!(check.judge(1051, 950, 100, 0), Some(broken));
         // No limit of its own.
-        assert_eq!(watch.judge(1051, 1, 0, 0), None);
-        assert_eq!(watch.wait_ms(1051), Some(100));
+        assert_eq!(check.judge(1051, 1, 0, 0), None);
+        assert_eq!(check.wait_ms(1051), Some(100));
     }
 
     #[test]
     fn a_sign_of_life_in_the_middle_of_a_request_counts() {
-        let mut watch = Watch::new(&TimeLimits::new(0, Vec::new(), 100));
-        assert!(watch.due(1000));
-        assert_eq!(watch.judge(1000, 500, 0, 950), None);
-        assert_eq!(watch.wait_ms(1000), Some(51));
+        let mut check = AgeCheck::new(&TimeLimits::new(0, Vec::new(), 100));
+        assert!(check.due(1000));
+        assert_eq!(check.judge(1000, 500, 0, 950), None);
+        assert_eq!(check.wait_ms(1000), Some(51));
         let broken = Broken {
             cause: Cause::Silence,
             limit_ms: 100,
         };
-        assert_eq!(watch.judge(1051, 500, 0, 950), Some(broken));
+        assert_eq!(check.judge(1051, 500, 0, 950), Some(broken));
     }
 }

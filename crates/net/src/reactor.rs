@@ -4,35 +4,43 @@
 
 mod accepting;
 mod ages;
+mod batch;
+mod deadlines;
+mod disconnects;
+mod flowing;
+mod logging;
+mod pace;
 mod reading;
+mod registering;
 mod stopping;
-mod watching;
+mod streaming;
 mod writing;
 
-pub(crate) use writing::BATCH;
-pub use writing::{Block, Room, Tail};
-use writing::{Held, Pace, busy};
+use accepting::Acceptor;
+use ages::Ages;
+pub(crate) use batch::BATCH;
+use batch::Batch;
+pub use streaming::{Block, Room};
+pub use writing::Tail;
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::access_log::writer::Writer;
 use crate::clock;
 use crate::config::Config;
 use crate::conn::Conn;
 use crate::drain::Drain;
 use crate::exchange::{Exchange, Token};
-use crate::lines::Lines;
-use crate::listener::Listener;
 use crate::notice::{Level, Notices};
-use crate::overdue::Watch;
 use crate::poll::{Events, LISTENER, Poller, Ready, SIGNAL, WAKE};
 use crate::scoreboard::{RetireCause, Scoreboard};
 use crate::slab::Slab;
 use crate::tally::Tally;
-use crate::timer::{Cause, Scan};
+use crate::timer::Scan;
 
 /// Bytes read at once; one buffer for all connections.
 const SCRATCH: usize = 64 * 1024;
@@ -42,23 +50,10 @@ const LOOK_MS: u64 = 1000;
 const WRITES: usize = 4;
 
 /// All connections of one worker.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, each named where it is used"
-)]
 pub(crate) struct Reactor {
     pub(crate) config: Config,
     poller: Arc<Poller>,
-    listeners: Vec<Listener>,
-    /// Listeners are watched. They are not while draining, at the limit, without descriptors, or
-    /// with the door closed.
-    accepting: bool,
-    /// Clients may come in: somebody has time for them, or there is nobody else.
-    door_open: bool,
-    /// Requests taken by threads since the door was closed, or somebody came in all the same.
-    served_inside: usize,
-    /// When to try again after the descriptors ran out.
-    accept_again_ms: u64,
+    acceptor: Acceptor,
     conns: Slab<Conn>,
     events: Events,
     next_event: usize,
@@ -67,16 +62,7 @@ pub(crate) struct Reactor {
     /// Slow readers that have room again. A few at a time: each may take a large write, and requests
     /// go first.
     writes: VecDeque<Token>,
-    /// Connections whose output is held back, and since when.
-    dirty: Vec<Token>,
-    dirty_since_ns: u64,
-    /// Responses that wait for the others of their batch, and buffers for the next ones.
-    held: Vec<Held>,
-    held_since_ns: u64,
-    buffers: Vec<Vec<u8>>,
-    pace: Pace,
-    /// Who writes now comes back soon: its output may wait for more.
-    pub(crate) may_hold: bool,
+    batch: Batch,
     /// The next request to be taken has its time taken.
     pub(crate) sample: bool,
     scratch: Box<[u8]>,
@@ -85,33 +71,36 @@ pub(crate) struct Reactor {
     #[expect(clippy::vec_box, reason = "a box travels to the application and back")]
     pool: Vec<Box<Exchange>>,
     scan: Scan,
-    /// When to look at the ages of the requests with the application.
-    watch: Watch,
-    /// All threads of the application are with requests over their time: nobody would serve.
-    abandoned: bool,
+    ages: Ages,
     /// The number of the last request.
     last_id: u64,
     /// Where to look for a free entry of the scoreboard.
-    next_place: usize,
+    next_entry: usize,
     pub(crate) drain: Drain,
     draining: Arc<AtomicBool>,
     pub(crate) notices: Notices,
-    /// It was told that a stranger's forwarded headers were ignored: once is enough.
-    told_of_stranger: bool,
-    lines: Lines,
+    log: Writer,
     board: Arc<Scoreboard>,
     slot: usize,
     pub(crate) now_ns: u64,
-    /// A signal handler has written to the signal pipe.
-    pub(crate) interrupted: bool,
     /// When to look at the parent process and the listeners again.
     look_ms: u64,
-    /// Somebody may wait for room in an output queue, and there is more now.
-    pub(crate) room_made: bool,
-    /// Connections whose clients send no more, of those that are watched for it.
-    pub(crate) ended: Vec<Token>,
+    pub(crate) news: News,
+}
+
+/// What has happened that threads of the application want to know.
+#[derive(Default)]
+pub(crate) struct News {
+    /// A signal handler has written to the signal pipe.
+    pub(crate) interrupted: bool,
+    /// There is more room in an output queue, for which a thread may wait.
+    pub(crate) room: bool,
     /// Requests were found over their time.
     pub(crate) late: bool,
+    /// Connections whose clients send no more, of those whose disconnect is to be reported.
+    pub(crate) disconnected: Vec<Token>,
+    /// Connections with more of a body that was asked for in vain, or without a hope of it.
+    pub(crate) bodies: Vec<Token>,
 }
 
 impl Reactor {
@@ -121,52 +110,33 @@ impl Reactor {
         board: Arc<Scoreboard>,
         slot: usize,
     ) -> io::Result<Self> {
-        let copies: io::Result<Vec<_>> = listeners
-            .iter()
-            .map(|&number| Listener::copy_of(number))
-            .collect();
         let mut reactor = Self {
-            watch: Watch::new(&config.limits),
+            ages: Ages::new(&config.limits),
             config,
             poller: Arc::new(Poller::new()?),
-            listeners: copies?,
-            accepting: false,
-            door_open: true,
-            served_inside: 0,
-            accept_again_ms: u64::MAX,
+            acceptor: Acceptor::new(listeners)?,
             conns: Slab::new(),
             events: Events::new(),
             next_event: 0,
             again: VecDeque::new(),
             writes: VecDeque::new(),
-            dirty: Vec::new(),
-            dirty_since_ns: 0,
-            held: Vec::new(),
-            held_since_ns: 0,
-            buffers: Vec::new(),
-            pace: Pace::unknown(),
-            may_hold: false,
+            batch: Batch::new(),
             sample: true,
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             inbox: VecDeque::new(),
             pool: vec![Box::default()],
             scan: Scan::new(),
-            abandoned: false,
             last_id: 0,
-            next_place: 0,
+            next_entry: 0,
             drain: Drain::Serving,
             draining: Arc::default(),
             notices: Notices::default(),
-            told_of_stranger: false,
-            lines: Lines::new(Arc::clone(&board), slot),
+            log: Writer::new(Arc::clone(&board), slot),
             board,
             slot,
             now_ns: clock::monotonic_ns(),
-            interrupted: false,
             look_ms: 0,
-            room_made: false,
-            ended: Vec::new(),
-            late: false,
+            news: News::default(),
         };
         if let Some(fd) = reactor.config.signal_fd {
             reactor.poller.add_pipe(fd, SIGNAL)?;
@@ -222,7 +192,7 @@ impl Reactor {
         self.go_on_writing();
     }
 
-    /// Writes to a few of those who have room again.
+    /// Writes to a few connections that have room again.
     fn go_on_writing(&mut self) {
         for _ in 0..WRITES {
             let Some(token) = self.writes.pop_front() else {
@@ -237,27 +207,26 @@ impl Reactor {
 
     /// Nothing is left to process: write what was held back, look at the clock.
     pub(crate) fn end_turn(&mut self) {
-        self.flush_held();
-        self.flush_dirty();
-        if self.lines.due(self.now_ns) {
+        self.flush_output();
+        if self.log.due(self.now_ns) {
             self.flush_log();
         }
         let now_ms = self.now_ms();
         if self.scan.due(now_ms) {
             self.expire(now_ms);
         }
-        self.look_at_ages();
+        self.check_ages();
         if now_ms >= self.look_ms {
             self.look_ms = now_ms + LOOK_MS;
-            self.look_at_parent();
-            self.look_at_the_door();
+            self.check_parent();
+            self.poll_listeners();
             self.config.body.trim();
         }
-        if now_ms >= self.accept_again_ms {
+        if self.acceptor.rest_is_over(now_ms) {
             self.resume_accepting();
         }
         if !self.drain.serving() {
-            self.look_at_the_end(now_ms);
+            self.check_drained(now_ms);
         }
     }
 
@@ -272,14 +241,14 @@ impl Reactor {
             .wait_ms(now_ms)
             .unwrap_or(u64::MAX)
             .min(self.config.beat_ms);
-        if let Some(look) = self.watch.wait_ms(now_ms) {
+        if let Some(look) = self.ages.check.wait_ms(now_ms) {
             wait = wait.min(look);
         }
-        if let Some(write) = self.lines.wait_ms(self.now_ns) {
+        if let Some(write) = self.log.wait_ms(self.now_ns) {
             wait = wait.min(write);
         }
-        if self.accept_again_ms != u64::MAX {
-            wait = wait.min(self.accept_again_ms.saturating_sub(now_ms));
+        if let Some(rest) = self.acceptor.rest_ms(now_ms) {
+            wait = wait.min(rest);
         }
         match self.drain {
             Drain::Draining(deadline) => wait.min(deadline.saturating_sub(now_ms)),
@@ -315,7 +284,7 @@ impl Reactor {
     }
 
     /// A worker without its master would serve old code for ever.
-    fn look_at_parent(&mut self) {
+    fn check_parent(&mut self) {
         // SAFETY: getppid has no preconditions and cannot fail.
         let parent = unsafe { libc::getppid() }.unsigned_abs();
         if self.config.parent != 0 && parent != self.config.parent && self.drain.serving() {
@@ -329,7 +298,7 @@ impl Reactor {
         if ready.data == WAKE {
             self.poller.acknowledge();
         } else if ready.data == SIGNAL {
-            self.interrupted = true;
+            self.news.interrupted = true;
             self.on_signals();
         } else if ready.data >= LISTENER {
             #[expect(clippy::cast_possible_truncation, reason = "a listener's index")]
@@ -350,157 +319,24 @@ impl Reactor {
             self.remove(token);
             return;
         }
-        if ready.writable && !conn.output.is_empty() && !conn.dirty && !conn.write_due {
+        if ready.writable && conn.wants_write() && !conn.held_back && !conn.write_due {
             conn.write_due = true;
             self.writes.push_back(token);
         }
-        let ended = conn.watched && conn.ended;
+        let ended = conn.reports_disconnect && conn.ended;
         if ready.readable {
             self.read(token);
         }
         if ended {
-            self.look_for_end(token);
-        }
-    }
-
-    /// Watches a connection from now on; most short ones end before they need it.
-    fn register(&mut self, token: Token) {
-        let Some(conn) = self.conns.get_mut(token) else {
-            return;
-        };
-        if conn.registered {
-            return;
-        }
-        conn.registered = true;
-        if let Err(error) = self.poller.add_stream(conn.stream.fd(), token.to_bits()) {
-            self.notices
-                .push(Level::Error, format!("Cannot watch a connection: {error}"));
-            self.remove(token);
-        }
-    }
-
-    /// Watches a connection for room to write, from the first time that it has none.
-    fn watch_writing(&mut self, token: Token) {
-        self.register(token);
-        let Some(conn) = self.conns.get_mut(token) else {
-            return;
-        };
-        if std::mem::replace(&mut conn.watched_for_room, true) {
-            return;
-        }
-        let watched = self.poller.watch_writing(conn.stream.fd(), token.to_bits());
-        if let Err(error) = watched {
-            self.notices
-                .push(Level::Error, format!("Cannot watch a connection: {error}"));
-            self.remove(token);
-        }
-    }
-
-    /// Closes a connection now. A response still to come will find nobody.
-    fn remove(&mut self, token: Token) {
-        let Some(conn) = self.conns.remove(token) else {
-            return;
-        };
-        if conn.watched {
-            self.ended.push(token);
-        }
-        self.room_made = true;
-        self.board.set_connections(self.slot, self.conns.len());
-        self.let_in();
-    }
-
-    /// Gives the socket away, with the bytes that were read and not consumed, and those that were not
-    /// written yet.
-    pub(crate) fn detach(
-        &mut self,
-        token: Token,
-    ) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
-        busy(&mut self.conns, token)?;
-        let mut conn = self.conns.remove(token)?;
-        if conn.registered
-            && let Err(error) = self.poller.remove(conn.stream.fd())
-        {
-            self.notices.push(
-                Level::Error,
-                format!("Cannot release a connection: {error}"),
-            );
-        }
-        self.board.set_connections(self.slot, self.conns.len());
-        self.let_in();
-        let input = conn.take_input();
-        let unsent = conn.output.take_bytes();
-        Some((conn.stream.into_fd(), input, unsent))
-    }
-
-    /// Ends what has waited too long.
-    fn expire(&mut self, now_ms: u64) {
-        let mut expired = Vec::new();
-        for (token, conn) in self.conns.iter() {
-            if conn.deadline.expired(now_ms) {
-                expired.push((token, conn.deadline.cause, conn.idle()));
-            } else {
-                self.scan.note(conn.deadline);
-            }
-        }
-        for (token, cause, idle) in expired {
-            match cause {
-                Cause::None => {}
-                Cause::Body if self.goes_on(token, now_ms) => {}
-                Cause::Header | Cause::Body if !idle => {
-                    self.refuse(token, proto::Reject::RequestTimeout);
-                }
-                Cause::Write => {
-                    self.notices.push(
-                        Level::Warning,
-                        "A client read nothing of its response for write_timeout; closed".into(),
-                    );
-                    self.remove(token);
-                }
-                Cause::Header | Cause::Body | Cause::KeepAlive => self.end_idle(token),
-                Cause::Linger => self.remove(token),
-            }
-        }
-    }
-
-    /// Whether more of a body has come than the poller has told of (see `Conn::pace_wakes`).
-    fn goes_on(&mut self, token: Token, now_ms: u64) -> bool {
-        self.read(token);
-        let conn = self.conns.get_mut(token);
-        conn.is_none_or(|conn| !conn.in_body() || !conn.deadline.expired(now_ms))
-    }
-
-    /// Where native access log lines go; `None` nowhere.
-    pub(crate) fn set_log(&mut self, fd: Option<RawFd>) {
-        self.flush_log();
-        let directed = self.lines.direct(fd, self.config.polled);
-        self.tell_of_log(directed.err());
-    }
-
-    /// Adds a line to the access log.
-    #[inline]
-    pub(crate) fn log_line(&mut self, line: &[u8]) {
-        let error = self.lines.add(line, self.now_ns);
-        self.tell_of_log(error);
-    }
-
-    pub(crate) fn flush_log(&mut self) {
-        let error = self.lines.write();
-        self.tell_of_log(error);
-    }
-
-    #[inline]
-    fn tell_of_log(&mut self, error: Option<io::Error>) {
-        if let Some(error) = error {
-            let text = format!("Cannot write the access log: {error}");
-            self.notices.push(Level::Error, text);
+            self.check_for_end(token);
         }
     }
 
     pub(crate) fn recycle(&mut self, mut exchange: Box<Exchange>) {
         const KEPT: usize = 64;
         let begun = std::mem::take(&mut exchange.begun);
-        if let Some(place) = exchange.place.take().filter(|_| !begun) {
-            self.board.forget(self.slot, place);
+        if let Some(entry) = exchange.place.take().filter(|_| !begun) {
+            self.board.forget(self.slot, entry);
         }
         if self.pool.len() < KEPT {
             exchange.recycle();
@@ -510,8 +346,11 @@ impl Reactor {
 }
 
 /// One byte for the master, which looks at the scoreboard then. A full pipe wakes it as well, and
-/// without a master nobody is to be woken.
+/// without a master there is none to be woken.
 fn ring(bell: RawFd) {
     // SAFETY: one readable byte; the pipe does not block.
     unsafe { libc::write(bell, [0u8].as_ptr().cast(), 1) };
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
 //! Connections by token. A token names one connection for ever: its slot may be used again, its
-//! generation is not, so an event or a response that comes too late meets nobody.
+//! generation is not, so an event or a response that comes too late meets no connection.
 
 /// Name of a connection: slot in the low half, generation in the high half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,12 +92,12 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    /// All values with their tokens.
     /// All values, to be changed.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
     }
 
+    /// All values with their tokens.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Token, &T)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let token = Token(u64::from(slot.generation) << 32 | index as u64);

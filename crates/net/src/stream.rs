@@ -1,170 +1,278 @@
-//! A connected socket: the system calls, each in a small safe function.
+//! The transport of one connection: bytes to the peer and back.
+//!
+//! What the reactor may ask of a transport is here, and what a call has come to is told in words, not
+//! guessed from byte counts: a transport that encrypts reads other amounts than it delivers, writes
+//! bytes of its own, and cannot do what the kernel does with plain bytes. What one cannot do it
+//! declines, and its callers have another way.
+
+mod plain;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 
-/// Most pieces handed to one `writev`.
+use plain::Plain;
+
+/// Most pieces handed to one write.
 pub(crate) const PIECES: usize = 64;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const NO_SIGNAL: i32 = 0;
+/// The transport of a connection.
+pub(crate) enum Stream {
+    /// The bytes as they are.
+    Plain(Plain),
+}
 
-/// A non-blocking connected socket.
-pub(crate) struct Stream {
-    fd: OwnedFd,
+/// What a read has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadOutcome {
+    /// So many bytes, at least one. `drained`: nothing is left, and the poller reports what comes.
+    Bytes { count: usize, drained: bool },
+    /// Nothing is there; the poller reports what comes.
+    Drained,
+    /// The peer has ended its side in order, and sends no more.
+    Closed,
+}
+
+/// What a write has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WriteOutcome {
+    /// So many bytes were taken.
+    Bytes(usize),
+    /// None: go on when the poller reports room to write.
+    WantsWrite,
 }
 
 impl Stream {
-    pub(crate) fn new(fd: OwnedFd) -> Self {
-        Self { fd }
+    /// A connection whose bytes are not encrypted; the socket does not block.
+    pub(crate) fn plain(socket: OwnedFd) -> Self {
+        Self::Plain(Plain::new(socket))
     }
 
+    /// The descriptor to register with the poller.
     pub(crate) fn fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
-    }
-
-    pub(crate) fn into_fd(self) -> OwnedFd {
-        self.fd
-    }
-
-    /// Reads what is there; 0 is the end of the stream.
-    #[inline]
-    pub(crate) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
-        // SAFETY: `room` is writable for its length.
-        let count = unsafe { libc::recv(self.fd(), room.as_mut_ptr().cast(), room.len(), 0) };
-        checked(count)
-    }
-
-    /// Whether the peer has announced its end and nothing is left to read before that.
-    pub(crate) fn at_end(&self) -> bool {
-        let mut room = [0u8; 1];
-        // SAFETY: one writable byte; peeking takes nothing away, and does not wait.
-        let count = unsafe {
-            libc::recv(
-                self.fd(),
-                room.as_mut_ptr().cast(),
-                1,
-                libc::MSG_PEEK | libc::MSG_DONTWAIT,
-            )
-        };
-        match checked(count) {
-            Ok(count) => count == 0,
-            Err(error) => !would_block(&error) && error.kind() != io::ErrorKind::Interrupted,
+        match self {
+            Self::Plain(plain) => plain.fd(),
         }
     }
 
-    /// Reads into the spare capacity of `buffer`, at most `limit` bytes; 0 is the end.
-    pub(crate) fn read_spare(&self, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
-        let spare = buffer.spare_capacity_mut();
-        let room = spare.len().min(limit);
-        // SAFETY: `spare` is writable for `room` bytes.
-        let count = unsafe { libc::recv(self.fd(), spare.as_mut_ptr().cast(), room, 0) };
-        let count = checked(count)?;
-        // SAFETY: the kernel has just initialised `count` bytes after the old length.
-        unsafe { buffer.set_len(buffer.len() + count) };
-        Ok(count)
+    /// Reads into `room`, which is not empty. `ended`: the poller has announced the peer's end, so
+    /// that an end is to be read behind the bytes, of which it will not tell again. An error ends
+    /// the connection.
+    #[inline]
+    pub(crate) fn read(&mut self, room: &mut [u8], ended: bool) -> io::Result<ReadOutcome> {
+        match self {
+            Self::Plain(plain) => read_outcome(plain.read(room), room.len(), ended),
+        }
     }
 
-    /// Writes one piece; `more` tells the kernel that the message goes on.
+    /// Whether [`Self::read_spare`] is worth it: bytes come to their place without a copy.
+    pub(crate) fn reads_in_place(&self) -> bool {
+        match self {
+            Self::Plain(_) => true,
+        }
+    }
+
+    /// Reads into the spare capacity of `buffer`, at most `limit` bytes.
+    pub(crate) fn read_spare(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        limit: usize,
+        ended: bool,
+    ) -> io::Result<ReadOutcome> {
+        match self {
+            Self::Plain(plain) => read_outcome(plain.read_spare(buffer, limit), limit, ended),
+        }
+    }
+
+    /// Whether the peer has ended its side and nothing is left to read before that. A transport that
+    /// cannot know without reading says no; the end is found when it is read.
+    pub(crate) fn at_end(&self) -> bool {
+        match self {
+            Self::Plain(plain) => plain.at_end(),
+        }
+    }
+
+    /// Writes one piece. `more`: another one follows at once, so that a packet may wait for it.
     #[inline]
-    pub(crate) fn write(&self, bytes: &[u8], more: bool) -> io::Result<usize> {
-        let flags = NO_SIGNAL | if more { MORE } else { 0 };
-        // SAFETY: `bytes` is readable for its length.
-        checked(unsafe { libc::send(self.fd(), bytes.as_ptr().cast(), bytes.len(), flags) })
+    pub(crate) fn write(&mut self, bytes: &[u8], more: bool) -> io::Result<WriteOutcome> {
+        match self {
+            Self::Plain(plain) => write_outcome(plain.write(bytes, more)),
+        }
     }
 
     /// Writes several pieces with one call (at most [`PIECES`] of them).
-    pub(crate) fn write_pieces(&self, pieces: &[&[u8]], more: bool) -> io::Result<usize> {
-        let empty = libc::iovec {
-            iov_base: std::ptr::null_mut(),
-            iov_len: 0,
-        };
-        let mut vectors = [empty; PIECES];
-        let count = pieces.len().min(PIECES);
-        for (vector, piece) in vectors.iter_mut().zip(pieces) {
-            vector.iov_base = piece.as_ptr().cast_mut().cast();
-            vector.iov_len = piece.len();
+    pub(crate) fn write_pieces(
+        &mut self,
+        pieces: &[&[u8]],
+        more: bool,
+    ) -> io::Result<WriteOutcome> {
+        match self {
+            Self::Plain(plain) => write_outcome(plain.write_pieces(pieces, more)),
         }
-        // SAFETY: an all-zero msghdr is a valid empty one.
-        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-        message.msg_iov = vectors.as_mut_ptr();
-        message.msg_iovlen = count as _;
-        let flags = NO_SIGNAL | if more { MORE } else { 0 };
-        // SAFETY: the vectors point to live slices; sendmsg does not write through them.
-        checked(unsafe { libc::sendmsg(self.fd(), &raw const message, flags) })
     }
 
-    /// Sends a piece of a file without copying it through the process.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(crate) fn send_file(&self, file: &File, offset: u64, count: u64) -> io::Result<usize> {
-        let Ok(mut position) = libc::off_t::try_from(offset) else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
-        let count = usize::try_from(count).unwrap_or(usize::MAX).min(1 << 30);
-        // SAFETY: both descriptors are open, `position` is writable.
-        checked(unsafe { libc::sendfile(self.fd(), file.as_raw_fd(), &raw mut position, count) })
+    /// Sends a part of a file without copying it through the process. `None`: this transport, or this
+    /// file, needs the copy.
+    pub(crate) fn send_file(
+        &mut self,
+        file: &File,
+        offset: u64,
+        count: u64,
+    ) -> io::Result<Option<WriteOutcome>> {
+        match self {
+            Self::Plain(plain) => match plain.send_file(file, offset, count) {
+                Err(error) if needs_copy(&error) => Ok(None),
+                result => write_outcome(result).map(Some),
+            },
+        }
     }
 
-    /// Systems without Linux's `sendfile` copy through the process.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(crate) fn send_file(&self, _: &File, _: u64, _: u64) -> io::Result<usize> {
-        Err(io::ErrorKind::InvalidInput.into())
+    /// Whether it still has to write, by itself or something that it has taken: the bytes of a
+    /// handshake, say, or a record that the kernel took in part. A write does, of nothing too.
+    #[inline]
+    pub(crate) fn wants_write(&self) -> bool {
+        match self {
+            // Every byte that it takes is with the kernel.
+            Self::Plain(_) => false,
+        }
     }
 
-    /// From how many bytes on the poller reports the socket as readable; its end always counts.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    /// From how many bytes on the poller should report it as readable; its end always counts. Where
+    /// that cannot be said it is reported more often.
     pub(crate) fn wake_at(&self, bytes: i32) {
-        #[expect(clippy::cast_possible_truncation, reason = "four bytes")]
-        let length = std::mem::size_of::<i32>() as libc::socklen_t;
-        // SAFETY: the value is readable for its length. Without it there are only more wake-ups.
-        unsafe {
-            libc::setsockopt(
-                self.fd(),
-                libc::SOL_SOCKET,
-                libc::SO_RCVLOWAT,
-                (&raw const bytes).cast(),
-                length,
-            )
-        };
+        match self {
+            Self::Plain(plain) => plain.wake_at(bytes),
+        }
     }
 
-    /// Elsewhere a full receive buffer below the mark might never be reported.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(crate) fn wake_at(&self, _: i32) {}
+    /// Says that nothing more will be written; the peer may go on sending.
+    pub(crate) fn shutdown_write(&mut self) {
+        match self {
+            Self::Plain(plain) => plain.shutdown_write(),
+        }
+    }
 
-    /// Says that nothing more will be written.
-    pub(crate) fn shutdown_write(&self) {
-        // SAFETY: a plain call; it can only fail because the peer has gone already.
-        unsafe { libc::shutdown(self.fd(), libc::SHUT_WR) };
+    /// Whether another owner can go on with the bare socket.
+    pub(crate) fn can_be_detached(&self) -> bool {
+        match self {
+            Self::Plain(_) => true,
+        }
+    }
+
+    /// The bare socket.
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        match self {
+            Self::Plain(plain) => plain.into_fd(),
+        }
     }
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const MORE: i32 = libc::MSG_MORE;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const MORE: i32 = 0;
+/// What a read of plain bytes, with so much `room`, says. The poller is edge-triggered: a short read
+/// has emptied the socket, unless the end is announced.
+#[inline]
+fn read_outcome(result: io::Result<usize>, room: usize, ended: bool) -> io::Result<ReadOutcome> {
+    match result {
+        Ok(0) => Ok(ReadOutcome::Closed),
+        Ok(count) => Ok(ReadOutcome::Bytes {
+            count,
+            drained: count < room && !ended,
+        }),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(ReadOutcome::Drained),
+        Err(error) => Err(error),
+    }
+}
 
 #[inline]
-fn checked(count: isize) -> io::Result<usize> {
-    if count < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(count.unsigned_abs())
+fn write_outcome(result: io::Result<usize>) -> io::Result<WriteOutcome> {
+    match result {
+        Ok(count) => Ok(WriteOutcome::Bytes(count)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(WriteOutcome::WantsWrite),
+        Err(error) => Err(error),
     }
 }
 
-/// Whether a call should simply be made again later.
-#[inline]
-pub(crate) fn would_block(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
+/// Not every file can be sent by the kernel, and not every system can do it.
+fn needs_copy(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidInput
+        || matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS))
 }
 
-/// A descriptor's copy for another owner.
-pub(crate) fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
-    use std::os::fd::BorrowedFd;
-    // SAFETY: the caller holds `fd` open for the duration of the call.
-    unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn pair() -> (Stream, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (Stream::plain(OwnedFd::from(ours)), theirs)
+    }
+
+    fn bytes(count: usize, drained: bool) -> ReadOutcome {
+        ReadOutcome::Bytes { count, drained }
+    }
+
+    /// A read that fills its room tells nothing of what is left, nor one after which an end is due.
+    #[test]
+    fn reads_say_whether_something_is_left() {
+        let (mut stream, mut peer) = pair();
+        let mut room = [0; 4];
+        assert_eq!(stream.read(&mut room, false).unwrap(), ReadOutcome::Drained);
+        peer.write_all(b"1234567").unwrap();
+        assert_eq!(stream.read(&mut room, false).unwrap(), bytes(4, false));
+        assert_eq!(stream.read(&mut room, false).unwrap(), bytes(3, true));
+        peer.write_all(b"89").unwrap();
+        assert!(!stream.at_end());
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(stream.read(&mut room, true).unwrap(), bytes(2, false));
+        assert!(stream.at_end());
+        assert_eq!(stream.read(&mut room, true).unwrap(), ReadOutcome::Closed);
+    }
+
+    #[test]
+    fn reads_go_behind_what_is_in_a_buffer() {
+        let (mut stream, mut peer) = pair();
+        let mut buffer = Vec::with_capacity(100);
+        buffer.push(b'0');
+        peer.write_all(b"12345").unwrap();
+        let first = stream.read_spare(&mut buffer, 3, false).unwrap();
+        assert_eq!((first, buffer.as_slice()), (bytes(3, false), &b"0123"[..]));
+        let second = stream.read_spare(&mut buffer, 3, false).unwrap();
+        assert_eq!(
+            (second, buffer.as_slice()),
+            (bytes(2, true), &b"012345"[..])
+        );
+    }
+
+    #[test]
+    fn writes_end_with_the_room_and_with_the_peer() {
+        let (mut stream, mut peer) = pair();
+        let block = [b'x'; 10_000];
+        let mut written = 0;
+        let mut write = || stream.write_pieces(&[&block, &block], false).unwrap();
+        while let WriteOutcome::Bytes(count) = write() {
+            written += count;
+        }
+        let full = stream.write(&block, true).unwrap();
+        assert_eq!(full, WriteOutcome::WantsWrite);
+        let mut room = vec![0; written];
+        peer.read_exact(&mut room).unwrap();
+        let count = stream.write(b"x", false).unwrap();
+        assert_eq!(count, WriteOutcome::Bytes(1));
+        drop(peer);
+        assert!(stream.write(b"x", false).is_err());
+    }
+
+    /// A file that the kernel cannot send is not an error: it is copied.
+    #[test]
+    fn some_files_need_a_copy() {
+        let (mut stream, _peer) = pair();
+        let file =
+            File::open("/proc/self/stat").unwrap_or_else(|_| File::open("/dev/null").unwrap());
+        assert!(stream.send_file(&file, 0, 10).is_ok());
+        let directory = File::open("/").unwrap();
+        assert_eq!(stream.send_file(&directory, 0, 10).unwrap(), None);
+    }
 }

@@ -159,10 +159,10 @@ impl<const N: usize> Times<N> {
     #[inline]
     fn note(&self, bounds_ms: &[u64; N], ns: u64) {
         // From the shortest on: most requests are in the first.
-        let place = bounds_ms
+        let bucket = bounds_ms
             .iter()
             .position(|&bound_ms| ns <= bound_ms * 1_000_000);
-        let count = place.and_then(|place| self.below.get(place));
+        let count = bucket.and_then(|bucket| self.below.get(bucket));
         add(count.unwrap_or(&self.above), 1);
         add(&self.sum_ns, ns);
     }
@@ -207,8 +207,8 @@ impl Histogram {
     /// Both together; one that never counted may be without buckets.
     fn plus(&self, other: &Self) -> Self {
         let length = self.buckets.len().max(other.buckets.len());
-        let of = |histogram: &Self, place: usize| histogram.buckets.get(place).copied();
-        let sum = |place| of(self, place).unwrap_or(0) + of(other, place).unwrap_or(0);
+        let of = |histogram: &Self, index: usize| histogram.buckets.get(index).copied();
+        let sum = |index| of(self, index).unwrap_or(0) + of(other, index).unwrap_or(0);
         Self {
             buckets: (0..length).map(sum).collect(),
             sum_ns: self.sum_ns + other.sum_ns,

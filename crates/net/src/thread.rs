@@ -7,7 +7,7 @@ const NAME_LENGTH: usize = if cfg!(target_os = "linux") { 15 } else { 63 };
 
 /// Signals are for the main thread, where Python handles them.
 pub(crate) fn block_signals() {
-    // SAFETY: both sets are plain memory; changing this thread's mask affects nobody else.
+    // SAFETY: both sets are plain memory; changing this thread's mask affects no other one.
     unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();
         libc::sigfillset(&raw mut all);

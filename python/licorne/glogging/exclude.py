@@ -1,6 +1,6 @@
 """Which requests get no access line: `access_log_exclude` and `access_log_sample`.
 
-`crates/net/src/record/exclude.rs` decides the same for lines that the engine writes.
+`crates/net/src/access_log/exclude.rs` decides the same for lines that the engine writes.
 """
 
 from __future__ import annotations

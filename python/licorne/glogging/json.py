@@ -1,6 +1,6 @@
 """The logs as one JSON object a line (`--log-format json`): error and access log in one schema.
 
-`crates/net/src/record.rs` writes the same access lines while the access log is unchanged.
+`crates/net/src/access_log.rs` writes the same access lines while the access log is unchanged.
 Whatever bytes a client sends, a line is valid JSON: text that is UTF-8 as such, other as latin-1.
 """
 

@@ -1,15 +1,15 @@
-//! Who has the baton, as a table: what becomes of it when a thread asks for it or leaves with a
-//! request, and what the stand-in does when its alarm goes off.
+//! Which thread has the baton, as a table: what becomes of it when a thread asks for it or leaves
+//! with a request, and what the stand-in does when its alarm goes off.
 
-/// Who turns the reactor.
+/// Which thread turns the reactor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Driver {
     /// No thread has turned it yet.
-    Nobody,
+    Unused,
     /// This application thread, which is with the reactor.
-    Home(u32),
+    InReactor(u32),
     /// This application thread, which is inside the application: the baton lies on the table.
-    Away(u32),
+    InApplication(u32),
     /// The stand-in.
     StandIn,
 }
@@ -41,8 +41,10 @@ impl Driver {
     #[inline]
     pub(super) fn taken_by(self, me: u32) -> Option<Self> {
         match self {
-            Self::Home(other) if other != me => None,
-            Self::Nobody | Self::Home(_) | Self::Away(_) | Self::StandIn => Some(Self::Home(me)),
+            Self::InReactor(other) if other != me => None,
+            Self::Unused | Self::InReactor(_) | Self::InApplication(_) | Self::StandIn => {
+                Some(Self::InReactor(me))
+            }
         }
     }
 
@@ -50,7 +52,9 @@ impl Driver {
     #[inline]
     pub(super) fn left_by(self, me: u32) -> Self {
         match self {
-            Self::Home(driver) | Self::Away(driver) if driver == me => Self::Away(me),
+            Self::InReactor(driver) | Self::InApplication(driver) if driver == me => {
+                Self::InApplication(me)
+            }
             other => other,
         }
     }
@@ -58,31 +62,31 @@ impl Driver {
     /// Application thread `me` has the baton, whether or not it is with the reactor.
     #[inline]
     pub(super) fn is(self, me: u32) -> bool {
-        matches!(self, Self::Home(driver) | Self::Away(driver) if driver == me)
+        matches!(self, Self::InReactor(driver) | Self::InApplication(driver) if driver == me)
     }
 
     /// The driver is inside the application.
     #[inline]
-    pub(super) fn is_away(self) -> bool {
-        matches!(self, Self::Away(_))
+    pub(super) fn in_application(self) -> bool {
+        matches!(self, Self::InApplication(_))
     }
 
     /// What the stand-in does `silent_ns` after the last sign of the application, which `streams`
     /// if it has given blocks of a response since the last look. `early`: the alarm is set for later.
     pub(super) fn duty(self, early: bool, silent_ns: u64, streams: bool) -> Duty {
         match self {
-            Self::Nobody | Self::Home(_) | Self::StandIn => Duty::Rest,
-            Self::Away(_) if early => Duty::Wait,
+            Self::Unused | Self::InReactor(_) | Self::StandIn => Duty::Rest,
+            Self::InApplication(_) if early => Duty::Wait,
             // Its blocks can be gathered only as long as the stand-in does not drive.
-            Self::Away(_) if streams || silent_ns < SLOW_NS => Duty::Help,
-            Self::Away(_) => Duty::Drive,
+            Self::InApplication(_) if streams || silent_ns < SLOW_NS => Duty::Help,
+            Self::InApplication(_) => Duty::Drive,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Driver::{Away, Home, Nobody, StandIn};
+    use super::Driver::{InApplication, InReactor, StandIn, Unused};
     use super::*;
 
     const ME: u32 = 1;
@@ -92,17 +96,24 @@ mod tests {
     #[test]
     fn asking_and_leaving() {
         for (driver, taken, left) in [
-            (Nobody, Some(Home(ME)), Nobody),
-            (Home(ME), Some(Home(ME)), Away(ME)),
-            (Home(OTHER), None, Home(OTHER)),
-            (Away(ME), Some(Home(ME)), Away(ME)),
-            (Away(OTHER), Some(Home(ME)), Away(OTHER)),
-            (StandIn, Some(Home(ME)), StandIn),
+            (Unused, Some(InReactor(ME)), Unused),
+            (InReactor(ME), Some(InReactor(ME)), InApplication(ME)),
+            (InReactor(OTHER), None, InReactor(OTHER)),
+            (InApplication(ME), Some(InReactor(ME)), InApplication(ME)),
+            (
+                InApplication(OTHER),
+                Some(InReactor(ME)),
+                InApplication(OTHER),
+            ),
+            (StandIn, Some(InReactor(ME)), StandIn),
         ] {
             assert_eq!(driver.taken_by(ME), taken, "{driver:?} is asked for");
             assert_eq!(driver.left_by(ME), left, "{driver:?} is left");
-            assert_eq!(driver.is(ME), driver == Home(ME) || driver == Away(ME));
-            assert_eq!(driver.is_away(), matches!(driver, Away(_)));
+            assert_eq!(
+                driver.is(ME),
+                driver == InReactor(ME) || driver == InApplication(ME)
+            );
+            assert_eq!(driver.in_application(), matches!(driver, InApplication(_)));
         }
     }
 
@@ -112,7 +123,7 @@ mod tests {
         for early in [false, true] {
             for streams in [false, true] {
                 for silent_ns in [0, SLOW_NS - 1, SLOW_NS, u64::MAX] {
-                    let at_home = [Nobody, Home(ME), StandIn];
+                    let at_home = [Unused, InReactor(ME), StandIn];
                     for driver in at_home {
                         assert_eq!(driver.duty(early, silent_ns, streams), Duty::Rest);
                     }
@@ -121,7 +132,7 @@ mod tests {
                         (false, false, true) => Duty::Drive,
                         (false, _, _) => Duty::Help,
                     };
-                    assert_eq!(Away(ME).duty(early, silent_ns, streams), expected);
+                    assert_eq!(InApplication(ME).duty(early, silent_ns, streams), expected);
                 }
             }
         }

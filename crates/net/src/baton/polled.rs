@@ -1,14 +1,17 @@
-//! The baton with a loop of somebody else's (gevent's hub, an `IOLoop`): it watches the poller's
+//! The baton with a loop that is not ours (gevent's hub, an `IOLoop`): it polls the poller's
 //! descriptor, and turns the reactor when that is readable or a deadline has come. Its one thread
 //! runs many requests at a time, and never waits here.
 //!
 //! The driver is away while requests are with the application. The stand-in then looks now and then
-//! whether the loop still comes round; it does not as long as one of them keeps the thread.
+//! whether the loop still turns; it does not as long as one of them keeps the thread.
 
+use super::Loop;
+use super::driver::Driver;
 use super::standin::POLLED_LOOK_NS;
-use super::{Driver, Loop, State};
+use super::state::State;
 use crate::drain::Drain;
 use crate::exchange::{Exchange, Token};
+use crate::incoming::BodyPart;
 use crate::notice::Notice;
 use crate::poll::Events;
 use crate::reactor::Room;
@@ -19,10 +22,12 @@ pub struct Drained {
     pub requests: Vec<Box<Exchange>>,
     /// For the error log.
     pub notices: Vec<Notice>,
-    /// Whoever waits for room may have some.
+    /// Requests that wait for room may have some.
     pub room: bool,
-    /// Clients that send no more, of those that are watched for it.
+    /// Clients that send no more, of those whose disconnect is to be reported.
     pub ended: Vec<Token>,
+    /// Requests with more of a body that flows, for which [`Loop::read_body`] was asked in vain.
+    pub bodies: Vec<Token>,
     /// Requests were found over their time.
     pub late: bool,
     /// There will be no more work, ever.
@@ -41,10 +46,10 @@ impl Loop {
     pub fn drain(&self, me: u32) -> Drained {
         let mut state = self.lock();
         let state = &mut *state;
-        state.driver = Driver::Home(me);
+        state.driver = Driver::InReactor(me);
         state.reactor.thread_is_back();
-        state.reactor.mind_the_door(true);
-        state.reactor.interrupted = false;
+        state.reactor.set_accepting(true);
+        state.reactor.news.interrupted = false;
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, true);
@@ -57,7 +62,7 @@ impl Loop {
         }
         state.running += requests.len();
         if state.running == 0 {
-            state.come_home();
+            state.all_done();
         } else {
             let now_ns = state.reactor.now_ns;
             self.depart(state, me, now_ns);
@@ -65,9 +70,10 @@ impl Loop {
         Drained {
             requests,
             notices: state.reactor.notices.take(),
-            room: std::mem::take(&mut state.reactor.room_made),
-            ended: std::mem::take(&mut state.reactor.ended),
-            late: std::mem::take(&mut state.reactor.late),
+            room: std::mem::take(&mut state.reactor.news.room),
+            ended: std::mem::take(&mut state.reactor.news.disconnected),
+            bodies: std::mem::take(&mut state.reactor.news.bodies),
+            late: std::mem::take(&mut state.reactor.news.late),
             stopped: state.reactor.drain == Drain::Stopped,
             wait_ms: state.reactor.wait_ms(),
         }
@@ -87,8 +93,7 @@ impl Loop {
         let ready = token.is_some_and(|token| state.reactor.room(token).is_some());
         let next = if ready { state.next_request() } else { None };
         let Some(exchange) = next else {
-            state.reactor.flush_held();
-            state.reactor.flush_dirty();
+            state.reactor.flush_output();
             return None;
         };
         state.running += 1;
@@ -103,8 +108,9 @@ impl Loop {
         let reactor = &state.reactor;
         let work = !reactor.inbox.is_empty() || reactor.wait_ms() == 0;
         work || reactor.holds_output()
-            || reactor.room_made
-            || !reactor.ended.is_empty()
+            || reactor.news.room
+            || !reactor.news.disconnected.is_empty()
+            || !reactor.news.bodies.is_empty()
             || !reactor.drain.serving()
     }
 
@@ -113,11 +119,17 @@ impl Loop {
         self.lock().reactor.room(token)
     }
 
+    /// More of the body of a request, if bodies flow: appends at most `most` bytes, at least one, to `room`. After
+    /// [`BodyPart::Later`] a later [`Loop::drain`] names the connection when it is worth asking again.
+    pub fn read_body(&self, token: Token, most: usize, room: &mut Vec<u8>) -> BodyPart {
+        self.lock().reactor.read_body(token, most, room)
+    }
+
     /// Has a later [`Loop::drain`] tell, once, that the client of `token` sends no more.
     pub fn watch_end(&self, token: Token) {
         let mut state = self.lock();
-        state.reactor.watch_end(token);
-        if !state.reactor.ended.is_empty() {
+        state.reactor.report_disconnect(token);
+        if !state.reactor.news.disconnected.is_empty() {
             // It was so already: no event will tell of it.
             self.poller.wake();
         }
@@ -156,15 +168,14 @@ impl Loop {
         }
     }
 
-    /// The turn of the stand-in, while the polling loop is kept from its own: whoever is not yet
-    /// with the application is read and answered as far as possible, and times out; new clients are
-    /// left to the siblings.
+    /// The turn of the stand-in, while the polling loop is kept from its own: what is not with
+    /// the application is read, written and timed out; new connections are left to the siblings.
     pub(super) fn cover_polled(&self, state: &mut State) {
-        state.reactor.mind_the_door(false);
+        state.reactor.set_accepting(false);
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, false);
-        // Whether or not there is news: it opens the door again as soon as it comes round.
+        // Whether or not there is news: it accepts connections again as soon as it turns.
         self.poller.wake();
     }
 }
@@ -173,19 +184,19 @@ impl State {
     /// A request has ended; with the last one the application of a loop that polls is at rest.
     #[inline]
     pub(super) fn ended(&mut self, me: u32) {
-        if self.watched.is_some() {
+        if self.probe.is_some() {
             self.note_wait(me);
         }
         self.running = self.running.saturating_sub(1);
         if self.polled && self.running == 0 && self.driver.is(me) {
-            self.come_home();
+            self.all_done();
         }
     }
 
     /// Nothing is with the application: the stand-in may sleep.
-    fn come_home(&mut self) {
-        if let Driver::Away(me) = self.driver {
-            self.driver = Driver::Home(me);
+    fn all_done(&mut self) {
+        if let Driver::InApplication(me) = self.driver {
+            self.driver = Driver::InReactor(me);
             self.steps += 1;
         }
     }

@@ -61,6 +61,15 @@ pub(super) struct Sharing {
 }
 
 impl Sharing {
+    /// The threads share until then, in monotonic ns.
+    #[cfg(test)]
+    pub(super) fn until(until_ns: u64) -> Self {
+        Self {
+            until_ns,
+            ..Self::default()
+        }
+    }
+
     /// One thread runs all requests as long as they are fast.
     #[inline]
     pub(super) fn is_off(&self, now_ns: u64) -> bool {

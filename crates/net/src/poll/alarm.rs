@@ -64,8 +64,8 @@ impl Alarm {
         };
     }
 
-    /// Hears it: it is not readable until it goes off again.
-    pub(crate) fn silence(&self) {
+    /// Acknowledges it: it is not readable until it goes off again.
+    pub(crate) fn clear(&self) {
         let mut times = [0u8; 8];
         // SAFETY: eight writable bytes. Nothing to read means that it was set anew meanwhile.
         unsafe { libc::read(self.fd(), times.as_mut_ptr().cast(), times.len()) };
@@ -103,10 +103,10 @@ impl Alarm {
         };
     }
 
-    /// Hears it: it is not readable until it goes off again.
-    pub(crate) fn silence(&self) {
+    /// Acknowledges it: it is not readable until it goes off again.
+    pub(crate) fn clear(&self) {
         // SAFETY: an all-zero kevent is a valid one.
-        let mut heard: libc::kevent = unsafe { std::mem::zeroed() };
+        let mut event: libc::kevent = unsafe { std::mem::zeroed() };
         let at_once = libc::timespec {
             tv_sec: 0,
             tv_nsec: 0,
@@ -117,7 +117,7 @@ impl Alarm {
                 self.fd(),
                 std::ptr::null(),
                 0,
-                &raw mut heard,
+                &raw mut event,
                 1,
                 &raw const at_once,
             )
@@ -129,26 +129,26 @@ impl Alarm {
 mod tests {
     use super::*;
     use crate::clock::monotonic_ns;
-    use crate::poll::Bell;
+    use crate::poll::Waker;
 
     #[test]
     fn set_anew_it_goes_off_at_the_later_time_and_once() {
         let alarm = Alarm::new().unwrap();
-        let bell = Bell::new().unwrap();
+        let waker = Waker::new().unwrap();
         let now_ns = monotonic_ns();
         alarm.set(now_ns + 1_000_000_000_000, now_ns);
         let at_ns = now_ns + 20_000_000;
         alarm.set(at_ns, now_ns);
-        // Would be for ever, were it not heard.
-        bell.wait_beside(alarm.fd(), u64::MAX);
+        // Would be for ever, did it not go off.
+        waker.wait_beside(alarm.fd(), u64::MAX);
         assert!(monotonic_ns() >= at_ns);
-        alarm.silence();
-        let mut watched = libc::pollfd {
+        alarm.clear();
+        let mut look = libc::pollfd {
             fd: alarm.fd(),
             events: libc::POLLIN,
             revents: 0,
         };
         // SAFETY: one valid entry.
-        assert_eq!(unsafe { libc::poll(&raw mut watched, 1, 0) }, 0);
+        assert_eq!(unsafe { libc::poll(&raw mut look, 1, 0) }, 0);
     }
 }

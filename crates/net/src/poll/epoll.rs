@@ -58,7 +58,7 @@ impl Events {
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
-        // SAFETY: plain system calls; the descriptors they return are owned by nobody else.
+        // SAFETY: plain system calls; the descriptors they return are owned by nothing else.
         let (epoll, wake) = unsafe {
             let epoll = owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))?;
             (
@@ -82,7 +82,7 @@ impl Poller {
     }
 
     /// Watches a connection for room to write too; says at once if there is some.
-    pub(crate) fn watch_writing(&self, fd: RawFd, data: u64) -> io::Result<()> {
+    pub(crate) fn add_writing(&self, fd: RawFd, data: u64) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_MOD, fd, READING | libc::EPOLLOUT, data)
     }
 

@@ -50,7 +50,7 @@ impl Events {
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
-        // SAFETY: a plain system call; the descriptor is owned by nobody else.
+        // SAFETY: a plain system call; the descriptor is owned by nothing else.
         let queue = unsafe { libc::kqueue() };
         if queue < 0 {
             return Err(io::Error::last_os_error());
@@ -74,7 +74,7 @@ impl Poller {
         self.change(&[change(fd, libc::EVFILT_READ, flags, 0, data)])
     }
 
-    pub(crate) fn watch_writing(&self, fd: RawFd, data: u64) -> io::Result<()> {
+    pub(crate) fn add_writing(&self, fd: RawFd, data: u64) -> io::Result<()> {
         let flags = libc::EV_ADD | libc::EV_CLEAR;
         self.change(&[change(fd, libc::EVFILT_WRITE, flags, 0, data)])
     }
@@ -92,7 +92,7 @@ impl Poller {
     pub(crate) fn remove(&self, fd: RawFd) -> io::Result<()> {
         let read = self.change(&[change(fd, libc::EVFILT_READ, libc::EV_DELETE, 0, 0)]);
         match self.change(&[change(fd, libc::EVFILT_WRITE, libc::EV_DELETE, 0, 0)]) {
-            // Most are never watched for writing.
+            // Most are never registered for writing.
             Err(error) if error.raw_os_error() != Some(libc::ENOENT) => Err(error),
             _ => read,
         }

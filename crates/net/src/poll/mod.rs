@@ -1,13 +1,13 @@
 //! Readiness: the only place that knows which operating system this is.
 
 mod alarm;
-mod bell;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
+mod waker;
 pub(crate) use alarm::Alarm;
-pub(crate) use bell::Bell;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::{Events, Poller};
+pub(crate) use waker::Waker;
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod kqueue;

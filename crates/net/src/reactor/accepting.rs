@@ -1,5 +1,8 @@
-//! New connections: taken in a few at a time, left to wait at the limit or without descriptors, and
-//! taken in all together for the last time when a stop begins.
+//! New connections: accepted a few at a time, left to wait at the limit or without descriptors, and
+//! accepted all together for the last time when a stop begins.
+
+use std::io;
+use std::os::fd::RawFd;
 
 use super::Reactor;
 use crate::conn::Conn;
@@ -15,24 +18,78 @@ use crate::timer::{Cause, Deadline};
 const ACCEPT_ALONE: usize = 64;
 /// The same when sibling processes wait for connections too.
 const ACCEPT_SHARED: usize = 4;
-/// Connections taken in at most when a stop begins: more than a queue of the kernel holds as it is
-/// mostly set up (`net.core.somaxconn`), and an end if they come faster than they are taken in.
+/// Connections accepted at most when a stop begins: more than a queue of the kernel holds as it is
+/// mostly set up (`net.core.somaxconn`), and an end if they come faster than they are accepted.
 const ACCEPT_LAST: usize = 4096;
 /// Rest after the descriptors ran out, in ms.
 const EXHAUSTED_MS: u64 = 100;
 
-impl Reactor {
-    /// Takes in whom the kernel announced.
-    pub(super) fn accept(&mut self, index: usize) {
-        // The event may be older than the decision to rest or to stop: whoever waits now is for the
-        // siblings.
-        if self.accepting {
-            self.take_in(index);
+/// The listeners of a worker, and whether they are registered with the poller.
+pub(super) struct Acceptor {
+    listeners: Vec<Listener>,
+    state: State,
+    /// The application has a thread for a new client, or there are no siblings that might.
+    wanted: bool,
+    /// Requests taken by threads since new clients are not wanted, or since a few came in all the same.
+    served: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The listeners are registered.
+    Accepting,
+    /// They are not: while draining, at the limit of connections, or without a thread.
+    Paused,
+    /// Descriptors ran out: to be tried again at this time, in monotonic ms.
+    Exhausted(u64),
+}
+
+impl Acceptor {
+    pub(super) fn new(numbers: &[RawFd]) -> io::Result<Self> {
+        let copies: io::Result<_> = numbers
+            .iter()
+            .map(|&number| Listener::copy_of(number))
+            .collect();
+        Ok(Self {
+            listeners: copies?,
+            state: State::Paused,
+            wanted: true,
+            served: 0,
+        })
+    }
+
+    /// Whether connections may be tried for again after descriptors ran out.
+    pub(super) fn rest_is_over(&self, now_ms: u64) -> bool {
+        self.rest_ms(now_ms) == Some(0)
+    }
+
+    /// How long that will take, in ms.
+    pub(super) fn rest_ms(&self, now_ms: u64) -> Option<u64> {
+        match self.state {
+            State::Exhausted(until_ms) => Some(until_ms.saturating_sub(now_ms)),
+            State::Accepting | State::Paused => None,
         }
     }
 
-    /// Takes in a few of those who wait, as far as there is room.
-    fn take_in(&mut self, index: usize) {
+    /// In a process that the application has forked: the poller is the parent's.
+    pub(super) fn forget(&mut self) {
+        self.state = State::Paused;
+        self.listeners.clear();
+    }
+}
+
+impl Reactor {
+    /// Accepts the connections that the poller reported.
+    pub(super) fn accept(&mut self, index: usize) {
+        // The event may be older than the decision to rest or to stop: those that wait now are for
+        // the siblings.
+        if self.acceptor.state == State::Accepting {
+            self.accept_some(index);
+        }
+    }
+
+    /// Accepts a few of the connections that wait, as far as there is room.
+    fn accept_some(&mut self, index: usize) {
         let rounds = match (self.config.siblings, self.one_by_one()) {
             (false, _) => ACCEPT_ALONE,
             (true, false) => ACCEPT_SHARED,
@@ -41,11 +98,8 @@ impl Reactor {
         for _ in 0..rounds {
             let full = self.config.max_connections;
             if full != 0 && self.conns.len() >= full {
-                let somebody_waits = self
-                    .listeners
-                    .get(index)
-                    .is_some_and(Listener::somebody_waits);
-                if !somebody_waits {
+                let listener = self.acceptor.listeners.get(index);
+                if !listener.is_some_and(Listener::has_pending) {
                     return;
                 }
                 if !self.make_room() {
@@ -59,68 +113,71 @@ impl Reactor {
         }
     }
 
-    /// One application thread, which takes its time: who is taken in together waits for each other.
+    /// Accept one at a time while a single thread takes its time: connections accepted together queue
+    /// behind each other.
     fn one_by_one(&self) -> bool {
-        !self.config.standin_beats && !self.config.polled && !self.pace.fast()
+        !self.config.standin_beats && !self.config.polled && !self.batch.pace.fast()
     }
 
-    /// Beside siblings nobody is taken in while no application thread is free to serve him: a
-    /// sibling may have one, and otherwise he is served first by whoever is free first.
-    pub(crate) fn mind_the_door(&mut self, free: bool) {
-        let open = free || !self.config.siblings;
-        if open == self.door_open {
+    /// Accepts new connections, or leaves them to the siblings: with siblings, only while an
+    /// application thread is `free`. A sibling may have one, and otherwise the connection is accepted
+    /// by the worker that is free first.
+    pub(crate) fn set_accepting(&mut self, free: bool) {
+        let wanted = free || !self.config.siblings;
+        if wanted == self.acceptor.wanted {
             return;
         }
-        self.door_open = open;
-        if !open {
-            self.served_inside = 0;
+        self.acceptor.wanted = wanted;
+        if !wanted {
+            self.acceptor.served = 0;
             self.pause_accepting();
-        } else if self.accept_again_ms == u64::MAX {
+        } else if self.acceptor.state == State::Paused {
             self.resume_accepting();
         }
     }
 
     /// A thread is free, and goes on with what was read before. Clients that always have a next
-    /// request never leave it without one, and it would never open the door; if the siblings fare
-    /// alike, nobody else would ever come in. So after each round of those inside a few may.
+    /// request would keep it busy, and the listeners unregistered, for ever; with siblings that fare
+    /// alike, new clients would never be accepted. So after each round of the requests that wait, a
+    /// few connections are.
     #[inline]
-    pub(crate) fn mind_those_outside(&mut self) {
-        if !self.door_open && !self.inbox.is_empty() {
+    pub(crate) fn accept_between_rounds(&mut self) {
+        if !self.acceptor.wanted && !self.inbox.is_empty() {
             self.count_to_a_round();
         }
     }
 
     #[cold]
     fn count_to_a_round(&mut self) {
-        self.served_inside += 1;
-        if self.served_inside <= self.inbox.len() {
+        self.acceptor.served += 1;
+        if self.acceptor.served <= self.inbox.len() {
             return;
         }
-        self.served_inside = 0;
-        let resting = self.abandoned || self.accept_again_ms != u64::MAX;
-        if !resting && self.drain.serving() {
-            for index in 0..self.listeners.len() {
-                self.take_in(index);
+        self.acceptor.served = 0;
+        let exhausted = matches!(self.acceptor.state, State::Exhausted(_));
+        if !exhausted && !self.ages.all_threads_lost && self.drain.serving() {
+            for index in 0..self.acceptor.listeners.len() {
+                self.accept_some(index);
             }
         }
     }
 
-    /// For the last time: whom the kernel has announced to this process it does not announce to the
-    /// siblings, so they are taken in whatever the limit; but not more than can be served.
+    /// For the last time: a connection that the kernel has announced to this process it does not
+    /// announce to the siblings, so all are accepted whatever the limit; but not more than can be served.
     pub(super) fn accept_last(&mut self, time_ms: u64) {
         self.pause_accepting();
-        if self.abandoned {
-            // It had left them to the siblings already: nobody here would serve them.
+        if self.ages.all_threads_lost {
+            // It had left them to the siblings already: no thread here would serve them.
             return;
         }
         let most = if self.config.polled {
-            // They do not wait for each other.
+            // Its requests do not wait for each other.
             ACCEPT_LAST
         } else {
-            let most = self.pace.requests_in(time_ms / 2);
+            let most = self.batch.pace.requests_in(time_ms / 2);
             most.clamp(ACCEPT_ALONE, ACCEPT_LAST)
         };
-        for index in 0..self.listeners.len() {
+        for index in 0..self.acceptor.listeners.len() {
             for _ in 0..most {
                 if !self.accept_one(index) {
                     break;
@@ -129,11 +186,11 @@ impl Reactor {
         }
     }
 
-    /// For good: whoever comes from now on goes to a sibling, or is refused and asks elsewhere.
-    /// Otherwise the kernel would go on taking clients in for nobody, until the process has ended.
-    pub(super) fn close_the_door(&mut self) {
-        for listener in self.listeners.drain(..) {
-            if let Err(error) = listener.let_go() {
+    /// For good: connections that come from now on go to a sibling, or are refused and made elsewhere.
+    /// Otherwise the kernel would go on accepting for this process until it has ended.
+    pub(super) fn close_listeners(&mut self) {
+        for listener in self.acceptor.listeners.drain(..) {
+            if let Err(error) = listener.stop_listening() {
                 let text = format!(
                     "Cannot let go of a listening socket: {error}. Clients that connect before \
                      this process has ended may be reset."
@@ -143,26 +200,25 @@ impl Reactor {
         }
     }
 
-    /// Looks whether somebody waits of whom no event told: the process that was to take him in may
-    /// have died.
-    pub(super) fn look_at_the_door(&mut self) {
-        for index in 0..self.listeners.len() {
+    /// Polls once for connections whose event went to a process that has died.
+    pub(super) fn poll_listeners(&mut self) {
+        for index in 0..self.acceptor.listeners.len() {
             self.accept(index);
         }
     }
 
-    /// Takes in one client; false: nobody is waiting, or nobody can be taken in.
+    /// Accepts one connection; false: none is waiting, or none can be accepted.
     fn accept_one(&mut self, index: usize) -> bool {
-        let Some(listener) = self.listeners.get(index) else {
+        let Some(listener) = self.acceptor.listeners.get(index) else {
             return false;
         };
         match listener.accept() {
-            Accepted::Connection(stream, peer) => self.welcome(stream, peer, index),
+            Accepted::Connection(stream, peer) => self.add_connection(stream, peer, index),
             Accepted::Empty => return false,
             Accepted::Exhausted(_) if self.make_room() => {}
             Accepted::Exhausted(error) => {
                 self.pause_accepting();
-                self.accept_again_ms = self.now_ms() + EXHAUSTED_MS;
+                self.acceptor.state = State::Exhausted(self.now_ms() + EXHAUSTED_MS);
                 let text = format!(
                     "Cannot accept connections: {error}; {} are open. Raise the limit of open \
                      files (ulimit -n), or lower worker_connections or keepalive.",
@@ -175,7 +231,8 @@ impl Reactor {
         true
     }
 
-    fn welcome(&mut self, stream: Stream, peer: Peer, index: usize) {
+    /// A connection that was accepted.
+    pub(crate) fn add_connection(&mut self, stream: Stream, peer: Peer, index: usize) {
         let forwarding = &self.config.policy.forwarding;
         let trusted = forwarding.trusted.contains_peer(peer.ip());
         let mut conn = Conn::new(stream, peer, index, trusted);
@@ -189,10 +246,10 @@ impl Reactor {
         self.read(token);
     }
 
-    /// Closes the connection that can be spared best, for one that wants to come in: idle
-    /// clients must not keep others out. False: all are busy.
+    /// Closes the connection that can be spared best in favour of a new one: idle clients must not
+    /// keep others out. False: all are busy.
     fn make_room(&mut self) -> bool {
-        while let Some(token) = self.most_dispensable() {
+        while let Some(token) = self.longest_idle() {
             // It may have become busy without our having looked.
             self.read(token);
             match self.conns.get_mut(token) {
@@ -207,49 +264,54 @@ impl Reactor {
         false
     }
 
-    /// The connection that has been idle for longest. Whoever has never asked comes last: the
+    /// The connection that has been idle for longest. One without a request so far comes last: its
     /// request is probably on its way.
-    fn most_dispensable(&self) -> Option<Token> {
+    fn longest_idle(&self) -> Option<Token> {
         let spare = self.conns.iter().filter(|(_, conn)| conn.can_be_spared());
         spare
             .min_by_key(|(_, conn)| (conn.never_asked(), conn.deadline.at_ms()))
             .map(|(token, _)| token)
     }
 
-    /// A connection is gone, or can be spared from now on: who waits at the limit may come in.
+    /// A connection is gone, or can be spared from now on: one that waits at the limit can be accepted.
     #[inline]
-    pub(super) fn let_in(&mut self) {
-        if !self.accepting && self.accept_again_ms == u64::MAX {
+    pub(super) fn connection_is_spare(&mut self) {
+        if self.acceptor.state == State::Paused {
             self.resume_accepting();
         }
     }
 
     pub(super) fn pause_accepting(&mut self) {
-        if std::mem::take(&mut self.accepting) {
-            for listener in &self.listeners {
-                if let Err(error) = self.poller.remove(listener.fd()) {
-                    self.notices
-                        .push(Level::Error, format!("Cannot rest from accepting: {error}"));
-                }
+        if self.acceptor.state != State::Accepting {
+            return;
+        }
+        self.acceptor.state = State::Paused;
+        for listener in &self.acceptor.listeners {
+            if let Err(error) = self.poller.remove(listener.fd()) {
+                self.notices
+                    .push(Level::Error, format!("Cannot rest from accepting: {error}"));
             }
         }
     }
 
     pub(super) fn resume_accepting(&mut self) {
-        self.accept_again_ms = u64::MAX;
-        let wanted = self.door_open && !self.abandoned && self.drain.serving();
-        if self.accepting || !wanted {
+        if self.acceptor.state == State::Accepting {
             return;
         }
-        self.accepting = true;
-        for (index, listener) in self.listeners.iter().enumerate() {
-            if let Err(error) = self
-                .poller
-                .add_listener(listener.fd(), LISTENER + index as u64)
-            {
+        self.acceptor.state = State::Paused;
+        if !self.acceptor.wanted || self.ages.all_threads_lost || !self.drain.serving() {
+            return;
+        }
+        self.acceptor.state = State::Accepting;
+        for (index, listener) in self.acceptor.listeners.iter().enumerate() {
+            let data = LISTENER + index as u64;
+            if let Err(error) = self.poller.add_listener(listener.fd(), data) {
                 self.notices
                     .push(Level::Error, format!("Cannot watch a listener: {error}"));
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,22 +4,39 @@
 use super::writing::busy;
 use super::{Reactor, ring};
 use crate::exchange::Token;
-use crate::overdue::Cause;
+use crate::overdue::{AgeCheck, Cause, TimeLimits};
 use crate::scoreboard::{RetireCause, Running};
 
 /// How long a request over its time may go on where it is ended by a loop that polls, in ms: then
 /// that loop is blocked, or the request cannot be ended.
 const MOMENT_MS: u64 = 1000;
 
+/// The ages of the requests with the application.
+pub(super) struct Ages {
+    /// When to look.
+    pub(super) check: AgeCheck,
+    /// All threads of the application are with requests over their time: none would serve.
+    pub(super) all_threads_lost: bool,
+}
+
+impl Ages {
+    pub(super) fn new(limits: &TimeLimits) -> Self {
+        Self {
+            check: AgeCheck::new(limits),
+            all_threads_lost: false,
+        }
+    }
+}
+
 impl Reactor {
     /// Looks at the age of every running request, when one may be over its time.
-    pub(super) fn look_at_ages(&mut self) {
+    pub(super) fn check_ages(&mut self) {
         let now_ms = self.now_ms();
-        if !self.watch.due(now_ms) {
+        if !self.ages.check.due(now_ms) {
             return;
         }
         let beat_ms = self.board.last_beat(self.slot);
-        let mut abandoned = 0;
+        let mut lost = 0;
         let mut news = false;
         for entry in 0..self.board.entries() {
             let Some(request) = self.board.running(self.slot, entry) else {
@@ -29,45 +46,46 @@ impl Reactor {
             let thread = !self.config.polled || request.thread;
             let started_ms = request.started_ns / 1_000_000;
             if request.overdue {
-                abandoned += usize::from(thread);
+                lost += usize::from(thread);
                 if !thread && request.limit_ms > 0 {
-                    self.look_whether_it_ends(now_ms, started_ms + request.limit_ms + MOMENT_MS);
+                    self.check_that_it_ends(now_ms, started_ms + request.limit_ms + MOMENT_MS);
                 }
                 continue;
             }
             let broken = self
-                .watch
+                .ages
+                .check
                 .judge(now_ms, started_ms, request.limit_ms, beat_ms);
             let Some(broken) = broken else { continue };
-            if !self.board.tell_overdue(self.slot, entry, request, broken) {
+            if !self.board.report_overdue(self.slot, entry, request, broken) {
                 continue;
             }
             if broken.cause == Cause::Request {
                 if thread {
                     self.ask_to_retire(RetireCause::RequestTimeout);
                 } else {
-                    self.watch.expect(now_ms + MOMENT_MS);
+                    self.ages.check.expect(now_ms + MOMENT_MS);
                 }
             }
             self.answer_for(request);
-            abandoned += usize::from(thread);
+            lost += usize::from(thread);
             news = true;
         }
         if news {
-            self.late = true;
+            self.news.late = true;
             self.config.bell.inspect(|&fd| ring(fd));
         }
-        self.abandoned = abandoned >= self.config.threads;
-        if self.abandoned {
+        self.ages.all_threads_lost = lost >= self.config.threads;
+        if self.ages.all_threads_lost {
             self.pause_accepting();
         }
     }
 
     /// A loop that polls ends a request over its time, and no thread is lost with it. Where it does
     /// not, the worker is of little use.
-    fn look_whether_it_ends(&mut self, now_ms: u64, until_ms: u64) {
+    fn check_that_it_ends(&mut self, now_ms: u64, until_ms: u64) {
         if now_ms < until_ms {
-            self.watch.expect(until_ms);
+            self.ages.check.expect(until_ms);
         } else {
             self.ask_to_retire(RetireCause::RequestTimeout);
         }
@@ -75,7 +93,7 @@ impl Reactor {
 
     /// Answers every request that is with the application: the process is about to end.
     pub(crate) fn abort(&mut self) {
-        self.flush_held();
+        self.flush_responses();
         for entry in 0..self.board.entries() {
             if let Some(request) = self.board.running(self.slot, entry) {
                 self.answer_for(request);
@@ -86,8 +104,8 @@ impl Reactor {
     /// A thread asks for work: not all of them are lost.
     #[inline]
     pub(crate) fn thread_is_back(&mut self) {
-        if self.abandoned {
-            self.abandoned = false;
+        if self.ages.all_threads_lost {
+            self.ages.all_threads_lost = false;
             self.resume_accepting();
         }
     }

@@ -9,7 +9,7 @@ use crate::conn::{Conn, Fed, Feeding, Phase};
 use crate::exchange::{Exchange, Token};
 use crate::notice::Level;
 use crate::scoreboard::{Named, WAITING};
-use crate::stream::would_block;
+use crate::stream::ReadOutcome;
 use crate::timer::{Cause, Deadline};
 
 /// Bytes read from one connection before the others have their turn.
@@ -36,8 +36,9 @@ impl Reactor {
                     conn.stalled = true;
                     return;
                 }
-                Phase::Reading => {}
-                // The client goes on sending what nobody wants: see whether it has ended.
+                Phase::Reading | Phase::Discarding => {}
+                Phase::Busy if conn.wants_body() => {}
+                // What the client goes on sending is not wanted: see whether it has ended.
                 Phase::Lingering => return self.linger_on(token),
                 Phase::Busy | Phase::Closing => return,
             }
@@ -45,7 +46,7 @@ impl Reactor {
                 self.again.push_back(token);
                 return;
             }
-            // Whatever is taken from the kernel is gone if this process dies before it has a name.
+            // What is taken from the kernel is lost if this process dies before it has a name.
             let peer = conn.peer;
             self.board.begin_reading(self.slot, self.last_id + 1, peer);
             let (got, count) = self.read_once(token);
@@ -57,11 +58,16 @@ impl Reactor {
                 Got::Gone => self.remove(token),
             }
             self.board.end_reading(self.slot);
+            let conn = self.conns.get_mut(token);
+            if conn.is_some_and(|conn| conn.stream.wants_write()) {
+                // What was read asks for an answer of the transport itself.
+                self.flush(token);
+            }
             let Some(conn) = self.conns.get_mut(token) else {
                 return;
             };
             if !conn.readable {
-                if conn.phase == Phase::Reading {
+                if conn.phase == Phase::Reading || conn.wants_body() {
                     self.register(token);
                 }
                 return;
@@ -87,18 +93,18 @@ impl Reactor {
             store: &config.body,
             pool,
             eof: false,
+            flowing: config.flowing_bodies,
         };
+        let ended = conn.ended;
         if let Some((stream, body, missing)) = conn.direct_body() {
-            let result = stream.read_spare(body, missing);
-            return received(conn, result, missing, |conn, count| {
+            let result = stream.read_spare(body, missing, ended);
+            return received(conn, &result, |conn, count| {
                 conn.fed_directly(count, &mut feeding)
             });
         }
-        let result = conn.stream.read(scratch);
-        let eof = matches!(result, Ok(0));
-        let room = scratch.len();
-        feeding.eof = eof;
-        received(conn, result, room, |conn, count| {
+        let result = conn.stream.read(scratch, ended);
+        feeding.eof = matches!(result, Ok(ReadOutcome::Closed));
+        received(conn, &result, |conn, count| {
             conn.feed(&scratch[..count], &mut feeding)
         })
     }
@@ -119,6 +125,7 @@ impl Reactor {
             store: &config.body,
             pool,
             eof: false,
+            flowing: config.flowing_bodies,
         };
         let fed = conn.feed(&[], &mut feeding);
         self.on_fed(token, fed, false);
@@ -138,17 +145,14 @@ impl Reactor {
                 conn.requests = conn.requests.saturating_add(1);
                 exchange.number = conn.requests;
                 conn.begun = false;
-                conn.watched = false;
+                conn.reports_disconnect = false;
                 conn.phase = Phase::Busy;
                 conn.deadline = Deadline::NONE;
                 exchange.token = Some(token);
-                if exchange.head.ignored_forwarded_header().is_some() && !self.told_of_stranger {
-                    self.told_of_stranger = true;
-                    self.notices.stranger(
-                        conn.peer,
-                        &exchange.head,
-                        &self.config.policy.forwarding,
-                    );
+                if exchange.head.ignored_forwarded_header().is_some() {
+                    let forwarding = &self.config.policy.forwarding;
+                    let head = &exchange.head;
+                    self.notices.ignored_header(conn.peer, head, forwarding);
                 }
                 exchange.ready_ns = self.now_ns;
                 conn.asked_last = !exchange.head.keep_alive();
@@ -163,6 +167,7 @@ impl Reactor {
             Fed::Wait => self.progressed(token, progress),
             Fed::Rejected(reject) => self.refuse(token, reject),
             Fed::Closed => self.remove(token),
+            Fed::Flowed => self.on_body(token),
             Fed::Failed(error) => {
                 let directory = self.config.body.directory().display();
                 let text = format!(
@@ -186,12 +191,12 @@ impl Reactor {
         let from = if self.inbox.is_empty() && !self.config.polled {
             0
         } else {
-            self.next_place
+            self.next_entry
         };
-        let Some(place) = self.board.free_entry(self.slot, from) else {
+        let Some(entry) = self.board.free_entry(self.slot, from) else {
             return;
         };
-        self.next_place = place + 1;
+        self.next_entry = entry + 1;
         let named = Named {
             id: exchange.id,
             token: token.to_bits(),
@@ -200,8 +205,8 @@ impl Reactor {
             target: exchange.head.target(),
             peer,
         };
-        self.board.name(self.slot, place, exchange.ready_ns, &named);
-        exchange.place = Some(place);
+        self.board.name(self.slot, entry, exchange.ready_ns, &named);
+        exchange.place = Some(entry);
     }
 
     /// A request is not complete: the right deadline for what is missing.
@@ -239,6 +244,10 @@ impl Reactor {
             return;
         };
         self.notices.rejected(conn.peer, reject);
+        if conn.phase == Phase::Discarding || conn.phase == Phase::Busy && conn.begun {
+            // It has a response, or a part of one: a second one would be taken for the rest.
+            return self.remove(token);
+        }
         self.board.tally(self.slot).refused(reject.status());
         if reject == Reject::IncompleteHead || reject == Reject::IncompleteBody {
             // Its end was read: there is nothing to linger for.
@@ -256,6 +265,9 @@ impl Reactor {
         let date = crate::clock::coarse_unix_seconds();
         proto::h1::error_page(&mut page, date, status, reason, text);
         conn.output.copy(&page);
+        if conn.incoming.take().is_some_and(|body| body.awaited) {
+            self.news.bodies.push(token);
+        }
         conn.phase = Phase::Closing;
         self.flush(token);
     }
@@ -267,12 +279,10 @@ impl Reactor {
             return;
         };
         for _ in 0..SHARE / scratch.len() {
-            match conn.stream.read(scratch) {
-                Ok(0) => return self.remove(token),
-                Ok(_) => {}
-                Err(error) if would_block(&error) => return self.register(token),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return self.remove(token),
+            match conn.stream.read(scratch, conn.ended) {
+                Ok(ReadOutcome::Bytes { .. }) => {}
+                Ok(ReadOutcome::Drained) => return self.register(token),
+                Ok(ReadOutcome::Closed) | Err(_) => return self.remove(token),
             }
         }
         // It sends faster than we discard: an event will not come again, so come back by ourselves.
@@ -283,21 +293,25 @@ impl Reactor {
 #[inline]
 fn received(
     conn: &mut Conn,
-    result: io::Result<usize>,
-    room: usize,
+    result: &io::Result<ReadOutcome>,
     feed: impl FnOnce(&mut Conn, usize) -> Fed,
 ) -> (Got, usize) {
     match result {
-        Ok(count) => {
-            // Edge-triggered: a short read has emptied the socket, unless the end is announced.
-            conn.readable = count > 0 && (count >= room || conn.ended);
+        &Ok(ReadOutcome::Bytes { count, drained }) => {
+            conn.readable = !drained;
             (Got::Fed(feed(conn, count)), count)
         }
-        Err(error) if would_block(&error) => {
+        Ok(ReadOutcome::Closed) => {
+            conn.readable = false;
+            (Got::Fed(feed(conn, 0)), 0)
+        }
+        Ok(ReadOutcome::Drained) => {
             conn.readable = false;
             (Got::Dry, 0)
         }
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => (Got::Fed(Fed::Wait), 0),
         Err(_) => (Got::Gone, 0),
     }
 }
+
+#[cfg(test)]
+mod tests;

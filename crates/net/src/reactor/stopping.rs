@@ -1,5 +1,6 @@
-//! A stop that loses nobody: whoever was announced is taken in, whoever was heard is answered, and
-//! no connection ends in a way that could cut an answer or meet a request on its way.
+//! A stop that loses no request: connections that were announced are accepted, requests that were
+//! read are answered, and no connection ends in a way that could cut a response or meet a request on
+//! its way.
 
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
@@ -7,10 +8,11 @@ use std::sync::atomic::Ordering;
 use super::Reactor;
 use crate::clock;
 use crate::conn::{Conn, Phase};
-use crate::drain::{Drain, Farewell, QUIET_MS, Step, farewell, linger_ms};
+use crate::drain::{Drain, Ending, QUIET_MS, Step, ending, linger_ms};
 use crate::exchange::Token;
 use crate::notice::Level;
 use crate::slab::Slab;
+use crate::stream::ReadOutcome;
 use crate::tally::Tally;
 use crate::timer::{Cause, Deadline};
 
@@ -30,10 +32,10 @@ impl Reactor {
         self.now_ns = clock::monotonic_ns();
         let now_ms = self.now_ms();
         self.accept_last(deadline_ms.saturating_sub(now_ms));
-        self.close_the_door();
+        self.close_listeners();
         for conn in self.conns.iter_mut() {
-            let standing = conn.standing(self.config.keepalive_ms);
-            if let Farewell::At(at_ms) = farewell(standing, now_ms) {
+            let activity = conn.activity(self.config.keepalive_ms);
+            if let Ending::At(at_ms) = ending(activity, now_ms) {
                 conn.deadline = Deadline::at(conn.deadline.cause, at_ms);
                 self.scan.note(conn.deadline);
             } else if conn.phase == Phase::Lingering {
@@ -44,12 +46,12 @@ impl Reactor {
         }
     }
 
-    /// The process is about to end: whoever would be accepted now would be lost.
+    /// The process is about to end: a connection that was accepted now would be lost.
     fn rest(&mut self) {
         self.draining.store(true, Ordering::Relaxed);
         self.drain = self.drain.on(Step::Stop(self.now_ms()));
         self.pause_accepting();
-        self.close_the_door();
+        self.close_listeners();
     }
 
     /// In a process that the application has forked. Nothing is said to the clients or to the poller:
@@ -57,18 +59,16 @@ impl Reactor {
     pub(crate) fn leave(&mut self) {
         self.draining.store(true, Ordering::Relaxed);
         self.drain = Drain::Stopped;
-        self.accepting = false;
         self.conns = Slab::new();
-        self.listeners.clear();
+        self.acceptor.forget();
         self.inbox.clear();
         self.again.clear();
         self.writes.clear();
-        self.dirty.clear();
-        self.held.clear();
+        self.batch.clear();
     }
 
     /// Does at once what signals ask for: the application may keep the interpreter, where their
-    /// handlers are, for long, and meanwhile nobody should be taken in.
+    /// handlers are, for long, and meanwhile no connection should be accepted.
     pub(super) fn on_signals(&mut self) {
         let Some(fd) = self.config.signal_fd else {
             return;
@@ -88,7 +88,7 @@ impl Reactor {
     }
 
     /// While draining: is it over?
-    pub(super) fn look_at_the_end(&mut self, now_ms: u64) {
+    pub(super) fn check_drained(&mut self, now_ms: u64) {
         if self.drain == Drain::Stopped {
             return;
         }
@@ -126,8 +126,8 @@ impl Reactor {
     }
 
     /// Closes after the last response. With bytes unread, or still to come, a plain close would send
-    /// a reset that can destroy the response on its way (RFC 9112 section 9.6). Who has said that he
-    /// will send no more, and has sent no more, is not waited for.
+    /// a reset that can destroy the response on its way (RFC 9112 section 9.6). A client that has
+    /// said that it will send no more, and has sent no more, is not waited for.
     pub(super) fn close_gently(&mut self, token: Token) {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
@@ -154,18 +154,18 @@ impl Reactor {
         self.read(token);
     }
 
-    /// Time is up. Requests that no application has seen are sent back: anybody may repeat them.
+    /// Time is up. Requests that no application has seen are answered 503: their clients may repeat them.
     pub(crate) fn give_up(&mut self) {
         let count = self.inbox.len();
         while let Some(mut exchange) = self.inbox.pop_front() {
             if let Some(conn) = exchange.token.take().and_then(|t| self.conns.get_mut(t)) {
-                send_back(conn, self.board.tally(self.slot));
+                answer_503(conn, self.board.tally(self.slot));
             }
             self.recycle(exchange);
         }
         for conn in self.conns.iter_mut() {
             if conn.phase == Phase::Reading && !conn.idle() {
-                send_back(conn, self.board.tally(self.slot));
+                answer_503(conn, self.board.tally(self.slot));
             }
             if conn.phase != Phase::Busy {
                 conn.stream.shutdown_write();
@@ -173,15 +173,17 @@ impl Reactor {
             }
         }
         if count > 0 {
-            let text =
-                format!("Sent back with 503, because nobody had begun them: {count} requests");
+            let text = format!(
+                "{count} queued requests answered 503: graceful_timeout was over before a thread was \
+                 free"
+            );
             self.notices.push(Level::Warning, text);
         }
     }
 }
 
-/// Asks a client to send its request again, to somebody else.
-fn send_back(conn: &mut Conn, tally: &Tally) {
+/// Asks a client to send its request again, to another server.
+fn answer_503(conn: &mut Conn, tally: &Tally) {
     let mut page = Vec::new();
     proto::h1::come_again_page(&mut page, crate::clock::coarse_unix_seconds());
     conn.output.copy(&page);
@@ -189,14 +191,14 @@ fn send_back(conn: &mut Conn, tally: &Tally) {
     tally.sent_back();
     let before = conn.output.queued();
     // Whatever becomes of it: there is no time to try again.
-    drop(conn.output.flush(&conn.stream));
+    drop(conn.output.flush(&mut conn.stream));
     tally.written(before.saturating_sub(conn.output.queued()));
 }
 
 /// Reads away what has come.
 fn discard(conn: &mut Conn, room: &mut [u8]) {
     for _ in 0..LAST_READS {
-        if !matches!(conn.stream.read(room), Ok(count) if count > 0) {
+        if !matches!(conn.stream.read(room, true), Ok(ReadOutcome::Bytes { .. })) {
             return;
         }
     }
@@ -215,3 +217,6 @@ fn read_signals(fd: RawFd) -> Vec<u8> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

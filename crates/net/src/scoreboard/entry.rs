@@ -1,7 +1,7 @@
 //! One request on the scoreboard: waiting, in flight, or told of as overdue.
 //!
-//! Whoever holds the reactor names a request when it is complete; the thread that runs it says when
-//! it begins and ends; anybody reads. Between two looks at the start time, which changes whenever
+//! The thread that holds the reactor names a request when it is complete; the thread that runs it
+//! says when it begins and ends; any process may read. Between two looks at the start time, which changes whenever
 //! the entry does, what was read belongs together.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -88,7 +88,7 @@ pub struct InFlight {
     pub overdue: bool,
 }
 
-/// What the watch over the ages must know of a running request.
+/// What the check of ages must know of a running request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Running {
     pub(crate) id: u64,
@@ -172,7 +172,7 @@ impl Entry {
     pub(super) fn begin(&self, now_ns: u64, thread: u32, limit_ms: u64) {
         self.limit_ms.store(limit_ms, Ordering::Relaxed);
         self.started_ns.store(now_ns.max(1), Ordering::Release);
-        // Last: who sees the thread must not take the time of waiting for that of running.
+        // Last: a reader that sees the thread must not take the time of waiting for that of running.
         self.thread.store(u64::from(thread), Ordering::Release);
     }
 
@@ -181,8 +181,8 @@ impl Entry {
         self.thread.store(0, Ordering::Release);
     }
 
-    /// What the watch must know; `None` when nothing runs here. Nobody names a request meanwhile:
-    /// the watch holds the reactor.
+    /// What the check of ages must know; `None` when nothing runs here. No request is named meanwhile:
+    /// the caller holds the reactor.
     pub(super) fn running(&self) -> Option<Running> {
         let thread = self.thread.load(Ordering::Acquire);
         if thread == NO_THREAD {

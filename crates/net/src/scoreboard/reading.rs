@@ -2,7 +2,7 @@
 //! otherwise be lost without a trace.
 //!
 //! Only the thread that holds the reactor writes; the master looks when that process is gone. The
-//! number is the last thing written and the first cleared, so whoever finds one finds its client.
+//! number is the last thing written and the first cleared, so a reader that finds one finds its client.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -31,7 +31,7 @@ impl Reading {
     /// What was read is named, answered, or no complete request.
     #[inline]
     pub(super) fn end(&self) {
-        // Released: who misses the note finds the name.
+        // Released: a reader that misses the note finds the name.
         self.id.store(0, Ordering::Release);
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Lines for a file wait for each other, some milliseconds at most: a write costs microseconds
 //! however few bytes it has. Meanwhile they are on the scoreboard, where the master finds them if
-//! this process dies. Whatever else lines go to has a reader who waits: they leave with each turn,
-//! in pieces that the lines of other workers cannot come between.
+//! this process dies. Where lines go to something else than a file, a reader waits for them: they leave
+//! with each turn, in pieces that the lines of other workers cannot come between.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -16,8 +16,8 @@ const WAIT_NS: u64 = 10_000_000;
 /// A pipe takes so many bytes in one piece (pipe(7)).
 const WHOLE: usize = libc::PIPE_BUF;
 
-/// The lines of one worker.
-pub(crate) struct Lines {
+/// Writes the lines of one worker.
+pub(crate) struct Writer {
     board: Arc<Scoreboard>,
     slot: usize,
     /// A descriptor of our own: Python may close the one it has shown us at any time.
@@ -40,7 +40,7 @@ enum Patience {
     Time,
 }
 
-impl Lines {
+impl Writer {
     pub(crate) fn new(board: Arc<Scoreboard>, slot: usize) -> Self {
         Self {
             board,
@@ -70,7 +70,7 @@ impl Lines {
             self.since_ns = now_ns;
         }
         if !self.board.keep_line(self.slot, line) {
-            return self.add_in_want_of_room(line, now_ns);
+            return self.make_room_and_add(line, now_ns);
         }
         match self.patience {
             Patience::None => self.write(),
@@ -79,7 +79,7 @@ impl Lines {
     }
 
     #[cold]
-    fn add_in_want_of_room(&mut self, line: &[u8], now_ns: u64) -> Option<io::Error> {
+    fn make_room_and_add(&mut self, line: &[u8], now_ns: u64) -> Option<io::Error> {
         let error = self.write();
         self.since_ns = now_ns;
         if self.board.keep_line(self.slot, line) {
@@ -87,7 +87,7 @@ impl Lines {
         }
         // Longer than all the room there is.
         let written = self.put(line);
-        error.or(self.told_once(written))
+        error.or(self.reported_once(written))
     }
 
     /// Whether it is time to write.
@@ -106,16 +106,16 @@ impl Lines {
         (!self.board.kept_lines(self.slot).is_empty()).then_some(wait_ns.div_ceil(1_000_000))
     }
 
-    /// Writes what there is. What cannot be written is lost: a log that nobody reads cannot stop
-    /// the server. The error is given once, and not again for each write of a full disk.
+    /// Writes what there is. What cannot be written is lost: a log that is not read cannot stop the
+    /// server. The error is given once, and not again for each write of a full disk.
     pub(crate) fn write(&mut self) -> Option<io::Error> {
-        let held = self.board.kept_lines(self.slot);
-        if self.to.is_none() || held.is_empty() {
+        let lines = self.board.kept_lines(self.slot);
+        if self.to.is_none() || lines.is_empty() {
             return None;
         }
-        let written = self.put(held);
+        let written = self.put(lines);
         self.board.clear_lines(self.slot);
-        self.told_once(written)
+        self.reported_once(written)
     }
 
     fn put(&self, lines: &[u8]) -> io::Result<()> {
@@ -133,7 +133,7 @@ impl Lines {
         Ok(())
     }
 
-    fn told_once(&mut self, written: io::Result<()>) -> Option<io::Error> {
+    fn reported_once(&mut self, written: io::Result<()>) -> Option<io::Error> {
         let before = std::mem::replace(&mut self.failed, written.is_err());
         written.err().filter(|_| !before)
     }
@@ -201,10 +201,10 @@ mod tests {
         }
     }
 
-    fn lines() -> (Lines, io::PipeReader, io::PipeWriter) {
+    fn lines() -> (Writer, io::PipeReader, io::PipeWriter) {
         let board = Arc::new(Scoreboard::new(1, 1).unwrap());
         let (reader, writer) = io::pipe().unwrap();
-        (Lines::new(board, 0), reader, writer)
+        (Writer::new(board, 0), reader, writer)
     }
 
     fn read(reader: &mut io::PipeReader) -> String {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn at_once_where_nobody_comes_round() {
+    fn at_once_where_no_turn_would_come() {
         let (mut lines, mut reader, writer) = lines();
         lines.direct(Some(writer.as_raw_fd()), true).unwrap();
         assert!(lines.add(b"one\n", 5).is_none());
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_once() {
+    fn an_error_is_reported_once() {
         let (mut lines, reader, writer) = lines();
         lines.direct(Some(writer.as_raw_fd()), true).unwrap();
         drop(reader);

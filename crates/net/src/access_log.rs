@@ -1,4 +1,5 @@
-//! What happened to an exchange, as a line of the access log (gunicorn's `access_log_format`).
+//! The access log: what happened to an exchange as a line (gunicorn's `access_log_format`), and such
+//! lines on their way to the file.
 //!
 //! A format is compiled once; rendering a line asks a [`Source`] for the values. Formats that use
 //! more of Python's `%` language than `%(atom)s` are not compiled: Python writes those lines.
@@ -7,12 +8,14 @@ use std::io::Write;
 
 use proto::h1::{push_decimal, push_padded};
 
+pub(crate) mod buffer;
 mod compile;
 pub mod exclude;
 mod json;
 mod stamp;
 mod style;
 mod user;
+pub(crate) mod writer;
 
 pub use stamp::Stamp;
 pub use style::Style;
@@ -65,7 +68,7 @@ struct Piece<T> {
     value: T,
 }
 
-/// A value of the environ, by its place in [`Format::keys`].
+/// A value of the environ, by its index in [`Format::keys`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Lasting {
     Plain(usize),

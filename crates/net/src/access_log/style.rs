@@ -155,10 +155,10 @@ mod tests {
     #[test]
     fn every_byte_at_every_place_of_every_length() {
         for length in 0..40 {
-            for place in 0..length {
+            for index in 0..length {
                 for byte in 0..=255 {
                     let mut value = b"abcdefghijklmnopqrstuvwxyz0123456789 ABC"[..length].to_vec();
-                    value[place] = byte;
+                    value[index] = byte;
                     let mut line = b"> ".to_vec();
                     let pushed = push_plain(&mut line, &value);
                     assert_eq!(pushed, plain(byte), "{value:?}");

@@ -12,38 +12,38 @@ const ROOM: usize = 32 * 1024;
 
 /// The lines. All-zero bytes are a valid value: there are none.
 #[repr(C)]
-pub(super) struct Held {
+pub(crate) struct LogBuffer {
     length: AtomicU64,
     bytes: UnsafeCell<[u8; ROOM]>,
 }
 
-impl Held {
+impl LogBuffer {
     /// Adds a line; false: there is no room for it.
     #[inline]
-    pub(super) fn add(&self, line: &[u8]) -> bool {
+    pub(crate) fn add(&self, line: &[u8]) -> bool {
         let length = self.len();
         if line.len() > ROOM - length {
             return false;
         }
-        // SAFETY: within the buffer, as has just been checked; nobody else reads or writes it now.
+        // SAFETY: within the buffer, as has just been checked; nothing else reads or writes it now.
         unsafe {
             let end = self.bytes.get().cast::<u8>().add(length);
             std::ptr::copy_nonoverlapping(line.as_ptr(), end, line.len());
         }
-        // Released: who finds this length finds the bytes too.
+        // Released: a reader that finds this length finds the bytes too.
         self.length
             .store((length + line.len()) as u64, Ordering::Release);
         true
     }
 
     /// What is here.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         let length = self.len();
-        // SAFETY: within the buffer and initialised; nobody writes to it meanwhile.
+        // SAFETY: within the buffer and initialised; nothing writes to it meanwhile.
         unsafe { std::slice::from_raw_parts(self.bytes.get().cast::<u8>(), length) }
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.length.store(0, Ordering::Release);
     }
 
@@ -61,13 +61,13 @@ mod tests {
     #[test]
     fn as_much_as_there_is_room_for() {
         // SAFETY: all-zero bytes are a valid value, as in a fresh map.
-        let held: Box<Held> = unsafe { Box::new(std::mem::zeroed()) };
-        assert_eq!(held.bytes(), b"");
-        assert!(held.add(b"one\n") && held.add(b"two\n"));
-        assert_eq!(held.bytes(), b"one\ntwo\n");
-        assert!(!held.add(&vec![b'x'; ROOM - 7]) && held.add(&vec![b'x'; ROOM - 8]));
-        assert_eq!((held.bytes().len(), held.add(b"y")), (ROOM, false));
-        held.clear();
-        assert!(held.bytes().is_empty() && held.add(b"y"));
+        let buffer: Box<LogBuffer> = unsafe { Box::new(std::mem::zeroed()) };
+        assert_eq!(buffer.bytes(), b"");
+        assert!(buffer.add(b"one\n") && buffer.add(b"two\n"));
+        assert_eq!(buffer.bytes(), b"one\ntwo\n");
+        assert!(!buffer.add(&vec![b'x'; ROOM - 7]) && buffer.add(&vec![b'x'; ROOM - 8]));
+        assert_eq!((buffer.bytes().len(), buffer.add(b"y")), (ROOM, false));
+        buffer.clear();
+        assert!(buffer.bytes().is_empty() && buffer.add(b"y"));
     }
 }

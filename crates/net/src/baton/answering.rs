@@ -1,0 +1,112 @@
+//! Responses on their way back: whole, in parts, or not at all.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use super::Loop;
+use super::driver::QUIET_NS;
+use super::state::State;
+use crate::exchange::{Exchange, Token};
+use crate::output::{FilePart, Shared};
+use crate::reactor::{Block, Room, Tail};
+
+impl Loop {
+    /// A response is complete; `line` goes to the access log.
+    #[inline]
+    pub fn finish<S: Shared + 'static>(
+        &self,
+        me: u32,
+        exchange: Box<Exchange>,
+        tail: Tail<S>,
+        keep: bool,
+        line: Option<&[u8]>,
+    ) {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        // A loop that polls asks for the next request then, or turns.
+        if state.polled && state.driver.is(me) {
+            state.reactor.allow_batch(true);
+        }
+        // First: a client with an answer can rely on its line, even if this process is killed now.
+        if let Some(line) = line {
+            state.reactor.log_line(line);
+        }
+        state.reactor.finish(exchange, tail, keep);
+        state.ended(me);
+        if state.reactor.news.room {
+            self.tell_of_room(&mut state);
+        }
+    }
+
+    /// A response that cannot be given to a client: the exchange was taken over or its client has gone.
+    pub fn discard(&self, me: u32, exchange: Box<Exchange>) {
+        let mut state = self.lock();
+        state.reactor.discard(exchange);
+        state.ended(me);
+    }
+
+    /// A part of a response: the encoded `head`, unless that was given before, then a block.
+    pub fn stream<S: Shared + 'static>(
+        &self,
+        me: u32,
+        token: Token,
+        head: &[u8],
+        block: Block<'_, S>,
+    ) -> Room {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        let room = state.reactor.stream(token, head, block);
+        self.held_back(&mut state);
+        room
+    }
+
+    /// An interim response, ahead of the response itself.
+    pub fn interim(&self, me: u32, token: Token, bytes: &[u8]) {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        state.reactor.interim(token, bytes);
+        self.held_back(&mut state);
+    }
+
+    /// A part of a file as a part of a response.
+    pub fn stream_file(&self, me: u32, token: Token, part: FilePart) {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        state.reactor.stream_file(token, part);
+        self.held_back(&mut state);
+    }
+
+    /// The stand-in must write what was held back in time.
+    #[inline]
+    fn held_back(&self, state: &mut State) {
+        let Some(since_ns) = state.reactor.parts_since() else {
+            return;
+        };
+        if !std::mem::replace(&mut state.streams, true) && state.alarm_ns > since_ns + QUIET_NS {
+            self.set_alarm(state, since_ns + QUIET_NS, since_ns);
+        }
+    }
+
+    /// Gives the socket of an exchange away, with the bytes read beyond the request, and those of
+    /// earlier responses that the client has not read yet.
+    pub fn detach(&self, token: Token) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
+        let mut state = self.lock();
+        state.reactor.flush_output();
+        state.reactor.detach(token)
+    }
+
+    /// Whether a response must announce the end of its connection.
+    #[inline]
+    pub fn last_answer(&self, token: Option<Token>) -> bool {
+        self.stopping() && token.is_none_or(|token| self.lock().reactor.last_answer(token))
+    }
+
+    /// Output may be held back only by the driver: it comes back to write it, or the stand-in sees
+    /// that it does not. Another driver may be asleep in the poller, and would not know.
+    #[inline]
+    #[expect(clippy::unused_self, reason = "beside grab and depart")]
+    pub(super) fn let_hold(&self, state: &mut State, me: u32) {
+        let allowed = state.driver.is(me) && !state.polled;
+        state.reactor.allow_batch(allowed);
+    }
+}

@@ -1,0 +1,120 @@
+//! What the mutex protects: the reactor, the baton, and what is known of the application.
+
+use super::driver::Driver;
+use super::sharing::{Load, Sharing};
+use crate::clock;
+use crate::exchange::Exchange;
+use crate::poll::Events;
+use crate::reactor::Reactor;
+
+pub(super) struct State {
+    pub(super) reactor: Reactor,
+    pub(super) driver: Driver,
+    /// Grows with each request that is taken and each return from the application.
+    pub(super) steps: u64,
+    /// When the alarm goes off; 0: it is not set.
+    pub(super) alarm_ns: u64,
+    /// `steps` when the alarm of a loop that polls was set.
+    pub(super) alarm_steps: u64,
+    /// The last time that a request was taken while the alarm was set.
+    pub(super) taken_ns: u64,
+    /// When the alarm was set, and the processor time that the process had used by then.
+    pub(super) set_ns: u64,
+    pub(super) used_ns: u64,
+    /// Requests that application threads have taken.
+    pub(super) taken: u64,
+    /// Whether application threads share the requests that are ready.
+    pub(super) sharing: Sharing,
+    /// A request that runs alone, by which it is seen whether the application waits.
+    pub(super) probe: Option<Probe>,
+    /// Blocks of a response were held back since the stand-in last looked.
+    pub(super) streams: bool,
+    /// Application threads that wait for work without driving.
+    pub(super) idle: usize,
+    /// Application threads that wait for room without driving.
+    pub(super) waiting_for_room: usize,
+    /// An application thread is blocked in the poller.
+    pub(super) polling: bool,
+    /// Another loop polls.
+    pub(super) polled: bool,
+    /// Requests with the application now.
+    pub(super) running: usize,
+    /// Event buffers for the next waits.
+    pub(super) buffers: Vec<Events>,
+}
+
+/// What is known of a request that runs alone when it begins.
+pub(super) struct Probe {
+    pub(super) thread: u32,
+    /// [`State::taken`] with it: it has grown if the request did not stay alone.
+    pub(super) taken: u64,
+    /// How often the thread had waited.
+    pub(super) waits: u64,
+}
+
+impl State {
+    pub(super) fn new(reactor: Reactor) -> Self {
+        Self {
+            polled: reactor.config.polled,
+            reactor,
+            driver: Driver::Unused,
+            steps: 0,
+            alarm_ns: 0,
+            alarm_steps: 0,
+            taken_ns: 0,
+            set_ns: 0,
+            used_ns: 0,
+            taken: 0,
+            sharing: Sharing::default(),
+            probe: None,
+            streams: false,
+            idle: 0,
+            waiting_for_room: 0,
+            polling: false,
+            running: 0,
+            buffers: Vec::new(),
+        }
+    }
+
+    /// How long a driver that takes no requests itself may wait, in ms. The thread that was woken for
+    /// the complete ones may be stuck in a slow request: then another one is woken.
+    pub(super) fn wait_ms(&self) -> u64 {
+        if self.idle > 0 && !self.reactor.inbox.is_empty() {
+            return 1;
+        }
+        self.reactor.wait_ms()
+    }
+
+    /// What the process has done since the alarm was set.
+    pub(super) fn load(&self, now_ns: u64) -> Load {
+        let used_ns = clock::processor_ns().saturating_sub(self.used_ns);
+        Load::of(used_ns, now_ns.saturating_sub(self.set_ns))
+    }
+
+    /// The request of thread `me` has ended: if it was the probe, and no other one ran beside it, it
+    /// tells whether the application waits.
+    pub(super) fn note_wait(&mut self, me: u32) {
+        if let Some(probe) = self.probe.take_if(|probe| probe.thread == me)
+            && probe.taken == self.taken
+        {
+            let waited = crate::thread::waits() > probe.waits;
+            self.sharing.saw(waited, clock::monotonic_ns());
+        }
+    }
+
+    /// The oldest complete request, ready for the application.
+    #[inline]
+    pub(super) fn next_request(&mut self) -> Option<Box<Exchange>> {
+        let reactor = &mut self.reactor;
+        let mut exchange = reactor.inbox.pop_front()?;
+        if exchange.place.is_none() {
+            // Too many waited when it was read; now there is room.
+            reactor.name(&mut exchange);
+        }
+        exchange.first = std::mem::take(&mut reactor.sample);
+        if exchange.first || reactor.config.timed || !reactor.quick() {
+            exchange.started_ns = clock::monotonic_ns();
+        }
+        Some(exchange)
+    }
+}

@@ -1,0 +1,96 @@
+use super::State;
+use crate::testing::{Client, Rig, pass_ms};
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+#[test]
+fn connections_and_their_requests_come_in_one_turn() {
+    let (mut rig, listener) = Rig::listening(|_| {});
+    let mut clients: Vec<_> = (0..20).map(|_| Client::to(&listener)).collect();
+    for client in &mut clients {
+        client.send(GET);
+    }
+    let exchange = rig.take().unwrap();
+    assert_eq!(rig.reactor.conns.len(), 20);
+    assert_eq!(rig.reactor.inbox.len(), 19);
+    assert_eq!(rig.board.read(0).connections, 20);
+    let address = clients[0].0.local_addr().unwrap().to_string();
+    assert_eq!(exchange.peer.unwrap().to_string(), address);
+}
+
+/// At the limit the connection that has been idle for longest makes room; if all are busy, new
+/// ones wait in the kernel until one is done.
+#[test]
+fn idle_clients_make_room() {
+    let (mut rig, listener) = Rig::listening(|config| config.max_connections = 2);
+    let mut clients = [Client::to(&listener), Client::to(&listener)];
+    for client in &mut clients {
+        client.send(GET);
+        let exchange = rig.take().unwrap();
+        rig.answer(exchange, ANSWER, true);
+        client.expect(ANSWER);
+        pass_ms(1);
+    }
+    let mut third = Client::to(&listener);
+    third.send(GET);
+    let busy = rig.take().unwrap();
+    assert!(clients[0].has_ended(), "it was idle for longest");
+    assert!(clients[1].is_quiet());
+    clients[1].send(GET);
+    let other = rig.take().unwrap();
+    let mut fourth = Client::to(&listener);
+    fourth.send(GET);
+    assert!(rig.take().is_none());
+    assert!(
+        rig.reactor.acceptor.state == State::Paused,
+        "a full worker is not woken for those that wait"
+    );
+    rig.answer(busy, ANSWER, true);
+    assert!(rig.take().is_some(), "the third is idle now");
+    assert_eq!(rig.reactor.conns.len(), 2);
+    rig.answer(other, ANSWER, true);
+}
+
+/// A worker with no thread free leaves new clients to its siblings.
+#[test]
+fn a_busy_worker_leaves_clients_to_its_siblings() {
+    let (mut rig, listener) = Rig::listening(|config| config.siblings = true);
+    rig.reactor.set_accepting(false);
+    let _client = Client::to(&listener);
+    rig.turn();
+    assert_eq!(rig.reactor.conns.len(), 0);
+    rig.reactor.set_accepting(true);
+    rig.turn();
+    assert_eq!(rig.reactor.conns.len(), 1);
+    let (mut alone, listener) = Rig::listening(|_| {});
+    alone.reactor.set_accepting(false);
+    let _client = Client::to(&listener);
+    alone.turn();
+    assert_eq!(alone.reactor.conns.len(), 1);
+}
+
+/// Clients that leave no pause do not keep the others out for ever.
+#[test]
+fn after_each_round_a_few_come_in() {
+    let (mut rig, listener) = Rig::listening(|config| config.siblings = true);
+    let mut clients = [Client::to(&listener), Client::to(&listener)];
+    rig.turn();
+    rig.turn();
+    assert_eq!(rig.reactor.conns.len(), 2);
+    rig.reactor.set_accepting(false);
+    let _outside = Client::to(&listener);
+    let mut served = 0;
+    for client in &mut clients {
+        client.send(GET.repeat(4));
+    }
+    rig.turn();
+    while rig.reactor.conns.len() == 2 {
+        rig.reactor.accept_between_rounds();
+        let exchange = rig.take().unwrap();
+        rig.answer(exchange, ANSWER, true);
+        served += 1;
+        assert!(served <= 4);
+    }
+    assert!(served >= 2);
+}

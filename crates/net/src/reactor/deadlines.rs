@@ -1,0 +1,45 @@
+//! Connections whose deadline has passed.
+
+use super::Reactor;
+use crate::exchange::Token;
+use crate::notice::Level;
+use crate::timer::Cause;
+
+impl Reactor {
+    /// Ends what has waited too long.
+    pub(super) fn expire(&mut self, now_ms: u64) {
+        let mut expired = Vec::new();
+        for (token, conn) in self.conns.iter() {
+            if conn.deadline.expired(now_ms) {
+                expired.push((token, conn.deadline.cause, conn.idle()));
+            } else {
+                self.scan.note(conn.deadline);
+            }
+        }
+        for (token, cause, idle) in expired {
+            match cause {
+                Cause::None => {}
+                Cause::Body if self.goes_on(token, now_ms) => {}
+                Cause::Header | Cause::Body if !idle => {
+                    self.refuse(token, proto::Reject::RequestTimeout);
+                }
+                Cause::Write => {
+                    self.notices.push(
+                        Level::Warning,
+                        "A client read nothing of its response for write_timeout; closed".into(),
+                    );
+                    self.remove(token);
+                }
+                Cause::Header | Cause::Body | Cause::KeepAlive => self.end_idle(token),
+                Cause::Linger => self.remove(token),
+            }
+        }
+    }
+
+    /// Whether more of a body has come than the poller has told of (see `Conn::pace_wakes`).
+    fn goes_on(&mut self, token: Token, now_ms: u64) -> bool {
+        self.read(token);
+        let conn = self.conns.get_mut(token);
+        conn.is_none_or(|conn| !conn.in_body() || !conn.deadline.expired(now_ms))
+    }
+}

@@ -1,0 +1,87 @@
+//! Connections and the poller: registered, removed, given away.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use super::Reactor;
+use super::writing::busy;
+use crate::conn::Registration;
+use crate::exchange::Token;
+use crate::notice::Level;
+
+impl Reactor {
+    /// Registers a connection with the poller; most short ones end before they need it.
+    pub(super) fn register(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
+        if conn.registered != Registration::None {
+            return;
+        }
+        conn.registered = Registration::Reading;
+        if let Err(error) = self.poller.add_stream(conn.stream.fd(), token.to_bits()) {
+            self.notices
+                .push(Level::Error, format!("Cannot watch a connection: {error}"));
+            self.remove(token);
+        }
+    }
+
+    /// Has the poller report room to write too, from the first time that there is none.
+    pub(super) fn register_for_writing(&mut self, token: Token) {
+        self.register(token);
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
+        if conn.registered == Registration::Both {
+            return;
+        }
+        conn.registered = Registration::Both;
+        let fd = conn.stream.fd();
+        if let Err(error) = self.poller.add_writing(fd, token.to_bits()) {
+            self.notices
+                .push(Level::Error, format!("Cannot watch a connection: {error}"));
+            self.remove(token);
+        }
+    }
+
+    /// Closes a connection now. A response still to come meets no connection.
+    pub(super) fn remove(&mut self, token: Token) {
+        let Some(conn) = self.conns.remove(token) else {
+            return;
+        };
+        if conn.reports_disconnect {
+            self.news.disconnected.push(token);
+        }
+        if conn.incoming.is_some_and(|body| body.awaited) {
+            self.news.bodies.push(token);
+        }
+        self.news.room = true;
+        self.board.set_connections(self.slot, self.conns.len());
+        self.connection_is_spare();
+    }
+
+    /// Gives the socket away, with the bytes that were read and not consumed, and those that were not
+    /// written yet. `None`: the connection has gone, or its transport cannot do without the reactor.
+    pub(crate) fn detach(
+        &mut self,
+        token: Token,
+    ) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
+        if !busy(&mut self.conns, token)?.stream.can_be_detached() {
+            return None;
+        }
+        let mut conn = self.conns.remove(token)?;
+        if conn.registered != Registration::None
+            && let Err(error) = self.poller.remove(conn.stream.fd())
+        {
+            self.notices.push(
+                Level::Error,
+                format!("Cannot release a connection: {error}"),
+            );
+        }
+        self.board.set_connections(self.slot, self.conns.len());
+        self.connection_is_spare();
+        let input = conn.take_input();
+        let unsent = conn.output.take_bytes();
+        Some((conn.stream.into_fd(), input, unsent))
+    }
+}

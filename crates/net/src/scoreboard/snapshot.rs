@@ -1,0 +1,45 @@
+//! What the scoreboard says of a worker at one moment.
+
+use std::sync::atomic::Ordering;
+
+use super::{InFlight, Scoreboard};
+use crate::clock;
+
+/// What a worker has written, copied out.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Process id, 0 before the worker has claimed its slot.
+    pub pid: u32,
+    /// The application is loaded.
+    pub ready: bool,
+    /// Milliseconds since the last sign of life.
+    pub beat_age_ms: u64,
+    /// Requests finished.
+    pub requests: u64,
+    /// Connections open.
+    pub connections: u64,
+    /// Why it asks to be replaced, 0 while it does not.
+    pub retire: u64,
+    /// Requests read and not finished.
+    pub in_flight: Vec<InFlight>,
+}
+
+impl Scoreboard {
+    /// What the slot says now.
+    pub fn read(&self, slot: usize) -> Snapshot {
+        let worker = self.worker(slot);
+        let now_ns = clock::monotonic_ns();
+        Snapshot {
+            pid: worker.pid.load(Ordering::Relaxed),
+            ready: worker.ready.load(Ordering::Relaxed) != 0,
+            beat_age_ms: (now_ns / 1_000_000)
+                .saturating_sub(worker.beat_ms.load(Ordering::Relaxed)),
+            requests: worker.requests.load(Ordering::Relaxed),
+            connections: worker.connections.load(Ordering::Relaxed),
+            retire: worker.retire.load(Ordering::Relaxed),
+            in_flight: (0..self.entries)
+                .filter_map(|entry| self.entry(slot, entry).read(now_ns))
+                .collect(),
+        }
+    }
+}
