@@ -35,20 +35,22 @@ pub(crate) fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) 
     let bytes = block.as_bytes();
     sending::head(&core, py, run, BodySize::Known(bytes.len() as u64))?;
     let net = run.open()?;
-    let (taken, tail) = if bytes.len() <= COPY_LIMIT {
-        let taken = net.response.body(bytes, &mut net.out);
-        (taken.map_err(out_of_turn)?, Tail::None)
+    let (taken, tail, ending) = if bytes.len() <= COPY_LIMIT {
+        let rest = net.response.rest(bytes, &mut net.out);
+        let (taken, ending) = rest.map_err(out_of_turn)?;
+        (taken, Tail::None, ending)
     } else {
         let piece = net.response.piece(bytes.len(), &mut net.out);
         let taken = piece.map_err(out_of_turn)?.len;
-        if taken < bytes.len() {
+        let tail = if taken < bytes.len() {
             net.out.extend_from_slice(&bytes[..taken]);
-            (taken, Tail::None)
+            Tail::None
         } else {
-            (taken, Tail::Bytes(SharedBytes::new(block)))
-        }
+            Tail::Bytes(SharedBytes::new(block))
+        };
+        let ending = net.response.end(&mut net.out).map_err(out_of_turn)?;
+        (taken, tail, ending)
     };
-    let ending = net.response.end(&mut net.out).map_err(out_of_turn)?;
     sending::count(&core, py, run, bytes.len(), taken)?;
     complete(py, this, &core, tail, ending)
 }

@@ -121,6 +121,21 @@ impl Response {
         Ok(piece.len)
     }
 
+    /// `Body` and `End` at once, for a body that is here. Answers how many bytes were taken, too.
+    #[inline]
+    pub fn rest(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(usize, Ending), OutOfTurn> {
+        let done = self.state.on(Command::Body)?.on(Command::End)?;
+        if self.remaining == Some(bytes.len() as u64) {
+            // Most responses: a length, and as many bytes.
+            out.extend_from_slice(bytes);
+            self.remaining = Some(0);
+            self.state = done;
+            return Ok((bytes.len(), Ending::Complete));
+        }
+        let taken = self.body(bytes, out)?;
+        Ok((taken, self.end(out)?))
+    }
+
     /// `Body`: bytes that the connection writes behind `out`, framed as the piece says.
     #[inline]
     pub fn piece(&mut self, len: usize, out: &mut Vec<u8>) -> Result<Piece, OutOfTurn> {

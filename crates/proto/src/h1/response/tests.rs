@@ -221,3 +221,31 @@ fn the_next_response_begins_anew() {
     assert!(!response.begun() && !response.chunked() && !response.is_full());
     assert!(!response.draft.started());
 }
+
+/// The rest at once is a body and its end, whatever is said of its size, in every state.
+#[test]
+fn the_rest_at_once_is_a_body_and_its_end() {
+    let old = RequestFacts {
+        version: Version::Http10,
+        ..GET
+    };
+    let head = RequestFacts {
+        head_method: true,
+        ..GET
+    };
+    let sizes = [0, 2, 3, 9].map(BodySize::Known);
+    let mut responses: Vec<Response> = STATES.map(in_state).into();
+    for request in [GET, old, head] {
+        responses.push(begun(request, BodySize::Unknown));
+        responses.extend(sizes.map(|size| begun(request, size)));
+    }
+    for response in responses {
+        let (mut at_once, mut apart) = (response.clone(), response);
+        let (mut bytes, mut expected) = (Vec::new(), Vec::new());
+        let said = at_once.rest(b"abc", &mut bytes);
+        let taken = apart.body(b"abc", &mut expected);
+        let both = taken.and_then(|taken| Ok((taken, apart.end(&mut expected)?)));
+        assert_eq!((said, bytes), (both, expected));
+        assert_eq!(format!("{at_once:?}"), format!("{apart:?}"));
+    }
+}
