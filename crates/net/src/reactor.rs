@@ -14,6 +14,7 @@ mod reading;
 mod registering;
 mod stopping;
 mod streaming;
+mod switching;
 mod writing;
 
 use accepting::Acceptor;
@@ -325,19 +326,21 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
-        conn.readable |= ready.readable;
-        conn.ended |= ready.ended;
-        if ready.hangup {
+        conn.ended |= ready.ended || ready.hangup;
+        if ready.hangup && !conn.is_tunnel() {
             self.remove(token);
             return;
         }
+        // Through a tunnel comes what its client has sent before it went.
+        let readable = ready.readable || ready.hangup;
+        conn.readable |= readable;
         if ready.writable && conn.wants_write() && !conn.held_back && !conn.write_due {
             conn.write_due = true;
             self.writes.push_back(token);
         }
         let ended = conn.serving.reports_disconnect && conn.ended;
         let key = conn.serving.key(token);
-        if ready.readable {
+        if readable {
             self.read(token);
         }
         if ended {

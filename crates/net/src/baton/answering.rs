@@ -76,6 +76,30 @@ impl Loop {
         self.held_back(&mut state);
     }
 
+    /// The response of `exchange`, all of which is in its `out`, switches to another protocol: 101, or
+    /// success to CONNECT; `line` goes to the access log. The connection keeps its place here: what its
+    /// client sends comes by [`Loop::read_body`], what goes to it by [`Loop::stream`], as it is, until
+    /// [`Loop::end_tunnel`]. The exchange comes back, with nothing done, if its response does not
+    /// switch or has begun, its request is not complete, or its client has gone.
+    pub fn switch(
+        &self,
+        me: u32,
+        exchange: Box<Exchange>,
+        line: Option<&[u8]>,
+    ) -> Result<RequestKey, Box<Exchange>> {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        let key = state.reactor.switch(exchange, line)?;
+        state.ended(me);
+        self.held_back(&mut state);
+        Ok(key)
+    }
+
+    /// Ends a connection that has switched, when what is queued for its client is written.
+    pub fn end_tunnel(&self, key: RequestKey) {
+        self.lock().reactor.end_tunnel(key);
+    }
+
     /// The stand-in must write what was held back in time.
     #[inline]
     fn held_back(&self, state: &mut State) {
@@ -110,3 +134,6 @@ impl Loop {
         state.reactor.allow_batch(allowed);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,7 +119,8 @@ impl Loop {
         self.lock().reactor.room(key)
     }
 
-    /// More of the body of a request, if bodies flow: appends at most `most` bytes, at least one, to `room`. After
+    /// More of the body of a request, if bodies flow, or of what comes through a connection that has
+    /// switched: appends at most `most` bytes, at least one, to `room`. After
     /// [`BodyPart::Later`] a later [`Loop::drain`] names the connection when it is worth asking again.
     pub fn read_body(&self, key: RequestKey, most: usize, room: &mut Vec<u8>) -> BodyPart {
         self.lock().reactor.read_body(key, most, room)

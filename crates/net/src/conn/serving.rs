@@ -1,7 +1,7 @@
 //! A request of a connection that is with the application, and what is remembered of it there.
 //! HTTP/1 has one at a time; with several streams a connection has one of these for each.
 
-use proto::StreamId;
+use proto::{RequestHead, StreamId};
 
 use super::{Conn, Phase};
 use crate::exchange::{RequestKey, Token};
@@ -18,7 +18,7 @@ pub(crate) struct Serving {
     pub(crate) begun: bool,
     /// The application waits for something else, and is to be told when the client has gone.
     pub(crate) reports_disconnect: bool,
-    /// Its body, if that flows.
+    /// Its body, if that flows; or what comes through the tunnel that it has become.
     pub(crate) incoming: Option<Box<Incoming>>,
 }
 
@@ -67,7 +67,8 @@ impl Conn {
         self.serving.stream
     }
 
-    /// Whether the request of this stream is with the application, which owes it a response.
+    /// Whether the request of this stream is with the application: it owes a response, or what goes
+    /// through a tunnel.
     #[inline]
     pub(crate) fn owes(&self, stream: StreamId) -> bool {
         self.phase == Phase::Busy && self.serving.stream == stream
@@ -76,6 +77,32 @@ impl Conn {
     /// The request with this number, if the application still owes it a response.
     #[inline]
     pub(crate) fn served(&mut self, id: u64) -> Option<&mut Serving> {
-        (self.phase == Phase::Busy && self.serving.id == id).then_some(&mut self.serving)
+        let owed = self.owes(self.serving.stream) && !self.is_tunnel();
+        (owed && self.serving.id == id).then_some(&mut self.serving)
+    }
+
+    /// The response to `request` has switched: from now on bytes of any kind flow. False: there is
+    /// more of the request to come.
+    pub(crate) fn begin_tunnel(&mut self, request: &RequestHead) -> bool {
+        if !self.proto.switched(self.serving.stream, request) {
+            return false;
+        }
+        self.serving.begun = true;
+        self.serving.incoming = Some(Box::new(Incoming::new(false)));
+        true
+    }
+
+    /// Nothing more goes through the tunnel; what is queued is still written.
+    pub(crate) fn end_tunnel(&mut self) {
+        let incoming = self.serving.incoming.take();
+        // Then there is no end of the client's to wait for.
+        self.asked_last = incoming.is_some_and(|body| body.ended());
+        self.phase = Phase::Closing;
+    }
+
+    /// It has left HTTP.
+    #[inline]
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.proto.is_tunnel()
     }
 }

@@ -61,8 +61,11 @@ impl Reactor {
         }
         // After a part of the final response an interim one would be in its middle.
         let continues = incoming.take_expectation() && !conn.serving.begun;
-        conn.deadline = deadline;
-        self.scan.note(deadline);
+        // Through a tunnel nothing need come.
+        if !conn.is_tunnel() {
+            conn.deadline = deadline;
+            self.scan.note(deadline);
+        }
         if continues {
             conn.output.copy(proto::h1::CONTINUE);
             self.flush(key.connection);

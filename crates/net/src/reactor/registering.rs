@@ -56,12 +56,14 @@ impl Reactor {
     }
 
     /// Gives the socket away, with the bytes that were read and not consumed, and those that were not
-    /// written yet. `None`: the connection has gone, or its transport cannot do without the reactor.
+    /// written yet. `None`: the connection has gone or has switched, or its transport cannot do
+    /// without the reactor.
     pub(crate) fn detach(
         &mut self,
         key: RequestKey,
     ) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
-        if !busy(&mut self.conns, key)?.stream.can_be_detached() {
+        let conn = busy(&mut self.conns, key)?;
+        if conn.is_tunnel() || !conn.stream.can_be_detached() {
             return None;
         }
         let mut conn = self.conns.remove(key.connection)?;

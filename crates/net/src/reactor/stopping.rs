@@ -171,6 +171,7 @@ impl Reactor {
             }
             self.recycle(exchange);
         }
+        self.end_tunnels();
         for conn in self.conns.iter_mut() {
             if conn.phase == Phase::Reading && !conn.idle() {
                 answer_503(conn, self.board.tally(self.slot));

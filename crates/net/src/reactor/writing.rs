@@ -77,7 +77,7 @@ impl Reactor {
     /// Counts a response, before its client can have it: a question asked afterwards sees it counted. The
     /// time, in monotonic ns, if the clock was looked at; otherwise 0.
     #[inline]
-    fn count(&mut self, exchange: &Exchange) -> u64 {
+    pub(super) fn count(&mut self, exchange: &Exchange) -> u64 {
         let mut took_ns = 0;
         let mut now_ns = 0;
         if exchange.started_ns != 0 {
