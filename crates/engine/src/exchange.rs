@@ -4,7 +4,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use net::exchange::{self as net_exchange, Token};
+use net::exchange::{self as net_exchange, RequestKey};
 use proto::RequestHead;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
@@ -55,7 +55,7 @@ pub(crate) struct Run {
     /// What is left of a body whose client reads slowly.
     pub(crate) paused: Option<Paused>,
     /// The connection, while the application is to be told when its client has gone.
-    pub(crate) watching: Option<Token>,
+    pub(crate) watching: Option<RequestKey>,
 }
 
 /// Python objects that belong to one [`Exchange`].

@@ -260,8 +260,8 @@ impl Exchange {
     /// Has `place` woken, once, when the client has read on, or has gone; false: it has already.
     fn when_room(&mut self, place: Py<PyAny>) -> PyResult<bool> {
         let core = Arc::clone(&self.core);
-        match self.run.open()?.token {
-            Some(token) => Ok(core.parked.park(&core.reactor, token, place)),
+        match self.run.open()?.key {
+            Some(key) => Ok(core.parked.park(&core.reactor, key, place)),
             None => Ok(false),
         }
     }
@@ -270,10 +270,10 @@ impl Exchange {
     /// said that this was the last request can still be answered.
     fn when_ended(&mut self, place: Py<PyAny>) -> PyResult<()> {
         let core = Arc::clone(&self.core);
-        let token = self.run.open()?.token;
-        if let Some(token) = token {
-            self.run.watching = Some(token);
-            core.watching.add(&core.reactor, token, place);
+        let key = self.run.open()?.key;
+        if let Some(key) = key {
+            self.run.watching = Some(key);
+            core.watching.add(&core.reactor, key, place);
         }
         Ok(())
     }

@@ -5,29 +5,29 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use net::baton::{Loop, Room};
-use net::exchange::Token;
+use net::exchange::RequestKey;
 use pyo3::intern;
 use pyo3::prelude::*;
 
 /// Requests that wait, each with its place.
 #[derive(Default)]
-pub(crate) struct Parked(Mutex<Vec<(Token, Py<PyAny>)>>);
+pub(crate) struct Parked(Mutex<Vec<(RequestKey, Py<PyAny>)>>);
 
 impl Parked {
-    /// Waits until the client of `token` has read on. False: it has gone.
+    /// Waits until the client of `key` has read on. False: it has gone.
     pub(crate) fn wait_for_room(
         &self,
         parking: &Bound<'_, PyAny>,
         reactor: &Loop,
-        token: Token,
+        key: RequestKey,
     ) -> PyResult<bool> {
         let py = parking.py();
         loop {
-            if let Some(room) = reactor.room(token) {
+            if let Some(room) = reactor.room(key) {
                 return Ok(room != Room::Gone);
             }
             let place = parking.call0()?;
-            self.lock().push((token, place.clone().unbind()));
+            self.lock().push((key, place.clone().unbind()));
             let woken = place.call_method0(intern!(py, "wait"));
             // An exception that was thrown into the wait leaves its place behind.
             let left = self.take(|(_, other)| other.is(&place));
@@ -36,18 +36,18 @@ impl Parked {
         }
     }
 
-    /// Has `place` woken when the client of `token` has read on, or has gone. False: it has already.
-    pub(crate) fn park(&self, reactor: &Loop, token: Token, place: Py<PyAny>) -> bool {
-        if reactor.room(token).is_some() {
+    /// Has `place` woken when the client of `key` has read on, or has gone. False: it has already.
+    pub(crate) fn park(&self, reactor: &Loop, key: RequestKey, place: Py<PyAny>) -> bool {
+        if reactor.room(key).is_some() {
             return false;
         }
-        self.lock().push((token, place));
+        self.lock().push((key, place));
         true
     }
 
     /// Wakes the requests whose clients have read on, or have gone.
     pub(crate) fn wake(&self, py: Python<'_>, reactor: &Loop) -> PyResult<()> {
-        let ready = self.take(|(token, _)| reactor.room(*token).is_some());
+        let ready = self.take(|(key, _)| reactor.room(*key).is_some());
         for (_, place) in ready {
             place.bind(py).call_method0(intern!(py, "wake"))?;
         }
@@ -55,40 +55,43 @@ impl Parked {
     }
 
     /// Python objects leave the list under the mutex, and are released without it.
-    fn take(&self, which: impl Fn(&(Token, Py<PyAny>)) -> bool) -> Vec<(Token, Py<PyAny>)> {
+    fn take(
+        &self,
+        which: impl Fn(&(RequestKey, Py<PyAny>)) -> bool,
+    ) -> Vec<(RequestKey, Py<PyAny>)> {
         let mut list = self.lock();
         let (taken, left) = std::mem::take(&mut *list).into_iter().partition(which);
         *list = left;
         taken
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Token, Py<PyAny>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(RequestKey, Py<PyAny>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Places to be woken when a client sends no more, by its connection.
 #[derive(Default)]
-pub(crate) struct Watching(Mutex<HashMap<u64, Py<PyAny>>>);
+pub(crate) struct Watching(Mutex<HashMap<RequestKey, Py<PyAny>>>);
 
 impl Watching {
-    /// Has `place` woken when the client of `token` sends no more.
-    pub(crate) fn add(&self, reactor: &Loop, token: Token, place: Py<PyAny>) {
-        let before = self.lock().insert(token.to_bits(), place);
+    /// Has `place` woken when the client of `key` sends no more.
+    pub(crate) fn add(&self, reactor: &Loop, key: RequestKey, place: Py<PyAny>) {
+        let before = self.lock().insert(key, place);
         drop(before);
-        reactor.watch_end(token);
+        reactor.watch_end(key);
     }
 
     /// The request of this connection has ended.
-    pub(crate) fn forget(&self, token: Token) {
-        let place = self.lock().remove(&token.to_bits());
+    pub(crate) fn forget(&self, key: RequestKey) {
+        let place = self.lock().remove(&key);
         drop(place);
     }
 
     /// Wakes those whose clients are named.
-    pub(crate) fn wake(&self, py: Python<'_>, ended: &[Token]) -> PyResult<()> {
-        for token in ended {
-            let place = self.lock().remove(&token.to_bits());
+    pub(crate) fn wake(&self, py: Python<'_>, ended: &[RequestKey]) -> PyResult<()> {
+        for key in ended {
+            let place = self.lock().remove(key);
             if let Some(place) = place {
                 place.bind(py).call_method0(intern!(py, "wake"))?;
             }
@@ -96,7 +99,7 @@ impl Watching {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Py<PyAny>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RequestKey, Py<PyAny>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

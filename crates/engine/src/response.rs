@@ -140,12 +140,12 @@ pub(crate) fn wait_if_full(exchange: &Bound<'_, Exchange>, room: Room) -> PyResu
     if room != Room::Full {
         return Ok(room == Room::Yes);
     }
-    let (core, token) = {
+    let (core, key) = {
         let mut this = exchange.try_borrow_mut()?;
-        (Arc::clone(&this.core), this.run.open()?.token)
+        (Arc::clone(&this.core), this.run.open()?.key)
     };
-    match token {
-        Some(token) => wait_for_room(exchange.py(), &core, token),
+    match key {
+        Some(key) => wait_for_room(exchange.py(), &core, key),
         None => Ok(false),
     }
 }
@@ -158,7 +158,7 @@ fn give_block(core: &Core, run: &mut Run, block: &Bound<'_, PyBytes>) -> PyResul
     sending::count(core, block.py(), run, bytes.len(), piece.len)?;
     core.board.sent(core.slot, run.place, run.sent);
     let net = run.open()?;
-    let Some(token) = net.token else {
+    let Some(key) = net.key else {
         return Ok(Room::Gone);
     };
     let copied = piece.len <= COPY_LIMIT || piece.len < bytes.len();
@@ -168,7 +168,7 @@ fn give_block(core: &Core, run: &mut Run, block: &Bound<'_, PyBytes>) -> PyResul
         (false, false) => Block::Shared(SharedBytes::new(block)),
         (true, false) => Block::SharedChunk(SharedBytes::new(block)),
     };
-    let room = core.reactor.stream(thread_number(), token, &net.out, block);
+    let room = core.reactor.stream(thread_number(), key, &net.out, block);
     net.out.clear();
     Ok(room)
 }
@@ -207,12 +207,12 @@ pub(crate) fn send_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> P
     let allowed = part.remaining;
     let tail = if net.response.chunked() {
         // Only after write() was used. Its chunk ends behind it.
-        let Some(token) = net.token else {
+        let Some(key) = net.key else {
             return Ok(());
         };
         let (me, nothing) = (thread_number(), Block::<SharedBytes>::None);
-        core.reactor.stream(me, token, &net.out, nothing);
-        core.reactor.stream_file(me, token, part);
+        core.reactor.stream(me, key, &net.out, nothing);
+        core.reactor.stream_file(me, key, part);
         net.out.clear();
         Tail::None
     } else {

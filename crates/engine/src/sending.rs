@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use net::baton::Room;
-use net::exchange::Token;
+use net::exchange::RequestKey;
 use proto::h1::BodySize;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -32,7 +32,7 @@ pub(crate) fn head(core: &Core, py: Python<'_>, run: &mut Run, size: BodySize) -
             .field(b"X-Request-ID", latin1_bytes(&id, "the request's id")?)
             .map_err(misuse)?;
     }
-    net.keep_alive = net.keep_alive && !core.reactor.last_answer(net.token);
+    net.keep_alive = net.keep_alive && !core.reactor.last_answer(net.key);
     let facts = net.facts();
     net.keep_alive = core
         .with_server(|server| net.response.head(facts, size, server, &mut net.out))
@@ -84,16 +84,16 @@ fn tell_dropped(core: &Core, py: Python<'_>, run: &mut Run) -> PyResult<()> {
 
 /// Waits for a slow client without the interpreter lock; signals are seen to meanwhile. False: it
 /// has gone.
-pub(crate) fn wait_for_room(py: Python<'_>, core: &Core, token: Token) -> PyResult<bool> {
+pub(crate) fn wait_for_room(py: Python<'_>, core: &Core, key: RequestKey) -> PyResult<bool> {
     if let Some(parking) = &core.config.parking {
         return core
             .parked
-            .wait_for_room(parking.bind(py), &core.reactor, token);
+            .wait_for_room(parking.bind(py), &core.reactor, key);
     }
     loop {
         match core
             .reactor
-            .wait_for_room(thread_number(), token, &Detached(py))
+            .wait_for_room(thread_number(), key, &Detached(py))
         {
             Some(Room::Gone) => return Ok(false),
             Some(_) => return Ok(true),

@@ -43,16 +43,16 @@ pub(crate) fn take_socket(exchange: &mut Exchange) -> PyResult<(OwnedFd, Vec<u8>
     let core = Arc::clone(&exchange.core);
     let place = exchange.run.place;
     let net = exchange.run.open()?;
-    let token = net.token.take();
-    let Some((fd, rest, unsent)) = token.and_then(|token| core.reactor.detach(token)) else {
+    let key = net.key.take();
+    let Some((fd, rest, unsent)) = key.and_then(|key| core.reactor.detach(key)) else {
         return Err(PyConnectionResetError::new_err("the client has gone"));
     };
     net.out.splice(0..0, unsent?);
     // The application talks with its client now, and that may take as long as they like.
     core.board.unlimited(core.slot, place);
     net.keep_alive = false;
-    if let Some(token) = exchange.run.watching.take() {
-        core.watching.forget(token);
+    if let Some(key) = exchange.run.watching.take() {
+        core.watching.forget(key);
     }
     set_blocking(fd.as_raw_fd())?;
     let copy = fd.try_clone()?;
@@ -80,16 +80,16 @@ fn set_blocking(fd: RawFd) -> std::io::Result<()> {
 /// Waits until most of what was answered before on this connection is with the kernel, so that what
 /// is left is little.
 pub(crate) fn make_way(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
-    let (core, token) = {
+    let (core, key) = {
         let mut this = exchange.try_borrow_mut()?;
-        (Arc::clone(&this.core), this.run.open()?.token)
+        (Arc::clone(&this.core), this.run.open()?.key)
     };
-    if let Some(token) = token
+    if let Some(key) = key
         && !core.config.pauses()
-        && core.reactor.room(token).is_none()
+        && core.reactor.room(key).is_none()
     {
         // If the client has gone meanwhile, taking the socket says so.
-        wait_for_room(exchange.py(), &core, token)?;
+        wait_for_room(exchange.py(), &core, key)?;
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! One connection: bytes in → proto → exchange; output → bytes out. It decides nothing about time
 //! or other connections; the reactor does.
 
+mod serving;
+
 use std::io;
 use std::sync::Arc;
 
 use proto::h1::CONTINUE;
-use proto::{Event, Policy, Received, Reject, StreamId};
+use proto::{Event, Policy, Received, Reject};
 
 use crate::body::{Body, BodyStore};
 use crate::drain::Activity;
@@ -15,6 +17,7 @@ use crate::output::Output;
 use crate::peer::Peer;
 use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
+pub(crate) use serving::Serving;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,24 +62,18 @@ pub(crate) struct Conn {
     start: usize,
     /// A request whose head is complete and whose body is not.
     pending: Option<Box<Exchange>>,
-    /// The body of the request that is with the application, if it flows.
-    pub(crate) incoming: Option<Box<Incoming>>,
     pub(crate) output: Output,
     pub(crate) deadline: Deadline,
     pub(crate) phase: Phase,
-    /// The number of the last request, which may be with the application; 0 before the first.
-    pub(crate) serving: u64,
+    /// The last request, which may be with the application.
+    pub(crate) serving: Serving,
     /// Requests read so far.
     pub(crate) requests: u32,
-    /// A part of its response was given to this connection.
-    pub(crate) begun: bool,
     pub(crate) registered: Registration,
     /// The kernel may have bytes for us (edge-triggered: it says so once).
     pub(crate) readable: bool,
     /// The peer has announced its end; read until it comes.
     pub(crate) ended: bool,
-    /// The application waits for something else, and is to be told when its client has gone.
-    pub(crate) reports_disconnect: bool,
     /// The request that was read last is the client's last one (RFC 9112 section 9.6).
     pub(crate) asked_last: bool,
     /// In the queue of those that are written to next.
@@ -129,17 +126,14 @@ impl Conn {
             input: Vec::new(),
             start: 0,
             pending: None,
-            incoming: None,
             output: Output::default(),
             deadline: Deadline::NONE,
             phase: Phase::Reading,
-            serving: 0,
+            serving: Serving::none(),
             requests: 0,
-            begun: false,
             registered: Registration::None,
             readable: true,
             ended: false,
-            reports_disconnect: false,
             asked_last: false,
             write_due: false,
             held_back: false,
@@ -185,7 +179,7 @@ impl Conn {
 
     /// Its first request is still awaited.
     pub(crate) fn never_asked(&self) -> bool {
-        self.phase == Phase::Reading && self.serving == 0
+        self.phase == Phase::Reading && self.serving.is_none()
     }
 
     /// What it is doing, as a stop sees it. An idle one has its deadline `keepalive_ms` after its
@@ -212,21 +206,25 @@ impl Conn {
 
     /// The application has a request whose body is still to come.
     pub(crate) fn body_is_open(&self) -> bool {
-        self.incoming.as_ref().is_some_and(|body| !body.ended())
+        self.serving
+            .incoming
+            .as_ref()
+            .is_some_and(|body| !body.ended())
     }
 
     /// The socket may be read for the body of the request that is with the application.
     pub(crate) fn wants_body(&self) -> bool {
-        self.incoming
+        self.serving
+            .incoming
             .as_ref()
             .is_some_and(|body| body.wants_bytes())
     }
 
     /// The response is complete and the connection is kept: the next request may come.
     pub(crate) fn next_request(&mut self) {
-        self.proto.finished(StreamId::HTTP1);
+        self.proto.finished(self.serving.stream);
         self.phase = Phase::Reading;
-        self.incoming = None;
+        self.serving.incoming = None;
     }
 
     /// Takes what was not consumed, for an application that takes the socket over.
@@ -343,7 +341,7 @@ impl Conn {
                 Event::NeedMore | Event::Switched => {
                     return match begun {
                         Some(exchange) => (used, Fed::Ready(exchange)),
-                        None if self.incoming.is_some() => (used, Fed::Flowed),
+                        None if self.serving.incoming.is_some() => (used, Fed::Flowed),
                         None => (used, Fed::Wait),
                     };
                 }
@@ -353,7 +351,7 @@ impl Conn {
                 }
                 Event::Head(_) => self.begin(consumed == rest.len(), feeding),
                 Event::Body(_, range) => {
-                    if let Some(incoming) = &mut self.incoming {
+                    if let Some(incoming) = &mut self.serving.incoming {
                         incoming.push(&rest[range]);
                         continue;
                     }
@@ -363,7 +361,7 @@ impl Conn {
                     }
                 }
                 Event::End(_) => {
-                    if let Some(incoming) = &mut self.incoming {
+                    if let Some(incoming) = &mut self.serving.incoming {
                         incoming.end();
                         return (used, begun.map_or(Fed::Flowed, Fed::Ready));
                     }
@@ -413,7 +411,7 @@ impl Conn {
         let mut exchange = self.leave_pool(feeding)?;
         exchange.body = Body::Flowing;
         let expects_continue = exchange.head.expect_continue() && nothing_follows;
-        self.incoming = Some(Box::new(Incoming::new(expects_continue)));
+        self.serving.incoming = Some(Box::new(Incoming::new(expects_continue)));
         Some(exchange)
     }
 }

@@ -1,11 +1,21 @@
 //! One request with its response: the object handed to an application thread and back.
 
-use proto::RequestHead;
 use proto::h1::{RequestFacts, Response};
+use proto::{RequestHead, StreamId};
 
 use crate::body::Body;
 use crate::peer::Peer;
 pub use crate::slab::Token;
+
+/// Names a request: its connection, and its stream there. A response that comes too late meets none,
+/// or one that owes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestKey {
+    /// The connection it came from.
+    pub connection: Token,
+    /// Which request of that connection.
+    pub stream: StreamId,
+}
 
 /// A complete request on its way through the application. Boxed and used again, so that in the
 /// steady state nothing is allocated for it.
@@ -15,8 +25,8 @@ pub use crate::slab::Token;
     reason = "independent facts, each named where it is used"
 )]
 pub struct Exchange {
-    /// The connection it came from; `None` only while the box waits for its next use.
-    pub token: Option<Token>,
+    /// Which request it is; `None` only while the box waits for its next use.
+    pub key: Option<RequestKey>,
     /// Its number in this worker, from 1.
     pub id: u64,
     /// Its number on its connection, from 1.
@@ -77,7 +87,7 @@ impl Exchange {
 
     /// Forgets everything but the buffers.
     pub(crate) fn recycle(&mut self) {
-        self.token = None;
+        self.key = None;
         self.body = Body::Empty;
         self.peer = None;
         self.started_ns = 0;

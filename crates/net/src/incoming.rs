@@ -59,7 +59,12 @@ impl Incoming {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.expects_continue = false;
         match &mut self.state {
-            Flow::Open | Flow::Ended => self.bytes.extend_from_slice(bytes),
+            Flow::Open | Flow::Ended => {
+                if self.start > 0 && self.start >= self.bytes.len() - self.start {
+                    self.bytes.drain(..std::mem::take(&mut self.start));
+                }
+                self.bytes.extend_from_slice(bytes);
+            }
             Flow::Discarding(left) => *left = left.saturating_sub(bytes.len()),
         }
     }
@@ -131,6 +136,20 @@ mod tests {
         assert!(incoming.ended() && !incoming.wants_bytes());
         assert_eq!(incoming.take(usize::MAX, &mut room), HIGH_WATER - 1);
         assert_eq!((incoming.take(9, &mut room), room.len()), (0, HIGH_WATER));
+    }
+
+    /// What was handed out is not kept, even if something always waits.
+    #[test]
+    fn its_memory_is_bounded() {
+        let mut incoming = Incoming::new(false);
+        incoming.push(b"x");
+        let mut room = Vec::new();
+        for _ in 0..1_000 {
+            incoming.push(&[b'x'; 1_000]);
+            assert_eq!(incoming.take(1_000, &mut room), 1_000);
+        }
+        assert_eq!((incoming.waiting(), room.len()), (1, 1_000_000));
+        assert!(incoming.bytes.capacity() < 10_000);
     }
 
     #[test]

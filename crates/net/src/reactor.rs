@@ -14,6 +14,7 @@ mod reading;
 mod registering;
 mod stopping;
 mod streaming;
+mod switching;
 mod writing;
 
 use accepting::Acceptor;
@@ -32,9 +33,9 @@ use std::sync::atomic::AtomicBool;
 use crate::access_log::writer::Writer;
 use crate::clock;
 use crate::config::Config;
-use crate::conn::Conn;
+use crate::conn::{Conn, Serving};
 use crate::drain::Drain;
-use crate::exchange::{Exchange, Token};
+use crate::exchange::{Exchange, RequestKey, Token};
 use crate::notice::{Level, Notices};
 use crate::poll::{Events, LISTENER, Poller, Ready, SIGNAL, WAKE};
 use crate::scoreboard::{RetireCause, Scoreboard};
@@ -97,10 +98,22 @@ pub(crate) struct News {
     pub(crate) room: bool,
     /// Requests were found over their time.
     pub(crate) late: bool,
-    /// Connections whose clients send no more, of those whose disconnect is to be reported.
-    pub(crate) disconnected: Vec<Token>,
-    /// Connections with more of a body that was asked for in vain, or without a hope of it.
-    pub(crate) bodies: Vec<Token>,
+    /// Requests whose clients send no more, of those whose disconnect is to be reported.
+    pub(crate) disconnected: Vec<RequestKey>,
+    /// Requests with more of a body that was asked for in vain, or without a hope of it.
+    pub(crate) bodies: Vec<RequestKey>,
+}
+
+impl News {
+    /// A connection has gone: what waits for something of it waits in vain.
+    fn of_lost(&mut self, serving: &Serving, token: Token) {
+        if serving.reports_disconnect {
+            self.disconnected.push(serving.key(token));
+        }
+        if serving.incoming.as_ref().is_some_and(|body| body.awaited) {
+            self.bodies.push(serving.key(token));
+        }
+    }
 }
 
 impl Reactor {
@@ -313,22 +326,25 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
-        conn.readable |= ready.readable;
-        conn.ended |= ready.ended;
-        if ready.hangup {
+        conn.ended |= ready.ended || ready.hangup;
+        if ready.hangup && !conn.is_tunnel() {
             self.remove(token);
             return;
         }
+        // Through a tunnel comes what its client has sent before it went.
+        let readable = ready.readable || ready.hangup;
+        conn.readable |= readable;
         if ready.writable && conn.wants_write() && !conn.held_back && !conn.write_due {
             conn.write_due = true;
             self.writes.push_back(token);
         }
-        let ended = conn.reports_disconnect && conn.ended;
-        if ready.readable {
+        let ended = conn.serving.reports_disconnect && conn.ended;
+        let key = conn.serving.key(token);
+        if readable {
             self.read(token);
         }
         if ended {
-            self.check_for_end(token);
+            self.check_for_end(key);
         }
     }
 

@@ -2,7 +2,7 @@
 //! generation is not, so an event or a response that comes too late meets no connection.
 
 /// Name of a connection: slot in the low half, generation in the high half.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(u64);
 
 impl Token {

@@ -3,9 +3,11 @@
 use crate::event::{Received, StreamId};
 use crate::h1;
 use crate::head::RequestHead;
+use crate::known::Known;
 use crate::limits::Policy;
 use crate::protocol::{self, Beginning, Protocol, Served};
 use crate::reject::Reject;
+use crate::tunnel::Tunnel;
 
 /// What is served today.
 const SERVED: Served = Served {
@@ -19,6 +21,8 @@ const SERVED: Served = Served {
 pub enum Connection {
     /// HTTP/1: one request after the other, each on stream 0.
     H1(h1::Connection),
+    /// Bytes that are no HTTP any more.
+    Tunnel(Tunnel),
 }
 
 const _: () = assert!(
@@ -39,7 +43,7 @@ impl Connection {
         }
     }
 
-    /// Takes one step: see [`h1::Connection::receive`].
+    /// Takes one step: see [`h1::Connection::receive`] and [`Tunnel::receive`].
     #[inline]
     pub fn receive(
         &mut self,
@@ -50,6 +54,7 @@ impl Connection {
     ) -> Result<Received, Reject> {
         match self {
             Self::H1(connection) => connection.receive(policy, input, eof, head),
+            Self::Tunnel(tunnel) => Ok(tunnel.receive(input, eof)),
         }
     }
 
@@ -61,18 +66,36 @@ impl Connection {
                 debug_assert_eq!(stream, StreamId::HTTP1);
                 connection.next_request();
             }
+            // It is done when its connection is.
+            Self::Tunnel(_) => {}
         }
     }
 
-    /// The response on this stream has switched to another protocol: the bytes behind its request
-    /// are not read here any more (RFC 9110, section 7.8).
-    pub fn switched(&mut self, stream: StreamId) {
-        match self {
-            Self::H1(connection) => {
-                debug_assert_eq!(stream, StreamId::HTTP1);
-                connection.switched();
+    /// The response to `request`, on this stream, has switched to another protocol: the bytes behind
+    /// the request belong to that (RFC 9110, section 7.8). False: the request was not read to its
+    /// end, and nothing more is read here.
+    pub fn switched(&mut self, stream: StreamId, request: &RequestHead) -> bool {
+        let Self::H1(connection) = self else {
+            return false;
+        };
+        debug_assert_eq!(stream, StreamId::HTTP1);
+        if !connection.switched() {
+            return false;
+        }
+        let asked = request.get(Known::Upgrade).unwrap_or_default();
+        match protocol::upgrade(SERVED, asked) {
+            // None of them is served behind a switch: the application speaks the protocol itself.
+            None | Some(Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket) => {
+                *self = Self::Tunnel(Tunnel::new(stream));
             }
         }
+        true
+    }
+
+    /// Whether it has left HTTP.
+    #[inline]
+    pub fn is_tunnel(&self) -> bool {
+        matches!(self, Self::Tunnel(_))
     }
 
     /// Whether nothing of a request was seen that is not answered.
@@ -80,6 +103,10 @@ impl Connection {
     pub fn idle(&self) -> bool {
         match self {
             Self::H1(connection) => connection.idle(),
+            Self::Tunnel(_) => false,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

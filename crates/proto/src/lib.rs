@@ -4,7 +4,7 @@
 //! the bytes it has, and does what the returned value says.
 //!
 //! ```text
-//!   first bytes, ALPN ──▶ protocol ──▶ Connection::{H1}
+//!   first bytes, ALPN ──▶ protocol ──▶ Connection::{H1, Tunnel}
 //!
 //!   bytes ──▶ Connection::receive ──▶ Event::{Head, Body, End}(stream), Closed, Switched │ Reject
 //!                  ▲      fills ▼
@@ -32,6 +32,7 @@ mod known;
 mod limits;
 mod parts;
 mod reject;
+mod tunnel;
 
 pub use connection::Connection;
 pub use event::{Event, Received, StreamId};
@@ -40,3 +41,4 @@ pub use head::{Field, RequestHead, Version};
 pub use known::{Known, KnownMethod};
 pub use limits::{Limits, Permissions, Policy};
 pub use reject::Reject;
+pub use tunnel::Tunnel;

@@ -75,6 +75,16 @@ pub fn upgrade(served: Served, value: &[u8]) -> Option<Protocol> {
     (served.websocket && asked).then_some(Protocol::WebSocket)
 }
 
+/// Whether a response with this status ends HTTP on its stream: 101 to a request that asks for
+/// another protocol (RFC 9110, section 15.2.2), success to CONNECT (section 9.3.6).
+pub fn switches(asked: bool, connect: bool, status: u16) -> bool {
+    match status {
+        101 => asked && !connect,
+        200..=299 => connect,
+        _ => false,
+    }
+}
+
 /// How far some bytes go along with a fixed beginning.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Match {

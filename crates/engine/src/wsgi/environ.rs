@@ -287,8 +287,8 @@ fn peer(
         return entries.put(&names.remote_addr, &names.empty);
     };
     // Each of the many exchanges of a polled engine would have a table of all connections.
-    let slot = exchange.token.filter(|_| !core.config.polled);
-    let slot = slot.map(net_exchange::Token::slot);
+    let slot = exchange.key.filter(|_| !core.config.polled);
+    let slot = slot.map(|key| key.connection.slot());
     caches.peer(py, slot, peer, (ip, port))?.put(entries, names)
 }
 

@@ -39,6 +39,6 @@ fn go_on(exchange: &Bound<'_, Exchange>, paused: &Paused) -> PyResult<()> {
 fn gone(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
-    let token = this.run.open()?.token;
-    Ok(token.is_none_or(|token| core.reactor.room(token) == Some(Room::Gone)))
+    let key = this.run.open()?.key;
+    Ok(key.is_none_or(|key| core.reactor.room(key) == Some(Room::Gone)))
 }

@@ -73,13 +73,10 @@ pub(crate) fn early_hints(exchange: &mut Exchange, headers: &Bound<'_, PyAny>) -
     }
     let version = net.head.version();
     let bytes = fields::interim(&mut net.response, version, "103 Early Hints", headers)?;
-    if let Some(token) = net.token
+    if let Some(key) = net.key
         && !bytes.is_empty()
     {
-        exchange
-            .core
-            .reactor
-            .interim(thread_number(), token, &bytes);
+        exchange.core.reactor.interim(thread_number(), key, &bytes);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use super::Loop;
 use super::driver::QUIET_NS;
 use super::state::State;
-use crate::exchange::{Exchange, Token};
+use crate::exchange::{Exchange, RequestKey};
 use crate::output::{FilePart, Shared};
 use crate::reactor::{Block, Room, Tail};
 
@@ -49,31 +49,55 @@ impl Loop {
     pub fn stream<S: Shared + 'static>(
         &self,
         me: u32,
-        token: Token,
+        key: RequestKey,
         head: &[u8],
         block: Block<'_, S>,
     ) -> Room {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
-        let room = state.reactor.stream(token, head, block);
+        let room = state.reactor.stream(key, head, block);
         self.held_back(&mut state);
         room
     }
 
     /// An interim response, ahead of the response itself.
-    pub fn interim(&self, me: u32, token: Token, bytes: &[u8]) {
+    pub fn interim(&self, me: u32, key: RequestKey, bytes: &[u8]) {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
-        state.reactor.interim(token, bytes);
+        state.reactor.interim(key, bytes);
         self.held_back(&mut state);
     }
 
     /// A part of a file as a part of a response.
-    pub fn stream_file(&self, me: u32, token: Token, part: FilePart) {
+    pub fn stream_file(&self, me: u32, key: RequestKey, part: FilePart) {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
-        state.reactor.stream_file(token, part);
+        state.reactor.stream_file(key, part);
         self.held_back(&mut state);
+    }
+
+    /// The response of `exchange`, all of which is in its `out`, switches to another protocol: 101, or
+    /// success to CONNECT; `line` goes to the access log. The connection keeps its place here: what its
+    /// client sends comes by [`Loop::read_body`], what goes to it by [`Loop::stream`], as it is, until
+    /// [`Loop::end_tunnel`]. The exchange comes back, with nothing done, if its response does not
+    /// switch or has begun, its request is not complete, or its client has gone.
+    pub fn switch(
+        &self,
+        me: u32,
+        exchange: Box<Exchange>,
+        line: Option<&[u8]>,
+    ) -> Result<RequestKey, Box<Exchange>> {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        let key = state.reactor.switch(exchange, line)?;
+        state.ended(me);
+        self.held_back(&mut state);
+        Ok(key)
+    }
+
+    /// Ends a connection that has switched, when what is queued for its client is written.
+    pub fn end_tunnel(&self, key: RequestKey) {
+        self.lock().reactor.end_tunnel(key);
     }
 
     /// The stand-in must write what was held back in time.
@@ -89,16 +113,16 @@ impl Loop {
 
     /// Gives the socket of an exchange away, with the bytes read beyond the request, and those of
     /// earlier responses that the client has not read yet.
-    pub fn detach(&self, token: Token) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
+    pub fn detach(&self, key: RequestKey) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
         let mut state = self.lock();
         state.reactor.flush_output();
-        state.reactor.detach(token)
+        state.reactor.detach(key)
     }
 
     /// Whether a response must announce the end of its connection.
     #[inline]
-    pub fn last_answer(&self, token: Option<Token>) -> bool {
-        self.stopping() && token.is_none_or(|token| self.lock().reactor.last_answer(token))
+    pub fn last_answer(&self, key: Option<RequestKey>) -> bool {
+        self.stopping() && key.is_none_or(|key| self.lock().reactor.last_answer(key))
     }
 
     /// Output may be held back only by the driver: it comes back to write it, or the stand-in sees
@@ -110,3 +134,6 @@ impl Loop {
         state.reactor.allow_batch(allowed);
     }
 }
+
+#[cfg(test)]
+mod tests;

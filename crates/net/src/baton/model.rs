@@ -173,15 +173,15 @@ impl Model {
                     panic!("no request runs in {index}");
                 };
                 self.streamed.push(exchange.id);
-                let token = exchange.token.unwrap();
+                let key = exchange.key.unwrap();
                 if !self.shape.large {
                     let block = Block::<Bytes>::Chunk(b"block");
-                    let room = self.baton.stream(number(index), token, b"", block);
+                    let room = self.baton.stream(number(index), key, b"", block);
                     assert_eq!(room, Room::Yes);
                     return;
                 }
                 let block = Block::Shared(Bytes(vec![b'x'; LARGE]));
-                let room = self.baton.stream(number(index), token, b"", block);
+                let room = self.baton.stream(number(index), key, b"", block);
                 assert_eq!(room, Room::Full);
                 let thread = std::mem::replace(&mut self.threads[index], Thread::Asks);
                 if let Thread::Runs(exchange) = thread {
@@ -416,7 +416,7 @@ impl Thread {
 
 fn wait_for_room(baton: &Loop, me: u32, exchange: Box<Exchange>) -> Thread {
     let mut state = baton.lock();
-    match baton.room_or_wait(&mut state, me, exchange.token.unwrap()) {
+    match baton.room_or_wait(&mut state, me, exchange.key.unwrap()) {
         Ok(room) => {
             assert_eq!(room, Room::Yes);
             Thread::Runs(exchange)

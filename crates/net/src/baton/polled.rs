@@ -10,7 +10,7 @@ use super::driver::Driver;
 use super::standin::POLLED_LOOK_NS;
 use super::state::State;
 use crate::drain::Drain;
-use crate::exchange::{Exchange, Token};
+use crate::exchange::{Exchange, RequestKey};
 use crate::incoming::BodyPart;
 use crate::notice::Notice;
 use crate::poll::Events;
@@ -25,9 +25,9 @@ pub struct Drained {
     /// Requests that wait for room may have some.
     pub room: bool,
     /// Clients that send no more, of those whose disconnect is to be reported.
-    pub ended: Vec<Token>,
+    pub ended: Vec<RequestKey>,
     /// Requests with more of a body that flows, for which [`Loop::read_body`] was asked in vain.
-    pub bodies: Vec<Token>,
+    pub bodies: Vec<RequestKey>,
     /// Requests were found over their time.
     pub late: bool,
     /// There will be no more work, ever.
@@ -88,9 +88,9 @@ impl Loop {
         if state.reactor.drain == Drain::Stopped {
             return None;
         }
-        let token = state.reactor.inbox.front().and_then(|next| next.token);
+        let key = state.reactor.inbox.front().and_then(|next| next.key);
         // A client that does not read its answers leaves the others their turn.
-        let ready = token.is_some_and(|token| state.reactor.room(token).is_some());
+        let ready = key.is_some_and(|key| state.reactor.room(key).is_some());
         let next = if ready { state.next_request() } else { None };
         let Some(exchange) = next else {
             state.reactor.flush_output();
@@ -114,21 +114,22 @@ impl Loop {
             || !reactor.drain.serving()
     }
 
-    /// Whether the client of `token` has read on; `None`: not yet.
-    pub fn room(&self, token: Token) -> Option<Room> {
-        self.lock().reactor.room(token)
+    /// Whether the client of `key` has read on; `None`: not yet.
+    pub fn room(&self, key: RequestKey) -> Option<Room> {
+        self.lock().reactor.room(key)
     }
 
-    /// More of the body of a request, if bodies flow: appends at most `most` bytes, at least one, to `room`. After
+    /// More of the body of a request, if bodies flow, or of what comes through a connection that has
+    /// switched: appends at most `most` bytes, at least one, to `room`. After
     /// [`BodyPart::Later`] a later [`Loop::drain`] names the connection when it is worth asking again.
-    pub fn read_body(&self, token: Token, most: usize, room: &mut Vec<u8>) -> BodyPart {
-        self.lock().reactor.read_body(token, most, room)
+    pub fn read_body(&self, key: RequestKey, most: usize, room: &mut Vec<u8>) -> BodyPart {
+        self.lock().reactor.read_body(key, most, room)
     }
 
-    /// Has a later [`Loop::drain`] tell, once, that the client of `token` sends no more.
-    pub fn watch_end(&self, token: Token) {
+    /// Has a later [`Loop::drain`] tell, once, that the client of `key` sends no more.
+    pub fn watch_end(&self, key: RequestKey) {
         let mut state = self.lock();
-        state.reactor.report_disconnect(token);
+        state.reactor.report_disconnect(key);
         if !state.reactor.news.disconnected.is_empty() {
             // It was so already: no event will tell of it.
             self.poller.wake();

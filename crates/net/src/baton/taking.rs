@@ -8,7 +8,7 @@ use super::state::{Probe, State};
 use super::{Blocking, Loop, Taken};
 use crate::clock;
 use crate::drain::Drain;
-use crate::exchange::{Exchange, Token};
+use crate::exchange::{Exchange, RequestKey};
 use crate::poll::Events;
 use crate::reactor::{BATCH, Room};
 
@@ -188,12 +188,17 @@ impl Loop {
         Wait::Asleep
     }
 
-    /// Waits until the client of `token` has read on. `None`: a signal came, ask again.
-    pub fn wait_for_room(&self, me: u32, token: Token, blocking: &impl Blocking) -> Option<Room> {
+    /// Waits until the client of `key` has read on. `None`: a signal came, ask again.
+    pub fn wait_for_room(
+        &self,
+        me: u32,
+        key: RequestKey,
+        blocking: &impl Blocking,
+    ) -> Option<Room> {
         blocking.block(|| {
             let mut state = self.lock();
             loop {
-                match self.room_or_wait(&mut state, me, token) {
+                match self.room_or_wait(&mut state, me, key) {
                     Ok(room) => return Some(room),
                     Err(RoomWait::Polling) => {
                         let (back, calm) = self.drive_once(state, true);
@@ -215,14 +220,14 @@ impl Loop {
         })
     }
 
-    /// Whether the client of `token` has read on, or how thread `me` waits for it.
+    /// Whether the client of `key` has read on, or how thread `me` waits for it.
     pub(super) fn room_or_wait(
         &self,
         state: &mut State,
         me: u32,
-        token: Token,
+        key: RequestKey,
     ) -> Result<Room, RoomWait> {
-        if let Some(room) = state.reactor.room(token) {
+        if let Some(room) = state.reactor.room(key) {
             self.step_back(state, me);
             Ok(room)
         } else if self.grab(state, me) {

@@ -1,7 +1,6 @@
 //! Requests over their time: they are answered from here, even when the application keeps the
 //! interpreter lock, and told to the master, which asks for the stack and replaces the worker.
 
-use super::writing::busy;
 use super::{Reactor, ring};
 use crate::exchange::Token;
 use crate::overdue::{AgeCheck, Cause, TimeLimits};
@@ -114,12 +113,15 @@ impl Reactor {
     /// missing of it must not look complete.
     fn answer_for(&mut self, request: Running) {
         let token = Token::from_bits(request.token);
-        let Some(conn) = busy(&mut self.conns, token).filter(|conn| conn.serving == request.id)
-        else {
+        let served = self
+            .conns
+            .get_mut(token)
+            .and_then(|conn| conn.served(request.id));
+        let Some(serving) = served else {
             // The client has left, or has its answer; or the application has taken the socket.
             return;
         };
-        let begun = conn.begun;
+        let begun = serving.begun;
         self.tally().timed_out();
         if begun {
             self.flush(token);

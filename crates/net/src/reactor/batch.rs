@@ -6,7 +6,7 @@ use super::pace::Pace;
 use super::writing::Nothing;
 use crate::clock;
 use crate::conn::Phase;
-use crate::exchange::{Exchange, Token};
+use crate::exchange::{Exchange, RequestKey, Token};
 use crate::output::COPY_LIMIT;
 use crate::reactor::Tail;
 
@@ -37,7 +37,7 @@ pub(super) struct Batch {
 
 /// A small complete response. Its connection stays busy, so nothing can overtake it.
 struct Waiting {
-    token: Token,
+    key: RequestKey,
     bytes: Vec<u8>,
     keep: bool,
     /// On the scoreboard: until the response has left, its request is in hand.
@@ -76,7 +76,7 @@ impl Reactor {
     #[inline]
     pub(super) fn hold_response(
         &mut self,
-        token: Token,
+        key: RequestKey,
         exchange: &mut Exchange,
         keep: bool,
         now_ns: u64,
@@ -90,7 +90,7 @@ impl Reactor {
         let entry = exchange.place;
         self.board.hold_response(self.slot, entry);
         batch.responses.push(Waiting {
-            token,
+            key,
             bytes,
             keep,
             entry,
@@ -106,9 +106,9 @@ impl Reactor {
             let Some(waiting) = self.batch.responses.get_mut(index) else {
                 break;
             };
-            let (token, keep, entry) = (waiting.token, waiting.keep, waiting.entry);
+            let (key, keep, entry) = (waiting.key, waiting.keep, waiting.entry);
             let mut bytes = std::mem::take(&mut waiting.bytes);
-            self.respond(token, &bytes, Tail::<Nothing>::None, keep);
+            self.respond(key, &bytes, Tail::<Nothing>::None, keep);
             self.board.release_response(self.slot, entry);
             let buffers = &mut self.batch.buffers;
             if buffers.len() < BATCH && bytes.capacity() <= COPY_LIMIT {

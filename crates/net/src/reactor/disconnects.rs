@@ -3,30 +3,34 @@
 
 use super::Reactor;
 use super::writing::busy;
-use crate::exchange::Token;
+use crate::exchange::RequestKey;
 
 impl Reactor {
-    /// Has [`News::disconnected`](super::News) name `token` once its client sends no more.
-    pub(crate) fn report_disconnect(&mut self, token: Token) {
-        let Some(conn) = busy(&mut self.conns, token) else {
-            self.news.disconnected.push(token);
+    /// Has [`News::disconnected`](super::News) name `key` once its client sends no more.
+    pub(crate) fn report_disconnect(&mut self, key: RequestKey) {
+        let Some(conn) = busy(&mut self.conns, key) else {
+            self.news.disconnected.push(key);
             return;
         };
-        conn.reports_disconnect = true;
+        conn.serving.reports_disconnect = true;
         // A short connection has not been registered so far.
-        self.register(token);
-        self.check_for_end(token);
+        self.register(key.connection);
+        self.check_for_end(key);
     }
 
     /// Whether there is nothing left to read before the end that the poller has announced. With
     /// another request before it the client has ended well, and waits for two answers.
-    pub(super) fn check_for_end(&mut self, token: Token) {
-        let Some(conn) = busy(&mut self.conns, token) else {
+    pub(super) fn check_for_end(&mut self, key: RequestKey) {
+        let Some(conn) = busy(&mut self.conns, key) else {
             return;
         };
-        if conn.reports_disconnect && conn.ended && !conn.has_input() && conn.stream.at_end() {
-            conn.reports_disconnect = false;
-            self.news.disconnected.push(token);
+        if conn.serving.reports_disconnect
+            && conn.ended
+            && !conn.has_input()
+            && conn.stream.at_end()
+        {
+            conn.serving.reports_disconnect = false;
+            self.news.disconnected.push(key);
         }
     }
 }

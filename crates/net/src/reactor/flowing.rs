@@ -3,34 +3,39 @@
 use super::Reactor;
 use super::writing::busy;
 use crate::conn::Phase;
-use crate::exchange::Token;
+use crate::exchange::{RequestKey, Token};
 use crate::incoming::BodyPart;
 use crate::timer::{Cause, Deadline};
 
 impl Reactor {
-    /// Appends at most `most` bytes, at least one, of the body of `token`'s request to `room`.
-    pub(crate) fn read_body(&mut self, token: Token, most: usize, room: &mut Vec<u8>) -> BodyPart {
-        let first = self.take_part(token, most, room);
-        let reads = busy(&mut self.conns, token).is_some_and(|conn| conn.readable);
+    /// Appends at most `most` bytes, at least one, of the body of `key`'s request to `room`.
+    pub(crate) fn read_body(
+        &mut self,
+        key: RequestKey,
+        most: usize,
+        room: &mut Vec<u8>,
+    ) -> BodyPart {
+        let first = self.take_part(key, most, room);
+        let reads = busy(&mut self.conns, key).is_some_and(|conn| conn.readable);
         if reads {
             // There is room again for what the kernel has.
-            self.read(token);
+            self.read(key.connection);
         }
         let part = match first {
-            BodyPart::Later if reads => self.take_part(token, most, room),
+            BodyPart::Later if reads => self.take_part(key, most, room),
             part => part,
         };
         if part == BodyPart::Later {
-            self.await_part(token);
+            self.await_part(key);
         }
         part
     }
 
-    fn take_part(&mut self, token: Token, most: usize, room: &mut Vec<u8>) -> BodyPart {
-        let Some(conn) = busy(&mut self.conns, token) else {
+    fn take_part(&mut self, key: RequestKey, most: usize, room: &mut Vec<u8>) -> BodyPart {
+        let Some(conn) = busy(&mut self.conns, key) else {
             return BodyPart::Gone;
         };
-        let Some(incoming) = &mut conn.incoming else {
+        let Some(incoming) = &mut conn.serving.incoming else {
             return BodyPart::End;
         };
         match incoming.take(most, room) {
@@ -42,12 +47,12 @@ impl Reactor {
 
     /// Nothing has come: the client has its time, is told to go on if it waits for that, and its next
     /// bytes are reported.
-    fn await_part(&mut self, token: Token) {
+    fn await_part(&mut self, key: RequestKey) {
         let deadline = Deadline::after(Cause::Body, self.now_ms(), self.config.body_timeout_ms);
-        let Some(conn) = busy(&mut self.conns, token) else {
+        let Some(conn) = busy(&mut self.conns, key) else {
             return;
         };
-        let Some(incoming) = &mut conn.incoming else {
+        let Some(incoming) = &mut conn.serving.incoming else {
             return;
         };
         if std::mem::replace(&mut incoming.awaited, true) {
@@ -55,14 +60,17 @@ impl Reactor {
             return;
         }
         // After a part of the final response an interim one would be in its middle.
-        let continues = incoming.take_expectation() && !conn.begun;
-        conn.deadline = deadline;
-        self.scan.note(deadline);
+        let continues = incoming.take_expectation() && !conn.serving.begun;
+        // Through a tunnel nothing need come.
+        if !conn.is_tunnel() {
+            conn.deadline = deadline;
+            self.scan.note(deadline);
+        }
         if continues {
             conn.output.copy(proto::h1::CONTINUE);
-            self.flush(token);
+            self.flush(key.connection);
         }
-        self.register(token);
+        self.register(key.connection);
     }
 
     /// More of a body has come, or its end.
@@ -71,7 +79,8 @@ impl Reactor {
             return;
         };
         let phase = conn.phase;
-        let Some(incoming) = &mut conn.incoming else {
+        let key = conn.serving.key(token);
+        let Some(incoming) = &mut conn.serving.incoming else {
             return;
         };
         if phase == Phase::Discarding {
@@ -86,7 +95,7 @@ impl Reactor {
             if conn.deadline.cause == Cause::Body {
                 conn.deadline = Deadline::NONE;
             }
-            self.news.bodies.push(token);
+            self.news.bodies.push(key);
         }
     }
 
@@ -98,7 +107,7 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
-        let Some(incoming) = &mut conn.incoming else {
+        let Some(incoming) = &mut conn.serving.incoming else {
             return;
         };
         incoming.discard();

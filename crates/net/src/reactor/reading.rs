@@ -6,7 +6,7 @@ use proto::Reject;
 
 use super::Reactor;
 use crate::conn::{Conn, Fed, Feeding, Phase};
-use crate::exchange::{Exchange, Token};
+use crate::exchange::{Exchange, RequestKey, Token};
 use crate::notice::Level;
 use crate::scoreboard::{Named, WAITING};
 use crate::stream::ReadOutcome;
@@ -141,14 +141,14 @@ impl Reactor {
                 self.last_id += 1;
                 exchange.id = self.last_id;
                 conn.pace_wakes();
-                conn.serving = exchange.id;
                 conn.requests = conn.requests.saturating_add(1);
                 exchange.number = conn.requests;
-                conn.begun = false;
-                conn.reports_disconnect = false;
-                conn.phase = Phase::Busy;
+                let stream = conn.serve(exchange.id);
                 conn.deadline = Deadline::NONE;
-                exchange.token = Some(token);
+                exchange.key = Some(RequestKey {
+                    connection: token,
+                    stream,
+                });
                 if exchange.head.ignored_forwarded_header().is_some() {
                     let forwarding = &self.config.policy.forwarding;
                     let head = &exchange.head;
@@ -184,7 +184,7 @@ impl Reactor {
     /// this process dies. It waits there until a thread begins with it.
     #[inline]
     pub(crate) fn name(&mut self, exchange: &mut Exchange) {
-        let (Some(peer), Some(token)) = (exchange.client(), exchange.token) else {
+        let (Some(peer), Some(key)) = (exchange.client(), exchange.key) else {
             return;
         };
         // Those that wait are next to each other, mostly; those that run at the same time are many.
@@ -199,7 +199,7 @@ impl Reactor {
         self.next_entry = entry + 1;
         let named = Named {
             id: exchange.id,
-            token: token.to_bits(),
+            token: key.connection.to_bits(),
             body: exchange.body.len(),
             method: exchange.head.method(),
             target: exchange.head.target(),
@@ -244,7 +244,7 @@ impl Reactor {
             return;
         };
         self.notices.rejected(conn.peer, reject);
-        if conn.phase == Phase::Discarding || conn.phase == Phase::Busy && conn.begun {
+        if conn.phase == Phase::Discarding || conn.phase == Phase::Busy && conn.serving.begun {
             // It has a response, or a part of one: a second one would be taken for the rest.
             return self.remove(token);
         }
@@ -265,8 +265,14 @@ impl Reactor {
         let date = crate::clock::coarse_unix_seconds();
         proto::h1::error_page(&mut page, date, status, reason, text);
         conn.output.copy(&page);
-        if conn.incoming.take().is_some_and(|body| body.awaited) {
-            self.news.bodies.push(token);
+        let key = conn.serving.key(token);
+        if conn
+            .serving
+            .incoming
+            .take()
+            .is_some_and(|body| body.awaited)
+        {
+            self.news.bodies.push(key);
         }
         conn.phase = Phase::Closing;
         self.flush(token);

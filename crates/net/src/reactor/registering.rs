@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use super::Reactor;
 use super::writing::busy;
 use crate::conn::Registration;
-use crate::exchange::Token;
+use crate::exchange::{RequestKey, Token};
 use crate::notice::Level;
 
 impl Reactor {
@@ -49,27 +49,24 @@ impl Reactor {
         let Some(conn) = self.conns.remove(token) else {
             return;
         };
-        if conn.reports_disconnect {
-            self.news.disconnected.push(token);
-        }
-        if conn.incoming.is_some_and(|body| body.awaited) {
-            self.news.bodies.push(token);
-        }
+        self.news.of_lost(&conn.serving, token);
         self.news.room = true;
         self.board.set_connections(self.slot, self.conns.len());
         self.connection_is_spare();
     }
 
     /// Gives the socket away, with the bytes that were read and not consumed, and those that were not
-    /// written yet. `None`: the connection has gone, or its transport cannot do without the reactor.
+    /// written yet. `None`: the connection has gone or has switched, or its transport cannot do
+    /// without the reactor.
     pub(crate) fn detach(
         &mut self,
-        token: Token,
+        key: RequestKey,
     ) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
-        if !busy(&mut self.conns, token)?.stream.can_be_detached() {
+        let conn = busy(&mut self.conns, key)?;
+        if conn.is_tunnel() || !conn.stream.can_be_detached() {
             return None;
         }
-        let mut conn = self.conns.remove(token)?;
+        let mut conn = self.conns.remove(key.connection)?;
         if conn.registered != Registration::None
             && let Err(error) = self.poller.remove(conn.stream.fd())
         {

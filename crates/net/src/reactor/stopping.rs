@@ -6,10 +6,11 @@ use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 
 use super::Reactor;
+use super::writing::busy;
 use crate::clock;
 use crate::conn::{Conn, Phase};
 use crate::drain::{Drain, Ending, QUIET_MS, Step, ending, linger_ms};
-use crate::exchange::Token;
+use crate::exchange::{RequestKey, Token};
 use crate::notice::Level;
 use crate::slab::Slab;
 use crate::stream::ReadOutcome;
@@ -101,8 +102,11 @@ impl Reactor {
 
     /// Whether the answer to this connection's request must be its last one: while draining, unless
     /// its client has sent more.
-    pub(crate) fn last_answer(&mut self, token: Token) -> bool {
-        let more = self.conns.get_mut(token).is_some_and(|c| c.has_more());
+    pub(crate) fn last_answer(&mut self, key: RequestKey) -> bool {
+        let more = self
+            .conns
+            .get_mut(key.connection)
+            .is_some_and(|c| c.has_more());
         !self.drain.serving() && !more
     }
 
@@ -158,11 +162,16 @@ impl Reactor {
     pub(crate) fn give_up(&mut self) {
         let count = self.inbox.len();
         while let Some(mut exchange) = self.inbox.pop_front() {
-            if let Some(conn) = exchange.token.take().and_then(|t| self.conns.get_mut(t)) {
+            if let Some(conn) = exchange
+                .key
+                .take()
+                .and_then(|key| busy(&mut self.conns, key))
+            {
                 answer_503(conn, self.board.tally(self.slot));
             }
             self.recycle(exchange);
         }
+        self.end_tunnels();
         for conn in self.conns.iter_mut() {
             if conn.phase == Phase::Reading && !conn.idle() {
                 answer_503(conn, self.board.tally(self.slot));

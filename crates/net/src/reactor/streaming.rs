@@ -2,7 +2,7 @@
 
 use super::Reactor;
 use super::writing::{LOW_WATER, busy};
-use crate::exchange::Token;
+use crate::exchange::RequestKey;
 use crate::output::{FilePart, Shared};
 
 /// A block of a response body whose end is not known; small ones are copied.
@@ -34,14 +34,14 @@ impl Reactor {
     /// A part of a response: head and blocks of a body whose end is not known.
     pub(crate) fn stream<S: Shared + 'static>(
         &mut self,
-        token: Token,
+        key: RequestKey,
         head: &[u8],
         block: Block<'_, S>,
     ) -> Room {
-        let Some(conn) = busy(&mut self.conns, token) else {
+        let Some(conn) = busy(&mut self.conns, key) else {
             return Room::Gone;
         };
-        conn.begun = true;
+        conn.serving.begun = true;
         conn.output.copy(head);
         match block {
             Block::None => {}
@@ -50,8 +50,8 @@ impl Reactor {
             Block::Shared(shared) => conn.output.share(Box::new(shared), 0),
             Block::SharedChunk(shared) => conn.output.share_chunk(Box::new(shared)),
         }
-        self.hold_or_flush(token);
-        match busy(&mut self.conns, token) {
+        self.hold_or_flush(key.connection);
+        match busy(&mut self.conns, key) {
             None => Room::Gone,
             Some(conn) if conn.wants_no_more() => Room::Full,
             Some(_) => Room::Yes,
@@ -59,25 +59,25 @@ impl Reactor {
     }
 
     /// An interim response: the final one is still to come.
-    pub(crate) fn interim(&mut self, token: Token, bytes: &[u8]) {
-        if let Some(conn) = busy(&mut self.conns, token) {
+    pub(crate) fn interim(&mut self, key: RequestKey, bytes: &[u8]) {
+        if let Some(conn) = busy(&mut self.conns, key) {
             conn.output.copy(bytes);
-            self.hold_or_flush(token);
+            self.hold_or_flush(key.connection);
         }
     }
 
     /// A part of a response that is in a file.
-    pub(crate) fn stream_file(&mut self, token: Token, part: FilePart) {
-        if let Some(conn) = busy(&mut self.conns, token) {
-            conn.begun = true;
+    pub(crate) fn stream_file(&mut self, key: RequestKey, part: FilePart) {
+        if let Some(conn) = busy(&mut self.conns, key) {
+            conn.serving.begun = true;
             conn.output.file(part);
-            self.hold_or_flush(token);
+            self.hold_or_flush(key.connection);
         }
     }
 
     /// Whether a streaming application that had to wait may go on.
-    pub(crate) fn room(&mut self, token: Token) -> Option<Room> {
-        match busy(&mut self.conns, token) {
+    pub(crate) fn room(&mut self, key: RequestKey) -> Option<Room> {
+        match busy(&mut self.conns, key) {
             None => Some(Room::Gone),
             Some(conn) if conn.output.queued() <= LOW_WATER => Some(Room::Yes),
             Some(_) => None,

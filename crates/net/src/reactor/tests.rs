@@ -152,9 +152,9 @@ fn a_request_over_its_time_is_answered_504() {
         let now_ns = clock::monotonic_ns();
         rig.board.begin(0, exchange.place, now_ns, 1, 3_000);
     }
-    let token = second.token.unwrap();
+    let key = second.key.unwrap();
     let block = Block::<crate::testing::Bytes>::Bytes(b"begun");
-    rig.reactor.stream(token, b"", block);
+    rig.reactor.stream(key, b"", block);
     streaming.expect(b"begun");
     rig.turn();
     pass_ms(3_000);
@@ -186,7 +186,7 @@ fn the_end_of_a_client_is_told_once_if_it_is_wanted() {
     let first = rig.take().unwrap();
     pipelining.send(GET.repeat(2));
     let second = rig.take().unwrap();
-    let (one, other) = (first.token.unwrap(), second.token.unwrap());
+    let (one, other) = (first.key.unwrap(), second.key.unwrap());
     rig.reactor.report_disconnect(one);
     rig.reactor.report_disconnect(other);
     rig.turn();

@@ -6,7 +6,7 @@ use std::io;
 use super::Reactor;
 use crate::clock;
 use crate::conn::{Conn, Phase, Registration};
-use crate::exchange::{Exchange, Token};
+use crate::exchange::{Exchange, RequestKey, Token};
 use crate::output::{COPY_LIMIT, FilePart, Flushed, Shared};
 use crate::slab::Slab;
 use crate::stream::WriteOutcome;
@@ -43,12 +43,12 @@ impl Reactor {
         keep: bool,
     ) {
         let now_ns = self.count(&exchange);
-        if let Some(token) = exchange.token.take() {
+        if let Some(key) = exchange.key.take() {
             if matches!(tail, Tail::None) && self.may_batch() {
-                self.hold_response(token, &mut exchange, keep, now_ns);
+                self.hold_response(key, &mut exchange, keep, now_ns);
             } else {
                 self.flush_responses();
-                self.respond(token, &exchange.out, tail, keep);
+                self.respond(key, &exchange.out, tail, keep);
             }
         }
         self.recycle(exchange);
@@ -68,8 +68,8 @@ impl Reactor {
         if exchange.response.draft.started() {
             self.count(&exchange);
         }
-        if let Some(token) = exchange.token.take() {
-            self.respond(token, &[], Tail::<Nothing>::None, false);
+        if let Some(key) = exchange.key.take() {
+            self.respond(key, &[], Tail::<Nothing>::None, false);
         }
         self.recycle(exchange);
     }
@@ -77,7 +77,7 @@ impl Reactor {
     /// Counts a response, before its client can have it: a question asked afterwards sees it counted. The
     /// time, in monotonic ns, if the clock was looked at; otherwise 0.
     #[inline]
-    fn count(&mut self, exchange: &Exchange) -> u64 {
+    pub(super) fn count(&mut self, exchange: &Exchange) -> u64 {
         let mut took_ns = 0;
         let mut now_ns = 0;
         if exchange.started_ns != 0 {
@@ -103,20 +103,22 @@ impl Reactor {
         if self.board.is_overdue(self.slot, exchange.place) {
             return true;
         }
-        let conn = exchange.token.and_then(|token| self.conns.get_mut(token));
-        conn.is_some_and(|conn| conn.phase != Phase::Busy || conn.serving != exchange.id)
+        let key = exchange.key;
+        let conn = key.and_then(|key| self.conns.get_mut(key.connection));
+        conn.is_some_and(|conn| conn.served(exchange.id).is_none())
     }
 
     #[inline]
     pub(super) fn respond<S: Shared + 'static>(
         &mut self,
-        token: Token,
+        key: RequestKey,
         bytes: &[u8],
         tail: Tail<S>,
         keep: bool,
     ) {
         let idle_deadline = self.idle_deadline();
-        let Some(conn) = busy(&mut self.conns, token) else {
+        let token = key.connection;
+        let Some(conn) = busy(&mut self.conns, key) else {
             return;
         };
         if keep && conn.body_is_open() {
@@ -266,9 +268,9 @@ impl Reactor {
 /// The connection, if the application still owes it a response. It does not when the request was
 /// over its time and has been answered.
 #[inline]
-pub(super) fn busy(conns: &mut Slab<Conn>, token: Token) -> Option<&mut Conn> {
-    let conn = conns.get_mut(token)?;
-    (conn.phase == Phase::Busy).then_some(conn)
+pub(super) fn busy(conns: &mut Slab<Conn>, key: RequestKey) -> Option<&mut Conn> {
+    let conn = conns.get_mut(key.connection)?;
+    conn.owes(key.stream).then_some(conn)
 }
 
 /// Adds a response to what waits already.

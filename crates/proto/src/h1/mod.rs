@@ -129,9 +129,11 @@ impl Connection {
     }
 
     /// The response has switched to another protocol: from now on there is only
-    /// [`Event::Switched`]. If its request was not read to its end, the connection is closed instead.
-    pub fn switched(&mut self) {
+    /// [`Event::Switched`]. If its request was not read to its end, the connection is closed instead,
+    /// and the answer is false.
+    pub fn switched(&mut self) -> bool {
         self.state = self.state.on(Got::Switch);
+        self.state == Receiving::Switched
     }
 
     /// Whether bytes of a body, or its end, are still to come.

@@ -106,3 +106,22 @@ fn upgrades() {
         assert_eq!(upgrade(Served::default(), value), None);
     }
 }
+
+#[test]
+fn responses_that_switch() {
+    //           status    ordinary  upgrade  CONNECT
+    let table = [
+        (100, [false, false, false]),
+        (101, [false, true, false]),
+        (199, [false, false, false]),
+        (200, [false, false, true]),
+        (299, [false, false, true]),
+        (300, [false, false, false]),
+        (407, [false, false, false]),
+    ];
+    for (status, expected) in table {
+        let got = [(false, false), (true, false), (true, true)]
+            .map(|(asked, connect)| switches(asked, connect, status));
+        assert_eq!(got, expected, "{status}");
+    }
+}

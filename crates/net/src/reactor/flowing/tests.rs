@@ -37,10 +37,10 @@ fn push(client: &mut Client<UnixStream>, bytes: &[u8]) -> usize {
 }
 
 /// What the application gets until there is no more for now.
-fn pull(rig: &mut Rig, token: Token) -> (Vec<u8>, BodyPart) {
+fn pull(rig: &mut Rig, key: RequestKey) -> (Vec<u8>, BodyPart) {
     let mut bytes = Vec::new();
     loop {
-        match rig.reactor.read_body(token, 10_000, &mut bytes) {
+        match rig.reactor.read_body(key, 10_000, &mut bytes) {
             BodyPart::Bytes(count) => assert!(count > 0),
             last => return (bytes, last),
         }
@@ -53,16 +53,16 @@ fn a_request_comes_with_its_head_and_its_body_is_asked_for() {
     let mut client = rig.connect();
     client.send(head(8));
     let exchange = rig.take().unwrap();
-    let token = exchange.token.unwrap();
+    let key = exchange.key.unwrap();
     assert!(matches!(exchange.body, Body::Flowing));
-    assert_eq!(pull(&mut rig, token), (Vec::new(), BodyPart::Later));
+    assert_eq!(pull(&mut rig, key), (Vec::new(), BodyPart::Later));
     client.send("some");
     rig.turn();
-    assert_eq!(std::mem::take(&mut rig.reactor.news.bodies), [token]);
-    assert_eq!(pull(&mut rig, token), (b"some".to_vec(), BodyPart::Later));
+    assert_eq!(std::mem::take(&mut rig.reactor.news.bodies), [key]);
+    assert_eq!(pull(&mut rig, key), (b"some".to_vec(), BodyPart::Later));
     client.send("more");
     rig.turn();
-    assert_eq!(pull(&mut rig, token), (b"more".to_vec(), BodyPart::End));
+    assert_eq!(pull(&mut rig, key), (b"more".to_vec(), BodyPart::End));
     rig.answer(exchange, ANSWER, true);
     client.expect(ANSWER);
     // One without a body is as ever, and one whose body comes with it needs no waiting.
@@ -71,8 +71,8 @@ fn a_request_comes_with_its_head_and_its_body_is_asked_for() {
     assert!(matches!(exchange.body, Body::Empty));
     rig.answer(exchange, ANSWER, true);
     let exchange = rig.take().unwrap();
-    let token = exchange.token.unwrap();
-    assert_eq!(pull(&mut rig, token), (b"abc".to_vec(), BodyPart::End));
+    let key = exchange.key.unwrap();
+    assert_eq!(pull(&mut rig, key), (b"abc".to_vec(), BodyPart::End));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn chunks_are_joined_wherever_they_are_cut() {
         let exchange = first.or_else(|| rig.take()).unwrap();
         rig.turn();
         let whole = (b"abcdefg".to_vec(), BodyPart::End);
-        assert_eq!(pull(&mut rig, exchange.token.unwrap()), whole, "{cut}");
+        assert_eq!(pull(&mut rig, exchange.key.unwrap()), whole, "{cut}");
     }
 }
 
@@ -99,7 +99,7 @@ fn memory_is_bounded_while_the_application_is_slow() {
     let mut client = rig.connect();
     client.send(head(LARGE));
     let exchange = rig.take().unwrap();
-    let token = exchange.token.unwrap();
+    let key = exchange.key.unwrap();
     let body = vec![b'x'; LARGE];
     let mut sent = 0;
     let mut got = 0;
@@ -112,14 +112,19 @@ fn memory_is_bounded_while_the_application_is_slow() {
             sent == LARGE || sent - got < 1 << 20,
             "{sent} were taken, {got} wanted"
         );
-        let conn = rig.reactor.conns.get_mut(token).unwrap();
+        let conn = rig.reactor.conns.get_mut(key.connection).unwrap();
         let mut room = Vec::new();
-        let waiting = conn.incoming.as_mut().unwrap().take(usize::MAX, &mut room);
+        let waiting = conn
+            .serving
+            .incoming
+            .as_mut()
+            .unwrap()
+            .take(usize::MAX, &mut room);
         assert!(waiting < 2 * HIGH_WATER);
         got += waiting;
-        got += pull(&mut rig, token).0.len();
+        got += pull(&mut rig, key).0.len();
     }
-    assert_eq!(pull(&mut rig, token).1, BodyPart::End);
+    assert_eq!(pull(&mut rig, key).1, BodyPart::End);
     rig.answer(exchange, ANSWER, true);
     client.expect(ANSWER);
 }
@@ -131,29 +136,29 @@ fn a_slow_client_has_its_time_for_each_part() {
     let mut client = rig.connect();
     client.send(head(9));
     let exchange = rig.take().unwrap();
-    let token = exchange.token.unwrap();
+    let key = exchange.key.unwrap();
     for _ in 0..3 {
-        assert_eq!(pull(&mut rig, token), (Vec::new(), BodyPart::Later));
+        assert_eq!(pull(&mut rig, key), (Vec::new(), BodyPart::Later));
         pass_ms(15_000);
         client.send("x");
         rig.turn();
-        assert_eq!(std::mem::take(&mut rig.reactor.news.bodies), [token]);
+        assert_eq!(std::mem::take(&mut rig.reactor.news.bodies), [key]);
         // An application that takes its time does not use up the client's.
         pass_ms(100_000);
         rig.turn();
         assert_eq!(
-            rig.reactor.read_body(token, 1, &mut Vec::new()),
+            rig.reactor.read_body(key, 1, &mut Vec::new()),
             BodyPart::Bytes(1)
         );
     }
     // Asking again gives it no more.
     for _ in 0..3 {
-        assert_eq!(pull(&mut rig, token), (Vec::new(), BodyPart::Later));
+        assert_eq!(pull(&mut rig, key), (Vec::new(), BodyPart::Later));
         pass_ms(6_700);
         rig.turn();
     }
-    assert_eq!(rig.reactor.news.bodies, [token]);
-    assert_eq!(pull(&mut rig, token), (Vec::new(), BodyPart::Gone));
+    assert_eq!(rig.reactor.news.bodies, [key]);
+    assert_eq!(pull(&mut rig, key), (Vec::new(), BodyPart::Gone));
     assert!(client.receive_all().starts_with("HTTP/1.1 408 "));
     rig.answer(exchange, ANSWER, true);
 }
@@ -165,16 +170,16 @@ fn a_client_that_leaves_in_the_middle() {
         let mut client = rig.connect();
         client.send(format!("{}abc", head(9)));
         let exchange = rig.take().unwrap();
-        let token = exchange.token.unwrap();
-        assert_eq!(pull(&mut rig, token), (b"abc".to_vec(), BodyPart::Later));
+        let key = exchange.key.unwrap();
+        assert_eq!(pull(&mut rig, key), (b"abc".to_vec(), BodyPart::Later));
         if begun {
             let block = Block::<Bytes>::Bytes(b"begun");
-            rig.reactor.stream(token, b"", block);
+            rig.reactor.stream(key, b"", block);
         }
         client.send_end();
         rig.turn();
-        assert_eq!(rig.reactor.news.bodies, [token]);
-        assert_eq!(pull(&mut rig, token), (Vec::new(), BodyPart::Gone));
+        assert_eq!(rig.reactor.news.bodies, [key]);
+        assert_eq!(pull(&mut rig, key), (Vec::new(), BodyPart::Gone));
         rig.answer(exchange, ANSWER, true);
         let answer = client.receive_all();
         if begun {
@@ -193,11 +198,11 @@ fn a_body_that_breaks_a_rule_is_cut_short() {
     let head = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     client.send(format!("{head}1\r\na\r\n"));
     let exchange = rig.take().unwrap();
-    let token = exchange.token.unwrap();
-    assert_eq!(pull(&mut rig, token), (b"a".to_vec(), BodyPart::Later));
+    let key = exchange.key.unwrap();
+    assert_eq!(pull(&mut rig, key), (b"a".to_vec(), BodyPart::Later));
     client.send("nonsense\r\n");
     rig.turn();
-    assert_eq!(pull(&mut rig, token).1, BodyPart::Gone);
+    assert_eq!(pull(&mut rig, key).1, BodyPart::Gone);
     client.send_end();
     assert!(client.receive_all().starts_with("HTTP/1.1 400 "));
     // With the head in the same bytes the application does not see the request at all.
@@ -214,14 +219,14 @@ fn continue_is_sent_when_the_body_is_asked_for() {
     let mut client = rig.connect();
     client.send(asks);
     let exchange = rig.take().unwrap();
-    let token = exchange.token.unwrap();
+    let key = exchange.key.unwrap();
     assert!(client.is_quiet());
-    assert_eq!(pull(&mut rig, token).1, BodyPart::Later);
-    assert_eq!(pull(&mut rig, token).1, BodyPart::Later);
+    assert_eq!(pull(&mut rig, key).1, BodyPart::Later);
+    assert_eq!(pull(&mut rig, key).1, BodyPart::Later);
     client.expect(proto::h1::CONTINUE);
     client.send("ok");
     rig.turn();
-    assert_eq!(pull(&mut rig, token), (b"ok".to_vec(), BodyPart::End));
+    assert_eq!(pull(&mut rig, key), (b"ok".to_vec(), BodyPart::End));
     rig.answer(exchange, ANSWER, true);
     client.expect(ANSWER);
     // Refused without a look at the body: the client need not send it.
@@ -268,11 +273,11 @@ fn a_streamed_response_overtakes_its_request() {
     let mut client = rig.connect();
     client.send(head(4));
     let exchange = rig.take().unwrap();
-    let token = exchange.token.unwrap();
-    rig.reactor.stream(token, ANSWER, Block::<Bytes>::None);
+    let key = exchange.key.unwrap();
+    rig.reactor.stream(key, ANSWER, Block::<Bytes>::None);
     rig.finish(exchange, Tail::None, true);
     client.expect(ANSWER);
-    assert_eq!(pull(&mut rig, token).1, BodyPart::Gone);
+    assert_eq!(pull(&mut rig, key).1, BodyPart::Gone);
     client.send(format!("body{GET}"));
     let next = rig.take().unwrap();
     assert_eq!((next.head.target(), next.number), (&b"/next"[..], 2));

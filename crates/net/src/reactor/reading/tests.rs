@@ -177,12 +177,12 @@ fn a_reset_while_the_application_works() {
     client.send(GET);
     let exchange = rig.take().unwrap();
     // Registered with the poller by the next turn at the latest.
-    let token = exchange.token.unwrap();
-    rig.reactor.report_disconnect(token);
+    let key = exchange.key.unwrap();
+    rig.reactor.report_disconnect(key);
     client.reset();
     rig.turn();
     assert_eq!(rig.reactor.conns.len(), 0);
-    assert_eq!(std::mem::take(&mut rig.reactor.news.disconnected), [token]);
+    assert_eq!(std::mem::take(&mut rig.reactor.news.disconnected), [key]);
     rig.answer(exchange, ANSWER, true);
     assert!(rig.notices().is_empty());
 }

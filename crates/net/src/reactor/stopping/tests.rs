@@ -26,7 +26,7 @@ fn connections_leave_by_what_they_are_doing() {
     busy.send(GET);
     let exchange = rig.take().unwrap();
     rig.reactor.stop(START_MS + GRACE_MS);
-    assert!(rig.reactor.last_answer(exchange.token.unwrap()));
+    assert!(rig.reactor.last_answer(exchange.key.unwrap()));
     assert!(std::net::TcpStream::connect(address).is_err());
     rig.turn();
     assert!(idle.is_quiet() && fresh.is_quiet());
@@ -68,7 +68,7 @@ fn pipelined_requests_are_all_answered() {
     let mut exchange = rig.take().unwrap();
     rig.reactor.stop(START_MS + GRACE_MS);
     for last in [false, false, true] {
-        assert_eq!(rig.reactor.last_answer(exchange.token.unwrap()), last);
+        assert_eq!(rig.reactor.last_answer(exchange.key.unwrap()), last);
         rig.answer(exchange, ANSWER, !last);
         match rig.take() {
             Some(next) => exchange = next,

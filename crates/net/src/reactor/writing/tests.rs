@@ -96,10 +96,10 @@ fn a_client_that_leaves_in_the_middle() {
     let mut rig = Rig::new();
     let mut client = rig.connect_narrow();
     let exchange = request(&mut rig, &mut client);
-    let token = exchange.token.unwrap();
+    let key = exchange.key.unwrap();
     let block = Block::Shared(Bytes(large()));
-    assert_eq!(rig.reactor.stream(token, HEAD, block), Room::Full);
-    assert!(rig.reactor.room(token).is_none());
+    assert_eq!(rig.reactor.stream(key, HEAD, block), Room::Full);
+    assert!(rig.reactor.room(key).is_none());
     rig.turn();
     drop(client);
     rig.turn();
@@ -108,8 +108,8 @@ fn a_client_that_leaves_in_the_middle() {
         rig.reactor.news.room,
         "an application that waits for room is told"
     );
-    assert_eq!(rig.reactor.room(token), Some(Room::Gone));
-    let gone = rig.reactor.stream(token, b"", Block::<Bytes>::Chunk(b"x"));
+    assert_eq!(rig.reactor.room(key), Some(Room::Gone));
+    let gone = rig.reactor.stream(key, b"", Block::<Bytes>::Chunk(b"x"));
     assert_eq!(gone, Room::Gone);
     rig.finish(exchange, Tail::None, true);
     assert!(rig.board.read(0).in_flight.is_empty());
@@ -122,23 +122,23 @@ fn a_stream_waits_for_its_client() {
     let mut rig = Rig::new();
     let mut client = rig.connect_narrow();
     let exchange = request(&mut rig, &mut client);
-    let token = exchange.token.unwrap();
+    let key = exchange.key.unwrap();
     let mut given = 0;
     let mut received = 0;
     for _ in 0..3 {
         loop {
             given += BLOCK.len();
             let block = Block::<Bytes>::Bytes(&BLOCK);
-            if rig.reactor.stream(token, b"", block) == Room::Full {
+            if rig.reactor.stream(key, b"", block) == Room::Full {
                 break;
             }
         }
         assert!(given - received < 512 * 1024);
-        while rig.reactor.room(token).is_none() {
+        while rig.reactor.room(key).is_none() {
             received += client.receive_some().unwrap().len();
             rig.turn();
         }
-        assert_eq!(rig.reactor.room(token), Some(Room::Yes));
+        assert_eq!(rig.reactor.room(key), Some(Room::Yes));
     }
     rig.finish(exchange, Tail::None, true);
     receive(&mut rig, &mut client, given - received);
@@ -151,11 +151,11 @@ fn blocks_of_one_turn_are_one_chunk() {
     let mut rig = Rig::new();
     let mut client = rig.connect();
     let exchange = request(&mut rig, &mut client);
-    let token = exchange.token.unwrap();
+    let key = exchange.key.unwrap();
     rig.reactor.allow_batch(true);
     for block in ["one", "two", "three"] {
         let block = Block::<Bytes>::Chunk(block.as_bytes());
-        assert_eq!(rig.reactor.stream(token, b"", block), Room::Yes);
+        assert_eq!(rig.reactor.stream(key, b"", block), Room::Yes);
     }
     assert!(rig.reactor.holds_output() && client.is_quiet());
     rig.turn();
@@ -165,7 +165,7 @@ fn blocks_of_one_turn_are_one_chunk() {
     assert_eq!(rest, "onetwothree\r\n");
     // Without permission to hold it back each one leaves at once.
     rig.reactor.allow_batch(false);
-    rig.reactor.stream(token, b"", Block::<Bytes>::Chunk(b"x"));
+    rig.reactor.stream(key, b"", Block::<Bytes>::Chunk(b"x"));
     assert!(!client.is_quiet());
     drop(exchange);
 }
@@ -234,7 +234,7 @@ fn an_interim_response_comes_before_the_final_one() {
     let mut client = rig.connect();
     let exchange = request(&mut rig, &mut client);
     let early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
-    rig.reactor.interim(exchange.token.unwrap(), early);
+    rig.reactor.interim(exchange.key.unwrap(), early);
     client.expect(early);
     rig.answer(exchange, ANSWER, true);
     client.expect(ANSWER);
@@ -281,7 +281,7 @@ fn an_abandoned_response_ends_its_connection() {
     let mut client = rig.connect();
     let exchange = request(&mut rig, &mut client);
     let block = Block::<Bytes>::Chunk(b"x");
-    rig.reactor.stream(exchange.token.unwrap(), HEAD, block);
+    rig.reactor.stream(exchange.key.unwrap(), HEAD, block);
     rig.reactor.abandon(exchange);
     let all = client.receive_all();
     assert!(
@@ -296,13 +296,13 @@ fn a_socket_that_is_given_away_takes_its_bytes_along() {
     let mut client = rig.connect();
     client.send(format!("{GET}more"));
     let exchange = rig.take().unwrap();
-    let token = exchange.token.unwrap();
-    let (_, input, unsent) = rig.reactor.detach(token).unwrap();
+    let key = exchange.key.unwrap();
+    let (_, input, unsent) = rig.reactor.detach(key).unwrap();
     assert_eq!(
         (input.as_slice(), unsent.unwrap()),
         (&b"more"[..], Vec::new())
     );
     assert_eq!(rig.reactor.conns.len(), 0);
-    assert!(rig.reactor.detach(token).is_none());
+    assert!(rig.reactor.detach(key).is_none());
     rig.reactor.discard(exchange);
 }

@@ -1,0 +1,108 @@
+//! A request of a connection that is with the application, and what is remembered of it there.
+//! HTTP/1 has one at a time; with several streams a connection has one of these for each.
+
+use proto::{RequestHead, StreamId};
+
+use super::{Conn, Phase};
+use crate::exchange::{RequestKey, Token};
+use crate::incoming::Incoming;
+
+/// One request that is with the application, or was the last one that has been.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    /// Which request of its connection.
+    pub(crate) stream: StreamId,
+    /// Its number in this worker; 0 stands for none.
+    pub(crate) id: u64,
+    /// A part of its response was given to the connection.
+    pub(crate) begun: bool,
+    /// The application waits for something else, and is to be told when the client has gone.
+    pub(crate) reports_disconnect: bool,
+    /// Its body, if that flows; or what comes through the tunnel that it has become.
+    pub(crate) incoming: Option<Box<Incoming>>,
+}
+
+impl Serving {
+    /// Before the first request.
+    pub(crate) const fn none() -> Self {
+        Self {
+            stream: StreamId::HTTP1,
+            id: 0,
+            begun: false,
+            reports_disconnect: false,
+            incoming: None,
+        }
+    }
+
+    /// There was no request yet.
+    pub(crate) fn is_none(&self) -> bool {
+        self.id == 0
+    }
+
+    /// A request goes to the application. Its body, if that flows, has begun to come.
+    #[inline]
+    pub(crate) fn begin(&mut self, stream: StreamId, id: u64) {
+        self.stream = stream;
+        self.id = id;
+        self.begun = false;
+        self.reports_disconnect = false;
+    }
+
+    /// Its name, on connection `token`.
+    #[inline]
+    pub(crate) fn key(&self, token: Token) -> RequestKey {
+        RequestKey {
+            connection: token,
+            stream: self.stream,
+        }
+    }
+}
+
+impl Conn {
+    /// A request goes to the application, with this number; its stream.
+    #[inline]
+    pub(crate) fn serve(&mut self, id: u64) -> StreamId {
+        self.serving.begin(StreamId::HTTP1, id);
+        self.phase = Phase::Busy;
+        self.serving.stream
+    }
+
+    /// Whether the request of this stream is with the application: it owes a response, or what goes
+    /// through a tunnel.
+    #[inline]
+    pub(crate) fn owes(&self, stream: StreamId) -> bool {
+        self.phase == Phase::Busy && self.serving.stream == stream
+    }
+
+    /// The request with this number, if the application still owes it a response.
+    #[inline]
+    pub(crate) fn served(&mut self, id: u64) -> Option<&mut Serving> {
+        let owed = self.owes(self.serving.stream) && !self.is_tunnel();
+        (owed && self.serving.id == id).then_some(&mut self.serving)
+    }
+
+    /// The response to `request` has switched: from now on bytes of any kind flow. False: there is
+    /// more of the request to come.
+    pub(crate) fn begin_tunnel(&mut self, request: &RequestHead) -> bool {
+        if !self.proto.switched(self.serving.stream, request) {
+            return false;
+        }
+        self.serving.begun = true;
+        self.serving.incoming = Some(Box::new(Incoming::new(false)));
+        true
+    }
+
+    /// Nothing more goes through the tunnel; what is queued is still written.
+    pub(crate) fn end_tunnel(&mut self) {
+        let incoming = self.serving.incoming.take();
+        // Then there is no end of the client's to wait for.
+        self.asked_last = incoming.is_some_and(|body| body.ended());
+        self.phase = Phase::Closing;
+    }
+
+    /// It has left HTTP.
+    #[inline]
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.proto.is_tunnel()
+    }
+}

@@ -1,0 +1,86 @@
+//! Connections that go on with another protocol in their place: behind the response that switches,
+//! bytes of any kind flow both ways. They come in like a body that flows ([`Reactor::read_body`]), and
+//! go out like blocks of a response ([`Reactor::stream`]).
+
+use super::Reactor;
+use super::writing::busy;
+use crate::conn::Phase;
+use crate::exchange::{Exchange, RequestKey};
+
+impl Reactor {
+    /// Sends the response that switches, `exchange.out`, and goes on with a tunnel, to which belongs
+    /// what the client has sent behind its request; `line` goes to the access log. The exchange comes
+    /// back, with nothing done, if its response does not switch or has begun, its request is not
+    /// complete, or its client has gone.
+    pub(crate) fn switch(
+        &mut self,
+        exchange: Box<Exchange>,
+        line: Option<&[u8]>,
+    ) -> Result<RequestKey, Box<Exchange>> {
+        let Some(key) = exchange.key.filter(|_| switches(&exchange)) else {
+            return Err(exchange);
+        };
+        let conn = busy(&mut self.conns, key);
+        let Some(conn) = conn.filter(|conn| !conn.body_is_open()) else {
+            return Err(exchange);
+        };
+        let waits = conn
+            .served(exchange.id)
+            .is_some_and(|request| !request.begun);
+        if !waits {
+            return Err(exchange);
+        }
+        self.count(&exchange);
+        if let Some(line) = line {
+            self.log_line(line);
+        }
+        let token = key.connection;
+        if let Some(conn) = self.conns.get_mut(token)
+            && conn.begin_tunnel(&exchange.head)
+        {
+            conn.output.copy(&exchange.out);
+            self.feed_rest(token);
+            self.hold_or_flush(token);
+            self.register(token);
+        } else {
+            // More of its request is to come after all, and nothing says where that ends.
+            self.remove(token);
+        }
+        self.recycle(exchange);
+        Ok(key)
+    }
+
+    /// Ends a tunnel from this side: what is queued is written, then the connection is closed. What
+    /// its client still sends is dropped (RFC 9110 section 9.3.6).
+    pub(crate) fn end_tunnel(&mut self, key: RequestKey) {
+        let conn = busy(&mut self.conns, key);
+        if let Some(conn) = conn.filter(|conn| conn.is_tunnel()) {
+            conn.end_tunnel();
+            self.flush(key.connection);
+        }
+    }
+
+    /// Time is up: ends all tunnels, and tells their applications.
+    pub(super) fn end_tunnels(&mut self) {
+        let open = self.conns.iter();
+        let open = open.filter(|(_, conn)| conn.is_tunnel() && conn.phase == Phase::Busy);
+        let keys: Vec<_> = open.map(|(token, conn)| conn.serving.key(token)).collect();
+        for key in keys {
+            if let Some(conn) = busy(&mut self.conns, key) {
+                self.news.of_lost(&conn.serving, key.connection);
+                self.news.room = true;
+            }
+            self.end_tunnel(key);
+        }
+    }
+}
+
+/// Whether its response ends HTTP on its connection.
+fn switches(exchange: &Exchange) -> bool {
+    let connect = exchange.facts().connect;
+    let status = exchange.response.draft.status();
+    proto::protocol::switches(exchange.head.upgrade(), connect, status)
+}
+
+#[cfg(test)]
+mod tests;
