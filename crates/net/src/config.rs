@@ -22,8 +22,6 @@ pub struct Config {
     /// A request goes to the application with its head, which then asks for the body
     /// ([`crate::baton::Loop::read_body`]); otherwise with its whole body.
     pub flowing_bodies: bool,
-    /// Value of the `Server` field.
-    pub server: String,
     /// How long a kept connection may be idle, in ms; 0 closes after each response.
     pub keepalive_ms: u64,
     /// How long a request head may take, in ms; 0 for ever.
@@ -48,9 +46,9 @@ pub struct Config {
     /// A pipe that signal handlers write to; a driver that sees it acts on the signals.
     pub signal_fd: Option<RawFd>,
     /// Where the numbers of signals go on to, for a main thread that does not turn the reactor.
-    pub signal_echo: Option<RawFd>,
+    pub signal_relay_fd: Option<RawFd>,
     /// The master's wake-up pipe: a byte makes it look at the scoreboard.
-    pub bell: Option<RawFd>,
+    pub master_fd: Option<RawFd>,
     /// How long a stop by ourselves may take, in ms.
     pub grace_ms: u64,
     /// At least this often, in ms, an idle driver looks up (heartbeat).

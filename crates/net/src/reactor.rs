@@ -282,11 +282,11 @@ impl Reactor {
 
     /// Tells the master, once, why this worker should be replaced; false: there is no master.
     pub(crate) fn ask_to_retire(&self, cause: RetireCause) -> bool {
-        let Some(bell) = self.config.bell else {
+        let Some(master_fd) = self.config.master_fd else {
             return false;
         };
         if self.board.retire(self.slot, cause as u64) {
-            ring(bell);
+            wake_master(master_fd);
         }
         true
     }
@@ -363,9 +363,9 @@ impl Reactor {
 
 /// One byte for the master, which looks at the scoreboard then. A full pipe wakes it as well, and
 /// without a master there is none to be woken.
-fn ring(bell: RawFd) {
+fn wake_master(master_fd: RawFd) {
     // SAFETY: one readable byte; the pipe does not block.
-    unsafe { libc::write(bell, [0u8].as_ptr().cast(), 1) };
+    unsafe { libc::write(master_fd, [0u8].as_ptr().cast(), 1) };
 }
 
 #[cfg(test)]

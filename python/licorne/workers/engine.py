@@ -341,11 +341,11 @@ class EngineWorker(Worker):
         return Wiring(
             max_requests=self.max_requests if self.cfg.max_requests else 0,
             parent=self.ppid,
-            bell=self.wakeup_fd,
+            master_fd=self.wakeup_fd,
             # Signals must end the wait of a loop on the main thread; and the engine obeys them at
             # once, when their handlers have to wait for the interpreter.
             signal_fd=self.PIPE[0] if self.PIPE else -1,
-            signal_echo=self.relay_signals(),
+            signal_relay_fd=self.relay_signals(),
         )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

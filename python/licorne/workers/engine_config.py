@@ -60,19 +60,19 @@ class Wiring:
         *,
         max_requests: int = 0,
         parent: int = 0,
-        bell: int = -1,
+        master_fd: int = -1,
         signal_fd: int = -1,
-        signal_echo: int = -1,
+        signal_relay_fd: int = -1,
     ) -> None:
         #: After so many requests the worker asks to be replaced; 0 for never.
         self.max_requests = max_requests
         #: The master's process id: the worker ends when it has another parent. 0: not looked at.
         self.parent = parent
         #: The master's wake-up pipe.
-        self.bell = bell
+        self.master_fd = master_fd
         #: Where numbers of signals are read, and where they are written again.
         self.signal_fd = signal_fd
-        self.signal_echo = signal_echo
+        self.signal_relay_fd = signal_relay_fd
 
 
 class EngineConfig(RequestRules):
@@ -108,9 +108,9 @@ class EngineConfig(RequestRules):
         self.queue_time = cfg.queue_time
         self.max_requests = wiring.max_requests
         self.parent = wiring.parent
-        self.bell = wiring.bell
+        self.master_fd = wiring.master_fd
         self.signal_fd = wiring.signal_fd
-        self.signal_echo = wiring.signal_echo
+        self.signal_relay_fd = wiring.signal_relay_fd
 
     def _times(self, cfg: Config, multithread: bool) -> None:
         self.keepalive = float(cfg.keepalive)

@@ -1,7 +1,7 @@
 //! Requests over their time: they are answered from here, even when the application keeps the
 //! interpreter lock, and told to the master, which asks for the stack and replaces the worker.
 
-use super::{Reactor, ring};
+use super::{Reactor, wake_master};
 use crate::exchange::Token;
 use crate::overdue::{AgeCheck, Cause, TimeLimits};
 use crate::scoreboard::{RetireCause, Running};
@@ -72,7 +72,7 @@ impl Reactor {
         }
         if news {
             self.news.late = true;
-            self.config.bell.inspect(|&fd| ring(fd));
+            self.config.master_fd.inspect(|&fd| wake_master(fd));
         }
         self.ages.all_threads_lost = lost >= self.config.threads;
         if self.ages.all_threads_lost {

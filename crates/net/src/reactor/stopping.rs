@@ -75,9 +75,9 @@ impl Reactor {
             return;
         };
         let numbers = read_signals(fd);
-        if let Some(echo) = self.config.signal_echo {
+        if let Some(relay) = self.config.signal_relay_fd {
             // SAFETY: readable for its length. The pipe does not block; a full one wakes as well.
-            unsafe { libc::write(echo, numbers.as_ptr().cast(), numbers.len()) };
+            unsafe { libc::write(relay, numbers.as_ptr().cast(), numbers.len()) };
         }
         for number in numbers {
             match i32::from(number) {
