@@ -23,8 +23,11 @@ def reap(arbiter: Arbiter) -> None:
         if molds is not None and molds.ended(end):
             continue
         worker = arbiter.WORKERS.get(end.pid)
-        answered = worker is not None and arbiter.slots.read(worker).requests > 0
-        arbiter.decide(events.ChildExited(end.pid, end.code, end.signal, answered))
+        answered = ready = False
+        if worker is not None:
+            last = arbiter.slots.read(worker)
+            answered, ready = last.requests > 0, last.ready
+        arbiter.decide(events.ChildExited(end.pid, end.code, end.signal, answered, ready))
 
 
 def bury(arbiter: Arbiter, action: Bury) -> None:

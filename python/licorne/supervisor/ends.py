@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from licorne.supervisor.actions import Action, Bury, CloseListeners, Log
 from licorne.supervisor.converge import Outcome, told_to_go
+from licorne.supervisor.events import Sighting
+from licorne.supervisor.look import look
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Child, Ending, Phase, Reloading, Roster, State
 from licorne.supervisor.tables import (
@@ -29,6 +31,10 @@ def exited(roster: Roster, event: ChildExited, now: float) -> Outcome:
     if child is None:
         # Not a worker: as process 1 of a container the master reaps strangers too.
         return Outcome(roster)
+    if event.ready and child.state is State.BOOTING:
+        # It ended between two looks: this is the one that it missed.
+        roster = look(roster, {event.pid: Sighting(event.pid, True, 0.0)}, now).roster
+        child = roster.child(event.pid) or child
     after = _without(roster, child, event, now)
     line = exit_message(event.pid, event.code, event.signal, child.killed)
     if line is None and child.state is State.BOOTING and not event.answered:

@@ -55,6 +55,8 @@ class ChildExited(Event):
     signal: str = ""
     #: It had finished a request.
     answered: bool = False
+    #: It had loaded the application, whether or not it was seen so.
+    ready: bool = False
 
 
 class Retire(Event):

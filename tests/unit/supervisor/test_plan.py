@@ -156,6 +156,20 @@ def test_a_worker_that_answered_before_it_was_seen_ready() -> None:
     assert master.roster.phase is Phase.RUNNING
 
 
+@pytest.mark.parametrize("code", [3, 4])
+def test_a_worker_that_was_ready_and_ends_before_it_was_seen_so(code: int) -> None:
+    """The application loads, whatever the code says: the brake, but no end of the server."""
+    master = Master(replace(POLICY, workers=1))
+    master.tick()
+    actions = master.feed(ChildExited(1, code=code, ready=True))
+    assert [action for action in actions if isinstance(action, Log)] == [
+        Log("error", "Worker (pid:%s) exited with code %s.", (1, code))
+    ]
+    assert master.roster.phase is Phase.RUNNING
+    assert master.roster.proven
+    assert master.roster.failures == 1
+
+
 def test_an_ordinary_end_is_not_told() -> None:
     master = started()
     assert master.feed(ChildExited(1)) == [Bury(1), Spawn(1)]
