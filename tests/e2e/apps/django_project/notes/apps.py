@@ -1,6 +1,6 @@
 """Tell the test what Django's signals say, and what they have done by then."""
 
-import os
+import sys
 import threading
 
 from django.apps import AppConfig
@@ -41,5 +41,8 @@ def finished(**_signal):
 
 
 def tell(*words):
-    """One line on standard error, whole also when several threads write."""
-    os.write(2, (" ".join(["app:", *map(str, words)]) + "\n").encode())
+    """One line on standard error, whole also when several threads write.
+
+    Not by `os.write`, which of eventlet's greenlets only one may call at a time.
+    """
+    sys.stderr.write(" ".join(["app:", *map(str, words)]) + "\n")
