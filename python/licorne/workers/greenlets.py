@@ -9,6 +9,7 @@ from functools import partial
 
 from greenlet import GreenletExit, getcurrent
 
+from licorne.workers import leaving
 from licorne.workers.base_async import AsyncWorker
 from licorne.workers.frames import Stack
 
@@ -174,6 +175,8 @@ class GreenletWorker(AsyncWorker):
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at once (INT, QUIT): in a greenlet of its own, since the hook may wait."""
         quit_now = super().handle_quit
+        # At once: the engine has seen the signal too, and the main greenlet may end first.
+        self._end_within(leaving.QUICK)
 
         def leave() -> None:
             try:
