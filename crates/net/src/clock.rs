@@ -8,13 +8,7 @@ pub fn monotonic_ns() -> u64 {
     if let Some(now_ns) = crate::testing::stopped_ns() {
         return now_ns;
     }
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `now` is a valid, writable timespec; CLOCK_MONOTONIC always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+    nanoseconds(libc::CLOCK_MONOTONIC)
 }
 
 /// Processor time that the threads of this process have used, in ns.
@@ -23,13 +17,7 @@ pub(crate) fn processor_ns() -> u64 {
     if crate::testing::stopped_ns().is_some() {
         return crate::testing::used_ns();
     }
-    let mut used = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `used` is a valid, writable timespec; every process may read its own clock.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut used) };
-    used.tv_sec.unsigned_abs() * 1_000_000_000 + used.tv_nsec.unsigned_abs()
+    nanoseconds(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
 /// Monotonic milliseconds: the unit of every deadline.
@@ -57,7 +45,7 @@ pub fn unix_seconds() -> u64 {
 /// [`unix_seconds`] from the coarse clock: a few ns, at most some ms behind.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn coarse_unix_seconds() -> u64 {
-    coarse(libc::CLOCK_REALTIME_COARSE).0
+    read(libc::CLOCK_REALTIME_COARSE).0
 }
 
 /// [`unix_seconds`]; this system has no cheaper clock.
@@ -73,8 +61,7 @@ pub fn coarse_monotonic_ns() -> u64 {
     if let Some(now_ns) = crate::testing::stopped_ns() {
         return now_ns;
     }
-    let (seconds, nanos) = coarse(libc::CLOCK_MONOTONIC_COARSE);
-    seconds * 1_000_000_000 + nanos
+    nanoseconds(libc::CLOCK_MONOTONIC_COARSE)
 }
 
 /// [`monotonic_ns`]; this system has no cheaper clock.
@@ -83,13 +70,21 @@ pub fn coarse_monotonic_ns() -> u64 {
     monotonic_ns()
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn coarse(clock: libc::clockid_t) -> (u64, u64) {
+#[inline]
+fn nanoseconds(clock: libc::clockid_t) -> u64 {
+    let (seconds, nanos) = read(clock);
+    seconds * 1_000_000_000 + nanos
+}
+
+/// A clock in seconds and the rest in ns.
+#[inline]
+fn read(clock: libc::clockid_t) -> (u64, u64) {
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `now` is a valid, writable timespec; Linux has had both clocks since 2.6.32.
+    // SAFETY: `now` is a valid, writable timespec; every system has the clocks that are asked for
+    // here, Linux the coarse ones since 2.6.32.
     unsafe { libc::clock_gettime(clock, &raw mut now) };
     (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs())
 }

@@ -90,12 +90,11 @@ impl Sharing {
         if self.waited >= WAITED {
             self.until_ns = now_ns + SHARED_NS;
             self.dense = false;
-            self.looks = 0;
-            self.waited = 0;
-        } else if self.looks >= LOOKS {
-            self.looks = 0;
-            self.waited = 0;
+        } else if self.looks < LOOKS {
+            return;
         }
+        self.looks = 0;
+        self.waited = 0;
     }
 
     /// The driver has been away for some time, with this load.
