@@ -176,6 +176,14 @@ class Counts:
     def sent_back(self) -> int:
         """Requests answered 503 because the worker ended before it had begun them."""
 
+    @property
+    def given(self) -> int:
+        """Requests handed over to another worker, with their connections."""
+
+    @property
+    def taken(self) -> int:
+        """Requests taken over from another worker."""
+
 @final
 class RequestHead:
     """A request head that a `RequestReader` has read; `Exchange` says the same of its own."""
@@ -335,6 +343,9 @@ class Scoreboard:
 
     def claim(self, slot: int) -> None:
         """Write this process's id into the slot and beat once (worker, after fork)."""
+
+    def vacate(self, slot: int) -> None:
+        """The worker has ended (master): the others hand nothing over to it any more."""
 
     def beat(self, slot: int) -> None:
         """A sign of life from a worker that does not run the engine."""

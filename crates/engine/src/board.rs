@@ -103,6 +103,11 @@ impl Scoreboard {
         Ok(())
     }
 
+    fn vacate(&self, slot: usize) -> PyResult<()> {
+        self.inner.vacate(self.checked(slot)?);
+        Ok(())
+    }
+
     fn claim(&self, slot: usize) -> PyResult<()> {
         self.inner.claim(self.checked(slot)?);
         Ok(())

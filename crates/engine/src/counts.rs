@@ -94,6 +94,16 @@ impl Counts {
     fn sent_back(&self) -> u64 {
         self.inner.sent_back
     }
+
+    #[getter]
+    fn given(&self) -> u64 {
+        self.inner.given
+    }
+
+    #[getter]
+    fn taken(&self) -> u64 {
+        self.inner.taken
+    }
 }
 
 /// Upper bounds in seconds.

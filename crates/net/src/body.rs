@@ -62,6 +62,25 @@ impl Body {
         }
     }
 
+    /// The bytes, if they are in memory.
+    pub(crate) fn in_memory(&self) -> Option<&[u8]> {
+        match self {
+            Self::Empty => Some(&[]),
+            Self::Memory(memory) => Some(&memory.bytes),
+            Self::File(..) | Self::Flowing => None,
+        }
+    }
+
+    /// Puts a body that is in memory into a file.
+    pub(crate) fn spool(&mut self, store: &BodyStore) -> io::Result<()> {
+        if let Self::Memory(memory) = self {
+            let mut file = unnamed_file(&store.directory)?;
+            file.write_all(&memory.bytes)?;
+            *self = Self::File(file, memory.bytes.len() as u64);
+        }
+        Ok(())
+    }
+
     /// Adds what was read from the connection.
     pub(crate) fn append(&mut self, bytes: &[u8], store: &Arc<BodyStore>) -> io::Result<()> {
         if let Self::Empty = self

@@ -41,6 +41,8 @@ pub struct Config {
     pub max_connections: usize,
     /// There are other workers on the same listeners: leave connections to them.
     pub siblings: bool,
+    /// The queue by which workers hand connections to each other: its ends for sending and receiving.
+    pub handover: Option<(RawFd, RawFd)>,
     /// The process that made this one: when it is gone, the worker stops. 0 does not look.
     pub parent: u32,
     /// A pipe that signal handlers write to; a driver that sees it acts on the signals.

@@ -45,6 +45,8 @@ pub struct Exchange {
     pub trusted: bool,
     /// Which listener it came through, in the order they were given.
     pub listener: usize,
+    /// Another worker has handed it over: that happens once at the most.
+    pub handed_over: bool,
     /// Monotonic ns at which the request was complete.
     pub ready_ns: u64,
     /// It is the first one taken since the last look at the sockets: what need not be looked at for
@@ -90,6 +92,7 @@ impl Exchange {
         self.key = None;
         self.body = Body::Empty;
         self.peer = None;
+        self.handed_over = false;
         self.started_ns = 0;
         self.response.clear();
         if self.out.capacity() > KEPT {

@@ -17,6 +17,7 @@ pub mod config;
 mod conn;
 pub mod drain;
 pub mod exchange;
+mod handover;
 pub mod incoming;
 mod listener;
 pub mod notice;

@@ -8,6 +8,7 @@ mod batch;
 mod deadlines;
 mod disconnects;
 mod flowing;
+mod handover;
 mod logging;
 mod pace;
 mod reading;
@@ -21,6 +22,7 @@ use accepting::Acceptor;
 use ages::Ages;
 pub(crate) use batch::BATCH;
 use batch::Batch;
+use handover::Dispatch;
 pub use streaming::{Block, Room};
 pub use writing::Tail;
 
@@ -36,8 +38,9 @@ use crate::config::Config;
 use crate::conn::{Conn, Serving};
 use crate::drain::Drain;
 use crate::exchange::{Exchange, RequestKey, Token};
+use crate::handover::Handover;
 use crate::notice::{Level, Notices};
-use crate::poll::{Events, LISTENER, Poller, Ready, SIGNAL, WAKE};
+use crate::poll::{Events, HANDOVER, LISTENER, Poller, Ready, SIGNAL, WAKE};
 use crate::scoreboard::{RetireCause, Scoreboard};
 use crate::slab::Slab;
 use crate::tally::Tally;
@@ -55,6 +58,8 @@ pub(crate) struct Reactor {
     pub(crate) config: Config,
     poller: Arc<Poller>,
     acceptor: Acceptor,
+    /// Hands connections to other workers and takes theirs, if there may be some.
+    dispatch: Option<Dispatch>,
     conns: Slab<Conn>,
     events: Events,
     next_event: usize,
@@ -123,11 +128,16 @@ impl Reactor {
         board: Arc<Scoreboard>,
         slot: usize,
     ) -> io::Result<Self> {
+        let dispatch = config
+            .handover
+            .map(|(send, receive)| Handover::copy_of(send, receive))
+            .transpose()?;
         let mut reactor = Self {
             ages: Ages::new(&config.limits),
             config,
             poller: Arc::new(Poller::new()?),
             acceptor: Acceptor::new(listeners)?,
+            dispatch: dispatch.map(Dispatch::new),
             conns: Slab::new(),
             events: Events::new(),
             next_event: 0,
@@ -313,6 +323,8 @@ impl Reactor {
         } else if ready.data == SIGNAL {
             self.news.interrupted = true;
             self.on_signals();
+        } else if ready.data == HANDOVER {
+            self.take_over_some();
         } else if ready.data >= LISTENER {
             #[expect(clippy::cast_possible_truncation, reason = "a listener's index")]
             self.accept((ready.data - LISTENER) as usize);

@@ -5,6 +5,7 @@
 //! is impossible for one field.
 
 mod entry;
+mod free;
 mod overdue;
 mod reading;
 mod snapshot;
@@ -20,6 +21,7 @@ use crate::tally::{Counts, Tally};
 use entry::Entry;
 pub use entry::InFlight;
 pub(crate) use entry::{Named, Running};
+pub(crate) use free::Siblings;
 pub use overdue::Overdue;
 use overdue::{LATE, Late};
 use reading::Reading;
@@ -33,6 +35,8 @@ struct Worker {
     beat_ms: AtomicU64,
     requests: AtomicU64,
     connections: AtomicU64,
+    /// Threads that would begin with a request at once.
+    free: AtomicU64,
     reading: Reading,
     /// Why the worker asks to be replaced: a [`RetireCause`], 0 while it does not.
     retire: AtomicU64,
@@ -100,7 +104,7 @@ impl Scoreboard {
         let entries = threads + WAITING;
         let named = LATE * size_of::<Late>() + entries * size_of::<Entry>();
         let each = size_of::<Worker>() + named + size_of::<LogBuffer>();
-        let size = slots * each;
+        let size = slots * each + size_of::<AtomicU64>();
         // SAFETY: a fresh anonymous mapping, zeroed by the kernel.
         let base = unsafe {
             libc::mmap(
@@ -124,6 +128,14 @@ impl Scoreboard {
         })
     }
 
+    /// The worker in `slot` has ended: it is no sibling of the others any more.
+    pub fn vacate(&self, slot: usize) {
+        let worker = self.worker(slot);
+        worker.ready.store(0, Ordering::Relaxed);
+        worker.free.store(0, Ordering::Relaxed);
+        self.changes().fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Number of workers there is room for.
     pub fn slots(&self) -> usize {
         self.slots
@@ -136,6 +148,7 @@ impl Scoreboard {
         worker.ready.store(0, Ordering::Relaxed);
         worker.requests.store(0, Ordering::Relaxed);
         worker.connections.store(0, Ordering::Relaxed);
+        worker.free.store(0, Ordering::Relaxed);
         worker.reading.end();
         worker.retire.store(0, Ordering::Relaxed);
         worker.overdue.store(0, Ordering::Relaxed);
@@ -173,6 +186,7 @@ impl Scoreboard {
     /// The application is loaded.
     pub fn mark_ready(&self, slot: usize) {
         self.worker(slot).ready.store(1, Ordering::Relaxed);
+        self.changes().fetch_add(1, Ordering::Relaxed);
     }
 
     /// The worker asks to be replaced. The first cause stays; false if there was one.
@@ -405,6 +419,15 @@ impl Scoreboard {
         unsafe {
             let first = self.base.as_ptr().add(offset).cast::<Entry>();
             &*first.add(slot * self.entries + entry)
+        }
+    }
+
+    /// Behind all slots: grows with each worker that comes or goes.
+    fn changes(&self) -> &AtomicU64 {
+        // SAFETY: the last 8 bytes of the mapping; everything before is a multiple of 8 bytes.
+        unsafe {
+            let end = self.base.as_ptr().add(self.size - size_of::<AtomicU64>());
+            &*end.cast::<AtomicU64>()
         }
     }
 

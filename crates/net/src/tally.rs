@@ -27,6 +27,8 @@ pub(crate) struct Tally {
     refused: AtomicU64,
     timeouts: AtomicU64,
     sent_back: AtomicU64,
+    given: AtomicU64,
+    taken: AtomicU64,
 }
 
 /// A histogram: one counter for each bound, one for what is above all of them, and the sum.
@@ -58,6 +60,10 @@ pub struct Counts {
     pub timeouts: u64,
     /// Requests answered 503 because the worker ended before it had begun them.
     pub sent_back: u64,
+    /// Requests handed over to another worker, with their connections.
+    pub given: u64,
+    /// Requests taken over from another worker.
+    pub taken: u64,
 }
 
 /// How many were within each bound and above the one before.
@@ -123,6 +129,14 @@ impl Tally {
         add(&self.accepted, 1);
     }
 
+    pub(crate) fn given(&self) {
+        add(&self.given, 1);
+    }
+
+    pub(crate) fn taken(&self) {
+        add(&self.taken, 1);
+    }
+
     /// Everything back to 0, before a fork.
     pub(crate) fn reset(&self) {
         let single = [
@@ -132,6 +146,8 @@ impl Tally {
             &self.refused,
             &self.timeouts,
             &self.sent_back,
+            &self.given,
+            &self.taken,
         ];
         for count in self.requests.iter().chain(single) {
             count.store(0, Ordering::Relaxed);
@@ -151,6 +167,8 @@ impl Tally {
             refused: load(&self.refused),
             timeouts: load(&self.timeouts),
             sent_back: load(&self.sent_back),
+            given: load(&self.given),
+            taken: load(&self.taken),
         }
     }
 }
@@ -199,6 +217,8 @@ impl Counts {
             refused: self.refused + other.refused,
             timeouts: self.timeouts + other.timeouts,
             sent_back: self.sent_back + other.sent_back,
+            given: self.given + other.given,
+            taken: self.taken + other.taken,
         }
     }
 }

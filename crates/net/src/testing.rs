@@ -77,6 +77,7 @@ pub(crate) fn config() -> Config {
         limits: TimeLimits::default(),
         threads: 1,
         polled: false,
+        handover: None,
         max_connections: 0,
         siblings: false,
         parent: 0,

@@ -58,6 +58,14 @@ impl Connection {
         }
     }
 
+    /// The request whose head was received last is complete with a body that came another way: see
+    /// [`h1::Connection::body_was_received`].
+    pub fn body_was_received(&mut self) {
+        if let Self::H1(connection) = self {
+            connection.body_was_received();
+        }
+    }
+
     /// The response on this stream is done. With HTTP/1 the next request may come.
     #[inline]
     pub fn finished(&mut self, stream: StreamId) {

@@ -5,6 +5,8 @@ All workers share them; with `reuse_port` each has a set of its own (`reuseport`
 
 from __future__ import annotations
 
+import sys
+
 from licorne import sock, systemd
 from licorne.supervisor.converge import outdated
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from licorne.config import Config
     from licorne.glogging import Logger
+    from licorne.master.handover import HandoverQueue
     from licorne.master.reuseport import SocketSets
     from licorne.sock import BaseSocket
     from licorne.supervisor.roster import Child, Roster
@@ -31,6 +34,8 @@ class Listeners:
         self.sockets: list[BaseSocket] = []
         #: systemd has opened them.
         self.systemd = False
+        #: By which workers hand connections to each other; None where they do not.
+        self.queue: HandoverQueue | None = None
         #: Workers that were given a set and that the planner does not know yet.
         self._expected: list[Worker] = []
 
@@ -55,12 +60,31 @@ class Listeners:
             # The configuration may name other addresses than the old master's did.
             made = sock.rebind(made, cfg, self._log)
         self.sockets = made
+        self.dispatch(cfg)
+
+    def dispatch(self, cfg: Config) -> None:
+        """Have the workers of these listeners hand waiting connections to each other, or not."""
+        wanted = cfg.dispatch == "auto" and sys.platform == "linux"
+        if not wanted:
+            self._drop_queue()
+        elif self.queue is None:
+            from licorne.master.handover import HandoverQueue  # noqa: PLC0415 - in the master only
+
+            self.queue = HandoverQueue()
+
+    def _drop_queue(self) -> None:
+        """Workers that have it go on with it."""
+        if self.queue is not None:
+            self.queue.close()
+            self.queue = None
 
     def rebind(self, cfg: Config) -> bool:
         """Listen where a new configuration says (HUP); False where that cannot be changed."""
         if self.systemd or self._sets is not None:
             return False
         self.sockets = sock.rebind(self.sockets, cfg, self._log)
+        # Its messages name listeners by their place among those that its workers have.
+        self._drop_queue()
         return True
 
     def all(self) -> list[BaseSocket]:
@@ -71,6 +95,7 @@ class Listeners:
         """Accept nothing more; the files of unix sockets stay unless they are this master's."""
         sock.close_sockets(self.all(), unlink=unlink and not self.systemd)
         self.sockets, self._sets = [], None
+        self._drop_queue()
 
     def leave(self, kept: Sequence[BaseSocket]) -> None:
         """In another process: close all copies but those that it serves.
@@ -81,6 +106,8 @@ class Listeners:
             if each not in kept:
                 each.close()
         self.sockets, self._sets = [*kept], None
+        if not kept:
+            self._drop_queue()
 
     def for_next(
         self, roster: Roster, workers: Mapping[int, Worker]

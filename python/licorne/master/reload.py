@@ -56,6 +56,7 @@ def _adopt_listeners(arbiter: Arbiter) -> None:
     cfg, listeners = arbiter.app.cfg, arbiter.parts.listeners
     if cfg.address != arbiter.address and listeners.rebind(cfg):
         arbiter.log.info("Listening at: %s", listeners)
+    listeners.dispatch(cfg)
 
 
 def _adopt(arbiter: Arbiter) -> None:

@@ -145,6 +145,8 @@ class Spawning(SignalHandlers):
         worker = self.worker_class(age, self.pid, sockets, self.app, half, self.cfg, self.log)
         worker.wakeup_fd = self.wakeup_fd
         worker.socket_set = socket_set
+        queue = self.parts.listeners.queue
+        worker.handover = None if queue is None else queue.fds()
         return worker
 
     def live(self, worker: Worker) -> NoReturn:

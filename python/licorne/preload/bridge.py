@@ -109,13 +109,19 @@ class Bridge:
         """In a mold: the worker of an order, with the sockets and the pipe that came with it."""
         master = self._master
         *listeners, pipe = fds
+        queue = None
+        if order.handover:
+            *listeners, put, take = listeners
+            queue = put, take
         sockets = [sock.adopt(fd, master.cfg, self.log) for fd in listeners]
         master.LISTENERS = sockets
         self._see(order.view)
         worker = master.make_worker(order.age, order.socket_set, sockets)
         master.slots.seat(worker, order.slot)
         worker.stack_pipe = pipe
-        util.close_on_exec(pipe)
+        worker.handover = queue
+        for fd in (pipe, *(queue or ())):
+            util.close_on_exec(fd)
         return worker
 
     def _see(self, view: mold.View) -> None:

@@ -95,25 +95,31 @@ class View:
 class Order:
     """A worker that the master wants, as far as a number can say."""
 
-    __slots__ = ("age", "slot", "socket_set", "view")
+    __slots__ = ("age", "handover", "slot", "socket_set", "view")
 
-    def __init__(self, age: int, slot: int, socket_set: int, view: View) -> None:
+    def __init__(
+        self, age: int, slot: int, socket_set: int, *, handover: bool, view: View
+    ) -> None:
         self.age = age
         self.slot = slot
         self.socket_set = socket_set
+        #: The queue by which workers hand connections to each other comes with the sockets.
+        self.handover = handover
         self.view = view
 
     def encode(self) -> bytes:
         """As a message to the mold."""
-        return f"fork {self.age} {self.slot} {self.socket_set} {self.view.encode()}".encode()
+        numbers = f"{self.age} {self.slot} {self.socket_set} {int(self.handover)}"
+        return f"fork {numbers} {self.view.encode()}".encode()
 
     @classmethod
     def decode(cls, message: bytes) -> Order:
         """From a message of the master."""
         match message.decode().split():
-            case ["fork", age, slot, socket_set, target, workers, pending]:
+            case ["fork", age, slot, socket_set, handover, target, workers, pending]:
                 view = View.decode(target, workers, pending)
-                return cls(int(age), int(slot), int(socket_set), view)
+                numbers = int(age), int(slot), int(socket_set)
+                return cls(*numbers, handover=handover == "1", view=view)
         raise ValueError(f"not an order of the master: {message!r}")
 
 
@@ -215,7 +221,8 @@ def _obey(master: MasterCopy, channel: socket.socket, order: Order, fds: Sequenc
         channel.send(answer.encode())
     for each in worker.sockets:
         each.close()
-    unpatched.close(worker.stack_pipe)
+    for fd in (worker.stack_pipe, *(worker.handover or ())):
+        unpatched.close(fd)
 
 
 def _fork_orphan(signals: Sequence[Signals]) -> tuple[int, socket.socket]:

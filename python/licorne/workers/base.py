@@ -91,6 +91,9 @@ class Worker:
         self.socket_set = 0
         #: Where threads of this worker show their stacks (`frames`); -1: nowhere.
         self.stack_pipe = -1
+        #: The queue by which workers hand connections to each other: its descriptors for putting in
+        #: and for taking out.
+        self.handover: tuple[int, int] | None = None
         self.tmp = WorkerTmp(self)
 
     def __str__(self) -> str:

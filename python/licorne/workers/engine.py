@@ -346,6 +346,7 @@ class EngineWorker(Worker):
             # once, when their handlers have to wait for the interpreter.
             signal_fd=self.PIPE[0] if self.PIPE else -1,
             signal_relay_fd=self.relay_signals(),
+            handover=self.handover,
         )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -63,6 +63,7 @@ class Wiring:
         master_fd: int = -1,
         signal_fd: int = -1,
         signal_relay_fd: int = -1,
+        handover: tuple[int, int] | None = None,
     ) -> None:
         #: After so many requests the worker asks to be replaced; 0 for never.
         self.max_requests = max_requests
@@ -73,6 +74,9 @@ class Wiring:
         #: Where numbers of signals are read, and where they are written again.
         self.signal_fd = signal_fd
         self.signal_relay_fd = signal_relay_fd
+        #: The queue by which workers hand connections to each other: its descriptors for putting in
+        #: and for taking out.
+        self.handover = handover
 
 
 class EngineConfig(RequestRules):
@@ -111,6 +115,7 @@ class EngineConfig(RequestRules):
         self.master_fd = wiring.master_fd
         self.signal_fd = wiring.signal_fd
         self.signal_relay_fd = wiring.signal_relay_fd
+        self.handover = wiring.handover
 
     def _times(self, cfg: Config, multithread: bool) -> None:
         self.keepalive = float(cfg.keepalive)

@@ -49,6 +49,7 @@ class Slots:
         """The worker is gone, and its slot is free."""
         self.finished += self.read(worker).requests
         self._add(self._buried, worker)
+        self.scoreboard.vacate(worker.slot)
         self._free.append(worker.slot)
 
     def counts(self, living: Iterable[Worker]) -> dict[str, Counts]:

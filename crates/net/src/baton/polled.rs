@@ -49,6 +49,7 @@ impl Loop {
         state.driver = Driver::InReactor(me);
         state.reactor.thread_is_back();
         state.reactor.set_accepting(true);
+        state.reactor.set_free(1);
         state.reactor.news.interrupted = false;
         self.look(state);
         state.reactor.process(usize::MAX);
@@ -173,9 +174,11 @@ impl Loop {
     /// the application is read, written and timed out; new connections are left to the siblings.
     pub(super) fn cover_polled(&self, state: &mut State) {
         state.reactor.set_accepting(false);
+        state.reactor.set_free(0);
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, false);
+        state.reactor.hand_over_waiting(0);
         // Whether or not there is news: it accepts connections again as soon as it turns.
         self.poller.wake();
     }

@@ -106,7 +106,10 @@ fn supervise(baton: &Loop) {
             baton.poller.wake();
         } else if steps == last {
             baton.cover_polled(&mut state);
-            rest_ms = (rest_ms * 2).min(POLLED_REST_MS);
+            // With siblings, what comes meanwhile need not wait for this loop.
+            if !state.reactor.has_siblings() {
+                rest_ms = (rest_ms * 2).min(POLLED_REST_MS);
+            }
             most_ms = rest_ms;
         } else if std::mem::take(&mut woken) {
             // It has turned because it was woken.
@@ -138,7 +141,13 @@ fn turn_once(baton: &Loop, state: &mut State) {
     state.reactor.process(usize::MAX);
     let alive = state.reactor.config.standin_beats;
     baton.end_turn(state, alive);
-    if !state.driver.in_application() || state.sharing.others_work(state.reactor.now_ns) {
+    let now_ns = state.reactor.now_ns;
+    let others_work = !state.driver.in_application() || state.sharing.others_work(now_ns);
+    state
+        .reactor
+        .set_free(if others_work { state.idle } else { 0 });
+    state.reactor.hand_over_waiting(state.patience_ns());
+    if others_work {
         baton.wake_for_inbox(state);
     }
 }

@@ -1,6 +1,6 @@
 //! What the mutex protects: the reactor, the baton, and what is known of the application.
 
-use super::driver::Driver;
+use super::driver::{Driver, QUIET_NS};
 use super::sharing::{Load, Sharing};
 use crate::clock;
 use crate::exchange::Exchange;
@@ -82,7 +82,23 @@ impl State {
         if self.idle > 0 && !self.reactor.inbox.is_empty() {
             return 1;
         }
-        self.reactor.wait_ms()
+        let most = if self.reactor.watches_siblings() {
+            1
+        } else {
+            u64::MAX
+        };
+        self.reactor.wait_ms().min(most)
+    }
+
+    /// How long a request waits here, in ns, before it is handed to a sibling that is free. The only
+    /// thread, once it is slow, is not waited for.
+    pub(super) fn patience_ns(&self) -> u64 {
+        let alone = self.reactor.config.threads == 1;
+        if alone && self.driver == Driver::StandIn {
+            0
+        } else {
+            QUIET_NS
+        }
     }
 
     /// What the process has done since the alarm was set.

@@ -18,6 +18,8 @@ pub(crate) use kqueue::{Events, Poller};
 pub(crate) const WAKE: u64 = u64::MAX;
 /// User data of the signal pipe.
 pub(crate) const SIGNAL: u64 = u64::MAX - 1;
+/// User data of the queue by which workers hand connections to each other.
+pub(crate) const HANDOVER: u64 = u64::MAX - 2;
 /// User data of listener `n` is `LISTENER + n`.
 pub(crate) const LISTENER: u64 = 0xffff_ffff_0000_0000;
 /// Most events that one wait returns: with more the turn grows, and with it the latency.

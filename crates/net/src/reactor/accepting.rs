@@ -21,6 +21,9 @@ const ACCEPT_SHARED: usize = 4;
 /// Connections accepted at most when a stop begins: more than a queue of the kernel holds as it is
 /// mostly set up (`net.core.somaxconn`), and an end if they come faster than they are accepted.
 const ACCEPT_LAST: usize = 4096;
+/// Rest of a worker that has more connections than a sibling with a free thread, in ms: the kernel
+/// tells the sibling of the next ones.
+const LEFT_MS: u64 = 2;
 /// Rest after the descriptors ran out, in ms.
 const EXHAUSTED_MS: u64 = 100;
 
@@ -40,8 +43,8 @@ enum State {
     Accepting,
     /// They are not: while draining, at the limit of connections, or without a thread.
     Paused,
-    /// Descriptors ran out: to be tried again at this time, in monotonic ms.
-    Exhausted(u64),
+    /// Descriptors ran out, or it is a sibling's turn: to be tried again at this time, in monotonic ms.
+    Resting(u64),
 }
 
 impl Acceptor {
@@ -66,7 +69,7 @@ impl Acceptor {
     /// How long that will take, in ms.
     pub(super) fn rest_ms(&self, now_ms: u64) -> Option<u64> {
         match self.state {
-            State::Exhausted(until_ms) => Some(until_ms.saturating_sub(now_ms)),
+            State::Resting(until_ms) => Some(until_ms.saturating_sub(now_ms)),
             State::Accepting | State::Paused => None,
         }
     }
@@ -110,12 +113,15 @@ impl Reactor {
             if !self.accept_one(index) {
                 return;
             }
+            if self.config.siblings && self.sibling_should_accept() {
+                return self.rest_from_accepting(LEFT_MS);
+            }
         }
     }
 
     /// Accept one at a time while a single thread takes its time: connections accepted together queue
     /// behind each other.
-    fn one_by_one(&self) -> bool {
+    pub(super) fn one_by_one(&self) -> bool {
         !self.config.standin_beats && !self.config.polled && !self.batch.pace.fast()
     }
 
@@ -142,7 +148,7 @@ impl Reactor {
     /// few connections are.
     #[inline]
     pub(crate) fn accept_between_rounds(&mut self) {
-        if !self.acceptor.wanted && !self.inbox.is_empty() {
+        if !self.inbox.is_empty() && !(self.acceptor.wanted && self.takes_over()) {
             self.count_to_a_round();
         }
     }
@@ -154,12 +160,16 @@ impl Reactor {
             return;
         }
         self.acceptor.served = 0;
-        let exhausted = matches!(self.acceptor.state, State::Exhausted(_));
-        if !exhausted && !self.ages.all_threads_lost && self.drain.serving() {
+        let resting = matches!(self.acceptor.state, State::Resting(_));
+        if resting || self.ages.all_threads_lost || !self.drain.serving() {
+            return;
+        }
+        if !self.acceptor.wanted {
             for index in 0..self.acceptor.listeners.len() {
                 self.accept_some(index);
             }
         }
+        self.take_over();
     }
 
     /// For the last time: a connection that the kernel has announced to this process it does not
@@ -217,18 +227,28 @@ impl Reactor {
             Accepted::Empty => return false,
             Accepted::Exhausted(_) if self.make_room() => {}
             Accepted::Exhausted(error) => {
-                self.pause_accepting();
-                self.acceptor.state = State::Exhausted(self.now_ms() + EXHAUSTED_MS);
-                let text = format!(
-                    "Cannot accept connections: {error}; {} are open. Raise the limit of open \
-                     files (ulimit -n), or lower worker_connections or keepalive.",
-                    self.conns.len()
-                );
-                self.notices.push(Level::Error, text);
+                self.out_of_descriptors(&error);
                 return false;
             }
         }
         true
+    }
+
+    /// Accepts nothing for so long.
+    fn rest_from_accepting(&mut self, ms: u64) {
+        self.pause_accepting();
+        self.acceptor.state = State::Resting(self.now_ms() + ms);
+    }
+
+    /// No descriptor is left: rest for a moment.
+    pub(super) fn out_of_descriptors(&mut self, error: &io::Error) {
+        self.rest_from_accepting(EXHAUSTED_MS);
+        let text = format!(
+            "Cannot accept connections: {error}; {} are open. Raise the limit of open files (ulimit \
+             -n), or lower worker_connections or keepalive.",
+            self.conns.len()
+        );
+        self.notices.push(Level::Error, text);
     }
 
     /// A connection that was accepted.
@@ -248,7 +268,7 @@ impl Reactor {
 
     /// Closes the connection that can be spared best in favour of a new one: idle clients must not
     /// keep others out. False: all are busy.
-    fn make_room(&mut self) -> bool {
+    pub(super) fn make_room(&mut self) -> bool {
         while let Some(token) = self.longest_idle() {
             // It may have become busy without our having looked.
             self.read(token);

@@ -132,38 +132,9 @@ impl Reactor {
     }
 
     #[inline]
-    fn on_fed(&mut self, token: Token, fed: Fed, progress: bool) {
+    pub(super) fn on_fed(&mut self, token: Token, fed: Fed, progress: bool) {
         match fed {
-            Fed::Ready(mut exchange) => {
-                let Some(conn) = self.conns.get_mut(token) else {
-                    return;
-                };
-                self.last_id += 1;
-                exchange.id = self.last_id;
-                conn.pace_wakes();
-                conn.requests = conn.requests.saturating_add(1);
-                exchange.number = conn.requests;
-                let stream = conn.serve(exchange.id);
-                conn.deadline = Deadline::NONE;
-                exchange.key = Some(RequestKey {
-                    connection: token,
-                    stream,
-                });
-                if exchange.head.ignored_forwarded_header().is_some() {
-                    let forwarding = &self.config.policy.forwarding;
-                    let head = &exchange.head;
-                    self.notices.ignored_header(conn.peer, head, forwarding);
-                }
-                exchange.ready_ns = self.now_ns;
-                conn.asked_last = !exchange.head.keep_alive();
-                exchange.keep_alive = !conn.asked_last
-                    && self.config.keepalive_ms != 0
-                    && (self.drain.serving() || conn.has_more());
-                if self.inbox.len() < WAITING {
-                    self.name(&mut exchange);
-                }
-                self.inbox.push_back(exchange);
-            }
+            Fed::Ready(exchange) => self.ready(token, exchange, self.now_ns),
             Fed::Wait => self.progressed(token, progress),
             Fed::Rejected(reject) => self.refuse(token, reject),
             Fed::Closed => self.remove(token),
@@ -178,6 +149,39 @@ impl Reactor {
                 self.answer_error(token, 500, "Internal Server Error", "");
             }
         }
+    }
+
+    /// A request is complete since `ready_ns`.
+    #[inline]
+    pub(super) fn ready(&mut self, token: Token, mut exchange: Box<Exchange>, ready_ns: u64) {
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
+        self.last_id += 1;
+        exchange.id = self.last_id;
+        conn.pace_wakes();
+        conn.requests = conn.requests.saturating_add(1);
+        exchange.number = conn.requests;
+        let stream = conn.serve(exchange.id);
+        conn.deadline = Deadline::NONE;
+        exchange.key = Some(RequestKey {
+            connection: token,
+            stream,
+        });
+        if exchange.head.ignored_forwarded_header().is_some() {
+            let forwarding = &self.config.policy.forwarding;
+            let head = &exchange.head;
+            self.notices.ignored_header(conn.peer, head, forwarding);
+        }
+        exchange.ready_ns = ready_ns;
+        conn.asked_last = !exchange.head.keep_alive();
+        exchange.keep_alive = !conn.asked_last
+            && self.config.keepalive_ms != 0
+            && (self.drain.serving() || conn.has_more());
+        if self.inbox.len() < WAITING {
+            self.name(&mut exchange);
+        }
+        self.inbox.push_back(exchange);
     }
 
     /// Names a complete request on the scoreboard, so that the master can say that it was lost if

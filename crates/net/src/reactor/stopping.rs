@@ -32,6 +32,7 @@ impl Reactor {
         self.draining.store(true, Ordering::Relaxed);
         self.now_ns = clock::monotonic_ns();
         let now_ms = self.now_ms();
+        self.set_free(0);
         self.accept_last(deadline_ms.saturating_sub(now_ms));
         self.close_listeners();
         for conn in self.conns.iter_mut() {
@@ -51,6 +52,7 @@ impl Reactor {
     fn rest(&mut self) {
         self.draining.store(true, Ordering::Relaxed);
         self.drain = self.drain.on(Step::Stop(self.now_ms()));
+        self.set_free(0);
         self.pause_accepting();
         self.close_listeners();
     }
@@ -62,6 +64,7 @@ impl Reactor {
         self.drain = Drain::Stopped;
         self.conns = Slab::new();
         self.acceptor.forget();
+        self.forget_dispatch();
         self.inbox.clear();
         self.again.clear();
         self.writes.clear();
@@ -93,6 +96,7 @@ impl Reactor {
         if self.drain == Drain::Stopped {
             return;
         }
+        self.take_back_given();
         let open = self.conns.len();
         self.drain = self.drain.on(Step::Look { now: now_ms, open });
         if self.drain == Drain::Stopped {

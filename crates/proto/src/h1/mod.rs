@@ -136,6 +136,12 @@ impl Connection {
         self.state == Receiving::Switched
     }
 
+    /// The body of this request was received whole, and decoded, by another connection object: its end
+    /// is what comes next.
+    pub fn body_was_received(&mut self) {
+        self.body = Body::default();
+    }
+
     /// Whether bytes of a body, or its end, are still to come.
     pub fn in_body(&self) -> bool {
         self.state == Receiving::Body

@@ -96,6 +96,17 @@ class Workers(Section):
         The longest prefix decides. In a configuration file: a dict, or a list of PREFIX=SECONDS.
         """,
     )
+    dispatch: str = option(
+        "--dispatch",
+        default="auto",
+        choices=("auto", "off"),
+        doc="""Whether a request that waits in a busy worker goes to another one that is free.
+
+        `auto`: a complete request that has waited about a millisecond for a thread is handed, with
+        its connection, to a worker that has one free, if there are several workers on the engine.
+        `off`: a connection stays with the worker that accepted it. Linux only.
+        """,
+    )
     graceful_timeout: int = option(
         "--graceful-timeout",
         default=30,

@@ -1,0 +1,402 @@
+//! Connections whose requests wait for a thread, handed to the worker that has one free: given by the
+//! stand-in of a busy worker, taken like connections that a listener brings.
+//!
+//! A request is handed over before its application was called, and once at the most. It goes with its
+//! connection, so its answer comes from one process; nothing of the connection stays here.
+
+use std::io;
+
+use super::Reactor;
+use crate::body::Body;
+use crate::conn::{Conn, Fed, Feeding, Registration};
+use crate::exchange::Exchange;
+use crate::handover::{FRONT, Handover, LONGEST, Outcome, Taken, Waiting};
+use crate::notice::Level;
+use crate::peer::Peer;
+use crate::poll::HANDOVER;
+use crate::scoreboard::Siblings;
+use crate::stream::Stream;
+
+/// A connection that is in the queue for so long, in ns, is put behind the others, so that the kernel
+/// tells another process: the one that it told may have been stopped, or have died.
+const UNTAKEN_NS: u64 = 2_000_000;
+
+/// Connections that a loop that polls takes at once.
+const TOGETHER: usize = 4;
+
+/// The queue, as far as this worker uses it.
+pub(super) struct Dispatch {
+    queue: Handover,
+    /// The poller reports it: this worker takes connections.
+    taking: bool,
+    /// The other workers.
+    siblings: Siblings,
+    /// When a connection was last put into it; 0: nothing of this worker's is in it.
+    given_ns: u64,
+    /// Requests wait here that a sibling may take as soon as it is free.
+    wanted: bool,
+}
+
+impl Dispatch {
+    pub(super) fn new(queue: Handover) -> Self {
+        Self {
+            queue,
+            taking: false,
+            siblings: Siblings::default(),
+            given_ns: 0,
+            wanted: false,
+        }
+    }
+}
+
+impl Reactor {
+    /// Says how many threads would begin with a request at once.
+    #[inline]
+    pub(crate) fn tell_free(&self, threads: usize) {
+        let threads = if self.drain.serving() { threads } else { 0 };
+        self.board.set_free(self.slot, threads);
+    }
+
+    /// The same, and from now on connections of siblings are taken, or are not if no thread is free.
+    #[inline]
+    pub(crate) fn set_free(&mut self, threads: usize) {
+        let threads = if self.drain.serving() { threads } else { 0 };
+        self.board.set_free(self.slot, threads);
+        if let Some(dispatch) = &self.dispatch
+            && dispatch.taking != (threads > 0)
+        {
+            self.set_taking(threads > 0);
+        }
+    }
+
+    /// Whether the poller tells of connections in the queue, or there is no queue.
+    #[inline]
+    pub(super) fn takes_over(&self) -> bool {
+        self.dispatch
+            .as_ref()
+            .is_none_or(|dispatch| dispatch.taking)
+    }
+
+    #[cold]
+    fn set_taking(&mut self, taking: bool) {
+        let Some(dispatch) = &mut self.dispatch else {
+            return;
+        };
+        dispatch.taking = taking;
+        let fd = dispatch.queue.fd();
+        let result = if taking {
+            self.poller.add_listener(fd, HANDOVER)
+        } else {
+            self.poller.remove(fd)
+        };
+        if let Err(error) = result {
+            let text = format!("Cannot watch what other workers hand over: {error}");
+            self.notices.push(Level::Error, text);
+        }
+    }
+
+    /// In a process that the application has forked: the queue is the parent's.
+    pub(super) fn forget_dispatch(&mut self) {
+        self.dispatch = None;
+    }
+
+    /// Requests wait, or have just been given, so that a look is due each millisecond.
+    pub(crate) fn watches_siblings(&self) -> bool {
+        self.dispatch
+            .as_ref()
+            .is_some_and(|dispatch| dispatch.wanted || dispatch.given_ns != 0)
+    }
+
+    /// There are other workers, which may take what waits here.
+    #[inline]
+    pub(crate) fn has_siblings(&mut self) -> bool {
+        self.dispatch
+            .as_mut()
+            .is_some_and(|dispatch| dispatch.siblings.exist(&self.board, self.slot))
+    }
+
+    fn sibling_is_free(&self) -> bool {
+        let now_ms = self.now_ms();
+        self.dispatch
+            .as_ref()
+            .is_some_and(|dispatch| dispatch.siblings.one_is_free(&self.board, now_ms))
+    }
+
+    /// Whether another worker should accept the next connection: it has a free thread, and clearly fewer
+    /// connections than this one.
+    pub(super) fn sibling_should_accept(&mut self) -> bool {
+        let (now_ms, more) = (self.now_ms(), self.conns.len().saturating_sub(1));
+        self.has_siblings()
+            && self.dispatch.as_ref().is_some_and(|dispatch| {
+                let siblings = &dispatch.siblings;
+                siblings.one_is_free_below(&self.board, more, now_ms)
+            })
+    }
+
+    /// While no thread of this worker is free: hands over the connections whose requests have waited
+    /// for `least_ns`, if a sibling has a free thread.
+    pub(crate) fn hand_over_waiting(&mut self, least_ns: u64) {
+        if !self.has_siblings() {
+            return;
+        }
+        let free = self.sibling_is_free();
+        self.look_after_given(free);
+        let mut wanted = false;
+        for _ in 0..self.inbox.len() {
+            let Some(exchange) = self.inbox.pop_front() else {
+                break;
+            };
+            let waited_ns = self.now_ns.saturating_sub(exchange.ready_ns);
+            let due = waited_ns >= least_ns && !exchange.handed_over;
+            if free && due {
+                if let Some(exchange) = self.hand_over(exchange) {
+                    self.inbox.push_back(exchange);
+                }
+            } else {
+                wanted |= !exchange.handed_over;
+                self.inbox.push_back(exchange);
+            }
+        }
+        if let Some(dispatch) = &mut self.dispatch {
+            dispatch.wanted = wanted;
+        }
+    }
+
+    /// A worker that is about to end takes back what it has given, if no sibling takes it: the siblings
+    /// may be about to end too.
+    pub(super) fn take_back_given(&mut self) {
+        let given = self.dispatch.as_ref().is_some_and(|dispatch| dispatch.given_ns != 0);
+        if given && !(self.has_siblings() && self.sibling_is_free()) {
+            while self.take_next() {}
+        }
+    }
+
+    /// What was given lies in the queue: another process is told of it.
+    fn look_after_given(&mut self, free: bool) {
+        let Some(dispatch) = &mut self.dispatch else {
+            return;
+        };
+        if dispatch.given_ns == 0 || self.now_ns < dispatch.given_ns + UNTAKEN_NS {
+            return;
+        }
+        if !dispatch.queue.has_pending() {
+            dispatch.given_ns = 0;
+        } else if free {
+            dispatch.given_ns = self.now_ns;
+            if !dispatch.queue.turn_round(&mut self.scratch) {
+                self.lost_on_the_way(None);
+            }
+        }
+    }
+
+    /// Puts the connection of a request into the queue. The exchange comes back if it stays here.
+    fn hand_over(&mut self, mut exchange: Box<Exchange>) -> Option<Box<Exchange>> {
+        let key = exchange.key;
+        let conn = key.and_then(|key| self.conns.get_mut(key.connection));
+        let (Some(key), Some(conn), Some(dispatch)) = (key, conn, &mut self.dispatch) else {
+            return Some(exchange);
+        };
+        if !conn.owes(key.stream) || !conn.can_be_handed_over() {
+            return Some(exchange);
+        }
+        let inline = FRONT + exchange.head.raw_len() + conn.input().len();
+        let Some(room) = LONGEST.checked_sub(inline) else {
+            return Some(exchange);
+        };
+        let fits = exchange
+            .body
+            .in_memory()
+            .is_some_and(|body| body.len() <= room);
+        if !fits && exchange.body.spool(&self.config.body).is_err() {
+            // No room for the file: it stays, and is answered here.
+            return Some(exchange);
+        }
+        let (file, body): (_, &[u8]) = match &exchange.body {
+            Body::File(file, _) => (Some(file), &[]),
+            Body::Flowing => return Some(exchange),
+            body => (None, body.in_memory().unwrap_or_default()),
+        };
+        let waiting = Waiting {
+            peer: conn.peer,
+            listener: conn.listener,
+            requests: conn.requests,
+            ready_ns: exchange.ready_ns,
+            head: exchange.head.raw_len(),
+            body: exchange.body.len(),
+        };
+        let pieces = [exchange.head.raw(), body, conn.input()];
+        let put = dispatch
+            .queue
+            .put(&waiting, conn.stream.fd(), file, pieces);
+        if put.is_err() {
+            // The queue is full, or the kernel has no room: it is answered here.
+            return Some(exchange);
+        }
+        dispatch.given_ns = self.now_ns;
+        self.tally().given();
+        if let Some(conn) = self.conns.remove(key.connection)
+            && conn.registered != Registration::None
+            && let Err(error) = self.poller.remove(conn.stream.fd())
+        {
+            let text = format!("Cannot release a connection: {error}");
+            self.notices.push(Level::Error, text);
+        }
+        self.board.set_connections(self.slot, self.conns.len());
+        self.connection_is_spare();
+        exchange.key = None;
+        self.recycle(exchange);
+        None
+    }
+
+    /// Connections are in the queue. One for one free thread: a second one would wait behind it. The
+    /// requests of a loop that polls do not wait for each other.
+    pub(super) fn take_over_some(&mut self) {
+        let most = if self.config.polled { TOGETHER } else { 1 };
+        for _ in 0..most {
+            if !self.takes_over() || !self.take_over() {
+                return;
+            }
+        }
+    }
+
+    /// Takes a connection from the queue; false: there is none, or no room for one.
+    pub(super) fn take_over(&mut self) -> bool {
+        let full = self.config.max_connections;
+        let Some(dispatch) = &self.dispatch else {
+            return false;
+        };
+        if !self.drain.serving() || !dispatch.queue.has_pending() {
+            return false;
+        }
+        if full != 0 && self.conns.len() >= full && !self.make_room() {
+            self.set_taking(false);
+            return false;
+        }
+        let Some(dispatch) = &self.dispatch else {
+            return false;
+        };
+        if let Err(error) = dispatch.queue.has_room() {
+            if !self.make_room() {
+                self.out_of_descriptors(&error);
+                self.set_taking(false);
+                return false;
+            }
+            return true;
+        }
+        self.take_next()
+    }
+
+    /// The same, whatever room there is.
+    fn take_next(&mut self) -> bool {
+        // What is taken is lost if this process dies before it has a name.
+        self.board
+            .begin_reading(self.slot, self.last_id + 1, Peer::Unix);
+        let Self {
+            dispatch, scratch, ..
+        } = self;
+        let outcome = dispatch
+            .as_ref()
+            .map_or(Outcome::Empty, |dispatch| dispatch.queue.take(scratch));
+        let took = match outcome {
+            Outcome::Empty => false,
+            Outcome::Lost(peer) => {
+                self.lost_on_the_way(peer);
+                true
+            }
+            Outcome::Taken(taken) => {
+                self.go_on_here(taken);
+                true
+            }
+        };
+        self.board.end_reading(self.slot);
+        took
+    }
+
+    /// A connection goes on here.
+    fn go_on_here(&mut self, taken: Taken) {
+        let Taken {
+            waiting,
+            socket,
+            file,
+            length,
+        } = taken;
+        self.board
+            .begin_reading(self.slot, self.last_id + 1, waiting.peer);
+        let trusted = &self.config.policy.forwarding.trusted;
+        let trusted = trusted.contains_peer(waiting.peer.ip());
+        let stream = Stream::plain(socket);
+        let mut conn = Conn::new(stream, waiting.peer, waiting.listener, trusted);
+        // It is counted again when it is complete here.
+        conn.requests = waiting.requests.saturating_sub(1);
+        let token = self.conns.insert(conn);
+        self.board.set_connections(self.slot, self.conns.len());
+        let tally = self.board.tally(self.slot);
+        tally.taken();
+        let Self {
+            conns,
+            config,
+            pool,
+            scratch,
+            ..
+        } = self;
+        let bytes = scratch.get(FRONT..length).unwrap_or_default();
+        let (Some(conn), Some((head, rest))) =
+            (conns.get_mut(token), bytes.split_at_checked(waiting.head))
+        else {
+            return self.lost_on_the_way(Some(waiting.peer));
+        };
+        let body = match file {
+            Some(file) => Ok((Body::File(file, waiting.body), rest)),
+            None => inline_body(rest, waiting.body, config),
+        };
+        let mut feeding = Feeding {
+            policy: &config.policy,
+            store: &config.body,
+            pool,
+            eof: false,
+            flowing: config.flowing_bodies,
+        };
+        let fed = match body {
+            Ok((body, rest)) => conn.resume(head, body, rest, &mut feeding),
+            Err(error) => Fed::Failed(error),
+        };
+        match fed {
+            Fed::Ready(mut exchange) => {
+                exchange.handed_over = true;
+                self.ready(token, exchange, waiting.ready_ns);
+            }
+            // A newer configuration may refuse what the older one has let through.
+            other => self.on_fed(token, other, true),
+        }
+    }
+
+    #[cold]
+    fn lost_on_the_way(&mut self, peer: Option<Peer>) {
+        let peer = peer.map_or_else(|| "unknown".into(), |peer| peer.to_string());
+        let text = format!(
+            "Lost a connection on its way from another worker (client: {peer}): this process had no \
+             descriptor for it. Raise the limit of open files (ulimit -n)."
+        );
+        self.notices.push(Level::Error, text);
+    }
+}
+
+/// A body that came with the message, and what follows it.
+fn inline_body<'a>(
+    bytes: &'a [u8],
+    length: u64,
+    config: &crate::config::Config,
+) -> io::Result<(Body, &'a [u8])> {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let Some((bytes, rest)) = bytes.split_at_checked(length) else {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    };
+    let mut body = Body::default();
+    if !bytes.is_empty() {
+        body.append(bytes, &config.body)?;
+    }
+    Ok((body, rest))
+}
+
+#[cfg(test)]
+mod tests;
