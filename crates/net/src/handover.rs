@@ -19,7 +19,7 @@ const WORDS: usize = 8;
 pub(crate) const FRONT: usize = WORDS * size_of::<u64>();
 /// Descriptors of a message: the connection, and a body that is in a file.
 const MOST_FDS: usize = 2;
-/// Bytes for so many descriptors beside a message; CMSG_SPACE of them is less.
+/// Bytes for so many descriptors beside a message; `CMSG_SPACE` of them is less.
 const CONTROL: usize = 64;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -51,7 +51,7 @@ pub(crate) struct Waiting {
 }
 
 /// A connection that was taken out of the queue.
-pub(crate) struct Taken {
+pub(crate) struct Arrived {
     pub(crate) waiting: Waiting,
     pub(crate) socket: OwnedFd,
     /// The body, if it is in a file.
@@ -62,7 +62,7 @@ pub(crate) struct Taken {
 
 /// What taking has come to.
 pub(crate) enum Outcome {
-    Taken(Taken),
+    Arrived(Arrived),
     /// Nothing is in the queue, or a sibling was faster.
     Empty,
     /// Out came something that cannot be served: a connection is lost.
@@ -98,9 +98,8 @@ impl Handover {
 
     /// Whether this process has room for the descriptors of a message: without, they would be lost.
     pub(crate) fn has_room(&self) -> io::Result<()> {
-        let probes: io::Result<Vec<OwnedFd>> = (0..MOST_FDS)
-            .map(|_| self.receive.try_clone())
-            .collect();
+        let probes: io::Result<Vec<OwnedFd>> =
+            (0..MOST_FDS).map(|_| self.receive.try_clone()).collect();
         probes.map(drop)
     }
 
@@ -124,6 +123,7 @@ impl Handover {
         self.send(&parts, &fds[..count])
     }
 
+    #[expect(clippy::cast_ptr_alignment, reason = "it is written unaligned")]
     fn send(&self, parts: &[IoSlice<'_>], fds: &[RawFd]) -> io::Result<()> {
         let mut control = Control::new();
         // SAFETY: an all-zero msghdr is valid; the pieces and `control` live for the call, and are
@@ -161,7 +161,7 @@ impl Handover {
         let waiting = room.get(..length).and_then(Waiting::from_bytes);
         let mut fds = fds.into_iter().flatten();
         match (waiting, fds.next()) {
-            (Some(waiting), Some(socket)) => Outcome::Taken(Taken {
+            (Some(waiting), Some(socket)) => Outcome::Arrived(Arrived {
                 waiting,
                 socket,
                 file: fds.next().map(File::from),
@@ -185,6 +185,7 @@ impl Handover {
         self.send(&[IoSlice::new(message)], &numbers).is_ok()
     }
 
+    #[expect(clippy::cast_ptr_alignment, reason = "it is read unaligned")]
     fn receive(&self, room: &mut [u8]) -> Option<(usize, [Option<OwnedFd>; MOST_FDS])> {
         let mut control = Control::new();
         let mut fds = [const { None }; MOST_FDS];
@@ -278,13 +279,7 @@ mod tests {
     use super::*;
 
     fn queue() -> Handover {
-        let mut ends = [0; 2];
-        // SAFETY: room for two descriptors, which nothing else owns.
-        let [send, receive] = unsafe {
-            let kind = libc::SOCK_SEQPACKET;
-            assert_eq!(libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()), 0);
-            ends.map(|fd| OwnedFd::from_raw_fd(fd))
-        };
+        let (send, receive) = crate::testing::queue_ends();
         Handover { send, receive }
     }
 
@@ -310,18 +305,23 @@ mod tests {
         let (accepted, _) = listener.accept().unwrap();
         let said = waiting(4, 5);
         queue
-            .put(&said, accepted.as_raw_fd(), None, [b"head", b"body!", b"rest"])
+            .put(
+                &said,
+                accepted.as_raw_fd(),
+                None,
+                [b"head", b"body!", b"rest"],
+            )
             .unwrap();
         // The sender's copy is not needed any more.
         drop(accepted);
         assert!(queue.has_pending());
-        let Outcome::Taken(taken) = queue.take(&mut room) else {
+        let Outcome::Arrived(arrived) = queue.take(&mut room) else {
             panic!("nothing was taken");
         };
-        assert_eq!(taken.waiting, said);
-        assert!(taken.file.is_none());
-        assert_eq!(&room[FRONT..taken.length], b"headbody!rest");
-        let mut stream = TcpStream::from(taken.socket);
+        assert_eq!(arrived.waiting, said);
+        assert!(arrived.file.is_none());
+        assert_eq!(&room[FRONT..arrived.length], b"headbody!rest");
+        let mut stream = TcpStream::from(arrived.socket);
         stream.write_all(b"x").unwrap();
         let mut byte = [0];
         client.read_exact(&mut byte).unwrap();
@@ -345,12 +345,12 @@ mod tests {
         let mut room = vec![0; LONGEST];
         assert!(queue.turn_round(&mut room));
         for expected in [1, 2, 0] {
-            let Outcome::Taken(taken) = queue.take(&mut room) else {
+            let Outcome::Arrived(arrived) = queue.take(&mut room) else {
                 panic!("nothing was taken");
             };
-            assert_eq!(taken.waiting.listener, expected);
-            assert!(taken.file.is_some());
-            assert_eq!(&room[FRONT..taken.length], b"h");
+            assert_eq!(arrived.waiting.listener, expected);
+            assert!(arrived.file.is_some());
+            assert_eq!(&room[FRONT..arrived.length], b"h");
         }
         assert!(queue.turn_round(&mut room));
         assert!(!queue.has_pending());
@@ -368,7 +368,7 @@ mod tests {
         }
         let mut room = vec![0; LONGEST];
         for _ in 0..count {
-            assert!(matches!(queue.take(&mut room), Outcome::Taken(_)));
+            assert!(matches!(queue.take(&mut room), Outcome::Arrived(_)));
         }
         assert!(matches!(queue.take(&mut room), Outcome::Empty));
     }
@@ -384,7 +384,12 @@ mod tests {
         let front = waiting(0, 0).to_bytes();
         // SAFETY: readable for its length.
         let sent = unsafe {
-            libc::send(queue.send.as_raw_fd(), front.as_ptr().cast(), front.len(), 0)
+            libc::send(
+                queue.send.as_raw_fd(),
+                front.as_ptr().cast(),
+                front.len(),
+                0,
+            )
         };
         assert_eq!(usize::try_from(sent).unwrap(), FRONT);
         let Outcome::Lost(Some(peer)) = queue.take(&mut room) else {

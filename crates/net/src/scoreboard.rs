@@ -128,14 +128,6 @@ impl Scoreboard {
         })
     }
 
-    /// The worker in `slot` has ended: it is no sibling of the others any more.
-    pub fn vacate(&self, slot: usize) {
-        let worker = self.worker(slot);
-        worker.ready.store(0, Ordering::Relaxed);
-        worker.free.store(0, Ordering::Relaxed);
-        self.changes().fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Number of workers there is room for.
     pub fn slots(&self) -> usize {
         self.slots
@@ -419,15 +411,6 @@ impl Scoreboard {
         unsafe {
             let first = self.base.as_ptr().add(offset).cast::<Entry>();
             &*first.add(slot * self.entries + entry)
-        }
-    }
-
-    /// Behind all slots: grows with each worker that comes or goes.
-    fn changes(&self) -> &AtomicU64 {
-        // SAFETY: the last 8 bytes of the mapping; everything before is a multiple of 8 bytes.
-        unsafe {
-            let end = self.base.as_ptr().add(self.size - size_of::<AtomicU64>());
-            &*end.cast::<AtomicU64>()
         }
     }
 

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,6 +104,7 @@ impl Shared for Bytes {
 pub(crate) struct Rig {
     pub(crate) reactor: Reactor,
     pub(crate) board: Arc<Scoreboard>,
+    pub(crate) slot: usize,
     events: Events,
 }
 
@@ -129,13 +130,34 @@ impl Rig {
         let mut config = config();
         change(&mut config);
         let board = Arc::new(Scoreboard::new(1, config.threads).unwrap());
-        board.reset(0);
-        let reactor = Reactor::new(config, listeners, Arc::clone(&board), 0).unwrap();
+        Self::in_slot(config, listeners, board, 0)
+    }
+
+    fn in_slot(config: Config, listeners: &[RawFd], board: Arc<Scoreboard>, slot: usize) -> Self {
+        board.reset(slot);
+        let reactor = Reactor::new(config, listeners, Arc::clone(&board), slot).unwrap();
         Self {
             reactor,
             board,
+            slot,
             events: Events::new(),
         }
+    }
+
+    /// Two workers that have loaded the application and hand connections to each other.
+    pub(crate) fn siblings(change: impl Fn(&mut Config)) -> [Self; 2] {
+        stop_clock();
+        let (put, take) = queue_ends();
+        let board = Arc::new(Scoreboard::new(2, config().threads).unwrap());
+        let rigs = [0, 1].map(|slot| {
+            let mut config = config();
+            config.handover = Some((put.as_raw_fd(), take.as_raw_fd()));
+            change(&mut config);
+            Self::in_slot(config, &[], Arc::clone(&board), slot)
+        });
+        board.mark_ready(0);
+        board.mark_ready(1);
+        rigs
     }
 
     /// A client on a socket pair.
@@ -193,7 +215,7 @@ impl Rig {
         exchange.started_ns = clock::monotonic_ns();
         exchange.begun = true;
         self.board
-            .begin(0, exchange.place, exchange.started_ns, 1, 0);
+            .begin(self.slot, exchange.place, exchange.started_ns, 1, 0);
         Some(exchange)
     }
 
@@ -207,7 +229,7 @@ impl Rig {
     pub(crate) fn finish(&mut self, exchange: Box<Exchange>, tail: Tail<Bytes>, keep: bool) {
         let entry = exchange.place;
         self.reactor.finish(exchange, tail, keep);
-        self.board.end(0, entry);
+        self.board.end(self.slot, entry);
     }
 
     /// What the error log would be told.
@@ -215,6 +237,19 @@ impl Rig {
         let notices = self.reactor.notices.take();
         notices.into_iter().map(|notice| notice.text).collect()
     }
+}
+
+/// The ends of a queue between workers, as the master makes it.
+pub(crate) fn queue_ends() -> (OwnedFd, OwnedFd) {
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors, which nothing else owns.
+    let [put, take] = unsafe {
+        let kind = libc::SOCK_SEQPACKET;
+        let made = libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr());
+        assert_eq!(made, 0);
+        ends.map(|fd| OwnedFd::from_raw_fd(fd))
+    };
+    (put, take)
 }
 
 /// Whether there is something to read now.

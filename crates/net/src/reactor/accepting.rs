@@ -148,7 +148,8 @@ impl Reactor {
     /// few connections are.
     #[inline]
     pub(crate) fn accept_between_rounds(&mut self) {
-        if !self.inbox.is_empty() && !(self.acceptor.wanted && self.takes_over()) {
+        let told_of_all = self.acceptor.wanted && self.takes_over();
+        if !told_of_all && !self.inbox.is_empty() {
             self.count_to_a_round();
         }
     }

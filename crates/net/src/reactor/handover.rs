@@ -10,7 +10,7 @@ use super::Reactor;
 use crate::body::Body;
 use crate::conn::{Conn, Fed, Feeding, Registration};
 use crate::exchange::Exchange;
-use crate::handover::{FRONT, Handover, LONGEST, Outcome, Taken, Waiting};
+use crate::handover::{Arrived, FRONT, Handover, LONGEST, Outcome, Waiting};
 use crate::notice::Level;
 use crate::peer::Peer;
 use crate::poll::HANDOVER;
@@ -165,7 +165,10 @@ impl Reactor {
     /// A worker that is about to end takes back what it has given, if no sibling takes it: the siblings
     /// may be about to end too.
     pub(super) fn take_back_given(&mut self) {
-        let given = self.dispatch.as_ref().is_some_and(|dispatch| dispatch.given_ns != 0);
+        let given = self
+            .dispatch
+            .as_ref()
+            .is_some_and(|dispatch| dispatch.given_ns != 0);
         if given && !(self.has_siblings() && self.sibling_is_free()) {
             while self.take_next() {}
         }
@@ -225,9 +228,7 @@ impl Reactor {
             body: exchange.body.len(),
         };
         let pieces = [exchange.head.raw(), body, conn.input()];
-        let put = dispatch
-            .queue
-            .put(&waiting, conn.stream.fd(), file, pieces);
+        let put = dispatch.queue.put(&waiting, conn.stream.fd(), file, pieces);
         if put.is_err() {
             // The queue is full, or the kernel has no room: it is answered here.
             return Some(exchange);
@@ -303,8 +304,8 @@ impl Reactor {
                 self.lost_on_the_way(peer);
                 true
             }
-            Outcome::Taken(taken) => {
-                self.go_on_here(taken);
+            Outcome::Arrived(arrived) => {
+                self.go_on_here(arrived);
                 true
             }
         };
@@ -313,13 +314,16 @@ impl Reactor {
     }
 
     /// A connection goes on here.
-    fn go_on_here(&mut self, taken: Taken) {
-        let Taken {
+    fn go_on_here(&mut self, arrived: Arrived) {
+        let Arrived {
             waiting,
             socket,
             file,
             length,
-        } = taken;
+        } = arrived;
+        if FRONT + waiting.head > length {
+            return self.lost_on_the_way(Some(waiting.peer));
+        }
         self.board
             .begin_reading(self.slot, self.last_id + 1, waiting.peer);
         let trusted = &self.config.policy.forwarding.trusted;
@@ -343,7 +347,7 @@ impl Reactor {
         let (Some(conn), Some((head, rest))) =
             (conns.get_mut(token), bytes.split_at_checked(waiting.head))
         else {
-            return self.lost_on_the_way(Some(waiting.peer));
+            return;
         };
         let body = match file {
             Some(file) => Ok((Body::File(file, waiting.body), rest)),

@@ -1,7 +1,7 @@
 //! Which workers have a thread for a request now, and how many connections. Hints, for choices that are
 //! right in any case: a worker may have become busy since, or have died.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Scoreboard;
 
@@ -51,6 +51,27 @@ impl Siblings {
 }
 
 impl Scoreboard {
+    /// The worker in `slot` has ended: it is no sibling of the others any more.
+    pub fn vacate(&self, slot: usize) {
+        let worker = self.worker(slot);
+        worker.ready.store(0, Ordering::Relaxed);
+        worker.free.store(0, Ordering::Relaxed);
+        self.changes().fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Behind all slots: grows with each worker that comes or goes.
+    #[expect(
+        clippy::cast_ptr_alignment,
+        reason = "all before it is a multiple of 8 bytes"
+    )]
+    pub(super) fn changes(&self) -> &AtomicU64 {
+        // SAFETY: the last 8 bytes of the mapping; everything before is a multiple of 8 bytes.
+        unsafe {
+            let end = self.base.as_ptr().add(self.size - size_of::<AtomicU64>());
+            &*end.cast::<AtomicU64>()
+        }
+    }
+
     /// So many threads of the worker would begin with a request at once.
     #[inline]
     pub(crate) fn set_free(&self, slot: usize, threads: usize) {
@@ -91,7 +112,10 @@ mod tests {
         board.set_connections(1, 7);
         board.set_connections(2, 5);
         assert!(siblings.exist(&board, 0));
-        assert!(!siblings.one_is_free_below(&board, 7, 10_000), "only the other has fewer");
+        assert!(
+            !siblings.one_is_free_below(&board, 7, 10_000),
+            "only the other has fewer"
+        );
         assert!(siblings.one_is_free_below(&board, 8, 10_000));
         board.vacate(1);
         assert!(siblings.exist(&board, 0) && !siblings.one_is_free(&board, 10_000));
