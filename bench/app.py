@@ -146,7 +146,7 @@ def blocks_of(environ: Environ) -> Iterator[bytes]:
 
 
 def file_path() -> str:
-    """The file of 10 MB, made by whoever comes first."""
+    """The file of 10 MB, made at the first request for it."""
     global FILE  # noqa: PLW0603 - found once per process
     if FILE is None:
         path = os.path.join(tempfile.gettempdir(), f"licorne-bench-{os.getuid()}.bin")

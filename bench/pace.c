@@ -102,7 +102,7 @@ static void receive(struct connection *c)
         drop(c);
         return;
     }
-    if (!c->busy) { /* bytes nobody asked for */
+    if (!c->busy) { /* bytes without a request */
         lost++;
         drop(c);
         return;

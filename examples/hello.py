@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def application(
     environ: dict[str, object], start_response: Callable[[str, list[tuple[str, str]]], object]
 ) -> Iterable[bytes]:
-    """Greet whoever asks."""
+    """Greet the client."""
     body = f"Hello from {environ['SERVER_SOFTWARE']}\n".encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]

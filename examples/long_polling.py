@@ -3,7 +3,7 @@
 licorne -k gevent --worker-connections 10000 examples.long_polling
 
 GET /messages?after=3    waits for a message after the third, for half a minute at most (then 204)
-POST /messages           tells everybody
+POST /messages           tells all that wait
 
 A client that waits costs a greenlet. For clients of several workers, messages must pass through
 something that they share, such as Redis.
@@ -39,12 +39,12 @@ class Board:
         self._more = Event()
 
     def tell(self, message: str) -> int:
-        """Add a message, and wake whoever waits for it; its number."""
+        """Add a message, and wake the requests that wait for it; its number."""
         self._messages.append(message)
         excess = max(0, len(self._messages) - MOST_MESSAGES)
         del self._messages[:excess]
         self._forgotten += excess
-        # Those who come from now on wait for the next one.
+        # Requests that come from now on wait for the next one.
         self._more.set()
         self._more = Event()
         return self._forgotten + len(self._messages)

@@ -1,4 +1,4 @@
-"""Flask-SocketIO on application threads: messages to everybody, over WebSockets or long polling.
+"""Flask-SocketIO on application threads: messages to all clients, over WebSockets or long polling.
 
 licorne -k gthread --threads 100 examples.socketio_app:app
 
@@ -25,6 +25,6 @@ def index() -> str:
 
 @socketio.on("say")
 def say(text: str) -> str:
-    """Tell everybody; the value is the acknowledgement for who has said it."""
+    """Tell all clients; the value is the acknowledgement for the sender."""
     emit("said", text, broadcast=True)
     return "told"

@@ -64,7 +64,7 @@ room = Room()
 def application(
     environ: dict[str, object], start_response: Callable[[str, list[tuple[str, str]]], object]
 ) -> Iterable[bytes]:
-    """Let a client of /talk join; show a page to anybody else."""
+    """Let a client of /talk join; show a page to any other."""
     if environ["PATH_INFO"] == "/talk" and "HTTP_UPGRADE" in environ:
         room.join(Server(environ, ping_interval=25))
         # The conversation was the answer.

@@ -29,7 +29,7 @@ def file_extent(source: object) -> tuple[int, int] | None:
     """
 
 class Woken(Protocol):
-    """A place at which a request waits."""
+    """To be woken when a request may go on."""
 
     def wake(self) -> object: ...
 
@@ -516,7 +516,7 @@ class Exchange:
     def paused(self) -> bool:
         """`run_wsgi` has sent a part of the body, and its client reads slowly.
 
-        Only on a loop that polls the engine without places to wait at (`EngineConfig.parking`).
+        Only on a loop that polls the engine without waiters (`EngineConfig.make_waiter`).
         """
 
     def resume(self) -> None:
@@ -553,18 +553,18 @@ class Exchange:
         one whose connection was taken over.
         """
 
-    def when_room(self, place: Woken, /) -> bool:
-        """Have `place.wake()` called, once, when the client has read on, or has gone.
+    def when_room(self, waiter: Woken, /) -> bool:
+        """Have `waiter.wake()` called, once, when the client has read on, or has gone.
 
-        False: it has already. The call comes in the middle of `Engine.drain`.
+        False: it has already. The call comes in the middle of `Engine.turn`.
         """
 
-    def when_ended(self, place: Woken, /) -> None:
-        """Have `place.wake()` called, once, when the client sends no more.
+    def when_disconnected(self, waiter: Woken, /) -> None:
+        """Have `waiter.wake()` called, once, when the client sends no more.
 
         Most have gone then; one that has only said that this was its last request can still be
         answered. Nothing comes when the request has ended before. The call comes in the middle of
-        `Engine.drain`.
+        `Engine.turn`.
         """
 
     def take_body(self) -> Input:
@@ -574,7 +574,7 @@ class Exchange:
         """Give the connection to the caller: a blocking descriptor of its own, and the bytes that
         were read beyond the request. ConnectionResetError when the client has gone."""
 
-    def give_back(self) -> None:
+    def return_unbegun(self) -> None:
         """It is not begun: its client gets 503 when the engine is closed."""
 
 @final
@@ -652,21 +652,21 @@ class Engine:
         """Take listening sockets by descriptor (the engine does not close them)."""
 
     def fileno(self) -> int:
-        """A descriptor that is readable when there is something to drain; the engine's own."""
+        """A descriptor that is readable when there is something to do; the engine's own."""
 
-    def drain(self, watched: bool, /) -> tuple[list[Exchange], float] | None:
+    def turn(self, inspected: bool, /) -> tuple[list[Exchange], float] | None:
         """For a loop that polls the engine: requests that are ready now, and the seconds until the
         next call at the latest. Never waits. None when the engine was stopped and nothing is left.
 
-        `watched`: Python code looks at the exchanges after their responses have left.
+        `inspected`: Python code looks at the exchanges after their responses have left.
         """
 
-    def take_ready(self, watched: bool) -> Exchange | None:
+    def take_ready(self, inspected: bool) -> Exchange | None:
         """A request that became complete with the answer before it; costs no turn."""
 
     @property
     def pending(self) -> bool:
-        """Whether `drain` would find something that `fileno` does not tell of; to be asked after
+        """Whether `turn` would find something that `fileno` does not tell of; to be asked after
         each request."""
 
     def late(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
@@ -138,13 +137,3 @@ def test_the_engine_is_loaded_in_few_places(module: Path) -> None:
         )
     ]
     assert name(module) in ENGINE or imported == []
-
-
-#: Words for people, which no socket, process or request is.
-PEOPLE = re.compile(r"\b(?:who|whom|whoever|nobody|somebody|anybody|everybody)\b", re.IGNORECASE)
-
-
-@pytest.mark.parametrize("module", MODULES, ids=name)
-def test_things_are_not_people(module: Path) -> None:
-    lines = module.read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if PEOPLE.search(line)] == []

@@ -1,8 +1,8 @@
-"""What can be seen of a server from outside while it lives with somebody's configuration.
+"""What can be seen of a server from outside while it lives with a user's configuration.
 
 The configuration file is taken as it is; behind it, each hook is wrapped to say its name and
 process when it has run. Lines are sorted by process, because the order between processes is
-nobody's promise, and what no two runs have in common (times, process ids, ports) is replaced.
+not promised, and what no two runs have in common (times, process ids, ports) is replaced.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Seen:
     #: The lines of the log and the hooks, by process: the master's, and each worker's.
     master: list[str] = field(default_factory=list)
     workers: list[list[str]] = field(default_factory=list)
-    #: What nobody in particular said, before the log was there.
+    #: Lines that name no process, from before the log was there.
     before: list[str] = field(default_factory=list)
     access: list[str] = field(default_factory=list)
     #: Files in the site's directory: while it served, and after.
@@ -134,7 +134,7 @@ def ask(log: Lines, folder: Path, request: Request) -> object:
 
 
 def by_process(seen: Seen, server: Server, lines: Sequence[str]) -> None:
-    """Sort lines by who wrote them; a line that names no process belongs to the one before."""
+    """Sort lines by their process; a line that names none belongs to the one before."""
     workers: dict[int, list[str]] = {}
     target = seen.before
     pids = booted(lines)
@@ -142,9 +142,9 @@ def by_process(seen: Seen, server: Server, lines: Sequence[str]) -> None:
         # The frames of a traceback are the server's own business.
         if line.startswith("  "):
             continue
-        who = WRITER.search(line)
-        if who is not None:
-            pid = int(who.group(1))
+        writer = WRITER.search(line)
+        if writer is not None:
+            pid = int(writer.group(1))
             target = seen.master if pid == server.pid else workers.setdefault(pid, [])
         target.append(plain(line, pids, server.pid))
     seen.workers = list(workers.values())

@@ -98,7 +98,7 @@ def test_a_hook_that_comes_with_the_worker(serve: Serve, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("package", HOOKS)
 def test_the_module_is_itself_afterwards(package: str, tmp_path: Path) -> None:
-    """Its name, spec and loader are as if nobody had looked, and so is its source."""
+    """Its name, spec and loader are as if they had not been looked at, and so is its source."""
     pytest.importorskip(package)
     hook = HOOKS[package].replace("\n", "\n    ")
     program = AT_START.format(names=NAMES, hook=hook) + (

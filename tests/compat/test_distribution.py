@@ -171,7 +171,7 @@ def test_what_the_command_says_of_itself(commands: Path, words: tuple[str, ...])
 
 
 def test_a_program_that_asks_for_the_name(commands: Path) -> None:
-    """Programs of their own compare it: who has not changed the default runs under gunicorn."""
+    """Programs of their own compare it: with the default name they run under gunicorn."""
     body = (
         "from gunicorn.config import Config\n"
         "cfg = Config(prog='shop-server')\n"

@@ -70,7 +70,7 @@ def test_a_hook_that_adds_a_file(serve: Serve, tmp_path: Path) -> None:
     server.log.wait_for("Worker reloading: watched modified")
 
 
-def test_an_engine_that_nobody_has(serve: Serve, tmp_path: Path) -> None:
+def test_a_reload_engine_that_does_not_exist(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "site_app.py").write_text(APP)
     server = serve("site_app:app", "--reload", "--reload-engine", "following", cwd=tmp_path)
     assert server.wait() == 1

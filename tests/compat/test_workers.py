@@ -44,7 +44,7 @@ def start(serve: Serve, kind: str, *args: str, failing: bool = False) -> Server:
     return serve(broken if failing else app, "-k", worker, *args, cwd=APPS, tracebacks=failing)
 
 
-def who(server: Server) -> int:
+def answering_pid(server: Server) -> int:
     """The process that answers."""
     status, body = server.get("/")
     assert status == 200
@@ -54,7 +54,7 @@ def who(server: Server) -> int:
 def test_it_serves_and_stops(kind: str, serve: Serve) -> None:
     server = start(serve, kind, "-w", "2")
     pids = {server.worker_pid(1), server.worker_pid(2)}
-    assert who(server) in pids
+    assert answering_pid(server) in pids
     assert server.stop() == 0
     lines = server.log.rest()
     assert not [line for line in lines if "Traceback" in line]
@@ -63,37 +63,37 @@ def test_it_serves_and_stops(kind: str, serve: Serve) -> None:
 
 def test_a_quick_stop(kind: str, serve: Serve) -> None:
     server = start(serve, kind)
-    assert who(server) == server.worker_pid()
+    assert answering_pid(server) == server.worker_pid()
     assert server.stop(signal.SIGINT) == 0
 
 
 def test_hup_replaces_the_workers(kind: str, serve: Serve) -> None:
     server = start(serve, kind)
-    first = who(server)
+    first = answering_pid(server)
     server.send(signal.SIGHUP)
     second = server.worker_pid(2)
     # uvicorn ends itself by the signal that it was sent.
     server.log.wait_for(rf"Worker exiting \(pid: {first}\)|Worker \(pid:{first}\) was sent SIGTERM")
-    assert who(server) == second
+    assert answering_pid(server) == second
 
 
 def test_a_killed_worker_is_replaced(kind: str, serve: Serve) -> None:
     server = start(serve, kind)
-    first = who(server)
+    first = answering_pid(server)
     os.kill(first, signal.SIGKILL)
     second = server.worker_pid(2)
     server.log.wait_for(rf"Worker \(pid:{first}\) was sent SIGKILL")
-    assert who(server) == second
+    assert answering_pid(server) == second
 
 
 def test_a_stuck_loop_is_replaced(kind: str, serve: Serve, fifo: str) -> None:
     server = start(serve, kind, "--timeout", "2")
-    first = who(server)
+    first = answering_pid(server)
     with server.client() as client:
         client.get(f"/wait?{fifo}")
         server.log.wait_for(rf"WORKER TIMEOUT \(pid:{first}\)")
         second = server.worker_pid(2)
-        assert who(server) == second
+        assert answering_pid(server) == second
 
 
 def test_a_worker_that_ends_after_its_requests_is_replaced(kind: str, serve: Serve) -> None:
@@ -102,9 +102,9 @@ def test_a_worker_that_ends_after_its_requests_is_replaced(kind: str, serve: Ser
     # aiohttp looks at its counter once a second, and uvicorn ten times.
     seen: set[int] = set()
     while len(seen) < 4:
-        # These loops let go of whom they have just accepted.
+        # These loops drop the connections that they have just accepted.
         with suppress(CutShortError, ConnectionError, TimeoutError):
-            seen.add(who(server))
+            seen.add(answering_pid(server))
     assert not server.log.matching(r"exited with code|failed|again in")
 
 
@@ -136,7 +136,7 @@ def test_a_subclass_of_the_thread_worker(serve: Serve) -> None:
 
 def test_a_subclass_of_the_sync_worker(serve: Serve) -> None:
     server = serve("foreign_wsgi:app", "-k", "foreign_wsgi.WildSyncWorker", cwd=APPS)
-    assert who(server) == server.worker_pid()
+    assert answering_pid(server) == server.worker_pid()
     server.log.wait_for("WILD / from 127.0.0.1 at 127.0.0.1")
     server.log.wait_for("WILD notify 2")
 
@@ -145,7 +145,7 @@ def test_a_subclass_of_the_gevent_worker(serve: Serve) -> None:
     """`patch`, `init_process`, `handle_request` with the arguments of gunicorn's."""
     pytest.importorskip("gevent")
     server = serve("foreign_gevent:app", "-k", "foreign_gevent.WildGeventWorker", cwd=APPS)
-    assert who(server) == server.worker_pid()
+    assert answering_pid(server) == server.worker_pid()
     server.log.wait_for("WILD after /")
     server.stop()
     told = [line.partition("WILD ")[2] for line in server.log.rest() if "WILD " in line]
@@ -162,7 +162,7 @@ def test_the_worker_of_gevent_websocket(serve: Serve) -> None:
         pytest.skip("gevent-websocket is not installed")
     worker = "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
     server = serve("foreign_gevent:app", "-k", worker, cwd=APPS)
-    assert who(server) == server.worker_pid()
+    assert answering_pid(server) == server.worker_pid()
     with server.client() as client:
         # The handshake of RFC 6455, section 1.3.
         client.get(
@@ -200,7 +200,7 @@ def test_a_stop_while_the_application_is_loaded(serve: Serve, tmp_path: Path, wo
     pytest.importorskip(worker.partition("_")[0])
     (tmp_path / "stopped.py").write_text(STOPPED)
     server = serve("stopped:app", "-k", worker, cwd=tmp_path)
-    assert who(server) == server.worker_pid(2)
+    assert answering_pid(server) == server.worker_pid(2)
 
 
 def test_a_subclass_that_answers_by_itself(serve: Serve) -> None:
@@ -213,7 +213,7 @@ def test_a_subclass_that_answers_by_itself(serve: Serve) -> None:
             assert answer.get("Connection") == "close"
             assert client.is_closed()
         server.log.wait_for("WILD answered /thread with 200 OK, 17 bytes")
-    assert who(server) == server.worker_pid()
+    assert answering_pid(server) == server.worker_pid()
 
 
 def test_a_subclass_that_answers_nothing(tmp_path: Path, serve: Serve) -> None:

@@ -63,7 +63,7 @@ def test_threads() -> None:
 def test_a_worker_with_the_parser_of_gunicorn(args: tuple[str, ...]) -> None:
     """`gunicorn.http`, in a worker with its own sockets, sees and refuses the same.
 
-    Whoever ends the connection inside a request gets no answer there, as with gunicorn.
+    A client that ends the connection inside a request gets no answer there, as with gunicorn.
     """
     worker = ("-k", "parser_worker.ParserWorker")
     ends = {"IncompleteHead", "IncompleteBody"}

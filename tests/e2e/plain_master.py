@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: A worker class of somebody else, with its own network code and no engine.
+#: A foreign worker class, with its own network code and no engine.
 PLAIN_WORKER = """
 import os
 import select

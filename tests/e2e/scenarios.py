@@ -53,7 +53,7 @@ SCENARIOS: dict[str, dict[str, str]] = {
     "request bodies": {
         "read, readline, readlines, iteration": "test_request_bodies::test_each_way_to_read",
         "large upload": "test_request_bodies::test_a_large_upload_is_whole",
-        "unread body": "test_request_bodies::test_a_body_nobody_reads_is_skipped",
+        "unread body": "test_request_bodies::test_a_body_that_is_not_read_is_skipped",
         "100-continue": "test_request_bodies::test_continue_is_said_before_the_body_is_sent",
         "length of a chunked body": (
             "test_environ::test_the_length_of_a_chunked_body_that_a_client_sends_again"
@@ -115,9 +115,11 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "a bad request behind a good one": (
             "test_bad_requests::test_an_answer_to_what_came_before"
         ),
-        "slow senders": "test_slow_peers::test_slow_senders_hold_nobody_up",
-        "slow readers": "test_slow_peers::test_slow_readers_hold_nobody_up",
-        "slow reader of a file": "test_slow_peers::test_a_slow_reader_of_a_file_holds_nobody_up",
+        "slow senders": "test_slow_peers::test_slow_senders_delay_no_other_client",
+        "slow readers": "test_slow_peers::test_slow_readers_delay_no_other_client",
+        "slow reader of a file": (
+            "test_slow_peers::test_a_slow_reader_of_a_file_delays_no_other_client"
+        ),
         "pipelining without reading": (
             "test_slow_peers::test_pipelining_without_reading_is_not_a_way_to_fill_the_memory"
         ),
@@ -125,10 +127,10 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "body timeout": "test_slow_peers::test_a_body_that_stands_still",
         "write timeout": "test_slow_peers::test_a_reader_that_stands_still",
         "disconnect before the application is called": (
-            "test_at_once::test_a_client_that_leaves_before_its_turn_harms_nobody"
+            "test_at_once::test_a_client_that_leaves_before_its_turn_does_no_harm"
         ),
         "disconnect while the application works": (
-            "test_at_once::test_a_client_that_leaves_meanwhile_harms_nobody"
+            "test_at_once::test_a_client_that_leaves_meanwhile_does_no_harm"
         ),
         "disconnect in the middle of a file": (
             "test_file_wrapper::test_a_client_that_leaves_does_no_harm"
@@ -143,7 +145,7 @@ SCENARIOS: dict[str, dict[str, str]] = {
             "test_connections::test_a_busy_worker_leaves_new_clients_to_its_sibling"
         ),
         "workers that are busy all the time": (
-            "test_connections::test_those_who_never_stop_asking_keep_nobody_out"
+            "test_connections::test_new_clients_are_served_beside_clients_that_never_pause"
         ),
     },
     "several at a time": {
@@ -159,25 +161,27 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "streaming beside a slow one": (
             "test_responses::test_a_block_leaves_while_another_request_is_slow"
         ),
-        "a connection taken over": "test_at_once::test_a_taken_connection_holds_nobody_up",
+        "a connection taken over": (
+            "test_at_once::test_a_connection_that_was_taken_over_delays_no_other"
+        ),
         "worker_connections, all busy": (
-            "test_at_once::test_at_the_limit_accepting_rests_until_somebody_is_idle"
+            "test_at_once::test_at_the_limit_accepting_rests_until_a_connection_is_idle"
         ),
         "worker_connections, one after the other": (
-            "test_at_once::test_at_the_limit_everybody_has_a_turn"
+            "test_at_once::test_at_the_limit_every_client_has_a_turn"
         ),
         "worker_connections, a slow reader": (
             "test_at_once::test_at_the_limit_a_slow_reader_is_not_idle"
         ),
         "worker_connections, some idle": (
-            "test_connections::test_at_the_limit_nobody_is_closed_before_another_waits"
+            "test_connections::test_at_the_limit_no_connection_is_closed_before_another_waits"
         ),
         "a request over its time beside others": ("test_timeouts::test_the_other_requests_go_on"),
         "requests longer than timeout": (
             "test_timeouts::test_without_a_limit_a_request_may_take_its_time"
         ),
         "the last answers of a stop": (
-            "test_life::test_a_stopping_worker_says_close_and_takes_nobody_new"
+            "test_life::test_a_stopping_worker_says_close_and_accepts_no_more"
         ),
     },
     "life": {
@@ -231,7 +235,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     },
     **{
         worker: {
-            "test_timeouts::test_a_thread_that_returns_late_harms_nobody": (
+            "test_timeouts::test_a_thread_that_returns_late_does_no_harm": (
                 "a request over its time is ended, and does not return late"
             ),
             "test_metrics::test_a_request_over_its_time": (

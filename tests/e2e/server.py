@@ -167,7 +167,7 @@ class Server:
         self.output.rest()
 
     def finish(self) -> None:
-        """Stop, and check that it ended well: exit code 0 and no traceback nobody expected."""
+        """Stop, and check that it ended well: exit code 0 and no unexpected traceback."""
         running = self.runs()
         code = self.stop()
         lines = self.log.rest()
@@ -209,14 +209,14 @@ def _environment() -> dict[str, str]:
 
 
 def open_gate(fifo: str) -> None:
-    """Let go an application that waits for somebody to write to the pipe."""
+    """Let go an application that waits for the pipe to be written to."""
     with Path(fifo).open("wb"):
         pass
 
 
 @contextmanager
 def opened(*gates: str) -> Iterator[None]:
-    """Meanwhile whoever comes to one of the pipes, or waits there, goes on; nobody need."""
+    """Meanwhile a request that comes to one of the pipes, or waits there, goes on; none has to."""
     pipes = [os.open(gate, os.O_RDWR) for gate in gates]
     for pipe in pipes:
         os.write(pipe, b"x")

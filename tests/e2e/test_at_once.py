@@ -114,7 +114,7 @@ def test_two_streams_advance_independently(server: Server, fifos: Fifos) -> None
             until(client, b"second")
 
 
-def test_a_taken_connection_holds_nobody_up(server: Server) -> None:
+def test_a_connection_that_was_taken_over_delays_no_other(server: Server) -> None:
     """The application waits on the socket itself, as WebSocket libraries do."""
     with server.client() as taken:
         taken.get("/take-over", "Connection: Upgrade", "Upgrade: shout")
@@ -125,7 +125,7 @@ def test_a_taken_connection_holds_nobody_up(server: Server) -> None:
         assert taken.everything() == b"STILL THERE"
 
 
-def test_at_the_limit_accepting_rests_until_somebody_is_idle(
+def test_at_the_limit_accepting_rests_until_a_connection_is_idle(
     args: tuple[str, ...], serve: Serve, fifos: Fifos
 ) -> None:
     """Both connections are busy: the third one is not even accepted."""
@@ -146,10 +146,10 @@ def test_at_the_limit_accepting_rests_until_somebody_is_idle(
     assert ended[0] == "/wait"
 
 
-def test_at_the_limit_everybody_has_a_turn(
+def test_at_the_limit_every_client_has_a_turn(
     args: tuple[str, ...], serve: Serve, fifos: Fifos
 ) -> None:
-    """Again and again: whoever ends a request makes room for the next one."""
+    """Again and again: a client whose request ends makes room for the next one."""
     server = serve("site_app", *args, "--worker-connections", "1")
     for count, gate in enumerate(fifos(3), 1):
         with ExitStack() as stack:
@@ -176,7 +176,7 @@ def test_at_the_limit_a_slow_reader_is_not_idle(args: tuple[str, ...], serve: Se
         assert slow.is_closed()
 
 
-def test_a_client_that_leaves_meanwhile_harms_nobody(server: Server, fifo: str) -> None:
+def test_a_client_that_leaves_meanwhile_does_no_harm(server: Server, fifo: str) -> None:
     with server.client() as client:
         client.get(f"/wait?fifo={fifo}")
         server.log.wait_for("app: waits")
@@ -184,7 +184,7 @@ def test_a_client_that_leaves_meanwhile_harms_nobody(server: Server, fifo: str) 
     assert server.get("/") == (200, b"hello")
 
 
-def test_a_client_that_leaves_before_its_turn_harms_nobody(server: Server, fifos: Fifos) -> None:
+def test_a_client_that_leaves_before_its_turn_does_no_harm(server: Server, fifos: Fifos) -> None:
     gates = fifos(AT_ONCE)
     with ExitStack() as stack:
         clients = [waiting(stack, server, gate) for gate in gates]

@@ -1,5 +1,5 @@
 """What an application goes on with after its answer: threads have their time when the worker ends,
-and forked processes disturb nobody.
+and forked processes disturb no other.
 """
 
 from __future__ import annotations

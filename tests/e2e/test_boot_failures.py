@@ -100,7 +100,7 @@ def test_a_python_file_in_place_of_a_module(serve: Serve, modules: Path) -> None
         (["--chdir", "/not/there"], ["/not/there"]),
         (["-c", "/not/there.py"], ["/not/there.py"]),
         (["-b", "unix:/not/there/at/all.sock"], ["/not/there/at/all.sock"]),
-        (["--user", "nobody-of-that-name"], ["nobody-of-that-name"]),
+        (["--user", "no-such-user"], ["no-such-user"]),
     ],
 )
 def test_a_bad_value_is_named(serve: Serve, arguments: list[str], words: list[str]) -> None:

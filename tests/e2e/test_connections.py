@@ -137,7 +137,7 @@ def test_idle_connections_cost_no_worker(site: Server) -> None:
         client.socket.close()
 
 
-def test_at_the_limit_nobody_is_closed_before_another_waits(
+def test_at_the_limit_no_connection_is_closed_before_another_waits(
     args: tuple[str, ...], serve: Serve
 ) -> None:
     limit = 4
@@ -245,7 +245,7 @@ class Insatiable:
             self._client.send(REQUEST)
 
 
-def test_those_who_never_stop_asking_keep_nobody_out(
+def test_new_clients_are_served_beside_clients_that_never_pause(
     args: tuple[str, ...], serve: Serve, tmp_path: Path
 ) -> None:
     """Both workers are busy without a pause: new clients are served among the others."""
@@ -272,8 +272,8 @@ def test_the_application_can_take_the_connection_over(site: Server) -> None:
         client.get("/take-over", "Connection: Upgrade", "Upgrade: shout")
         switched = client.response()
         assert (switched.status, switched.get("Upgrade")) == (101, "shout")
-        client.send(b"is anybody there")
-        assert client.everything() == b"IS ANYBODY THERE"
+        client.send(b"are you there")
+        assert client.everything() == b"ARE YOU THERE"
     assert site.get("/") == (200, b"hello")
 
 

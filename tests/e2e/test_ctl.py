@@ -502,7 +502,7 @@ def test_a_reload_moves_it(serve: Serve, short_tmp: str, tmp_path: Path) -> None
         server.log.wait_for(rf"Control socket listening at {re.escape(new)}$")
         assert not Path(old).exists()
         assert stat.S_IMODE(Path(new).lstat().st_mode) == 0o660
-        # Who was connected stays so.
+        # A client that was connected stays so.
         assert isinstance(client.ask("status"), dict)
     config.write_text("control_socket_disable = True\n")
     with ControlClient(new) as client:
@@ -532,7 +532,7 @@ def test_a_new_master_has_its_own(serve: Serve, path: str, tmp_path: Path) -> No
     server.log.wait_for(rf"\[{new}\] \[INFO\] Shutting down: Master")
 
 
-def test_clients_that_misbehave_disturb_nobody(
+def test_clients_that_misbehave_disturb_no_other(
     serve: Serve, path: str, raw: list[socket.socket]
 ) -> None:
     server = serve("site_app", "--control-socket", path)
@@ -551,7 +551,7 @@ def test_clients_that_misbehave_disturb_nobody(
     answer = json.loads(framed.recv(length, socket.MSG_WAITALL))
     assert "at most 65536 bytes" in answer["error"]
     assert framed.recv(1) == b""
-    # Many requests, and nobody who reads the answers.
+    # Many requests, and a client that does not read the answers.
     deaf = connected(server, raw)
     deaf.setblocking(False)
     with pytest.raises(BlockingIOError):
@@ -699,7 +699,7 @@ def test_the_prompt(serve: Serve, path: str, short_tmp: str) -> None:
     assert server.url in prompt.stdout
 
 
-def test_nobody_there(short_tmp: str) -> None:
+def test_no_server_at_a_path(short_tmp: str) -> None:
     named = licornectl("-s", f"{short_tmp}/none.ctl", "status")
     assert named.returncode == 1
     said = f"Error: {short_tmp}/none.ctl: No such file or directory. No server listens there: "
@@ -708,7 +708,7 @@ def test_nobody_there(short_tmp: str) -> None:
 
 
 @linux
-def test_nobody_there_by_an_abstract_name() -> None:
+def test_no_server_at_an_abstract_name() -> None:
     found = licornectl("-s", "@licorne-ctl-none", "status")
     assert (found.returncode, found.stdout) == (1, "")
     assert found.stderr.startswith("Error: @licorne-ctl-none: Connection refused. ")

@@ -39,7 +39,7 @@ LONGER = "import time; time.sleep(3)"
 
 
 class Terminal:
-    """A terminal with a server in it, that somebody types into."""
+    """A terminal with a server in it, to be typed into."""
 
     def __init__(self, *words: str, cwd: Path) -> None:
         self._ours, theirs = pty.openpty()

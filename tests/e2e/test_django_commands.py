@@ -136,7 +136,7 @@ def test_runserver_serves_while_a_request_waits(start: Manage, fifo: str) -> Non
 
 
 def test_runserver_ends_although_a_request_hangs(start: Manage, fifo: str) -> None:
-    """As Django's own does: whoever says Ctrl-C means it."""
+    """As Django's own does: Ctrl-C is meant."""
     server = start("runserver", "127.0.0.1:0", "--noreload")
     with requests.get(f"{url(server)}gated/?gate={fifo}", stream=True, timeout=20) as waiting:
         assert next(waiting.iter_content(6)) == b"first\n"
@@ -216,7 +216,7 @@ def test_it_is_found_from_elsewhere(start: Manage, tmp_path: Path) -> None:
 
 def test_checks_come_first(start: Manage, environment: dict[str, str], copy: Path) -> None:
     with (copy / "notes" / "models.py").open("a", encoding="utf-8") as models:
-        models.write("\n    broken = models.ForeignKey('nobody', models.CASCADE)\n")
+        models.write("\n    broken = models.ForeignKey('missing', models.CASCADE)\n")
     server = start("licorne", "127.0.0.1:0", cwd=copy)
     server.log.wait_for("SystemCheckError")
     assert server.wait() == 1

@@ -88,7 +88,7 @@ def test_django_rest_framework_behind_nginx(serve: Serve, tmp_path: Path) -> Non
     words = shlex.split(COMMANDS["drf_app/"].replace("examples/drf_app", str(place)))
     server = serve("", *words[1:], bind=(), cwd=tmp_path)
     assert server.port == behind
-    # Started by root, its workers would be of a user who may not read this folder.
+    # Started by root, its workers would be of a user without the right to read this folder.
     nginx = [str(program("nginx")), "-g", "master_process off;", "-p", str(place)]
     with running([*nginx, "-c", "nginx.conf"], port):
         url = f"http://127.0.0.1:{port}"
@@ -113,7 +113,7 @@ def test_websockets(serve: Serve) -> None:
     assert b"new WebSocket" in server.get("/")[1]
     url = server.url.replace("http:", "ws:") + "/talk"
     with connect(url, open_timeout=PATIENCE) as one:
-        # Who hears itself has joined.
+        # A client that hears itself has joined.
         one.send("one")
         assert one.recv(PATIENCE) == "one"
         with connect(url, open_timeout=PATIENCE) as two:

@@ -65,7 +65,7 @@ def test_the_client_behind_a_proxy(args: tuple[str, ...], serve: Serve) -> None:
     server.output.wait_for(r"^from 192\.0\.2\.8$", 4)
 
 
-def test_a_stranger_who_names_a_client(serve: Serve) -> None:
+def test_a_peer_that_is_not_trusted_and_names_a_client(serve: Serve) -> None:
     server = serve(APP, *XFF, "--forwarded-allow-ips", "10.0.0.1")
     with server.client() as client:
         assert seen(client, "X-Forwarded-For: 192.0.2.7")["REMOTE_ADDR"] == "127.0.0.1"

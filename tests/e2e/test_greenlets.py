@@ -1,4 +1,4 @@
-"""What only workers with greenlets can get wrong: who runs, who waits, who is ended."""
+"""What only workers with greenlets can get wrong: which runs, which waits, which is ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from e2e.server import Serve
 
-#: A worker class whose `notify` waits, as one that tells somebody over the network does.
+#: A worker class whose `notify` waits, as one that reports over the network does.
 WAITING = """
 import time
 from licorne.workers.{module} import {base}

@@ -30,10 +30,10 @@ ARGUMENTS = {
 #: Forty requests wait for each other.
 MEETING = """
 import threading
-everybody = threading.Barrier(40)
+barrier = threading.Barrier(40)
 
 def app(environ, start_response):
-    everybody.wait()
+    barrier.wait()
     start_response("200 OK", [])
     return [b"met"]
 """

@@ -78,7 +78,7 @@ def test_a_stream_that_was_begun_is_finished(
     assert server.wait() == 0
 
 
-def test_a_stopping_worker_says_close_and_takes_nobody_new(
+def test_a_stopping_worker_says_close_and_accepts_no_more(
     args: tuple[str, ...], serve: Serve, fifo: str
 ) -> None:
     """That an idle connection is closed shows that the worker knows of the stop."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its user")
 
 #: A group and a user that own nothing.
-NOBODY = ("-u", "65534", "-g", "65534")
+UNPRIVILEGED = ("-u", "65534", "-g", "65534")
 APP = """
 def app(environ, start_response):
     start_response("200 OK", [])
@@ -51,7 +51,7 @@ def test_workers_write_to_the_new_files(
         (Path(place) / "tiny.py").write_text(APP)
         address = f"{place}/s"
         server = serve(
-            "tiny:app", "-k", kind, *NOBODY, *more,
+            "tiny:app", "-k", kind, *UNPRIVILEGED, *more,
             "--error-logfile", str(error), "--access-logfile", str(access),
             bind=(f"unix:{address}",), cwd=Path(place),
         )  # fmt: skip

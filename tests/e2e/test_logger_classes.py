@@ -26,7 +26,7 @@ def app(environ, start_response):
     start_response("200 OK", [])
     return [b"x"]
 """
-#: In the style of projects that keep what clients send out of their logs, and page somebody.
+#: In the style of projects that keep what clients send out of their logs, and page an operator.
 CONFIG = """
 from gunicorn.glogging import Logger
 

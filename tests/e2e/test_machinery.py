@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from e2e.server import Serve
 
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
-NOBODY = 65534
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+UNPRIVILEGED = 65534
 
 
 def facts(answer: tuple[int, bytes]) -> dict[str, str]:
-    """What apps/who_app.py tells."""
+    """What apps/identity_app.py tells."""
     status, body = answer
     assert status == 200, body
     return dict(line.partition(" ")[::2] for line in body.decode().splitlines())
@@ -50,7 +50,7 @@ def when_ready(server):
         os.mkfifo(fifo)
         (folder / "c.py").write_text(self.HOOK.format(fifo=str(fifo)), encoding="ascii")
         start = [sys.executable, "-m", "licorne", "-D", "-b", "127.0.0.1:0", "-c"]
-        start += [str(folder / "c.py"), "-p", str(self.pidfile), *words, "who_app"]
+        start += [str(folder / "c.py"), "-p", str(self.pidfile), *words, "identity_app"]
         with self.output.open("wb") as output:
             self.started = subprocess.run(
                 start, cwd=APPS, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
@@ -108,36 +108,36 @@ class TestDaemon:
 
 def test_the_environment(serve: Serve, tmp_path: Path) -> None:
     words = ("-e", "A_VARIABLE=one=1", "--pythonpath", f"{tmp_path},{APPS}")
-    server = serve("who_app", "--chdir", str(tmp_path), *words, cwd=Path("/"))
+    server = serve("identity_app", "--chdir", str(tmp_path), *words, cwd=Path("/"))
     told = facts(server.get("/"))
     assert (told["variable"], told["cwd"]) == ("one=1", str(tmp_path))
 
 
 @AS_ROOT
 def test_user_and_group(args: tuple[str, ...], serve: Serve) -> None:
-    server = serve("who_app", *args, "-u", str(NOBODY), "-g", str(NOBODY))
+    server = serve("identity_app", *args, "-u", str(UNPRIVILEGED), "-g", str(UNPRIVILEGED))
     told = facts(server.get("/"))
-    assert (told["uid"], told["gid"]) == (str(NOBODY), str(NOBODY))
-    # The master stays who it was, and may end a worker of another user.
+    assert (told["uid"], told["gid"]) == (str(UNPRIVILEGED), str(UNPRIVILEGED))
+    # The master keeps its user, and may end a worker of another user.
     assert Path(f"/proc/{server.pid}").stat().st_uid == 0
 
 
 @AS_ROOT
-@pytest.mark.parametrize("user", [NOBODY, 54321])
+@pytest.mark.parametrize("user", [UNPRIVILEGED, 54321])
 def test_initgroups(serve: Serve, user: int) -> None:
     """The groups of the user in place of root's; a number without a name has none to give."""
-    server = serve("who_app", "-u", str(user), "-g", str(NOBODY), "--initgroups")
+    server = serve("identity_app", "-u", str(user), "-g", str(UNPRIVILEGED), "--initgroups")
     told = facts(server.get("/"))
-    assert (told["uid"], told["gid"]) == (str(user), str(NOBODY))
-    if user == NOBODY:
-        assert told["groups"] == str(NOBODY)
+    assert (told["uid"], told["gid"]) == (str(user), str(UNPRIVILEGED))
+    if user == UNPRIVILEGED:
+        assert told["groups"] == str(UNPRIVILEGED)
 
 
 def test_names_in_ps(serve: Serve, tmp_path: Path) -> None:
     pytest.importorskip("setproctitle")
     configuration = tmp_path / "c.py"
     configuration.write_text("proc_name = 'first'", encoding="ascii")
-    server = serve("who_app", "-c", str(configuration))
+    server = serve("identity_app", "-c", str(configuration))
     server.get("/")
     assert title(server.pid) == "licorne: master [first]"
     assert title(server.worker_pid()) == "licorne: worker [first]"
@@ -153,14 +153,14 @@ def title(pid: int) -> str:
 
 @pytest.mark.parametrize("captured", [True, False])
 def test_capture_output(serve: Serve, tmp_path: Path, fifo: str, captured: bool) -> None:
-    """What is written to the descriptor goes where the log goes, whoever writes it."""
+    """What is written to the descriptor goes where the log goes, wherever it comes from."""
     log = tmp_path / "error.log"
     text = "import os\ndef post_worker_init(worker):\n"
     text += f"    os.write(1, b'outside of Python\\n')\n    open({fifo!r}, 'w').close()\n"
     configuration = tmp_path / "c.py"
     configuration.write_text(text, encoding="ascii")
     words = ["--capture-output"] if captured else []
-    server = serve("who_app", "-c", str(configuration), "--log-file", str(log), *words)
+    server = serve("identity_app", "-c", str(configuration), "--log-file", str(log), *words)
     Path(fifo).read_bytes()
     assert server.stop() == 0
     assert ("outside of Python" in log.read_text(encoding="utf-8")) is captured
@@ -175,21 +175,21 @@ class TestPidfile:
         ended = subprocess.Popen([sys.executable, "-c", ""])
         ended.wait()
         path.write_text(f"{ended.pid}\n", encoding="ascii")
-        server = serve("who_app", "-p", str(path))
+        server = serve("identity_app", "-p", str(path))
         server.worker_pid()
         assert path.read_text(encoding="ascii") == f"{server.pid}\n"
 
     def test_one_of_a_living_process_stops_the_start(self, serve: Serve, tmp_path: Path) -> None:
         path = tmp_path / "x.pid"
         path.write_text(f"{os.getpid()}\n", encoding="ascii")
-        server = serve("who_app", "-p", str(path))
+        server = serve("identity_app", "-p", str(path))
         assert server.wait() == 1
         server.log.wait_for(f"Error: Already running on PID {os.getpid()}")
         assert path.read_text(encoding="ascii") == f"{os.getpid()}\n"
 
     def test_one_that_another_has_written_stays(self, serve: Serve, tmp_path: Path) -> None:
         path = tmp_path / "x.pid"
-        server = serve("who_app", "-p", str(path))
+        server = serve("identity_app", "-p", str(path))
         server.worker_pid()
         path.write_text("99\n", encoding="ascii")
         assert server.stop() == 0
@@ -206,14 +206,14 @@ class TestPidfile:
         self, serve: Serve, tmp_path: Path, name: str, said: str
     ) -> None:
         (tmp_path / "folder").mkdir()
-        server = serve("who_app", "-p", str(tmp_path / name))
+        server = serve("identity_app", "-p", str(tmp_path / name))
         assert server.wait() == 1
         server.log.wait_for(f"Error: .*{said}")
 
     def test_a_reload_moves_it(self, serve: Serve, tmp_path: Path) -> None:
         configuration, one, two = tmp_path / "c.py", tmp_path / "1.pid", tmp_path / "2.pid"
         configuration.write_text(f"pidfile = {str(one)!r}", encoding="ascii")
-        server = serve("who_app", "-c", str(configuration))
+        server = serve("identity_app", "-c", str(configuration))
         server.worker_pid()
         configuration.write_text(f"pidfile = {str(two)!r}", encoding="ascii")
         server.send(signal.SIGHUP)
@@ -225,7 +225,7 @@ class TestPidfile:
 def test_a_failed_start_leaves_no_pidfile(serve: Serve, tmp_path: Path) -> None:
     path = tmp_path / "x.pid"
     (tmp_path / "data").touch()
-    server = serve("who_app", "-p", str(path), bind=[f"unix:{tmp_path}/data"])
+    server = serve("identity_app", "-p", str(path), bind=[f"unix:{tmp_path}/data"])
     assert server.wait() == 1
     assert not path.exists()
 
@@ -241,7 +241,7 @@ def test_nothing_is_left_open_for_programs_of_the_application(serve: Serve, tmp_
     log = tmp_path / "error.log"
     bind = f"unix:{tmp_path}/x"
     words = ("-c", str(configuration), "--log-file", str(log))
-    server = serve("who_app", *words, bind=[bind])
+    server = serve("identity_app", *words, bind=[bind])
     server.output.wait_for("total")
     assert server.stop() == 0
     opened = [line.partition(" -> ")[2] for line in server.output.rest() if " -> " in line]

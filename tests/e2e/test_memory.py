@@ -63,7 +63,7 @@ def test_a_worker_above_the_limit_is_replaced(
     assert len(server.log.matching("of memory")) == 1
 
 
-def test_who_is_above_the_limit_before_it_serves_is_replaced_when_it_does(
+def test_a_worker_above_the_limit_before_it_serves_is_replaced_once_it_does(
     serve: Serve, growing: Path
 ) -> None:
     # Two samples are taken while it loads; nothing tells of them, so it takes its time.

@@ -328,7 +328,7 @@ def test_a_reload_moves_it(serve: Serve, short_tmp: str) -> None:
     server = serve("site_app", "-c", str(conf))
     server.worker_pid()
     reload(f"metrics_bind = 'unix:{first}'", 1)
-    # An old worker, which may still take somebody in, does not take times.
+    # An old worker, which may still accept a connection, does not take times.
     eventually(lambda: Page(server).sum("licorne_worker_ends_total") == 1, "it has gone")
     assert server.get("/hello")[0] == 200
     assert Page(server).sum("licorne_request_duration_seconds_count") == 1

@@ -21,7 +21,7 @@ class Worker({base}):
         super().notify()
         self.calls += 1
         if self.calls == 2 and self.age == 1:
-            raise LookupError("nobody to be notified")
+            raise LookupError("no place to notify")
 """
 
 
@@ -40,7 +40,7 @@ def test_it_ends_and_is_replaced(serve: Serve, tmp_path: Path, module: str, base
     server = serve("site_app", "-k", "own.Worker", environment=path, tracebacks=True)
     first = server.worker_pid()
     assert server.get("/") == (200, b"hello")
-    server.log.wait_for("LookupError: nobody to be notified")
+    server.log.wait_for("LookupError: no place to notify")
     server.log.wait_for(rf"Worker \(pid:{first}\) exited with code")
     server.worker_pid(2)
     assert server.get("/") == (200, b"hello")

@@ -147,7 +147,7 @@ def test_code_that_does_not_load_changes_nothing(preloaded: Site) -> None:
     server.send(signal.SIGHUP)
     server.log.wait_for(r"\[ERROR\] Exception while preloading the application")
     server.log.wait_for(r"\[ERROR\] Mold \(pid:\d+\) exited with code 3\.")
-    # Who dies meanwhile is replaced, out of the mold that can.
+    # A worker that dies meanwhile is replaced, out of the mold that can.
     os.kill(worker, signal.SIGKILL)
     server.worker_pid(2)
     version, loaded_in, worker, _ = ask(server)
@@ -218,7 +218,7 @@ def test_signals_of_a_terminal_are_the_masters_matter(preloaded: Site) -> None:
     assert not server.log.matching(r"Mold \(pid")
 
 
-def test_nobody_outlives_a_killed_master(args: tuple[str, ...], preloaded: Site) -> None:
+def test_mold_and_workers_end_after_a_killed_master(args: tuple[str, ...], preloaded: Site) -> None:
     server = preloaded.start(*args)
     mold, worker = mold_pid(server), ask(server)[2]
     os.kill(server.pid, signal.SIGKILL)
@@ -237,7 +237,7 @@ def test_a_stop_does_not_wait_for_an_application_that_loads(
     server.send(number)
     assert server.wait() == 0
     wait_until_gone(mold_pid(server))
-    with suppress(OSError):  # nobody waits there any more
+    with suppress(OSError):  # it has no reader any more
         os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
 
 

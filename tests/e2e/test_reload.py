@@ -71,7 +71,7 @@ def test_a_changed_module(args: tuple[str, ...], serve: Serve, code: Path, engin
 
 BROKEN = {
     "syntax": ("def application(:\n", b"SyntaxError"),
-    "name": ("nobody_knows_this\n", b"NameError: name 'nobody_knows_this' is not defined"),
+    "name": ("not_defined_anywhere\n", b"NameError: name 'not_defined_anywhere' is not defined"),
     "import": ("import a_module_not_there\n", b"No module named 'a_module_not_there'"),
     "exit": ("raise SystemExit('I will not')\n", b"SystemExit: I will not"),
     "no application": ("pass\n", b"Failed to find attribute 'application' in 'changing'"),
@@ -124,7 +124,7 @@ def test_extra_files_by_path_and_by_pattern(serve: Serve, code: Path) -> None:
     deep.mkdir()
     page = deep / "x.html"
     page.write_text("one", encoding="ascii")
-    # Found by one look, changed before another: when exactly it was found nobody can tell.
+    # Found by one look, changed before another: when exactly it was found is not known.
     deadline = time.monotonic() + PATIENCE
     while not server.log.matching(f"Worker reloading: {page} modified"):
         page.write_text(f"{time.monotonic_ns()}", encoding="ascii")

@@ -164,7 +164,7 @@ def test_drain_delay_serves_on(serve: Serve) -> None:
     server.send(signal.SIGTERM)
     server.log.wait_for("Serving for 300 s more")
     assert server.get("/") == (200, b"hello")
-    # Whoever dies meanwhile is replaced; whoever asks again does not want to wait.
+    # A worker that dies meanwhile is replaced; a second signal ends the wait.
     os.kill(server.worker_pid(1), signal.SIGKILL)
     server.worker_pid(2)
     assert server.get("/") == (200, b"hello")

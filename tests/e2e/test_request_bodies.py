@@ -56,7 +56,7 @@ def test_no_body_reads_as_empty(site: Server) -> None:
         assert json.loads(client.response().body)["parts"] == [""]
 
 
-def test_a_body_nobody_reads_is_skipped(site: Server) -> None:
+def test_a_body_that_is_not_read_is_skipped(site: Server) -> None:
     with site.client() as client:
         client.request("POST", "/ignore-body", body=b"GET /smuggled HTTP/1.1\r\n\r\n" * 1000)
         assert client.response().body == b"ignored"

@@ -71,13 +71,13 @@ def test_a_block_leaves_before_the_next_one_is_made(site: Server, fifo: str) -> 
 def test_a_block_leaves_while_another_request_is_slow(
     args: tuple[str, ...], serve: Serve, fifos: Fifos
 ) -> None:
-    """Somebody else turns the reactor then, and must not leave the block where it is."""
+    """Another thread turns the reactor then, and must not leave the block where it is."""
     slow, fifo = fifos(2)
     server = serve("site_app", *args)
     with server.client() as first, server.client() as second:
         first.get(f"/wait?fifo={slow}")
         server.log.wait_for("app: waits")
-        # An answer on the other thread: whoever drove the reactor has changed by now.
+        # An answer on the other thread: the driver of the reactor has changed by now.
         second.get("/")
         assert second.response().status == 200
         second.get(f"/gate?fifo={fifo}")

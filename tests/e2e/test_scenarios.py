@@ -20,7 +20,7 @@ ITEM = re.compile(r"^\S*?(\w+)\.py::(\w+)(?:\[(.*)\])?$", re.MULTILINE)
 @pytest.fixture(scope="module")
 def collected() -> dict[str, set[str]]:
     """The tests with the worker types that each of them runs under."""
-    # Each with its parameters, as pytest finds them: not as somebody may have meant them.
+    # Each with its parameters, as pytest finds them: not as they may have been meant.
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, *map(str, FOLDERS)],

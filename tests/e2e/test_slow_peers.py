@@ -1,4 +1,4 @@
-"""Peers that are slow, or silent: nobody else notices, and it ends."""
+"""Peers that are slow, or silent: no other client notices, and it ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from e2e.server import Serve, Server
 
 
-def test_slow_senders_hold_nobody_up(site: Server) -> None:
+def test_slow_senders_delay_no_other_client(site: Server) -> None:
     slow = []
     for n in range(50):
         client = site.client()
@@ -30,7 +30,7 @@ def test_slow_senders_hold_nobody_up(site: Server) -> None:
         client.socket.close()
 
 
-def test_slow_readers_hold_nobody_up(site: Server) -> None:
+def test_slow_readers_delay_no_other_client(site: Server) -> None:
     slow = [Client.narrow(site.port) for _ in range(20)]
     for client in slow:
         client.get("/big?mb=4")
@@ -47,7 +47,7 @@ def test_slow_readers_hold_nobody_up(site: Server) -> None:
     assert site.get("/") == (200, b"hello")
 
 
-def test_a_slow_reader_of_a_file_holds_nobody_up(site: Server) -> None:
+def test_a_slow_reader_of_a_file_delays_no_other_client(site: Server) -> None:
     slow = [Client.narrow(site.port) for _ in range(5)]
     for client in slow:
         client.get("/file")

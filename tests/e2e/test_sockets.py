@@ -94,7 +94,7 @@ def test_a_file_under_umask_in_place_of_a_dead_one(serve: Serve, short_tmp: str)
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_a_file_belongs_to_the_workers(serve: Serve, short_tmp: str) -> None:
     path = Path(short_tmp) / "x.sock"
-    server = serve("who_app", "-u", "65534", "-g", "65534", bind=[f"unix:{path}"])
+    server = serve("identity_app", "-u", "65534", "-g", "65534", bind=[f"unix:{path}"])
     server.worker_pid()
     assert body(Client.unix(str(path))).startswith(b"uid 65534\ngid 65534\n")
     assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65534)

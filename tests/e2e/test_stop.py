@@ -59,7 +59,9 @@ def test_kept_connections_survive_reloads_and_recycling(
     assert askers.answers > 9 * 100
 
 
-def test_whoever_waits_in_the_queue_is_answered(args: tuple[str, ...], serve: Serve) -> None:
+def test_connections_in_the_queue_of_the_kernel_are_answered(
+    args: tuple[str, ...], serve: Serve
+) -> None:
     """The kernel has taken the connections for a worker that learns of them with its TERM."""
     server = serve("site_app", *args)
     assert server.get("/") == (200, b"hello")
@@ -213,10 +215,8 @@ def wait_until_it_stands(pid: int) -> None:
         assert time.monotonic() < end, f"process {pid} goes on"
 
 
-def test_a_worker_that_stands_still_keeps_nobody_waiting(
-    args: tuple[str, ...], serve: Serve
-) -> None:
-    """The sibling takes in whoever comes."""
+def test_a_worker_that_stands_still_delays_no_client(args: tuple[str, ...], serve: Serve) -> None:
+    """The sibling accepts new clients."""
     server = serve("site_app", *args, "-w", "2")
     for child in (server.worker_pid(1), server.worker_pid(2)):
         assert server.get("/") == (200, b"hello")
@@ -242,7 +242,9 @@ def test_a_refused_peer_reads_why(site: Server, request_line: bytes) -> None:
         assert ends_cleanly(client)
 
 
-def test_who_was_not_told_before_may_send_on(args: tuple[str, ...], serve: Serve) -> None:
+def test_a_client_that_was_not_told_to_close_may_send_on(
+    args: tuple[str, ...], serve: Serve
+) -> None:
     server = serve("site_app", *args, "--keep-alive", "0")
     with server.client() as client:
         client.get("/")

@@ -55,7 +55,7 @@ class Systemd:
                 return message
 
     def rest(self) -> list[str]:
-        """All messages, when nobody is left who could send more."""
+        """All messages, when no process is left that could send more."""
         self._socket.setblocking(False)
         while True:
             try:

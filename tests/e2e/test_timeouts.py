@@ -99,14 +99,14 @@ def test_the_other_requests_go_on(serve: Serve, args: tuple[str, ...], fifo: str
         kept.get("/")
         assert kept.response().body == f"pid {pid}".encode()
         is_gateway_timeout(stuck.response())
-        # Until a replacement is ready, where one is needed, and after: nobody is refused.
+        # Until a replacement is ready, where one is needed, and after: no client is refused.
         assert server.get("/")[0] == 200
     with opened(fifo):
         assert server.get("/")[0] == 200
 
 
 @pytest.mark.parametrize("path", ["waiting", "written"])
-def test_a_thread_that_returns_late_harms_nobody(
+def test_a_thread_that_returns_late_does_no_harm(
     serve: Serve, args: tuple[str, ...], fifo: str, path: str
 ) -> None:
     server = serve("stuck_app", *args, *LIMIT, "--graceful-timeout", "20", "--access-logfile", "-")
@@ -120,7 +120,7 @@ def test_a_thread_that_returns_late_harms_nobody(
     open_gate(fifo)
     server.log.wait_for("app: went on")
     if path == "written":
-        server.log.wait_for("app: nobody there")
+        server.log.wait_for("app: the client is gone")
     else:
         server.output.wait_for(rf'"GET /{path}\?gate=\S+ HTTP/1.1" 504 ')
     server.worker_pid(2)

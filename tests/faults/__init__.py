@@ -1,1 +1,1 @@
-"""What goes wrong in production, done to real servers while somebody counts what clients notice."""
+"""What goes wrong in production, done to real servers, and counted in what clients notice."""

@@ -86,7 +86,7 @@ def start(args: tuple[str, ...], tmp_path: Path) -> Iterator[Start]:
 
 
 def end(server: Server) -> None:
-    """Stop it if it runs; nobody may be left when the master is gone."""
+    """Stop it if it runs; no process may be left when the master is gone."""
     pids = session(server.pid)
     try:
         if server.pid in pids:

@@ -26,7 +26,7 @@ def named(server: Server) -> list[tuple[str, str]]:
 
 
 def being_read(server: Server) -> list[str]:
-    """Each client of whom the log says that a request of its own may have been lost."""
+    """Each client of which the log says that a request of its own may have been lost."""
     return [match[1] for line in server.log.all() if (match := READING.search(line))]
 
 
@@ -36,7 +36,7 @@ def check_named(server: Server, tally: Tally, dead: int) -> None:
     A worker can die between an answer and its note of it: one request may be named for nothing. It
     can die between the taking of a request's bytes and its name: its client is told of instead.
     When a process dies, the kernel ends a connection of which everything was read with a FIN, and
-    one with unread bytes with a reset. Nobody has ever seen what is in the latter.
+    one with unread bytes with a reset. What is in the latter was never seen.
     """
     lost = {(loss["target"], loss["peer"]): loss["kind"] for loss in tally.losses}
     told = named(server)

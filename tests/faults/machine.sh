@@ -9,7 +9,7 @@ folder=$1 cgroups=$2
 if [ "${3-}" != inside ]; then
     shift 2
     for group in $cgroups; do echo $$ >"$group/cgroup.procs"; done
-    # The end of whoever started this is the end of all of it.
+    # The end of the process that started this is the end of all of it.
     exec setpriv --pdeathsig KILL unshare --mount --pid --cgroup --uts --ipc --net --fork \
         --kill-child --mount-proc sh "$0" "$folder" "$cgroups" inside "$@"
 fi
@@ -26,7 +26,7 @@ for path in "$@"; do
 done
 for top in $covered; do mount -t tmpfs -o mode=755 tmpfs "$top"; done
 mkdir -m 1777 /var/tmp && chmod 1777 /tmp
-# Bound anew with their parents open to everybody: the units name a user of their own.
+# Bound anew with their parents open to every user: the units name a user of their own.
 number=4
 for path in "$@"; do
     mkdir -p "$path"

@@ -1,4 +1,4 @@
-"""What the kernel says about processes: who is there, who is whose child, what they hold.
+"""What the kernel says about processes: which there are, their parents, what they hold.
 
 `ended` waits for the event. Where there is none (`eventually`), the question is asked again.
 """
@@ -33,7 +33,7 @@ class Status:
         self.session = int(fields[3])
 
 
-def everybody() -> list[Status]:
+def processes() -> list[Status]:
     """All processes of the machine."""
     found = []
     for folder in PROC.iterdir():
@@ -46,17 +46,17 @@ def everybody() -> list[Status]:
 
 def session(leader: int) -> list[int]:
     """The living processes of a session: all that came from a server under test."""
-    return [e.pid for e in everybody() if e.session == leader and e.state != "Z"]
+    return [e.pid for e in processes() if e.session == leader and e.state != "Z"]
 
 
 def children(parent: int) -> list[int]:
     """The living children of a process, by age."""
-    return sorted(e.pid for e in everybody() if e.parent == parent and e.state != "Z")
+    return sorted(e.pid for e in processes() if e.parent == parent and e.state != "Z")
 
 
 def zombies(parent: int) -> list[int]:
     """Children that have ended and were not reaped."""
-    return [e.pid for e in everybody() if e.parent == parent and e.state == "Z"]
+    return [e.pid for e in processes() if e.parent == parent and e.state == "Z"]
 
 
 def state(pid: int) -> str:

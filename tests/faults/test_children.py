@@ -59,4 +59,4 @@ def test_a_worker_that_is_killed_leaves_its_child_to_process_one(start: Start, f
     open_gate(fifo)
     ended(int(body))
     assert server.get("/load?n=1") == (200, b"1 0")
-    eventually(lambda: zombies(server.pid) == [], "everybody is reaped")
+    eventually(lambda: zombies(server.pid) == [], "every child is reaped")

@@ -72,7 +72,7 @@ def test_twenty_kills(start: Start) -> None:
     assert set(tally.kinds) <= {"reset", "closed", "cut short"}
     check_named(server, tally, dead=20)
     eventually(lambda: len(children(server.pid)) == 2, "two workers")
-    eventually(lambda: zombies(server.pid) == [], "everybody is reaped")
+    eventually(lambda: zombies(server.pid) == [], "every child is reaped")
     assert descriptors(server.pid) == before
 
 
@@ -103,7 +103,7 @@ def test_each_request_in_hand_is_named_once(
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_a_request_without_a_name_yet(start: Start) -> None:
-    """Killed with a request's bytes in hand, before it was read: whose it was is told."""
+    """Killed with a request's bytes in hand, before it was read: the log names its client."""
     server = start(workers=1)
     (first,) = children(server.pid)
     with server.client() as client:
@@ -139,7 +139,7 @@ def test_a_worker_that_leaves_by_itself(start: Start, code: int) -> None:
 def test_one_of_two_dies_and_the_other_goes_on(start: Start, fifo: str) -> None:
     server = start()
     with Load(server.port) as load, server.client() as client:
-        # Whoever took this one stays, however long the other takes to come back.
+        # The worker that took this one stays, however long the other takes to come back.
         client.get(f"/wait?fifo={fifo}")
         holder = int(server.log.wait_for(r"app: (\d+) waits").group(1))
         for number in range(3):
@@ -152,7 +152,7 @@ def test_one_of_two_dies_and_the_other_goes_on(start: Start, fifo: str) -> None:
     load.tally.check_nothing_lost()
 
 
-def test_whoever_comes_meanwhile_is_answered_by_the_replacement(start: Start) -> None:
+def test_a_client_that_comes_after_the_crash_is_answered_by_the_replacement(start: Start) -> None:
     """The only worker is killed: a client waits for one start of another, and sees no error."""
     server = start(workers=1)
     (first,) = children(server.pid)
@@ -160,8 +160,8 @@ def test_whoever_comes_meanwhile_is_answered_by_the_replacement(start: Start) ->
         answered.get("/pid")
         assert answered.response().status == 200
         os.kill(first, signal.SIGKILL)
-        # What it had accepted goes with it: whoever comes from here on waits in the listener's
-        # queue.
+        # What it had accepted goes with it: a client that comes from here on waits in the
+        # listener's queue.
         ended(first)
     with server.client() as client:
         client.get("/pid", close=True)

@@ -23,7 +23,7 @@ def test_a_stop_answers_what_was_begun(start: Start, way: str) -> None:
         assert server.wait() == 0
     print(load.tally)
     assert set(load.tally.statuses) == {200}
-    # Whoever comes when the door is shut is refused. Nobody else loses anything.
+    # A client that comes when the sockets are closed is refused; no other loses anything.
     unexpected = [loss for loss in load.tally.losses if loss["kind"] != "refused"]
     assert unexpected == []
 

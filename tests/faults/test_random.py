@@ -47,7 +47,7 @@ def test_signals_at_random(start: Start, seed: int) -> None:
             ended(pid)
         eventually(lambda: len(children(server.pid)) == 2, "two workers")
     load.tally.check_nothing_lost()
-    eventually(lambda: zombies(server.pid) == [], "everybody is reaped")
+    eventually(lambda: zombies(server.pid) == [], "every child is reaped")
     eventually(lambda: descriptors(server.pid) == before, "nothing more is open than at first")
 
 

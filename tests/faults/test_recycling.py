@@ -19,7 +19,7 @@ RECYCLES = 100
 
 @pytest.mark.patient
 def test_recycled_workers_lose_nothing(start: Start) -> None:
-    # Several at a time, for the sake of whoever waits for this test.
+    # Several at a time, so that the test is quicker.
     server = start("--max-requests", "5", "--reload-surge", "4", workers=4)
     before = descriptors(server.pid)
     with Load(server.port) as load:
@@ -27,5 +27,5 @@ def test_recycled_workers_lose_nothing(start: Start) -> None:
             server.log.wait_for(BOOTING, number)
     load.tally.check_nothing_lost()
     eventually(lambda: len(children(server.pid)) == 4, "four workers")
-    eventually(lambda: zombies(server.pid) == [], "everybody is reaped")
+    eventually(lambda: zombies(server.pid) == [], "every child is reaped")
     assert descriptors(server.pid) == before

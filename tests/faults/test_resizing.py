@@ -26,7 +26,7 @@ def test_up_and_down(start: Start) -> None:
                 server.send(signal.SIGTTOU)
                 reaches(server, number)
     load.tally.check_nothing_lost()
-    eventually(lambda: zombies(server.pid) == [], "everybody is reaped")
+    eventually(lambda: zombies(server.pid) == [], "every child is reaped")
     assert descriptors(server.pid) == before
 
 
@@ -40,7 +40,7 @@ def test_two_hundred_signals_at_once(start: Start) -> None:
         # is wanted, and stops at one.
         eventually(lambda: one_is_left(server), "1 worker")
     load.tally.check_nothing_lost()
-    eventually(lambda: zombies(server.pid) == [], "everybody is reaped")
+    eventually(lambda: zombies(server.pid) == [], "every child is reaped")
 
 
 def one_is_left(server: Server) -> bool:

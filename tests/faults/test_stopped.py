@@ -53,20 +53,20 @@ def test_a_master_that_stands_still_is_not_missed(start: Start) -> None:
 
 
 @pytest.mark.patient
-def test_workers_are_not_punished_for_the_time_that_everybody_stood_still(start: Start) -> None:
+def test_workers_are_not_ended_for_a_time_in_which_all_processes_were_stopped(start: Start) -> None:
     """A suspended machine, a frozen container: all clocks have moved on when it goes on."""
     server = start("--timeout", "1")
-    everybody = [server.pid, *children(server.pid)]
-    for pid in everybody:
+    pids = [server.pid, *children(server.pid)]
+    for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    eventually(lambda: {state(pid) for pid in everybody} == {"T"}, "all stand still")
+    eventually(lambda: {state(pid) for pid in pids} == {"T"}, "all stand still")
     # Longer than `timeout`, and than the master ever rests; nothing happens, so it is no event.
     time.sleep(3.5)
-    for pid in reversed(everybody):
+    for pid in reversed(pids):
         os.kill(pid, signal.SIGCONT)
     with Load(server.port) as load:
         server.send(signal.SIGUSR1)
         server.log.wait_for("Handling signal: usr1")
     load.tally.check_nothing_lost()
-    assert children(server.pid) == everybody[1:]
+    assert children(server.pid) == pids[1:]
     assert not server.log.matching("WORKER TIMEOUT")

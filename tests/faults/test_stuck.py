@@ -1,4 +1,4 @@
-"""Applications that do not come back: somebody notices, and the others are served meanwhile."""
+"""Applications that do not come back: they are noticed, and other requests served meanwhile."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_request_timeout_bounds_a_request_of_any_worker(start: Start, path: str)
         server.output.wait_for("worker ready", 3)
         ended(int(gone.group(1)))
     print(load.tally)
-    # Beside code that keeps the interpreter lock nobody else can run: those requests are over their
-    # time too, or are sent back by a worker that has not begun them. Nobody is left without answer.
+    # Beside code that keeps the interpreter lock no other can run: those requests are over their
+    # time too, or are sent back by a worker that has not begun them. None is left unanswered.
     assert not load.tally.losses, load.tally.losses[:10]
     assert set(load.tally.statuses) <= {200, 503, 504}

@@ -86,7 +86,7 @@ def test_start_reload_stop(machine: Machine) -> None:
         assert OLDER is not None
         machine.install(OLDER[1])
     machine.do("start", "licorne.service")
-    # It returned, so somebody serves: on both sockets of the unit.
+    # It returned, so the workers serve: on both sockets of the unit.
     first = ask(machine.connect(PORT))
     assert ask(machine.connect_unix("/run/licorne.sock"))
     machine.until("StatusText", "4 of 4 workers serve")

@@ -175,8 +175,8 @@ class User(threading.Thread):
         more = connection.recv(65536)
         if not more:
             # The end came before the request was sent: the reset that answered it comes after the
-            # FIN, as an error that recv() does not tell of, or is still on its way. Nobody has read
-            # the request: not even the kernel has acknowledged it.
+            # FIN, as an error that recv() does not tell of, or is still on its way. The request
+            # was not read: not even the kernel has acknowledged it.
             late = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
             unsent = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))
             late = late or struct.unpack("i", unsent) != (0,)

@@ -88,7 +88,7 @@ def look(cfg: Config) -> int:
 
 
 def asks_for_names(cfg: Config) -> bool:
-    """Whether somebody else, a server of names, would be asked about random text."""
+    """Whether a name server would be asked about random text."""
     hosts = [each[0] for each in (*cfg.address, cfg.metrics_address) if isinstance(each, tuple)]
     try:
         _ = [ip_address(host) for host in hosts]

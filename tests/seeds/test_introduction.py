@@ -37,7 +37,7 @@ def app(environ, start_response):
 def make(_global, **_settings):
     return app
 """
-#: Two addresses, each with a pool for one request; who waits at the first is let go at the second.
+#: Two addresses, each with a pool for one request; one to the second ends the wait at the first.
 POOLS = """
 import threading
 opened = threading.Event()

@@ -84,7 +84,7 @@ GONE = {
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """The package as it lies in a clone, for somebody who puts files of their own into it."""
+    """The package as it lies in a clone, for a reader's own files to be put into."""
     place = tmp_path / "licorne"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(licorne.__file__).parent, place, ignore=ignored)

@@ -1,4 +1,4 @@
-"""Study notes: starting, loggers and the logging recipe, HUP, who calls whom."""
+"""Study notes: starting, loggers and the logging recipe, HUP, the order of calls."""
 
 from __future__ import annotations
 

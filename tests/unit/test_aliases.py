@@ -129,7 +129,7 @@ def test_nothing_is_hidden_where_nothing_is(tmp_path: Path) -> None:
     assert python("import gunicorn; print(aliases.hidden())", path=tmp_path) == ["None"]
 
 
-def test_nothing_is_said_before_somebody_imports_it(real: Path) -> None:
+def test_nothing_is_said_before_it_is_imported(real: Path) -> None:
     assert python("print(aliases.hidden())", path=real) == ["None"]
 
 

@@ -75,7 +75,7 @@ def test_unix(log: Logger, tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
     sock.close_sockets([made], unlink=False)
     assert path.exists()
-    # The file of an earlier run is in nobody's way.
+    # The file of an earlier run is replaced.
     (again,) = sock.create_sockets(cfg, log)
     sock.close_sockets([again])
     assert not path.exists()
@@ -100,7 +100,7 @@ def test_the_file_of_another_server_stays(log: Logger, tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
     cfg = configured(f"unix:{path}")
     (old,) = sock.create_sockets(cfg, log)
-    # Somebody else has put his own in its place.
+    # Another server has put its own in its place.
     path.unlink()
     (new,) = sock.create_sockets(cfg, log)
     sock.close_sockets([old])

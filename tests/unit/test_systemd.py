@@ -91,7 +91,7 @@ def test_an_abstract_address(monkeypatch: pytest.MonkeyPatch, log: Logger) -> No
 def test_a_deaf_systemd_is_no_failure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, log: Logger
 ) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "absent"))
     systemd.sd_notify("READY=1", log)
 
 
@@ -212,7 +212,7 @@ def test_a_refused_reload_is_over_at_once(listener: Listener, log: Logger) -> No
     assert listener.heard() == []
 
 
-def test_a_reload_refused_before_anybody_serves_says_not_ready(
+def test_a_reload_refused_before_any_worker_serves_says_not_ready(
     listener: Listener, log: Logger
 ) -> None:
     notifier = SystemdNotifier(log)

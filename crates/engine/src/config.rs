@@ -74,7 +74,7 @@ attributes!(
         max_connections: usize,
         max_requests: u64,
         parent: u32,
-        parking: Option<Py<PyAny>>,
+        make_waiter: Option<Py<PyAny>>,
         polled: bool,
         queue_time: bool,
         request_id: bool,
@@ -137,15 +137,15 @@ pub(crate) struct PythonConfig {
     pub(crate) access: Option<Py<PyAny>>,
     /// Another loop polls the engine.
     pub(crate) polled: bool,
-    /// There a request that has to wait calls this for a place to wait at (`wait`, `wake`).
-    pub(crate) parking: Option<Py<PyAny>>,
+    /// Called there for what a request waits with for its client (`wait`, `wake`).
+    pub(crate) make_waiter: Option<Py<PyAny>>,
 }
 
 impl PythonConfig {
-    /// Another loop polls, and there are no places to wait at: the iteration of a body is broken
+    /// Another loop polls, and requests have no waiters: the iteration of a body is broken
     /// off, and resumed when there is room.
     pub(crate) fn pauses(&self) -> bool {
-        self.polled && self.parking.is_none()
+        self.polled && self.make_waiter.is_none()
     }
 }
 
@@ -201,7 +201,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         policy,
         access: settings.access,
         polled: settings.polled,
-        parking: settings.parking,
+        make_waiter: settings.make_waiter,
     };
     Ok((reactor, python))
 }

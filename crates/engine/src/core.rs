@@ -15,7 +15,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::access::Access;
 use crate::config::PythonConfig;
-use crate::parked::{Parked, Watching};
+use crate::parked::{Disconnects, Parked};
 use crate::request_id::RequestIds;
 use crate::text;
 
@@ -38,7 +38,7 @@ pub(crate) struct Core {
     /// Requests that wait for their clients, where another loop polls the engine.
     pub(crate) parked: Parked,
     /// Requests to be told when their clients have gone.
-    pub(crate) watching: Watching,
+    pub(crate) disconnects: Disconnects,
 }
 
 impl Core {
@@ -68,7 +68,7 @@ impl Core {
             log,
             taken: AtomicU64::new(0),
             parked: Parked::default(),
-            watching: Watching::default(),
+            disconnects: Disconnects::default(),
         })
     }
 
@@ -80,10 +80,10 @@ impl Core {
         use_fields(&server)
     }
 
-    /// Whether the request that runs at this place is over its time, and has been answered.
+    /// Whether the request that runs at this entry is over its time, and has been answered.
     #[inline]
-    pub(crate) fn is_overdue(&self, place: Option<usize>) -> bool {
-        self.board.is_overdue(self.slot, place)
+    pub(crate) fn is_overdue(&self, entry: Option<usize>) -> bool {
+        self.board.is_overdue(self.slot, entry)
     }
 
     /// Counts a request; with the last one that this worker should serve it asks to be replaced,

@@ -107,40 +107,40 @@ impl Engine {
         })
     }
 
-    /// Readable when there is something to drain, for loops that poll the engine.
+    /// Readable when there is something to do, for loops that poll the engine.
     fn fileno(&self) -> RawFd {
         self.core.reactor.poll_fd()
     }
 
     /// The requests that are ready now, and the seconds until the next call at the latest; `None`
-    /// when there will be no more. Never waits. `watched`: hooks look at them afterwards.
-    fn drain<'py>(
+    /// when there will be no more. Never waits. `inspected`: hooks look at them afterwards.
+    fn turn<'py>(
         &self,
         py: Python<'py>,
-        watched: bool,
+        inspected: bool,
     ) -> PyResult<Option<(Bound<'py, PyList>, f64)>> {
         if self.left.load(Ordering::Relaxed) {
             return Ok(None);
         }
         shared::release(py);
-        let drained = self.core.reactor.drain(thread_number());
+        let turn = self.core.reactor.turn(thread_number());
         let requests = PyList::empty(py);
-        for net in drained.requests {
-            requests.append(self.hand_over(py, net, watched)?)?;
+        for net in turn.requests {
+            requests.append(self.hand_over(py, net, inspected)?)?;
         }
-        if drained.late {
+        if turn.late {
             self.late.store(true, Ordering::Relaxed);
         }
-        let told = self.tell(py, drained.notices, drained.room);
-        let told = told.and(self.core.watching.wake(py, &drained.ended));
+        let told = self.tell(py, turn.notices, turn.room);
+        let told = told.and(self.core.disconnects.wake(py, &turn.disconnected));
         if let Err(error) = told {
             // A logger of the user failed, or a loop: the requests must not be lost for it.
             error.write_unraisable(py, None);
         }
-        if drained.stopped && requests.is_empty() {
+        if turn.stopped && requests.is_empty() {
             return Ok(None);
         }
-        let wait = Duration::from_millis(drained.wait_ms).as_secs_f64();
+        let wait = Duration::from_millis(turn.wait_ms).as_secs_f64();
         Ok(Some((requests, wait)))
     }
 
@@ -149,7 +149,7 @@ impl Engine {
     fn take_ready<'py>(
         &self,
         py: Python<'py>,
-        watched: bool,
+        inspected: bool,
     ) -> PyResult<Option<Bound<'py, Exchange>>> {
         if self.left.load(Ordering::Relaxed) {
             return Ok(None);
@@ -158,10 +158,10 @@ impl Engine {
         let Some(net) = self.core.reactor.take_ready(thread_number()) else {
             return Ok(None);
         };
-        self.hand_over(py, net, watched).map(Some)
+        self.hand_over(py, net, inspected).map(Some)
     }
 
-    /// Whether `drain` would find something that `fileno` does not tell of: to be asked after each
+    /// Whether `turn` would find something that `fileno` does not tell of: to be asked after each
     /// request.
     #[getter]
     fn pending(&self) -> bool {
@@ -181,7 +181,7 @@ impl Engine {
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Exchange>>> {
         let next = self.next(py)?;
         if let Some(exchange) = &next {
-            exchange.try_borrow_mut()?.run.watched = true;
+            exchange.try_borrow_mut()?.run.inspected = true;
             // It comes back into use when the caller has let go of it.
             self.spare.put_back(exchange.clone().unbind());
         }
@@ -270,13 +270,13 @@ impl Engine {
 }
 
 impl Engine {
-    /// A request for a loop that polls, counted. `watched`: hooks look at it afterwards.
+    /// A request for a loop that polls, counted. `inspected`: hooks look at it afterwards.
     #[inline]
     fn hand_over<'py>(
         &self,
         py: Python<'py>,
         net: Box<net::exchange::Exchange>,
-        watched: bool,
+        inspected: bool,
     ) -> PyResult<Bound<'py, Exchange>> {
         if let Err(error) = self.core.count(py) {
             // A logger of the user failed, or a loop: the request must not be lost for it.
@@ -286,7 +286,7 @@ impl Engine {
         {
             let mut this = exchange.try_borrow_mut()?;
             this.begin(net);
-            this.run.watched = watched;
+            this.run.inspected = inspected;
         }
         self.spare.put_back(exchange.clone().unbind());
         Ok(exchange)

@@ -40,7 +40,7 @@ pub(crate) struct Run {
     /// The application drops bytes that may not be sent; it was told once.
     pub(crate) warned: bool,
     /// Its entry on the scoreboard, while the application runs.
-    pub(crate) place: Option<usize>,
+    pub(crate) entry: Option<usize>,
     pub(crate) started_ns: u64,
     /// How long the request has waited, if the log or the environ says it.
     pub(crate) queue_ns: Option<u64>,
@@ -49,13 +49,13 @@ pub(crate) struct Run {
     /// Its head is that of the request before.
     pub(crate) repeated: bool,
     /// Python will look at the request after its response has left (hooks, its own access log).
-    pub(crate) watched: bool,
+    pub(crate) inspected: bool,
     /// The request then.
     pub(crate) past: Option<Past>,
     /// What is left of a body whose client reads slowly.
     pub(crate) paused: Option<Paused>,
-    /// The connection, while the application is to be told when its client has gone.
-    pub(crate) watching: Option<RequestKey>,
+    /// The request, while the application is to be told when its client has gone.
+    pub(crate) reports_disconnect: Option<RequestKey>,
 }
 
 /// Python objects that belong to one [`Exchange`].
@@ -86,16 +86,16 @@ impl Run {
             environ: None,
             socket: None,
             warned: false,
-            place: None,
+            entry: None,
             started_ns: 0,
             queue_ns: None,
             request_id: None,
             last_line: LastLine::default(),
             repeated: false,
-            watched: false,
+            inspected: false,
             past: None,
             paused: None,
-            watching: None,
+            reports_disconnect: None,
         }
     }
 
@@ -111,9 +111,9 @@ impl Run {
 
     /// Takes the native exchange out: the response is complete, or never will be. What hooks look at
     /// afterwards is kept.
-    pub(crate) fn leave(&mut self, looked_at: bool) -> Option<Box<net_exchange::Exchange>> {
+    pub(crate) fn leave(&mut self, inspected: bool) -> Option<Box<net_exchange::Exchange>> {
         let net = self.net.take()?;
-        if looked_at || self.watched {
+        if inspected || self.inspected {
             self.past = Some(Past::of(&net));
         }
         Some(net)
@@ -206,12 +206,12 @@ impl Exchange {
         self.run.status = None;
         self.run.socket = None;
         self.run.warned = false;
-        self.run.watched = false;
+        self.run.inspected = false;
         self.run.past = None;
-        self.run.place = None;
+        self.run.entry = None;
         self.run.queue_ns = None;
         self.run.request_id = None;
-        self.run.watching = None;
+        self.run.reports_disconnect = None;
     }
 
     /// Whether the head was sent.
@@ -253,8 +253,8 @@ impl Drop for Exchange {
     /// A request that was not begun will not be.
     fn drop(&mut self) {
         let waiting = self.run.net.as_ref().filter(|net| !net.begun);
-        if let Some(place) = waiting.and_then(|net| net.place) {
-            self.core.board.forget(self.core.slot, place);
+        if let Some(entry) = waiting.and_then(|net| net.entry) {
+            self.core.board.forget(self.core.slot, entry);
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
-    let overdue = core.is_overdue(this.run.place);
+    let overdue = core.is_overdue(this.run.entry);
     let run = &mut this.run;
     let id = run.request_id.as_ref().map(|id| id.clone_ref(py));
     let shown = id.as_ref().map(|id| id.bind(py).to_string());

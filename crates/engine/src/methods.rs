@@ -58,7 +58,7 @@ impl Exchange {
     /// It is over its time, and its client has been answered.
     #[getter]
     fn overdue(&self) -> bool {
-        self.core.is_overdue(self.run.place)
+        self.core.is_overdue(self.run.entry)
     }
 
     /// Which of the worker's listeners it came through; `None` when the response is complete.
@@ -257,23 +257,23 @@ impl Exchange {
         wsgi::abandon(slf)
     }
 
-    /// Has `place` woken, once, when the client has read on, or has gone; false: it has already.
-    fn when_room(&mut self, place: Py<PyAny>) -> PyResult<bool> {
+    /// Has `waiter` woken, once, when the client has read on, or has gone; false: it has already.
+    fn when_room(&mut self, waiter: Py<PyAny>) -> PyResult<bool> {
         let core = Arc::clone(&self.core);
         match self.run.open()?.key {
-            Some(key) => Ok(core.parked.park(&core.reactor, key, place)),
+            Some(key) => Ok(core.parked.park(&core.reactor, key, waiter)),
             None => Ok(false),
         }
     }
 
-    /// Has `place` woken, once, when the client sends no more. Most have gone then; one that has only
+    /// Has `waiter` woken, once, when the client sends no more. Most have gone then; one that has only
     /// said that this was the last request can still be answered.
-    fn when_ended(&mut self, place: Py<PyAny>) -> PyResult<()> {
+    fn when_disconnected(&mut self, waiter: Py<PyAny>) -> PyResult<()> {
         let core = Arc::clone(&self.core);
         let key = self.run.open()?.key;
         if let Some(key) = key {
-            self.run.watching = Some(key);
-            core.watching.add(&core.reactor, key, place);
+            self.run.reports_disconnect = Some(key);
+            core.disconnects.add(&core.reactor, key, waiter);
         }
         Ok(())
     }
@@ -298,9 +298,9 @@ impl Exchange {
 
     /// The request has come to its end without an answer, because the worker has: its client gets 503
     /// when the engine is closed.
-    fn give_back(&mut self) {
+    fn return_unbegun(&mut self) {
         if let Some(net) = self.run.net.take() {
-            self.core.reactor.give_back(net);
+            self.core.reactor.return_unbegun(net);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Requests that wait for their clients while another loop polls the engine: each at a place of its
-//! own (an object with `wake`), where it lets the others run; greenlets call `wait` there, too.
+//! Requests that wait for their clients while another loop polls the engine: each with a waiter of
+//! its own (an object with `wake`), while it lets the others run; greenlets call its `wait`, too.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use net::exchange::RequestKey;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-/// Requests that wait, each with its place.
+/// Requests that wait, each with its waiter.
 #[derive(Default)]
 pub(crate) struct Parked(Mutex<Vec<(RequestKey, Py<PyAny>)>>);
 
@@ -17,39 +17,39 @@ impl Parked {
     /// Waits until the client of `key` has read on. False: it has gone.
     pub(crate) fn wait_for_room(
         &self,
-        parking: &Bound<'_, PyAny>,
+        make_waiter: &Bound<'_, PyAny>,
         reactor: &Loop,
         key: RequestKey,
     ) -> PyResult<bool> {
-        let py = parking.py();
+        let py = make_waiter.py();
         loop {
             if let Some(room) = reactor.room(key) {
                 return Ok(room != Room::Gone);
             }
-            let place = parking.call0()?;
-            self.lock().push((key, place.clone().unbind()));
-            let woken = place.call_method0(intern!(py, "wait"));
-            // An exception that was thrown into the wait leaves its place behind.
-            let left = self.take(|(_, other)| other.is(&place));
+            let waiter = make_waiter.call0()?;
+            self.lock().push((key, waiter.clone().unbind()));
+            let woken = waiter.call_method0(intern!(py, "wait"));
+            // An exception that was thrown into the wait leaves its waiter behind.
+            let left = self.take(|(_, other)| other.is(&waiter));
             drop(left);
             woken?;
         }
     }
 
-    /// Has `place` woken when the client of `key` has read on, or has gone. False: it has already.
-    pub(crate) fn park(&self, reactor: &Loop, key: RequestKey, place: Py<PyAny>) -> bool {
+    /// Has `waiter` woken when the client of `key` has read on, or has gone. False: it has already.
+    pub(crate) fn park(&self, reactor: &Loop, key: RequestKey, waiter: Py<PyAny>) -> bool {
         if reactor.room(key).is_some() {
             return false;
         }
-        self.lock().push((key, place));
+        self.lock().push((key, waiter));
         true
     }
 
     /// Wakes the requests whose clients have read on, or have gone.
     pub(crate) fn wake(&self, py: Python<'_>, reactor: &Loop) -> PyResult<()> {
         let ready = self.take(|(key, _)| reactor.room(*key).is_some());
-        for (_, place) in ready {
-            place.bind(py).call_method0(intern!(py, "wake"))?;
+        for (_, waiter) in ready {
+            waiter.bind(py).call_method0(intern!(py, "wake"))?;
         }
         Ok(())
     }
@@ -70,30 +70,30 @@ impl Parked {
     }
 }
 
-/// Places to be woken when a client sends no more, by its connection.
+/// Waiters to be woken when a client sends no more, by its connection.
 #[derive(Default)]
-pub(crate) struct Watching(Mutex<HashMap<RequestKey, Py<PyAny>>>);
+pub(crate) struct Disconnects(Mutex<HashMap<RequestKey, Py<PyAny>>>);
 
-impl Watching {
-    /// Has `place` woken when the client of `key` sends no more.
-    pub(crate) fn add(&self, reactor: &Loop, key: RequestKey, place: Py<PyAny>) {
-        let before = self.lock().insert(key, place);
+impl Disconnects {
+    /// Has `waiter` woken when the client of `key` sends no more.
+    pub(crate) fn add(&self, reactor: &Loop, key: RequestKey, waiter: Py<PyAny>) {
+        let before = self.lock().insert(key, waiter);
         drop(before);
-        reactor.watch_end(key);
+        reactor.report_disconnect(key);
     }
 
     /// The request of this connection has ended.
     pub(crate) fn forget(&self, key: RequestKey) {
-        let place = self.lock().remove(&key);
-        drop(place);
+        let waiter = self.lock().remove(&key);
+        drop(waiter);
     }
 
     /// Wakes those whose clients are named.
     pub(crate) fn wake(&self, py: Python<'_>, ended: &[RequestKey]) -> PyResult<()> {
         for key in ended {
-            let place = self.lock().remove(key);
-            if let Some(place) = place {
-                place.bind(py).call_method0(intern!(py, "wake"))?;
+            let waiter = self.lock().remove(key);
+            if let Some(waiter) = waiter {
+                waiter.bind(py).call_method0(intern!(py, "wake"))?;
             }
         }
         Ok(())

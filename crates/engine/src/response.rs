@@ -156,7 +156,7 @@ fn give_block(core: &Core, run: &mut Run, block: &Bound<'_, PyBytes>) -> PyResul
     let piece = net.response.piece(bytes.len(), &mut net.out);
     let piece = piece.map_err(out_of_turn)?;
     sending::count(core, block.py(), run, bytes.len(), piece.len)?;
-    core.board.sent(core.slot, run.place, run.sent);
+    core.board.sent(core.slot, run.entry, run.sent);
     let net = run.open()?;
     let Some(key) = net.key else {
         return Ok(Room::Gone);

@@ -37,7 +37,7 @@ pub(crate) fn head(core: &Core, py: Python<'_>, run: &mut Run, size: BodySize) -
     net.keep_alive = core
         .with_server(|server| net.response.head(facts, size, server, &mut net.out))
         .map_err(unsendable)?;
-    if core.is_overdue(run.place) {
+    if core.is_overdue(run.entry) {
         // What the client got, whatever the application says so late.
         run.status = Some(core.names.gateway_timeout.clone_ref(py));
     }
@@ -85,10 +85,10 @@ fn tell_dropped(core: &Core, py: Python<'_>, run: &mut Run) -> PyResult<()> {
 /// Waits for a slow client without the interpreter lock; signals are seen to meanwhile. False: it
 /// has gone.
 pub(crate) fn wait_for_room(py: Python<'_>, core: &Core, key: RequestKey) -> PyResult<bool> {
-    if let Some(parking) = &core.config.parking {
+    if let Some(make_waiter) = &core.config.make_waiter {
         return core
             .parked
-            .wait_for_room(parking.bind(py), &core.reactor, key);
+            .wait_for_room(make_waiter.bind(py), &core.reactor, key);
     }
     loop {
         match core

@@ -41,7 +41,7 @@ pub(crate) fn take_socket(exchange: &mut Exchange) -> PyResult<(OwnedFd, Vec<u8>
         ));
     }
     let core = Arc::clone(&exchange.core);
-    let place = exchange.run.place;
+    let entry = exchange.run.entry;
     let net = exchange.run.open()?;
     let key = net.key.take();
     let Some((fd, rest, unsent)) = key.and_then(|key| core.reactor.detach(key)) else {
@@ -49,10 +49,10 @@ pub(crate) fn take_socket(exchange: &mut Exchange) -> PyResult<(OwnedFd, Vec<u8>
     };
     net.out.splice(0..0, unsent?);
     // The application talks with its client now, and that may take as long as they like.
-    core.board.unlimited(core.slot, place);
+    core.board.unlimited(core.slot, entry);
     net.keep_alive = false;
-    if let Some(key) = exchange.run.watching.take() {
-        core.watching.forget(key);
+    if let Some(key) = exchange.run.reports_disconnect.take() {
+        core.disconnects.forget(key);
     }
     set_blocking(fd.as_raw_fd())?;
     let copy = fd.try_clone()?;

@@ -40,7 +40,7 @@ use crate::reactor::Reactor;
 pub use crate::reactor::{Block, Room, Tail};
 use crate::scoreboard::{RetireCause, Scoreboard};
 use driver::{Driver, IDLE_NS, QUIET_NS, SLOW_NS};
-pub use polled::Drained;
+pub use polled::TurnOutcome;
 use state::State;
 
 /// How to wait: the engine lets the interpreter lock go meanwhile.
@@ -254,7 +254,7 @@ impl Loop {
 
     fn tell_of_room(&self, state: &mut State) {
         if state.polled {
-            // The next `drain` tells of it.
+            // The next `turn` tells of it.
             return;
         }
         state.reactor.news.room = false;

@@ -32,7 +32,7 @@ pub struct Exchange {
     /// Its number on its connection, from 1.
     pub number: u32,
     /// Its entry on the scoreboard, if there was room.
-    pub place: Option<usize>,
+    pub entry: Option<usize>,
     /// A thread runs it, and frees that entry.
     pub begun: bool,
     /// The request head.

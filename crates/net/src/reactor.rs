@@ -363,7 +363,7 @@ impl Reactor {
     pub(crate) fn recycle(&mut self, mut exchange: Box<Exchange>) {
         const KEPT: usize = 64;
         let begun = std::mem::take(&mut exchange.begun);
-        if let Some(entry) = exchange.place.take().filter(|_| !begun) {
+        if let Some(entry) = exchange.entry.take().filter(|_| !begun) {
             self.board.forget(self.slot, entry);
         }
         if self.pool.len() < KEPT {

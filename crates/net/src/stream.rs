@@ -28,7 +28,7 @@ pub(crate) enum ReadOutcome {
     /// So many bytes, at least one. `drained`: nothing is left, and the poller reports what comes.
     Bytes { count: usize, drained: bool },
     /// Nothing is there; the poller reports what comes.
-    Drained,
+    Empty,
     /// The peer has ended its side in order, and sends no more.
     Closed,
 }
@@ -177,7 +177,7 @@ fn read_outcome(result: io::Result<usize>, room: usize, ended: bool) -> io::Resu
             count,
             drained: count < room && !ended,
         }),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(ReadOutcome::Drained),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(ReadOutcome::Empty),
         Err(error) => Err(error),
     }
 }
@@ -219,7 +219,7 @@ mod tests {
     fn reads_say_whether_something_is_left() {
         let (mut stream, mut peer) = pair();
         let mut room = [0; 4];
-        assert_eq!(stream.read(&mut room, false).unwrap(), ReadOutcome::Drained);
+        assert_eq!(stream.read(&mut room, false).unwrap(), ReadOutcome::Empty);
         peer.write_all(b"1234567").unwrap();
         assert_eq!(stream.read(&mut room, false).unwrap(), bytes(4, false));
         assert_eq!(stream.read(&mut room, false).unwrap(), bytes(3, true));

@@ -215,7 +215,7 @@ impl Rig {
         exchange.started_ns = clock::monotonic_ns();
         exchange.begun = true;
         self.board
-            .begin(self.slot, exchange.place, exchange.started_ns, 1, 0);
+            .begin(self.slot, exchange.entry, exchange.started_ns, 1, 0);
         Some(exchange)
     }
 
@@ -227,7 +227,7 @@ impl Rig {
 
     /// The end of an answer whose beginning is in `exchange.out` or was given before.
     pub(crate) fn finish(&mut self, exchange: Box<Exchange>, tail: Tail<Bytes>, keep: bool) {
-        let entry = exchange.place;
+        let entry = exchange.entry;
         self.reactor.finish(exchange, tail, keep);
         self.board.end(self.slot, entry);
     }

@@ -24,7 +24,7 @@ def visits(request: HttpRequest) -> JsonResponse:
 
 
 def countdown(_request: HttpRequest) -> StreamingHttpResponse:
-    """Send a body whose length nobody knows beforehand."""
+    """Send a body whose length is not known beforehand."""
     lines = (f"{number}\n" for number in range(10, 0, -1))
     return StreamingHttpResponse(lines, content_type="text/plain")
 

@@ -16,7 +16,7 @@ class HelloView(APIView):
     """Greets."""
 
     def get(self, _request: Request) -> Response:
-        """Greet whoever asks."""
+        """Greet the client."""
         return Response("Hello, World!")
 
 
@@ -30,7 +30,7 @@ class SumView(APIView):
     """Adds."""
 
     def post(self, request: Request) -> Response:
-        """Add the numbers, and say who has asked."""
+        """Add the numbers, and name the client's address."""
         asked = Numbers(data=request.data)
         asked.is_valid(raise_exception=True)
         total = sum(asked.validated_data["numbers"])

@@ -41,7 +41,7 @@ def bury(arbiter: Arbiter, action: Bury) -> None:
     losses.tell_reading(log, worker.pid, slots.left_reading(worker))
     told = slots.read(worker).retire
     arbiter.last_failure = told if told >= BOOT_FAILURE else 0
-    slots.give_back(worker)
+    slots.release(worker)
     worker.tmp.close()
     parts.listeners.settle(arbiter.roster, arbiter.WORKERS)
     if action.hooks:

@@ -170,5 +170,5 @@ class Spawning(SignalHandlers):
     def _take_back(self, worker: Worker) -> None:
         """What a worker had that was never forked."""
         self.stacks.close(worker)
-        self.slots.give_back(worker)
+        self.slots.release(worker)
         self.parts.listeners.forget(worker)

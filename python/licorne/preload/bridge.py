@@ -117,7 +117,7 @@ class Bridge:
         master.LISTENERS = sockets
         self._see(order.view)
         worker = master.make_worker(order.age, order.socket_set, sockets)
-        master.slots.seat(worker, order.slot)
+        master.slots.use(worker, order.slot)
         worker.stack_pipe = pipe
         worker.handover = queue
         for fd in (pipe, *(queue or ())):

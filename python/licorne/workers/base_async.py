@@ -37,8 +37,8 @@ class AsyncWorker(EngineWorker):
 
     multithread = True
 
-    #: A request has a place to wait at while its client does not take its response.
-    parks = True
+    #: A request waits with a waiter while its client does not take its response.
+    has_waiters = True
 
     #: When the timer wakes the loop (monotonic seconds).
     due = 0.0
@@ -54,8 +54,8 @@ class AsyncWorker(EngineWorker):
         """Requests with the application at a time, as far as the scoreboard has room."""
         return min(cfg.worker_connections, MOST_THREADS)
 
-    def parking(self) -> Waiter:
-        """A place for a request to wait at, while the others go on."""
+    def make_waiter(self) -> Waiter:
+        """Make what a request waits with, while the others go on."""
         raise NotImplementedError
 
     def watch(self, fd: int, turn: Callable[[], None]) -> None:
@@ -104,7 +104,7 @@ class AsyncWorker(EngineWorker):
             multithread=self.multithread,
             max_connections=self.cfg.worker_connections * max(1, len(self.sockets)),
             polled=True,
-            parking=self.parking if self.parks else None,
+            make_waiter=self.make_waiter if self.has_waiters else None,
         )
 
     def serve(self, engine: Engine) -> None:
@@ -121,11 +121,11 @@ class AsyncWorker(EngineWorker):
         if engine is None:
             raise RuntimeError("the engine is not started")
         self.try_beat()
-        drained = engine.drain(self.watched)
-        if drained is None:
+        turned = engine.turn(self.inspects_requests)
+        if turned is None:
             self.tell_end()
             return
-        exchanges, wait = drained
+        exchanges, wait = turned
         for exchange in exchanges:
             self.begin(exchange)
         now = time.monotonic()
@@ -157,7 +157,7 @@ class AsyncWorker(EngineWorker):
 
     def run_alone(self, exchange: Exchange) -> None:
         """The same, without a look at what has come with it."""
-        if self.watched:
+        if self.inspects_requests:
             self.attempt(lambda: self.take(Request(exchange, self.cfg)))
         else:
             self.attempt(lambda: self.run_bare(exchange))

@@ -108,7 +108,7 @@ class LoopWorker(AsyncWorker):
     multithread = False
 
     #: Bodies whose clients read slowly pause instead.
-    parks = False
+    has_waiters = False
 
     #: There will be no more requests.
     over = False
@@ -160,7 +160,7 @@ class LoopWorker(AsyncWorker):
         """Run the application for one request, whose body may have to wait for its client."""
         if self.end_by is not None and time.monotonic() > self.end_by:
             # The one before it has taken too long.
-            exchange.give_back()
+            exchange.return_unbegun()
             return
         number = exchange.id or 0
         super().run_one(exchange)

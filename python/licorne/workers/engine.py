@@ -112,7 +112,7 @@ class EngineWorker(Worker):
         """Take requests and run the application, until there are no more."""
         if self.wsgi is None:
             raise RuntimeError("the application is not loaded")
-        if not self.watched:
+        if not self.inspects_requests:
             engine.serve(self.wsgi)
             return
         # On a thread beside the main one, signs of life are not this loop's duty.
@@ -269,7 +269,7 @@ class EngineWorker(Worker):
             self.cfg.pre_request(self, request)
 
     @property
-    def watched(self) -> bool:
+    def inspects_requests(self) -> bool:
         """Python code sees each request: a hook, or a method of a subclass."""
         return (
             self.handles()

@@ -37,7 +37,7 @@ class Kind:
         alone: bool = False,
         max_connections: int = 0,
         polled: bool = False,
-        parking: Callable[[], Waiter] | None = None,
+        make_waiter: Callable[[], Waiter] | None = None,
     ) -> None:
         #: Without threads the application keeps the loop's own: no sign of life meanwhile.
         self.multithread = multithread
@@ -48,8 +48,8 @@ class Kind:
         #: Another loop polls the engine: requests share its thread, which is as good as threads to
         #: them.
         self.polled = polled
-        #: Makes a place for a request that has to wait for its client there.
-        self.parking = parking
+        #: Makes a waiter for a request that has to wait for its client there.
+        self.make_waiter = make_waiter
 
 
 class Wiring:
@@ -87,7 +87,7 @@ class EngineConfig(RequestRules):
     ) -> None:
         super().__init__(cfg)
         self.polled = kind.polled
-        self.parking = kind.parking
+        self.make_waiter = kind.make_waiter
         threads = kind.multithread and not kind.polled
         self._times(cfg, threads)
         self.body_buffer_size = cfg.body_buffer_size

@@ -37,7 +37,7 @@ class EventletWorker(GreenletWorker):
         """A new one: that of the parent process has its descriptors."""
         eventlet.hubs.use_hub()
 
-    def parking(self) -> Waiter:
+    def make_waiter(self) -> Waiter:
         """An event of eventlet's."""
         event = Event()
         return Waiter(event.wait, event.send)

@@ -45,7 +45,7 @@ class GeventWorker(GreenletWorker):
         """
         _DummyThread._daemonic = True
 
-    def parking(self) -> Waiter:
+    def make_waiter(self) -> Waiter:
         """An event of gevent's."""
         event = Event()
         return Waiter(event.wait, event.set)

@@ -122,7 +122,9 @@ class GreenletWorker(AsyncWorker):
                     self.run_alone(exchange)
                 finally:
                     self._ending.discard(exchange)
-                after = None if self.engine is None else self.engine.take_ready(self.watched)
+                after = (
+                    None if self.engine is None else self.engine.take_ready(self.inspects_requests)
+                )
                 if after is None:
                     break
                 exchange = after
@@ -161,7 +163,7 @@ class GreenletWorker(AsyncWorker):
     def end_all(self) -> None:
         """The same for all requests; what no greenlet has begun may be sent again."""
         for exchange in self._waiting:
-            exchange.give_back()
+            exchange.return_unbegun()
         self._waiting.clear()
         for running, (_number, exchange) in self._running.items():
             self.call_soon(partial(self._throw, running, exchange))

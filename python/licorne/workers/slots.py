@@ -30,7 +30,7 @@ class Slots:
         #: Requests finished by workers that have ended.
         self.finished = 0
         #: What workers that have ended had counted, by worker type.
-        self._buried: dict[str, Counts] = {}
+        self._ended: dict[str, Counts] = {}
 
     def take(self, worker: Worker) -> None:
         """Give the worker an empty slot; an OSError says that there is none."""
@@ -40,21 +40,21 @@ class Slots:
         worker.slot = self._free.pop()
         self.scoreboard.reset(worker.slot)
 
-    def seat(self, worker: Worker, slot: int) -> None:
+    def use(self, worker: Worker, slot: int) -> None:
         """Put a worker into the slot that the master has taken for it (in a mold)."""
         worker.scoreboard = self.scoreboard
         worker.slot = slot
 
-    def give_back(self, worker: Worker) -> None:
+    def release(self, worker: Worker) -> None:
         """The worker is gone, and its slot is free."""
         self.finished += self.read(worker).requests
-        self._add(self._buried, worker)
+        self._add(self._ended, worker)
         self.scoreboard.vacate(worker.slot)
         self._free.append(worker.slot)
 
     def counts(self, living: Iterable[Worker]) -> dict[str, Counts]:
         """What all workers have counted since the start, by worker type: it never goes back."""
-        counted = dict(self._buried)
+        counted = dict(self._ended)
         for worker in living:
             self._add(counted, worker)
         return counted

@@ -211,12 +211,12 @@ class Connection(HTTPConnection):
             self._exchange.abandon()
             self._close()
 
-    def watch_client(self) -> None:
+    def await_disconnect(self) -> None:
         """Notice from now on when the client goes."""
         if self.open:
-            self._exchange.when_ended(Waiter(self._loop, self._client_ended))
+            self._exchange.when_disconnected(Waiter(self._loop, self._disconnected))
 
-    def _client_ended(self) -> None:
+    def _disconnected(self) -> None:
         self.gone = True
         callback, self._close_callback = self._close_callback, None
         if callback is not None and self.open:
@@ -356,7 +356,7 @@ class Conversation:
             await waiting
 
     def _watch(self) -> None:
-        self._connection.watch_client()
+        self._connection.await_disconnect()
 
     def _see(self, task: Task) -> None:
         self._tasks.add(task)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Database:
-    """Knows who connected."""
+    """Knows the process that connected."""
 
     def __init__(self) -> None:
         self.owner = 0

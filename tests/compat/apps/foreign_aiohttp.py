@@ -10,7 +10,7 @@ from aiohttp import web
 # mypy: ignore-errors
 
 
-async def who(_request):  # noqa: ANN001, ANN201
+async def pid(_request):  # noqa: ANN001, ANN201
     """This process's id."""
     return web.Response(text=str(os.getpid()))
 
@@ -24,7 +24,7 @@ async def wait(request):  # noqa: ANN001, ANN201
 async def app():  # noqa: ANN201
     """The application, made by a coroutine."""
     made = web.Application()
-    made.add_routes([web.get("/", who), web.get("/wait", wait)])
+    made.add_routes([web.get("/", pid), web.get("/wait", wait)])
     return made
 
 

@@ -9,7 +9,7 @@ from pyramid.response import Response  # type: ignore[import-untyped]
 
 
 def hello(request):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Say who is asked for, and what the ini file set."""
+    """Repeat the name in the path, and what the ini file set."""
     colour = request.registry.settings["colour"]
     return Response(f"hello {request.matchdict['name']}, {colour}")
 

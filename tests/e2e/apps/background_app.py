@@ -42,7 +42,7 @@ def thread(fifo: str) -> None:
 
 
 def wait_as_a_child(fifo: str) -> None:
-    """What a forked process does until somebody writes to the pipe."""
+    """What a forked process does until the pipe is written to."""
     os.close(os.open(fifo, os.O_RDONLY))
 
 

@@ -124,7 +124,7 @@ def too_many_in_a_block(_environ: Environ, start_response: StartResponse) -> Ite
     start_response("200 OK", [*TEXT, ("Content-Length", "4")])
     yield b"fo"
     yield b"ur and more"
-    raise RuntimeError("nobody asks for more")
+    raise RuntimeError("no more is asked for")
 
 
 def too_many_written(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

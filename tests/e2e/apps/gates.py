@@ -11,7 +11,7 @@ import select
 
 
 def wait_at(gate: str) -> None:
-    """Until somebody has opened the pipe for writing, and closed it or written to it."""
+    """Until the pipe was opened for writing, and closed or written to."""
     # Without waiting here: the pipe becomes ready when its writer has come.
     pipe = os.open(gate, os.O_RDONLY | os.O_NONBLOCK)
     try:

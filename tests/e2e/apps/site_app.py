@@ -243,7 +243,7 @@ def too_long(environ: Environ, start_response: StartResponse) -> Iterable[bytes]
     if form == "generator":
         return Closing(asked["name"], (block for block in blocks))
     if form == "exactly":
-        # Whoever asks for more waits for ever.
+        # A caller that asks for more waits for ever.
         return Closing(asked["name"], exactly(int(length)))
     if form == "pipe":
         reading, writing = os.pipe()
@@ -299,7 +299,7 @@ class Response(Protocol):
 
 
 def gate(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """One block; the second one when somebody has written to the pipe that ?fifo= names."""
+    """One block; the second one when the pipe was written to that ?fifo= names."""
     start_response("200 OK", TEXT)
     return gated(query(environ)["fifo"])
 
@@ -312,7 +312,7 @@ def gated(fifo: str) -> Iterator[bytes]:
 
 
 def wait(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer when somebody has written to the pipe."""
+    """Answer when the pipe was written to."""
     tell("waits")
     wait_at(query(environ)["fifo"])
     start_response("200 OK", TEXT)
@@ -320,7 +320,7 @@ def wait(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 
 
 def spin(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Compute until somebody has written to the pipe."""
+    """Compute until the pipe was written to."""
     tell("spins")
     spin_at(query(environ)["fifo"])
     start_response("200 OK", TEXT)
@@ -328,7 +328,7 @@ def spin(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 
 
 def hold(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Wait in C code that does not let the interpreter go, until somebody has written."""
+    """Wait in C code that does not let the interpreter go, until it was written to."""
     pipe = os.open(
         query(environ)["fifo"], os.O_RDWR
     )  # with a writer of its own, open does not wait

@@ -82,7 +82,7 @@ def application(environ: dict[str, str], start_response: StartResponse) -> Itera
         try:
             write(b"too late")
         except BrokenPipeError:
-            os.write(2, b"app: nobody there\n")
+            os.write(2, b"app: the client is gone\n")
         return []
     if name == "waiting":
         waiting_in_the_view(gate)

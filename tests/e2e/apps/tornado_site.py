@@ -35,7 +35,7 @@ class Slow(web.RequestHandler):
     """Waits for a pipe, and lets the others run meanwhile."""
 
     async def get(self) -> None:
-        """Answer when somebody has opened the pipe for writing."""
+        """Answer when the pipe was opened for writing."""
         LOG.info("app: waits in slow")
         await gate(self.get_argument("fifo"))
         self.write("slow\n")
@@ -77,22 +77,22 @@ class Poll(web.RequestHandler):
     waiting: asyncio.Future[str] | None = None
 
     async def get(self) -> None:
-        """Wait until somebody posts, or the client leaves."""
+        """Wait until news are posted, or the client leaves."""
         self.waiting = Poll.waiting = asyncio.get_running_loop().create_future()
         LOG.info("app: waits for news")
         try:
             self.write(await self.waiting)
         except asyncio.CancelledError:
-            LOG.info("app: nobody waits any more")
+            LOG.info("app: the poll is over")
 
     def on_connection_close(self) -> None:
-        """Forget who has left."""
+        """Forget a client that has left."""
         LOG.info("app: the client has left")
         if self.waiting is not None:
             self.waiting.cancel()
 
     def post(self) -> None:
-        """Tell the last one who waits."""
+        """Tell the last client that waits."""
         if Poll.waiting is not None:
             Poll.waiting.set_result(self.get_argument("news"))
 
@@ -175,8 +175,8 @@ class Echo(WebSocketHandler):
         LOG.info("app: the conversation is over")
 
 
-class Who(web.RequestHandler):
-    """Whom tornado sees."""
+class Seen(web.RequestHandler):
+    """What tornado sees of a request."""
 
     def get(self) -> None:
         """Client, scheme, version and path."""
@@ -186,7 +186,7 @@ class Who(web.RequestHandler):
 
 
 async def gate(fifo: str) -> None:
-    """Wait until somebody has opened the pipe for writing."""
+    """Wait until the pipe was opened for writing."""
     loop = asyncio.get_running_loop()
     readable = loop.create_future()
     fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
@@ -217,7 +217,7 @@ app = web.Application(
         (r"/upload", Upload),
         (r"/pieces", Pieces),
         (r"/echo", Echo),
-        (r"/who", Who),
+        (r"/seen", Seen),
         (r"/wsgi.*", web.FallbackHandler, {"fallback": WSGIContainer(wsgi)}),
     ],
     static_path=os.path.dirname(__file__),

@@ -52,7 +52,7 @@ def pid(_query: dict[str, str], _environ: Environ) -> bytes:
 
 
 def wait(query: dict[str, str], _environ: Environ) -> bytes:
-    """Answer when somebody has written to the pipe."""
+    """Answer when the pipe was written to."""
     tell(f"{os.getpid()} waits")
     # In the way of each worker type: a read would keep all greenlets of a thread.
     pipe = os.open(query["fifo"], os.O_RDONLY | os.O_NONBLOCK)
@@ -68,7 +68,7 @@ def sleep(_query: dict[str, str], _environ: Environ) -> bytes:
 
 
 def busy(_query: dict[str, str], _environ: Environ) -> bytes:
-    """A loop of bytecode, bounded in case nobody ends it."""
+    """A loop of bytecode, bounded in case it is never ended."""
     tell("is busy")
     end = time.monotonic() + 60
     while time.monotonic() < end:
@@ -95,13 +95,13 @@ def run(query: dict[str, str], _environ: Environ) -> bytes:
 
 
 def spawn(query: dict[str, str], _environ: Environ) -> bytes:
-    """A child that stays, until somebody writes to the pipe: its process id."""
+    """A child that stays, until the pipe is written to: its process id."""
     child = subprocess.Popen(["cat", query["fifo"]], stdout=subprocess.DEVNULL)
     return str(child.pid).encode()
 
 
 def fork(query: dict[str, str], _environ: Environ) -> bytes:
-    """A bare fork, as libraries do it, that stays until somebody writes to the pipe."""
+    """A bare fork, as libraries do it, that stays until the pipe is written to."""
     child = os.fork()
     if child == 0:
         with Path(query["fifo"]).open("rb") as pipe:

@@ -52,7 +52,7 @@ def test_a_refusal_says_everything() -> None:
     ("name", "value"),
     [
         ("workers", -1), ("workers", "many"), ("bind", 5), ("pre_fork", "no.such.hook"),
-        ("header_map", "maybe"), ("user", "nobody-of-that-name"), ("chdir", "/no/such/directory"),
+        ("header_map", "maybe"), ("user", "no-such-user"), ("chdir", "/no/such/directory"),
         ("reload_extra_files", ["/no/such/file"]),
     ],
 )  # fmt: skip
@@ -146,7 +146,7 @@ def test_printed_sorted_with_origins() -> None:
         ("preload_app", False),
         ("suppress_ragged_eofs", True),
         ("on_exit", Config().values["on_exit"]),
-        # Lists and what may be None take it as it is: nobody is trusted, no file is written.
+        # Lists and what may be None take it as it is: no peer is trusted, no file is written.
         ("forwarded_allow_ips", []),
         ("accesslog", None),
     ],

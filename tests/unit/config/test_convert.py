@@ -94,8 +94,8 @@ def test_user_and_group() -> None:
 @pytest.mark.parametrize("function", [convert.user, convert.group])
 def test_unknown_names(function: object) -> None:
     assert callable(function)
-    with pytest.raises(ValueError, match="is called 'nobody-of-this-name'"):
-        function("nobody-of-this-name")
+    with pytest.raises(ValueError, match="is called 'no-such-user'"):
+        function("no-such-user")
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,7 @@ def test_a_file_that_cannot_be_written(make: Make) -> None:
 
 
 def test_logs_are_given_to_the_user_of_the_workers(make: Make, tmp_path: Path) -> None:
-    """Where that can be done; a device is everybody's."""
+    """Where that can be done; a device belongs to no user in particular."""
     file = tmp_path / "e.log"
     make(errorlog=str(file), accesslog=os.devnull, user=1).info("x")
     assert file.read_text()
@@ -390,7 +390,7 @@ def test_a_syslog_that_does_not_read(
 def test_a_syslog_that_comes_later(make: Make, short_tmp: str) -> None:
     path = f"{short_tmp}/s"
     log = make(syslog=True, syslog_addr=f"unix://{path}")
-    log.info("to nobody")
+    log.info("too early")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
         daemon.bind(path)
         daemon.settimeout(20)

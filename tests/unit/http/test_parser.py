@@ -159,7 +159,7 @@ def test_a_body_that_comes_in_time() -> None:
         assert next(made).path == "/second"
 
 
-def test_a_body_that_nobody_wants_is_read_so_far() -> None:
+def test_a_body_that_is_not_wanted_is_read_up_to_a_limit() -> None:
     large = FIRST.replace(b": 11", b": 200000") + b"x" * 199989
     made = parser([large, SECOND])
     next(made)

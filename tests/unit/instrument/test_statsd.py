@@ -142,8 +142,8 @@ def test_records_name_their_caller(server: socket.socket, tmp_path: Path, logger
 def test_a_unix_socket_that_comes_and_goes(short_tmp: str, tmp_path: Path, logger: Make) -> None:
     path = f"{short_tmp}/statsd"
     log = logger(statsd_host=f"unix://{path}")
-    log.gauge("nobody", 1)
-    log.gauge("nobody", 2)
+    log.gauge("unheard", 1)
+    log.gauge("unheard", 2)
     for number in (1, 2):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
             server.bind(path)
@@ -151,7 +151,7 @@ def test_a_unix_socket_that_comes_and_goes(short_tmp: str, tmp_path: Path, logge
             log.gauge("here", number)
             assert received(server, 1) == [f"here:{number}|g"]
         Path(path).unlink()
-    log.gauge("nobody", 3)
+    log.gauge("unheard", 3)
     lines = (tmp_path / "error").read_text(encoding="utf-8").splitlines()
     # Once for each row of losses.
     assert [line.count("Cannot send metrics to statsd") for line in lines] == [1, 1]
@@ -167,7 +167,7 @@ def test_a_full_server_is_not_waited_for(short_tmp: str, tmp_path: Path, logger:
     assert "Cannot send metrics" in (tmp_path / "error").read_text(encoding="utf-8")
 
 
-def test_a_name_that_nobody_knows(tmp_path: Path, logger: Make) -> None:
+def test_a_host_name_that_does_not_resolve(tmp_path: Path, logger: Make) -> None:
     log = logger(statsd_host="no-such-host.invalid")
     log.gauge("x", 1)
     (line,) = (tmp_path / "error").read_text(encoding="utf-8").splitlines()

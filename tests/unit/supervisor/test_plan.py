@@ -379,7 +379,7 @@ def test_after_a_pause_of_the_master_no_worker_is_silent() -> None:
     assert signals(master.tick(after=1)) == [(1, "ABRT"), (2, "ABRT")]
 
 
-def test_a_reload_before_anybody_serves_keeps_what_boots() -> None:
+def test_a_reload_before_any_worker_serves_keeps_those_that_boot() -> None:
     master = Master()
     master.tick()
     actions = master.feed(Reconfigured(POLICY))

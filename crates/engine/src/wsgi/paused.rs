@@ -1,4 +1,4 @@
-//! A streamed body whose client reads slowly, on a loop without places to wait at: the iteration is
+//! A streamed body whose client reads slowly, on a loop without waiters: the iteration is
 //! broken off, and resumed by the loop when there is room.
 
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use crate::sending::discard;
 
 /// Goes on with the iteration. Errors of the application are dealt with as in its first part.
 pub(crate) fn resume(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
-    let (core, place, paused) = {
+    let (core, entry, paused) = {
         let mut this = exchange.try_borrow_mut()?;
         let paused = this.run.paused.take();
-        (Arc::clone(&this.core), this.run.place, paused)
+        (Arc::clone(&this.core), this.run.entry, paused)
     };
     let Some(paused) = paused else {
         return Err(PyRuntimeError::new_err("this request is not paused"));
     };
-    settle(&core, exchange, place, |_| go_on(exchange, &paused))
+    settle(&core, exchange, entry, |_| go_on(exchange, &paused))
 }
 
 fn go_on(exchange: &Bound<'_, Exchange>, paused: &Paused) -> PyResult<()> {

@@ -82,10 +82,10 @@ pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
 fn conclude(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
-    if let Some(token) = this.run.watching.take() {
-        core.watching.forget(token);
+    if let Some(key) = this.run.reports_disconnect.take() {
+        core.disconnects.forget(key);
     }
-    let place = this.run.place.take();
-    core.board.end(core.slot, place);
+    let entry = this.run.entry.take();
+    core.board.end(core.slot, entry);
     Ok(())
 }

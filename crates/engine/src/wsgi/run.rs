@@ -18,8 +18,8 @@ use crate::queue;
 /// the process to end come out.
 pub(crate) fn run(exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyResult<()> {
     let core = Arc::clone(&exchange.try_borrow()?.core);
-    settle(&core, exchange, None, |place| {
-        answer(&core, exchange, app, place)
+    settle(&core, exchange, None, |entry| {
+        answer(&core, exchange, app, entry)
     })
 }
 
@@ -28,11 +28,11 @@ pub(crate) fn run(exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyR
 pub(super) fn settle(
     core: &Core,
     exchange: &Bound<'_, Exchange>,
-    mut place: Option<usize>,
+    mut entry: Option<usize>,
     part: impl FnOnce(&mut Option<usize>) -> PyResult<()>,
 ) -> PyResult<()> {
     // A panic is a bug of ours; it costs this exchange and nothing else.
-    let outcome = catch_unwind(AssertUnwindSafe(|| part(&mut place)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| part(&mut entry)));
     let result = match outcome {
         Ok(result) => result,
         Err(_) => Err(PyRuntimeError::new_err(
@@ -41,13 +41,13 @@ pub(super) fn settle(
     };
     let ended = match result {
         Ok(()) if core.config.pauses() && exchange.try_borrow()?.run.paused.is_some() => {
-            core.board.off_thread(core.slot, place);
+            core.board.off_thread(core.slot, entry);
             return Ok(());
         }
         Ok(()) => Ok(()),
         Err(error) => failure::fail(exchange, error),
     };
-    core.board.end(core.slot, place);
+    core.board.end(core.slot, entry);
     ended
 }
 
@@ -56,13 +56,13 @@ fn answer(
     core: &Core,
     exchange: &Bound<'_, Exchange>,
     app: &Bound<'_, PyAny>,
-    place: &mut Option<usize>,
+    entry: &mut Option<usize>,
 ) -> PyResult<()> {
     let py = exchange.py();
     // Of many requests on one thread none has it for itself, unless they run one after the other.
     let alone = !core.config.polled || core.config.pauses();
     let thread = if alone { thread_id() } else { 0 };
-    let (environ, start_response) = prepare(core, exchange, thread, place)?;
+    let (environ, start_response) = prepare(core, exchange, thread, entry)?;
     let answer = call_two(app, environ.as_any(), &start_response)?;
     drop(environ);
     drop(start_response);
@@ -75,14 +75,14 @@ pub(crate) fn begin(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     prepare(&core, exchange, 0, &mut None).map(drop)
 }
 
-/// Says on the scoreboard that the request begins, and builds its environ. `place` becomes its
+/// Says on the scoreboard that the request begins, and builds its environ. `entry` becomes its
 /// entry there.
 #[inline]
 fn prepare<'py>(
     core: &Core,
     exchange: &Bound<'py, Exchange>,
     thread: u32,
-    place: &mut Option<usize>,
+    entry: &mut Option<usize>,
 ) -> PyResult<(Bound<'py, pyo3::types::PyDict>, Py<PyAny>)> {
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
@@ -92,8 +92,8 @@ fn prepare<'py>(
             "the request of this exchange is over",
         ));
     };
-    this.run.place = net.place;
-    *place = net.place;
+    this.run.entry = net.entry;
+    *entry = net.entry;
     net.begun = true;
     let limit_ms = core.config.limits.of(net.head.path());
     // Exactly only where the time it took is logged or measured.
@@ -105,7 +105,7 @@ fn prepare<'py>(
     };
     this.run.started_ns = now_ns;
     core.board
-        .begin(core.slot, this.run.place, now_ns, thread, limit_ms);
+        .begin(core.slot, this.run.entry, now_ns, thread, limit_ms);
     if core.queue_timed {
         this.run.queue_ns = Some(queue::waited_ns(net, this.run.started_ns));
     }

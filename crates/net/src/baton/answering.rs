@@ -32,7 +32,7 @@ impl Loop {
             state.reactor.log_line(line);
         }
         state.reactor.finish(exchange, tail, keep);
-        state.ended(me);
+        state.request_ended(me);
         if state.reactor.news.room {
             self.tell_of_room(&mut state);
         }
@@ -42,7 +42,7 @@ impl Loop {
     pub fn discard(&self, me: u32, exchange: Box<Exchange>) {
         let mut state = self.lock();
         state.reactor.discard(exchange);
-        state.ended(me);
+        state.request_ended(me);
     }
 
     /// A part of a response: the encoded `head`, unless that was given before, then a block.
@@ -90,7 +90,7 @@ impl Loop {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
         let key = state.reactor.switch(exchange, line)?;
-        state.ended(me);
+        state.request_ended(me);
         self.held_back(&mut state);
         Ok(key)
     }

@@ -17,7 +17,7 @@ use crate::poll::Events;
 use crate::reactor::Room;
 
 /// What one turn has brought.
-pub struct Drained {
+pub struct TurnOutcome {
     /// Complete requests, oldest first.
     pub requests: Vec<Box<Exchange>>,
     /// For the error log.
@@ -25,7 +25,7 @@ pub struct Drained {
     /// Requests that wait for room may have some.
     pub room: bool,
     /// Clients that send no more, of those whose disconnect is to be reported.
-    pub ended: Vec<RequestKey>,
+    pub disconnected: Vec<RequestKey>,
     /// Requests with more of a body that flows, for which [`Loop::read_body`] was asked in vain.
     pub bodies: Vec<RequestKey>,
     /// Requests were found over their time.
@@ -37,13 +37,13 @@ pub struct Drained {
 }
 
 impl Loop {
-    /// Readable when there is something to do for [`Loop::drain`].
+    /// Readable when there is something to do for [`Loop::turn`].
     pub fn poll_fd(&self) -> std::os::fd::RawFd {
         self.poller.fd()
     }
 
     /// One turn without waiting, by the thread of the polling loop.
-    pub fn drain(&self, me: u32) -> Drained {
+    pub fn turn(&self, me: u32) -> TurnOutcome {
         let mut state = self.lock();
         let state = &mut *state;
         state.driver = Driver::InReactor(me);
@@ -55,7 +55,7 @@ impl Loop {
         state.reactor.process(usize::MAX);
         self.end_turn(state, true);
         let mut requests = Vec::with_capacity(state.reactor.inbox.len());
-        // Afterwards only what its loop has given back is there.
+        // Afterwards only what its loop has returned is there.
         while state.reactor.drain != Drain::Stopped
             && let Some(exchange) = state.next_request()
         {
@@ -68,11 +68,11 @@ impl Loop {
             let now_ns = state.reactor.now_ns;
             self.depart(state, me, now_ns);
         }
-        Drained {
+        TurnOutcome {
             requests,
             notices: state.reactor.notices.take(),
             room: std::mem::take(&mut state.reactor.news.room),
-            ended: std::mem::take(&mut state.reactor.news.disconnected),
+            disconnected: std::mem::take(&mut state.reactor.news.disconnected),
             bodies: std::mem::take(&mut state.reactor.news.bodies),
             late: std::mem::take(&mut state.reactor.news.late),
             stopped: state.reactor.drain == Drain::Stopped,
@@ -122,13 +122,13 @@ impl Loop {
 
     /// More of the body of a request, if bodies flow, or of what comes through a connection that has
     /// switched: appends at most `most` bytes, at least one, to `room`. After
-    /// [`BodyPart::Later`] a later [`Loop::drain`] names the connection when it is worth asking again.
+    /// [`BodyPart::Later`] a later [`Loop::turn`] names the connection when it is worth asking again.
     pub fn read_body(&self, key: RequestKey, most: usize, room: &mut Vec<u8>) -> BodyPart {
         self.lock().reactor.read_body(key, most, room)
     }
 
-    /// Has a later [`Loop::drain`] tell, once, that the client of `key` sends no more.
-    pub fn watch_end(&self, key: RequestKey) {
+    /// Has a later [`Loop::turn`] tell, once, that the client of `key` sends no more.
+    pub fn report_disconnect(&self, key: RequestKey) {
         let mut state = self.lock();
         state.reactor.report_disconnect(key);
         if !state.reactor.news.disconnected.is_empty() {
@@ -142,12 +142,12 @@ impl Loop {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
         state.reactor.abandon(exchange);
-        state.ended(me);
+        state.request_ended(me);
     }
 
     /// A complete request that its loop has not begun, and will not: [`Loop::close`] answers it with
     /// 503.
-    pub fn give_back(&self, exchange: Box<Exchange>) {
+    pub fn return_unbegun(&self, exchange: Box<Exchange>) {
         self.lock().reactor.inbox.push_back(exchange);
     }
 
@@ -187,7 +187,7 @@ impl Loop {
 impl State {
     /// A request has ended; with the last one the application of a loop that polls is at rest.
     #[inline]
-    pub(super) fn ended(&mut self, me: u32) {
+    pub(super) fn request_ended(&mut self, me: u32) {
         if self.probe.is_some() {
             self.note_wait(me);
         }

@@ -123,7 +123,7 @@ impl State {
     pub(super) fn next_request(&mut self) -> Option<Box<Exchange>> {
         let reactor = &mut self.reactor;
         let mut exchange = reactor.inbox.pop_front()?;
-        if exchange.place.is_none() {
+        if exchange.entry.is_none() {
             // Too many waited when it was read; now there is room.
             reactor.name(&mut exchange);
         }

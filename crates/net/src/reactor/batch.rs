@@ -87,7 +87,7 @@ impl Reactor {
         if batch.responses.is_empty() {
             batch.since_ns = now_ns.max(self.now_ns);
         }
-        let entry = exchange.place;
+        let entry = exchange.entry;
         self.board.hold_response(self.slot, entry);
         batch.responses.push(Waiting {
             key,

@@ -210,7 +210,7 @@ impl Reactor {
             peer,
         };
         self.board.name(self.slot, entry, exchange.ready_ns, &named);
-        exchange.place = Some(entry);
+        exchange.entry = Some(entry);
     }
 
     /// A request is not complete: the right deadline for what is missing.
@@ -291,7 +291,7 @@ impl Reactor {
         for _ in 0..SHARE / scratch.len() {
             match conn.stream.read(scratch, conn.ended) {
                 Ok(ReadOutcome::Bytes { .. }) => {}
-                Ok(ReadOutcome::Drained) => return self.register(token),
+                Ok(ReadOutcome::Empty) => return self.register(token),
                 Ok(ReadOutcome::Closed) | Err(_) => return self.remove(token),
             }
         }
@@ -315,7 +315,7 @@ fn received(
             conn.readable = false;
             (Got::Fed(feed(conn, 0)), 0)
         }
-        Ok(ReadOutcome::Drained) => {
+        Ok(ReadOutcome::Empty) => {
             conn.readable = false;
             (Got::Dry, 0)
         }

@@ -150,7 +150,7 @@ fn a_request_over_its_time_is_answered_504() {
     let second = rig.take().unwrap();
     for exchange in [&first, &second] {
         let now_ns = clock::monotonic_ns();
-        rig.board.begin(0, exchange.place, now_ns, 1, 3_000);
+        rig.board.begin(0, exchange.entry, now_ns, 1, 3_000);
     }
     let key = second.key.unwrap();
     let block = Block::<crate::testing::Bytes>::Bytes(b"begun");

@@ -100,7 +100,7 @@ impl Reactor {
     /// It was over its time, or the process is about to end: the client has its 504.
     #[inline]
     fn answered_already(&mut self, exchange: &Exchange) -> bool {
-        if self.board.is_overdue(self.slot, exchange.place) {
+        if self.board.is_overdue(self.slot, exchange.entry) {
             return true;
         }
         let key = exchange.key;

@@ -132,7 +132,7 @@ fn wherever_a_worker_is_killed_its_note_is_whole() {
 }
 
 #[test]
-fn who_waits_is_not_judged_by_its_age() {
+fn a_waiting_request_is_not_overdue_by_its_age() {
     let board = Scoreboard::new(1, 1).unwrap();
     board.reset(0);
     board.name(0, 0, 5, &named(1, b"GET", b"/", Peer::Unix));

@@ -25,7 +25,7 @@ fn answer(
 ) -> Result<RequestKey, Box<Exchange>> {
     exchange.response.draft.start(status).unwrap();
     exchange.out.extend_from_slice(SWITCHING);
-    let entry = exchange.place;
+    let entry = exchange.entry;
     let key = rig.reactor.switch(exchange, None)?;
     rig.board.end(0, entry);
     Ok(key)

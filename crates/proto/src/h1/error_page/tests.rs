@@ -16,7 +16,7 @@ fn the_page_has_gunicorns_shape() {
 }
 
 #[test]
-fn who_may_come_again_is_told_when() {
+fn a_page_tells_when_to_come_again() {
     let mut out = Vec::new();
     come_again_page(&mut out, 0);
     let text = String::from_utf8(out).unwrap();

@@ -1,4 +1,4 @@
-"""What a WSGI server loads. The header tells who has come this way."""
+"""What a WSGI server loads. The header tells that a request has come this way."""
 
 import os
 

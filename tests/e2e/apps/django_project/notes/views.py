@@ -79,7 +79,7 @@ def endless(_request):
 
 
 def gated(request):
-    """The second block waits for somebody who opens the pipe named in the query."""
+    """The second block waits until the pipe named in the query is opened."""
 
     def blocks():
         yield "first\n"

@@ -1,4 +1,4 @@
-"""Who the worker is. Imports nothing that a user without rights could not read any more."""
+"""The worker's identity. Imports nothing that a user without rights could not read any more."""
 
 from __future__ import annotations
 
