@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     Data = dict[str, Json]
 
 _WORKER = (
-    "PID", "AGE", "GEN", "STATE", "UPTIME", "REQUESTS", "CONNS", "RSS", "PSS", "CPU", "BEAT",
+    "PID", "AGE", "GEN", "STATE", "UPTIME", "REQUESTS", "CONNS", "GIVEN", "TAKEN",
+    "RSS", "PSS", "CPU", "BEAT",
 )  # fmt: skip
 _SERVER = ("SOCKET", "PID", "APPLICATION", "ADDRESS", "SINCE")
 _BUSY = ("ID", "AGE", "BODY", "SENT", "METHOD", "PATH", "PEER")
@@ -179,7 +180,7 @@ def _worker(row: Data) -> tuple[str, ...]:
     plain = [clean(row.get(name)) for name in ("pid", "age", "generation", "state")]
     if row.get("leaving") and row.get("state") == "serving":
         plain[3] += f" ({clean(row['leaving'])})"
-    counts = [clean(row.get(name)) for name in ("requests", "connections")]
+    counts = [clean(row.get(name)) for name in ("requests", "connections", "given", "taken")]
     times = [duration(row.get(name)) for name in ("uptime", "cpu", "last_heartbeat")]
     sizes = [size(row.get(name)) for name in ("rss", "pss")]
     return (*plain, times[0], *counts, *sizes, times[1], times[2])

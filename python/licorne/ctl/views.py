@@ -78,7 +78,7 @@ def _ago(at: float) -> float:
 def workers(master: Master, brief: bool) -> Data:
     """Every worker with what it is doing; `brief` leaves out what is costly to find out."""
     rows: list[Json] = [
-        _worker(pid, worker, master.roster.child(pid), record, brief)
+        _worker(pid, worker, master.roster.child(pid), record, brief) | _handed_over(master, worker)
         for pid, worker, record in _records(master)
     ]
     return {"workers": rows, "count": len(rows)}
@@ -110,6 +110,11 @@ def _worker(
         "connections": record.connections,
         "in_flight": [_request(pid, each) for each in record.in_flight],
     }
+
+
+def _handed_over(master: Master, worker: Worker) -> Data:
+    counts = master.slots.scoreboard.counts(worker.slot)
+    return {"given": counts.given, "taken": counts.taken}
 
 
 def _request(pid: int, one: InFlight) -> Data:

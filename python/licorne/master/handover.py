@@ -1,6 +1,6 @@
-"""The queue by which workers hand waiting connections to each other (`crates/net/src/handover.rs`).
+"""The queue by which workers hand connections to each other (`crates/net/src/handover.rs`).
 
-The master makes it and its workers inherit it: a connection that lies in it belongs to no worker, so
+The master makes it and its workers inherit it: a connection in it belongs to no worker, so
 that the death of one loses none. It goes with the listeners, whose order its messages count by.
 """
 

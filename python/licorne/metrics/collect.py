@@ -96,6 +96,11 @@ def _sums(by_type: Sequence[tuple[Labels, Counts]]) -> Iterator[Family]:
             "Requests answered 503 by a worker that ended.",
             [each.sent_back for each in counts],
         ),
+        (
+            "handed_over_requests",
+            "Requests that waited, handed with their connections to a worker with a free thread.",
+            [each.given for each in counts],
+        ),
         ("connections_accepted", "Connections accepted.", [each.accepted for each in counts]),
         ("received_bytes", "Bytes read from clients.", [each.bytes_in for each in counts]),
         ("sent_bytes", "Bytes of answers sent to clients.", [each.bytes_out for each in counts]),

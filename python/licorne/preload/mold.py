@@ -97,9 +97,7 @@ class Order:
 
     __slots__ = ("age", "handover", "slot", "socket_set", "view")
 
-    def __init__(
-        self, age: int, slot: int, socket_set: int, *, handover: bool, view: View
-    ) -> None:
+    def __init__(self, age: int, slot: int, socket_set: int, *, handover: bool, view: View) -> None:
         self.age = age
         self.slot = slot
         self.socket_set = socket_set

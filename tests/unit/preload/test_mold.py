@@ -10,12 +10,14 @@ from licorne.preload.mold import LONGEST, Answer, Order, View
 @pytest.mark.parametrize("workers", [[], [(101, 1, True)], [(101, 1, False), (99, 2, True)]])
 @pytest.mark.parametrize("pending", [[], [3], [3, 4]])
 def test_a_view(workers: list[tuple[int, int, bool]], pending: list[int]) -> None:
-    view = Order.decode(Order(5, 0, 0, View(7, workers, pending)).encode()).view
+    view = Order.decode(
+        Order(5, 0, 0, handover=False, view=View(7, workers, pending)).encode()
+    ).view
     assert (view.target, view.workers, view.pending) == (7, workers, pending)
 
 
 def test_an_order() -> None:
-    order = Order.decode(Order(age=3, slot=0, socket_set=2, view=View(4)).encode())
+    order = Order.decode(Order(age=3, slot=0, socket_set=2, handover=True, view=View(4)).encode())
     assert (order.age, order.slot, order.socket_set) == (3, 0, 2)
 
 
