@@ -165,7 +165,7 @@ class World(RuleBasedStateMachine):
     def ends_by_itself(self, data: st.DataObject, code: int, answered: bool) -> None:
         pid = data.draw(st.sampled_from(sorted(self.alive)))
         self.alive.pop(pid)
-        self.dead.append(ChildExited(pid, code=code, answered=answered))
+        self.dead.append(ChildExited(pid, code=code, answered=answered, ready=answered))
 
     @rule(data=st.data(), silent=st.booleans())
     @precondition(lambda self: self.alive)

@@ -152,7 +152,7 @@ def test_a_worker_that_answered_before_it_was_seen_ready() -> None:
     """It may serve and be killed between two looks of the master."""
     master = Master(replace(POLICY, workers=1))
     master.tick()
-    assert Spawn(1) in master.feed(ChildExited(1, code=3, answered=True))
+    assert Spawn(1) in master.feed(ChildExited(1, code=3, answered=True, ready=True))
     assert master.roster.phase is Phase.RUNNING
 
 
