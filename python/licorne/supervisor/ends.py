@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from licorne.supervisor.actions import Action, Bury, CloseListeners, Log
+from licorne.supervisor.actions import Action, CloseListeners, Log, Remove
 from licorne.supervisor.converge import Outcome, told_to_go
 from licorne.supervisor.events import Sighting
 from licorne.supervisor.look import look
@@ -44,8 +44,8 @@ def exited(roster: Roster, event: ChildExited, now: float) -> Outcome:
     first = roster.generation == 1 and not roster.proven
     halts = bool(reason) and first and roster.keeps
     # gunicorn does not call child_exit for the worker whose exit ends the server.
-    bury = Bury(event.pid, hooks=not halts)
-    told = (*told, bury)
+    remove = Remove(event.pid, hooks=not halts)
+    told = (*told, remove)
     if halts:
         after = replace(after, status=event.code, reason=reason)
         ending = stop(after, graceful=True, now=now)
