@@ -19,6 +19,9 @@ def explain_proxy(rules: RequestRules, peer: str, head: bytes) -> str:
     `peer` is an IP address or `unix`. Made by the parser that requests go through.
     """
 
+def reason_phrase(status: int) -> str | None:
+    """The reason phrase of a status that refuses a request; None for any other."""
+
 def error_page(status: int, reason: str, message: str) -> bytes:
     """A whole response with gunicorn's error page; the connection is closed after it."""
 
@@ -101,7 +104,7 @@ class Overdue:
         """The limit, in seconds."""
 
 @final
-class WorkerRecord:
+class WorkerSnapshot:
     """One worker as the scoreboard sees it, at the moment of reading."""
 
     @property
@@ -321,9 +324,9 @@ class Reply:
 
 @final
 class Scoreboard:
-    """Shared anonymous memory, made by the master before it forks: one record per slot.
+    """Shared anonymous memory, made by the master before it forks: one slot for each worker.
 
-    A worker writes its own record without a lock; the master reads all of them, and writes the
+    A worker writes its own slot without a lock; the master reads all of them, and writes the
     number of a request there whose stack it wants.
     """
 
@@ -359,7 +362,10 @@ class Scoreboard:
     def retire(self, slot: int, code: int) -> None:
         """Ask to be replaced, with a key of `supervisor.causes.BY_CODE`; the first one stays."""
 
-    def read(self, slot: int) -> WorkerRecord: ...
+    def loading_before(self, slot: int) -> int:
+        """How many of the workers in the slots before this one load the application."""
+
+    def read(self, slot: int) -> WorkerSnapshot: ...
     def counts(self, slot: int) -> Counts:
         """What the worker has counted since its slot was emptied."""
 

@@ -26,7 +26,7 @@ CLASSES = (
     "Input",
     "Overdue",
     "Scoreboard",
-    "WorkerRecord",
+    "WorkerSnapshot",
 )
 
 

@@ -63,6 +63,12 @@ class Failing:
         self.arm()
         return server
 
+    def signalled(self, name: str, number: signal.Signals, *args: str) -> Server:
+        """The same, once its master was sent a signal."""
+        server = self(name, *args)
+        server.send(number)
+        return server
+
 
 @pytest.fixture
 def failing(serve: Serve, tmp_path: Path) -> Failing:
@@ -74,29 +80,37 @@ def told(server: Server, name: str, count: int = 1) -> None:
     server.log.wait_for(f"KeyError: 'from {name}'", count)
 
 
-@pytest.mark.parametrize("name", ["child_exit", "worker_exit"])
-def test_the_end_of_a_worker(failing: Failing, args: tuple[str, ...], name: str) -> None:
+#: Hooks in and for a worker, with the signal to it that has them called.
+OF_A_WORKER = {
+    "child_exit": signal.SIGTERM,
+    "worker_exit": signal.SIGTERM,
+    "worker_int": signal.SIGINT,
+    "worker_abort": signal.SIGABRT,
+}
+
+
+@pytest.mark.parametrize("name", OF_A_WORKER)
+def test_a_hook_at_the_end_of_a_worker(failing: Failing, args: tuple[str, ...], name: str) -> None:
     server = failing(name, *args)
-    first = server.worker_pid()
-    os.kill(first, signal.SIGTERM)
+    os.kill(server.worker_pid(), OF_A_WORKER[name])
     told(server, name)
     server.worker_pid(2)
     assert server.get("/")[0] == 200
 
 
-def test_the_number_of_workers(failing: Failing) -> None:
-    server = failing("nworkers_changed")
-    server.send(signal.SIGTTIN)
-    told(server, "nworkers_changed")
-    server.worker_pid(2)
-    assert server.get("/")[0] == 200
-
-
-def test_a_reload(failing: Failing) -> None:
-    server = failing("on_reload")
-    server.send(signal.SIGHUP)
-    told(server, "on_reload")
-    server.log.wait_for("Reload complete")
+@pytest.mark.parametrize(
+    ("name", "number", "line", "count"),
+    [
+        ("nworkers_changed", signal.SIGTTIN, "Booting worker", 2),
+        ("on_reload", signal.SIGHUP, "Reload complete", 1),
+    ],
+)
+def test_a_hook_of_the_master(
+    failing: Failing, name: str, number: signal.Signals, line: str, count: int
+) -> None:
+    server = failing.signalled(name, number)
+    told(server, name)
+    server.log.wait_for(line, count)
     assert server.get("/")[0] == 200
 
 
@@ -104,8 +118,7 @@ def test_a_reload(failing: Failing) -> None:
 def test_a_fork_that_its_hook_prevents_is_tried_again(
     failing: Failing, preload: tuple[str, ...]
 ) -> None:
-    server = failing("pre_fork", *preload)
-    server.send(signal.SIGTTIN)
+    server = failing.signalled("pre_fork", signal.SIGTTIN, *preload)
     server.log.wait_for("Cannot fork a worker: the hook pre_fork raised")
     server.log.wait_for("KeyError: 'from pre_fork'")
     assert server.get("/")[0] == 200
@@ -115,8 +128,7 @@ def test_a_fork_that_its_hook_prevents_is_tried_again(
 
 @pytest.mark.parametrize("name", ["post_fork", "post_worker_init"])
 def test_a_worker_that_its_hook_prevents_is_tried_again(failing: Failing, name: str) -> None:
-    server = failing(name)
-    server.send(signal.SIGTTIN)
+    server = failing.signalled(name, signal.SIGTTIN)
     server.log.wait_for(f"HookError: the hook {name} raised KeyError")
     assert server.get("/")[0] == 200
     failing.disarm()
@@ -124,23 +136,9 @@ def test_a_worker_that_its_hook_prevents_is_tried_again(failing: Failing, name: 
 
 
 def test_a_new_master_that_its_hook_prevents(failing: Failing) -> None:
-    server = failing("pre_exec")
-    server.send(signal.SIGUSR2)
+    server = failing.signalled("pre_exec", signal.SIGUSR2)
     server.log.wait_for("the hook pre_exec raised KeyError")
     server.log.wait_for("this one goes on")
-    assert server.get("/")[0] == 200
-
-
-SIGNALS = {"worker_int": signal.SIGINT, "worker_abort": signal.SIGABRT}
-
-
-@pytest.mark.parametrize("name", SIGNALS)
-def test_signals_of_a_worker(failing: Failing, args: tuple[str, ...], name: str) -> None:
-    server = failing(name, *args)
-    first = server.worker_pid()
-    os.kill(first, SIGNALS[name])
-    told(server, name)
-    server.worker_pid(2)
     assert server.get("/")[0] == 200
 
 

@@ -1,4 +1,4 @@
-"""Whatever happens, the master's plans lead to what is wanted, and each child is buried once."""
+"""Whatever happens, the master's plans lead to what is wanted, and each child is removed once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from licorne.supervisor.actions import Action, Bury, Exit, Reload, Renew, Signal, Spawn, Upgrade
+from licorne.supervisor.actions import Action, Exit, Reload, Remove, Renew, Signal, Spawn, Upgrade
 from licorne.supervisor.converge import wake_after
 from licorne.supervisor.events import (
     ChildExited,
@@ -62,7 +62,7 @@ class World(RuleBasedStateMachine):
         self.deaf: set[int] = set()
         self.silent: set[int] = set()
         self.dead: list[ChildExited] = []
-        self.buried: set[int] = set()
+        self.removed: set[int] = set()
         self.ends: list[Exit] = []
 
     def feed(self, event: Event) -> None:
@@ -82,9 +82,9 @@ class World(RuleBasedStateMachine):
                 if name == "TERM":
                     self.enough_stay(pid)
                 self.deliver(pid, name)
-            case Bury(pid):
-                assert pid not in self.buried
-                self.buried.add(pid)
+            case Remove(pid):
+                assert pid not in self.removed
+                self.removed.add(pid)
             case Exit():
                 self.ends.append(action)
             case Reload():
@@ -165,7 +165,7 @@ class World(RuleBasedStateMachine):
     def ends_by_itself(self, data: st.DataObject, code: int, answered: bool) -> None:
         pid = data.draw(st.sampled_from(sorted(self.alive)))
         self.alive.pop(pid)
-        self.dead.append(ChildExited(pid, code=code, answered=answered))
+        self.dead.append(ChildExited(pid, code=code, answered=answered, ready=answered))
 
     @rule(data=st.data(), silent=st.booleans())
     @precondition(lambda self: self.alive)

@@ -56,7 +56,7 @@ pub(crate) struct Overdue {
 
 /// One worker as the scoreboard sees it, at the moment of reading.
 #[pyclass(frozen, get_all, module = "licorne._engine")]
-pub(crate) struct WorkerRecord {
+pub(crate) struct WorkerSnapshot {
     pid: u32,
     ready: bool,
     beat_age: f64,
@@ -66,7 +66,7 @@ pub(crate) struct WorkerRecord {
     in_flight: Py<pyo3::types::PyTuple>,
 }
 
-/// Shared anonymous memory, made by the master before it forks: one record per slot.
+/// Shared anonymous memory, made by the master before it forks: one slot for each worker.
 #[pyclass(frozen, module = "licorne._engine")]
 pub(crate) struct Scoreboard {
     pub(crate) inner: Arc<board::Scoreboard>,
@@ -204,7 +204,12 @@ impl Scoreboard {
         Ok(Counts::new(self.inner.counts(self.checked(slot)?)))
     }
 
-    fn read(&self, py: Python<'_>, slot: usize) -> PyResult<WorkerRecord> {
+    /// How many of the workers in the slots before this one load the application.
+    fn loading_before(&self, slot: usize) -> PyResult<usize> {
+        Ok(self.inner.loading_before(self.checked(slot)?))
+    }
+
+    fn read(&self, py: Python<'_>, slot: usize) -> PyResult<WorkerSnapshot> {
         let Snapshot {
             pid,
             ready,
@@ -218,7 +223,7 @@ impl Scoreboard {
             .into_iter()
             .map(|request| Py::new(py, InFlight::new(request)))
             .collect();
-        Ok(WorkerRecord {
+        Ok(WorkerSnapshot {
             pid,
             ready,
             beat_age: seconds(beat_age_ms.saturating_mul(1_000_000)),

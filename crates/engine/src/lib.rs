@@ -51,7 +51,7 @@ mod wsgi;
 #[pyo3::pymodule]
 mod _engine {
     #[pymodule_export]
-    use crate::board::{InFlight, Overdue, Scoreboard, WorkerRecord};
+    use crate::board::{InFlight, Overdue, Scoreboard, WorkerSnapshot};
     #[pymodule_export]
     use crate::breakpoint::BreakpointHook;
     #[pymodule_export]
@@ -65,7 +65,7 @@ mod _engine {
     #[pymodule_export]
     use crate::head::RequestHead;
     #[pymodule_export]
-    use crate::reader::{Refusal, RequestReader, error_page};
+    use crate::reader::{Refusal, RequestReader, error_page, reason_phrase};
     #[pymodule_export]
     use crate::reply::Reply;
     #[pymodule_export]

@@ -138,6 +138,12 @@ pub(crate) fn error_page<'py>(
     PyBytes::new(py, &page)
 }
 
+/// The reason phrase of a status that refuses a request; `None` for any other.
+#[pyfunction]
+pub(crate) fn reason_phrase(status: u16) -> Option<&'static str> {
+    proto::reason_phrase(status)
+}
+
 fn refusal(py: Python<'_>, reject: Reject) -> PyResult<Bound<'_, PyAny>> {
     Ok(Bound::new(py, Refusal { reject })?.into_any())
 }

@@ -76,7 +76,7 @@ pub(crate) struct Conn {
     /// The peer has announced its end; read until it comes.
     pub(crate) ended: bool,
     /// The request that was read last is the client's last one (RFC 9112 section 9.6).
-    pub(crate) asked_last: bool,
+    pub(crate) had_last_request: bool,
     /// In the queue of those that are written to next.
     pub(crate) write_due: bool,
     /// Output is held back until the turn ends.
@@ -135,7 +135,7 @@ impl Conn {
             registered: Registration::None,
             readable: true,
             ended: false,
-            asked_last: false,
+            had_last_request: false,
             write_due: false,
             held_back: false,
             stalled: false,
@@ -179,7 +179,7 @@ impl Conn {
     }
 
     /// Its first request is still awaited.
-    pub(crate) fn never_asked(&self) -> bool {
+    pub(crate) fn had_no_request(&self) -> bool {
         self.phase == Phase::Reading && self.serving.is_none()
     }
 
@@ -197,7 +197,7 @@ impl Conn {
 
     /// The client has said that its last request is the last one, and everything it sent was read.
     pub(crate) fn sends_no_more(&self) -> bool {
-        self.asked_last && !self.has_more() && !self.in_body()
+        self.had_last_request && !self.has_more() && !self.in_body()
     }
 
     /// A request's head is complete and its body is not.

@@ -49,7 +49,7 @@ struct Worker {
     tally: Tally,
 }
 
-/// Why a worker asks to be replaced, as it stands in its record. `supervisor/causes.py` has the
+/// Why a worker asks to be replaced, as it stands in its slot. `supervisor/causes.py` has the
 /// same table; a test compares the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetireCause {

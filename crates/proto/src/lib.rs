@@ -40,5 +40,5 @@ pub use forwarded::{ClientAddress, Forwarding, HeaderMap, SchemeHeader, Trusted}
 pub use head::{Field, RequestHead, Version};
 pub use known::{Known, KnownMethod};
 pub use limits::{Limits, Permissions, Policy};
-pub use reject::Reject;
+pub use reject::{Reject, reason_phrase};
 pub use tunnel::Tunnel;

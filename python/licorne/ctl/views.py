@@ -15,7 +15,7 @@ from licorne.system import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from licorne._engine import InFlight, WorkerRecord
+    from licorne._engine import InFlight, WorkerSnapshot
     from licorne.ctl.protocol import Json
     from licorne.master.face import Master
     from licorne.supervisor.roster import Child, Roster
@@ -31,7 +31,7 @@ def status(master: Master) -> Data:
     roster = master.roster
     states = [child.state for child in roster.children]
     counts: Data = {state.value: states.count(state) for state in State}
-    records = [record for _, _, record in _records(master)]
+    snapshots = [snapshot for _, _, snapshot in _snapshots(master)]
     return {
         "version": __version__,
         "product": master.product,
@@ -51,8 +51,8 @@ def status(master: Master) -> Data:
             {"pid": each.pid, "cause": each.cause, "ago": _ago(each.at)} for each in roster.endings
         ],
         "requests": _requests(master),
-        "connections": sum(record.connections for record in records),
-        "in_flight": sum(len(record.in_flight) for record in records),
+        "connections": sum(snapshot.connections for snapshot in snapshots),
+        "in_flight": sum(len(snapshot.in_flight) for snapshot in snapshots),
     }
 
 
@@ -78,19 +78,20 @@ def _ago(at: float) -> float:
 def workers(master: Master, brief: bool) -> Data:
     """Every worker with what it is doing; `brief` leaves out what is costly to find out."""
     rows: list[Json] = [
-        _worker(pid, worker, master.roster.child(pid), record, brief) | _handed_over(master, worker)
-        for pid, worker, record in _records(master)
+        _worker(pid, worker, master.roster.child(pid), snapshot, brief)
+        | _handed_over(master, worker)
+        for pid, worker, snapshot in _snapshots(master)
     ]
     return {"workers": rows, "count": len(rows)}
 
 
-def _records(master: Master) -> list[tuple[int, Worker, WorkerRecord]]:
+def _snapshots(master: Master) -> list[tuple[int, Worker, WorkerSnapshot]]:
     found = sorted(master.WORKERS.items(), key=lambda item: item[1].age)
     return [(pid, worker, master.slots.read(worker)) for pid, worker in found]
 
 
 def _worker(
-    pid: int, worker: Worker, child: Child | None, record: WorkerRecord, brief: bool
+    pid: int, worker: Worker, child: Child | None, snapshot: WorkerSnapshot, brief: bool
 ) -> Data:
     used = procfs.usage(pid, proportional=not brief)
     return {
@@ -104,11 +105,11 @@ def _worker(
         "rss": used.rss,
         "pss": used.pss,
         "cpu": used.cpu,
-        "booted": record.ready,
-        "last_heartbeat": round(record.beat_age, 2),
-        "requests": record.requests,
-        "connections": record.connections,
-        "in_flight": [_request(pid, each) for each in record.in_flight],
+        "booted": snapshot.ready,
+        "last_heartbeat": round(snapshot.beat_age, 2),
+        "requests": snapshot.requests,
+        "connections": snapshot.connections,
+        "in_flight": [_request(pid, each) for each in snapshot.in_flight],
     }
 
 
@@ -133,7 +134,7 @@ def _request(pid: int, one: InFlight) -> Data:
 
 def _requests(master: Master) -> int:
     """Requests finished since the start, by workers that have ended too."""
-    living = sum(record.requests for _, _, record in _records(master))
+    living = sum(snapshot.requests for _, _, snapshot in _snapshots(master))
     return living + master.slots.finished
 
 
@@ -192,10 +193,10 @@ def stats(master: Master) -> Data:
 def everything(master: Master) -> Data:
     """gunicorn's overview of all processes."""
     rows: list[Json] = []
-    for pid, worker, record in _records(master):
+    for pid, worker, snapshot in _snapshots(master):
         row: Data = {"pid": pid, "type": "web", "age": worker.age}
-        beat = round(record.beat_age, 2)
-        rows.append({**row, "booted": record.ready, "last_heartbeat": beat})
+        beat = round(snapshot.beat_age, 2)
+        rows.append({**row, "booted": snapshot.ready, "last_heartbeat": beat})
     return {
         "arbiter": {"pid": master.pid, "type": "arbiter", "role": "master"},
         "web_workers": rows,

@@ -15,17 +15,6 @@ if TYPE_CHECKING:
     from licorne.glogging import Logger
     from licorne.http.views import Request
 
-#: The reasons of what the parser refuses.
-REASONS = {
-    400: "Bad Request",
-    403: "Forbidden",
-    413: "Content Too Large",
-    414: "URI Too Long",
-    417: "Expectation Failed",
-    431: "Request Header Fields Too Large",
-    501: "Not Implemented",
-}
-
 
 def answer(
     log: Logger,
@@ -38,10 +27,13 @@ def answer(
 
     What the parser refuses has a status of its own; everything else is the application's failure.
     """
-    if isinstance(error, ParseException) and error.code in REASONS:
+    from licorne._engine import reason_phrase  # noqa: PLC0415 - only where a request has failed
+
+    reason = reason_phrase(error.code) if isinstance(error, ParseException) else None
+    if isinstance(error, ParseException) and reason is not None:
         peer = addr[0] if isinstance(addr, tuple) else addr
         log.warning("Invalid request from ip=%s: %s", peer, error)
-        told = page(error.code, REASONS[error.code], str(error))
+        told = page(error.code, reason, str(error))
     else:
         uri = "" if req is None else f" {req.method} {req.uri}"
         log.error("Error handling request%s from %s", uri, addr, exc_info=error)

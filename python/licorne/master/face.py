@@ -101,7 +101,7 @@ class Parent(Master, Protocol):
     def make_worker(self, age: int, socket_set: int, sockets: list[BaseSocket]) -> Worker:
         """A worker that is not forked yet."""
 
-    def born(self, worker: Worker, pid: int) -> None:
+    def spawned(self, worker: Worker, pid: int) -> None:
         """A worker is there, as a child of this process."""
 
     def abandon(self, worker: Worker) -> None:

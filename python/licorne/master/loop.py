@@ -47,7 +47,7 @@ class Loop:
         self.pipe = ()
 
     def leave(self) -> None:
-        """In a forked process that only rings: close the end to read from."""
+        """In a forked process that only wakes the master: close the end to read from."""
         for fd in self.pipe[:1]:
             unpatched.close(fd)
         self.pipe = ()

@@ -72,7 +72,7 @@ class OverdueReporter:
 
         self._stacks.ask(worker, None, told, patience=HASTE)
 
-    def bury(self, worker: Worker) -> None:
+    def remove(self, worker: Worker) -> None:
         """A worker has ended: report what was not reported of it yet."""
         for overdue in self._untold(worker, math.inf) + self._news(worker, before_abort=True):
             tell(self._log, worker.pid, overdue, "No Python stack: the worker has ended")

@@ -26,8 +26,8 @@ def perform(arbiter: Arbiter, action: actions.Action) -> None:
         case actions.Log(level, message, args):
             # By name: loggers override `critical` to hear of timeouts.
             getattr(arbiter.log, level)(message, *args)
-        case actions.Bury():
-            reaping.bury(arbiter, action)
+        case actions.Remove():
+            reaping.remove(arbiter, action)
         case actions.NumberChanged(new, old):
             changed = arbiter.cfg.nworkers_changed
             hooks.call(arbiter.log, "nworkers_changed", changed, arbiter, new, old)

@@ -11,7 +11,7 @@ from licorne.workers.slots import BOOT_FAILURE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from licorne.arbiter import Arbiter
-    from licorne.supervisor.actions import Bury
+    from licorne.supervisor.actions import Remove
 
 
 def reap(arbiter: Arbiter) -> None:
@@ -30,12 +30,12 @@ def reap(arbiter: Arbiter) -> None:
         arbiter.decide(events.ChildExited(end.pid, end.code, end.signal, answered, ready))
 
 
-def bury(arbiter: Arbiter, action: Bury) -> None:
+def remove(arbiter: Arbiter, action: Remove) -> None:
     """Forget a worker that has ended: tell what it lost, run the hook child_exit."""
     log, parts, slots = arbiter.log, arbiter.parts, arbiter.slots
     worker = arbiter.WORKERS.pop(action.pid)
     parts.stacks.close(worker)
-    parts.overdue.bury(worker)
+    parts.overdue.remove(worker)
     losses.write_lines(log, slots.left_lines(worker))
     losses.tell_requests(log, worker.pid, slots.in_flight(worker))
     losses.tell_reading(log, worker.pid, slots.left_reading(worker))

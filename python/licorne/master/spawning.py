@@ -1,4 +1,4 @@
-"""How the master comes to a new worker: made, seated on the scoreboard, forked, known.
+"""How the master comes to a new worker: made, given a slot of the scoreboard, forked, known.
 
 A part of the arbiter by gunicorn's names, for programs that call or extend it.
 """
@@ -129,7 +129,7 @@ class Spawning(SignalHandlers):
             raise
         if pid == 0:
             self.live(worker)
-        self.born(worker, pid)
+        self.spawned(worker, pid)
         return pid
 
     def mark_leaving(self) -> None:
@@ -154,7 +154,7 @@ class Spawning(SignalHandlers):
         life.live(worker, self, self._leave)
         sys.exit(0)
 
-    def born(self, worker: Worker, pid: int) -> None:
+    def spawned(self, worker: Worker, pid: int) -> None:
         """A worker is there, as a child of this process."""
         worker.pid = pid
         self.stacks.forked(worker)

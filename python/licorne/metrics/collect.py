@@ -113,9 +113,9 @@ def _present(master: Master) -> Iterator[Family]:
     in_flight: dict[Labels, float] = {}
     connections: dict[Labels, float] = {}
     for worker in master.WORKERS.values():
-        record = master.slots.read(worker)
-        in_flight[_slot(worker.slot)] = len(record.in_flight)
-        connections[_slot(worker.slot)] = record.connections
+        snapshot = master.slots.read(worker)
+        in_flight[_slot(worker.slot)] = len(snapshot.in_flight)
+        connections[_slot(worker.slot)] = snapshot.connections
     yield family("licorne_in_flight_requests", "gauge", "Requests with the application.", in_flight)
     yield family("licorne_connections", "gauge", "Open client connections.", connections)
 

@@ -63,11 +63,11 @@ class Bridge:
         except OSError as error:
             self._master.decide(events.MoldEnded(0, coming=True, reason=str(error)))
 
-    def born(self, worker: Worker, pid: int) -> None:
+    def spawned(self, worker: Worker, pid: int) -> None:
         """A worker that was asked for is a child of the master."""
-        self._master.born(worker, pid)
+        self._master.spawned(worker, pid)
 
-    def unborn(self, worker: Worker, reason: str) -> None:
+    def not_spawned(self, worker: Worker, reason: str) -> None:
         """A worker that was asked for will not come, though its mold goes on."""
         self._master.abandon(worker)
         self._master.decide(events.SpawnFailed(reason))

@@ -133,13 +133,13 @@ class Answer:
 
     def encode(self) -> bytes:
         """As a message to the master."""
-        return f"born {self.age} {self.pid} {self.reason}".encode()[:LONGEST]
+        return f"spawned {self.age} {self.pid} {self.reason}".encode()[:LONGEST]
 
     @classmethod
     def decode(cls, message: bytes) -> Answer:
         """From a message of the mold."""
         word, age, pid, reason = message.decode("utf-8", "replace").split(" ", 3)
-        if word != "born":
+        if word != "spawned":
             raise ValueError(f"not an answer of a mold: {message!r}")
         return cls(int(age), int(pid), reason)
 

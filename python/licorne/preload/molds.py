@@ -32,10 +32,10 @@ if TYPE_CHECKING:
         def become_mold(self, channel: socket.socket) -> NoReturn:
             """In the new process."""
 
-        def born(self, worker: Worker, pid: int) -> None:
+        def spawned(self, worker: Worker, pid: int) -> None:
             """A worker that was asked for is a child of the master."""
 
-        def unborn(self, worker: Worker, reason: str) -> None:
+        def not_spawned(self, worker: Worker, reason: str) -> None:
             """A worker that was asked for will not come, though its mold goes on."""
 
         def mold_ready(self) -> None:
@@ -63,7 +63,7 @@ class Mold:
     def __init__(self, pid: int, channel: socket.socket, now: float) -> None:
         self.pid = pid
         self.channel = channel
-        self.born = now
+        self.begun_at = now
         #: The application is loaded.
         self.ready = False
         #: Told to end: its end is no news.
@@ -110,7 +110,7 @@ class Molds:
         return tuple(each.pid for each in (self._present, self._coming) if each is not None)
 
     def ask(self, worker: Worker) -> None:
-        """Have a worker forked; the answer is `born`, `unborn` or `mold_lost`.
+        """Have a worker forked; the answer is `spawned`, `not_spawned` or `mold_lost`.
 
         OSError when there is no mold and none can be forked.
         """
@@ -178,7 +178,7 @@ class Molds:
             if not each.ready:
                 asked, each.asked = each.asked, {}
                 for worker, _ in asked.values():
-                    self._owner.unborn(worker, f"mold (pid:{each.pid}) is not needed any more")
+                    self._owner.not_spawned(worker, f"mold (pid:{each.pid}) is not needed any more")
         self._present = self._coming = None
 
     def close(self) -> None:
@@ -241,7 +241,7 @@ class Molds:
             return
         except OSError as error:
             del one.asked[worker.age]
-            self._owner.unborn(worker, f"the mold (pid:{one.pid}) takes no order: {error}")
+            self._owner.not_spawned(worker, f"the mold (pid:{one.pid}) takes no order: {error}")
 
     def _listen(self, one: Mold) -> bool:
         """Read what a mold has said; False at the end of it."""
@@ -262,11 +262,11 @@ class Molds:
     def _answered(self, one: Mold, answer: mold.Answer) -> None:
         worker, _ = one.asked.pop(answer.age)
         if not answer.pid:
-            self._owner.unborn(worker, answer.reason)
+            self._owner.not_spawned(worker, answer.reason)
         elif not process.is_child(answer.pid):
-            self._owner.unborn(worker, f"process {answer.pid} has ended before it could begin")
+            self._owner.not_spawned(worker, f"process {answer.pid} has ended before it could begin")
         else:
-            self._owner.born(worker, answer.pid)
+            self._owner.spawned(worker, answer.pid)
 
     def _change(self) -> None:
         """The coming mold takes its place, as soon as no worker of the old one is on its way."""
@@ -286,7 +286,7 @@ class Molds:
 
 def _lateness(one: Mold, now: float, boot_timeout: float) -> str:
     """What a mold has not done in time; empty if it has."""
-    if not one.ready and boot_timeout and now - one.born > boot_timeout:
+    if not one.ready and boot_timeout and now - one.begun_at > boot_timeout:
         return f"has not loaded the application within {boot_timeout:g} s (boot_timeout)"
     if one.ready and any(now - asked > ANSWER_WITHIN for _, asked in one.asked.values()):
         return f"has not forked a worker within {ANSWER_WITHIN:g} s"

@@ -30,7 +30,7 @@ class Log(Action):
     args: tuple[object, ...] = ()
 
 
-class Bury(Action):
+class Remove(Action):
     """Forget a worker that has ended: tell what it lost, run the hooks."""
 
     pid: int

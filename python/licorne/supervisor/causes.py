@@ -15,6 +15,6 @@ MAX_AGE = "time to live"
 #: A program has called `spawn_worker`, and one above the number is there.
 ANOTHER = "another was started"
 
-#: What a worker can write into its record on the scoreboard, by code. `RetireCause` in crates/net
+#: What a worker can write into its slot on the scoreboard, by code. `RetireCause` in crates/net
 #: is the same table; a test compares the two.
 BY_CODE = {1: MAX_REQUESTS, 2: REQUEST_TIMEOUT, 3: CHANGED_FILE}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from licorne.supervisor.actions import Action, Bury, CloseListeners, Log
+from licorne.supervisor.actions import Action, CloseListeners, Log, Remove
 from licorne.supervisor.converge import Outcome, told_to_go
 from licorne.supervisor.events import Sighting
 from licorne.supervisor.look import look
@@ -37,15 +37,15 @@ def exited(roster: Roster, event: ChildExited, now: float) -> Outcome:
         child = roster.child(event.pid) or child
     after = _without(roster, child, event, now)
     line = exit_message(event.pid, event.code, event.signal, child.killed)
-    if line is None and child.state is State.BOOTING and not event.answered:
+    if line is None and child.state is State.BOOTING:
         line = Log("error", "Worker (pid:%s) ended before it was ready.", (event.pid,))
     told: tuple[Action, ...] = () if line is None else (line,)
     reason = BOOT_ERRORS.get(event.code, "") if not event.signal else ""
-    first = roster.generation == 1 and not roster.proven and not event.answered
+    first = roster.generation == 1 and not roster.proven
     halts = bool(reason) and first and roster.keeps
     # gunicorn does not call child_exit for the worker whose exit ends the server.
-    bury = Bury(event.pid, hooks=not halts)
-    told = (*told, bury)
+    remove = Remove(event.pid, hooks=not halts)
+    told = (*told, remove)
     if halts:
         after = replace(after, status=event.code, reason=reason)
         ending = stop(after, graceful=True, now=now)
@@ -98,12 +98,10 @@ def _failed_early(child: Child, event: ChildExited, now: float) -> bool:
 
 
 def _crashed_young(child: Child, event: ChildExited, now: float) -> bool:
-    """It had answered a request, so this is no failed boot, even if it was never seen ready."""
-    if not event.answered or not (event.code or event.signal):
-        return False
-    if child.state is State.BOOTING:
-        return True
-    return child.state is State.SERVING and now - child.since < YOUNG
+    """It had answered a request, so this is no failed boot."""
+    bad = bool(event.code or event.signal)
+    young = child.state is State.SERVING and now - child.since < YOUNG
+    return event.answered and bad and young
 
 
 def _crashed(roster: Roster, now: float) -> Roster:

@@ -53,7 +53,7 @@ class ChildExited(Event):
     pid: int
     code: int = 0
     signal: str = ""
-    #: It had finished a request.
+    #: It had finished a request; then it was ready, too.
     answered: bool = False
     #: It had loaded the application, whether or not it was seen so.
     ready: bool = False

@@ -115,15 +115,15 @@ class Worker:
         self._told_ready = True
         if self.scoreboard is not None:
             self.scoreboard.mark_ready(self.slot)
-        self.ring()
+        self.wake_master()
 
     def ask_replacement(self, code: int) -> None:
         """Ask the master for a successor, with a key of `causes.BY_CODE`; serve until told."""
         if self.scoreboard is not None:
             self.scoreboard.retire(self.slot, code)
-        self.ring()
+        self.wake_master()
 
-    def ring(self) -> None:
+    def wake_master(self) -> None:
         """Make the master look at the scoreboard."""
         if self.wakeup_fd >= 0:
             try:

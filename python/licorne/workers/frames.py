@@ -23,9 +23,9 @@ MOST_AT_ONCE = 60 * 1024
 
 #: Every application runs below a frame of a worker.
 _WORKERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
-#: Why a worker has no frames of a request.
-_WHY = re.compile(r"  <(?!no Python frame>|end>)(.*)>$", re.MULTILINE)
-_FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
+#: Why a worker has no frames of a request. Both are compiled for the first stack that is read.
+_WHY = r"(?m)  <(?!no Python frame>|end>)(.*)>$"
+_FRAME = r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)'
 
 
 class Stack:
@@ -119,7 +119,7 @@ def _text(text: str) -> bytes:
 
 def parsed(dump: str) -> Stack:
     """What faulthandler wrote, which has the most recent call first."""
-    found = [match for line in dump.splitlines() if (match := _FRAME.match(line))]
+    found = [match for line in dump.splitlines() if (match := re.match(_FRAME, line))]
     frames = tuple((m["file"], int(m["line"]), m["function"]) for m in reversed(found))
-    why = _WHY.match(dump)
+    why = re.match(_WHY, dump)
     return Stack(frames, "the thread runs no Python code" if why is None else why[1])

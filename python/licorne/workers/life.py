@@ -11,7 +11,7 @@ from licorne.errors import AppImportError, HaltServer
 from licorne.glogging import Logger
 from licorne.supervisor.tables import BOOT_ERRORS
 from licorne.system import process
-from licorne.workers import leaving, turn
+from licorne.workers import leaving, load_order
 from licorne.workers.slots import BOOT_FAILURE
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
         leave(worker)
         hooks.require("post_fork", cfg.post_fork, server, worker)
         if worker.scoreboard is not None and not cfg.preload_app:
-            turn.wait(worker.scoreboard, worker.slot)
+            load_order.await_turn(worker.scoreboard, worker.slot)
         worker.init_process()
     except AppImportError as error:
         # The user's mistake in naming the application: one line, no traceback.

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from licorne._engine import Counts, InFlight, Scoreboard, WorkerRecord
+    from licorne._engine import Counts, InFlight, Scoreboard, WorkerSnapshot
     from licorne.workers.base import Worker
 
 #: Room for what so many threads of one worker run; what more threads run can neither be named after
@@ -64,7 +64,7 @@ class Slots:
         counts = self.scoreboard.counts(worker.slot)
         counted[kind] = counted[kind] + counts if kind in counted else counts
 
-    def read(self, worker: Worker) -> WorkerRecord:
+    def read(self, worker: Worker) -> WorkerSnapshot:
         """What the worker shows of itself."""
         return self.scoreboard.read(worker.slot)
 

@@ -6,12 +6,12 @@ import pytest
 
 from licorne.supervisor.actions import (
     Action,
-    Bury,
     CloseListeners,
     Exit,
     Log,
     NumberChanged,
     Reload,
+    Remove,
     Reopen,
     Signal,
     Spawn,
@@ -95,7 +95,7 @@ def test_a_dead_worker_is_replaced_at_once() -> None:
     # Young and crashed: the brake's first step is a tenth of a second.
     assert actions[:2] == [
         Log("warning", "Worker (pid:%s) was sent %s!", (1, "SIGSEGV")),
-        Bury(1),
+        Remove(1),
     ]
     assert Spawn(1) in master.tick(after=0.11)
 
@@ -152,7 +152,7 @@ def test_a_worker_that_answered_before_it_was_seen_ready() -> None:
     """It may serve and be killed between two looks of the master."""
     master = Master(replace(POLICY, workers=1))
     master.tick()
-    assert Spawn(1) in master.feed(ChildExited(1, code=3, answered=True))
+    assert Spawn(1) in master.feed(ChildExited(1, code=3, answered=True, ready=True))
     assert master.roster.phase is Phase.RUNNING
 
 
@@ -172,7 +172,7 @@ def test_a_worker_that_was_ready_and_ends_before_it_was_seen_so(code: int) -> No
 
 def test_an_ordinary_end_is_not_told() -> None:
     master = started()
-    assert master.feed(ChildExited(1)) == [Bury(1), Spawn(1)]
+    assert master.feed(ChildExited(1)) == [Remove(1), Spawn(1)]
 
 
 def test_a_stranger_is_reaped_without_a_word() -> None:
@@ -187,7 +187,7 @@ def test_a_first_generation_that_cannot_boot_halts_the_server(code: int, reason:
     master = Master()
     master.tick()
     actions = master.feed(ChildExited(1, code=code))
-    assert Bury(1, hooks=False) in actions
+    assert Remove(1, hooks=False) in actions
     assert CloseListeners() in actions
     assert (2, "TERM") in signals(actions)
     assert master.feed(ChildExited(2, code=code))[-1] == Exit(code, reason)
@@ -214,7 +214,7 @@ def test_reload_proves_each_new_worker_before_an_old_one_goes() -> None:
     assert signals(master.tick()) == []
     assert master.tick(ready=(3,)) == [Signal(1, "TERM")]
     # One above the number, and not two: the next one comes when the first has left.
-    assert master.feed(ChildExited(1)) == [Bury(1), Spawn(1)]
+    assert master.feed(ChildExited(1)) == [Remove(1), Spawn(1)]
     actions = master.tick(ready=(4,))
     assert signals(actions) == [(2, "TERM")]
     assert Log("info", "Reload complete: %s workers serve, generation %s", (2, 2)) in actions
@@ -248,7 +248,7 @@ def test_a_worker_that_asks_is_replaced_first() -> None:
     assert master.feed(Retire(2, "max_requests"))[1:] == []
     assert master.feed(Retire(1, "memory")) == []
     assert master.tick(ready=(3,)) == [Signal(1, "TERM")]
-    assert master.feed(ChildExited(1)) == [Bury(1), Spawn(1)]
+    assert master.feed(ChildExited(1)) == [Remove(1), Spawn(1)]
     assert master.tick(ready=(4,)) == [Signal(2, "TERM")]
     master.feed(ChildExited(2))
     assert dict(master.roster.restarts) == {"memory": 1, "max_requests": 1}
@@ -263,7 +263,7 @@ def test_a_worker_that_was_not_planned_takes_the_place_of_the_oldest() -> None:
         Log("info", "Worker (pid:%s) is to be replaced: %s", (1, "another was started"))
     ]
     assert master.tick(ready=(3,)) == [Signal(1, "TERM")]
-    assert master.feed(ChildExited(1)) == [Bury(1)]
+    assert master.feed(ChildExited(1)) == [Remove(1)]
     assert master.serving() == {2, 3}
 
 
@@ -436,7 +436,7 @@ def test_term_waits_and_then_kills() -> None:
     assert actions[0] == Log("info", "Handling signal: %s", ("term",))
     assert CloseListeners() in actions
     assert signals(actions) == [(1, "TERM"), (2, "TERM")]
-    assert master.feed(ChildExited(1)) == [Bury(1)]
+    assert master.feed(ChildExited(1)) == [Remove(1)]
     assert signals(master.tick(after=10.6)) == [(2, "KILL")]
     assert master.feed(ChildExited(2, signal="SIGKILL"))[-1] == Exit(0, "")
     assert master.roster.phase is Phase.STOPPED

@@ -66,8 +66,10 @@ pub(super) fn on_alarm(baton: &Loop, state: &mut State) -> bool {
         // Its time may have come, and been acknowledged, together with the one before.
         Duty::Wait => baton.alarm.set(state.alarm_ns, now_ns),
         Duty::Help => {
-            let load = state.load(now_ns);
-            state.sharing.driver_is_away(load, now_ns);
+            if state.reactor.config.threads > 1 {
+                let load = state.load(now_ns);
+                state.sharing.driver_is_away(load, now_ns);
+            }
             help_once(baton, state);
             baton.set_alarm(state, now_ns + QUIET_NS, now_ns);
         }

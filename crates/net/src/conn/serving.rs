@@ -96,7 +96,7 @@ impl Conn {
     pub(crate) fn end_tunnel(&mut self) {
         let incoming = self.serving.incoming.take();
         // Then there is no end of the client's to wait for.
-        self.asked_last = incoming.is_some_and(|body| body.ended());
+        self.had_last_request = incoming.is_some_and(|body| body.ended());
         self.phase = Phase::Closing;
     }
 

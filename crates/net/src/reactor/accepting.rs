@@ -290,7 +290,7 @@ impl Reactor {
     fn longest_idle(&self) -> Option<Token> {
         let spare = self.conns.iter().filter(|(_, conn)| conn.can_be_spared());
         spare
-            .min_by_key(|(_, conn)| (conn.never_asked(), conn.deadline.at_ms()))
+            .min_by_key(|(_, conn)| (conn.had_no_request(), conn.deadline.at_ms()))
             .map(|(token, _)| token)
     }
 

@@ -11,9 +11,9 @@ use crate::output::COPY_LIMIT;
 use crate::reactor::Tail;
 
 /// Output of one connection that is held back in one turn, at most.
-const HELD: u64 = 64 * 1024;
+const MOST_HELD_BACK: u64 = 64 * 1024;
 /// Output is held back for at most this long, in ns.
-pub(super) const HELD_NS: u64 = 1_000_000;
+pub(super) const HELD_BACK_NS: u64 = 1_000_000;
 
 /// Requests read before the first of them goes to the application, and responses sent together
 /// afterwards: system calls next to each other leave the caches and branch predictors to each
@@ -95,7 +95,7 @@ impl Reactor {
             keep,
             entry,
         });
-        if batch.responses.len() >= BATCH || now_ns > batch.since_ns + HELD_NS {
+        if batch.responses.len() >= BATCH || now_ns > batch.since_ns + HELD_BACK_NS {
             self.flush_responses();
         }
     }
@@ -128,7 +128,7 @@ impl Reactor {
             self.flush(token);
             return self.go_on_reading(token);
         }
-        if !self.batch.allowed || conn.output.queued() >= HELD {
+        if !self.batch.allowed || conn.output.queued() >= MOST_HELD_BACK {
             conn.held_back = false;
             return self.flush(token);
         }
@@ -146,7 +146,7 @@ impl Reactor {
     #[inline]
     pub(crate) fn flush_overdue(&mut self) {
         let batch = &self.batch;
-        if !batch.parts.is_empty() && clock::monotonic_ns() - batch.parts_since_ns > HELD_NS {
+        if !batch.parts.is_empty() && clock::monotonic_ns() - batch.parts_since_ns > HELD_BACK_NS {
             self.flush_parts();
         }
     }

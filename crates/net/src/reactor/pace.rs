@@ -1,6 +1,6 @@
 //! How long the application takes for a request: what may wait for it, and how long.
 
-use super::batch::HELD_NS;
+use super::batch::HELD_BACK_NS;
 
 /// How long the application takes, as a moving average of samples.
 pub(super) struct Pace {
@@ -35,7 +35,7 @@ impl Pace {
 
     /// The next response comes before one that waits for it has waited too long.
     pub(super) fn may_gather(&self) -> bool {
-        self.ns < HELD_NS
+        self.ns < HELD_BACK_NS
     }
 
     /// How many requests one thread can answer in this time.

@@ -174,8 +174,8 @@ impl Reactor {
             self.notices.ignored_header(conn.peer, head, forwarding);
         }
         exchange.ready_ns = ready_ns;
-        conn.asked_last = !exchange.head.keep_alive();
-        exchange.keep_alive = !conn.asked_last
+        conn.had_last_request = !exchange.head.keep_alive();
+        exchange.keep_alive = !conn.had_last_request
             && self.config.keepalive_ms != 0
             && (self.drain.serving() || conn.has_more());
         if self.inbox.len() < WAITING {
@@ -256,7 +256,7 @@ impl Reactor {
         if reject == Reject::IncompleteHead || reject == Reject::IncompleteBody {
             // Its end was read: there is nothing to linger for.
             conn.readable = false;
-            conn.asked_last = true;
+            conn.had_last_request = true;
         }
         self.answer_error(token, reject.status(), reject.reason(), reject.message());
     }

@@ -198,7 +198,7 @@ impl Reactor {
 /// Asks a client to send its request again, to another server.
 fn answer_503(conn: &mut Conn, tally: &Tally) {
     let mut page = Vec::new();
-    proto::h1::come_again_page(&mut page, crate::clock::coarse_unix_seconds());
+    proto::h1::unavailable_page(&mut page, crate::clock::coarse_unix_seconds());
     conn.output.copy(&page);
     conn.phase = Phase::Closing;
     tally.sent_back();

@@ -25,6 +25,15 @@ pub struct Snapshot {
 }
 
 impl Scoreboard {
+    /// How many of the workers in the slots before this one have begun, and are not ready.
+    pub fn loading_before(&self, slot: usize) -> usize {
+        (0..slot)
+            .map(|before| self.worker(before))
+            .filter(|worker| worker.pid.load(Ordering::Relaxed) != 0)
+            .filter(|worker| worker.ready.load(Ordering::Relaxed) == 0)
+            .count()
+    }
+
     /// What the slot says now.
     pub fn read(&self, slot: usize) -> Snapshot {
         let worker = self.worker(slot);

@@ -18,7 +18,7 @@ pub(super) fn failure_page(out: &mut Vec<u8>, date: u64, id: Option<&str>) {
 
 /// Appends the response to a request that was not begun and may be repeated at once: a 503 with
 /// Retry-After (RFC 9110, sections 10.2.3 and 15.6.4).
-pub fn come_again_page(out: &mut Vec<u8>, date: u64) {
+pub fn unavailable_page(out: &mut Vec<u8>, date: u64) {
     let message = "The server is about to end; please try again.";
     let fields = "Retry-After: 1\r\n";
     page(out, date, 503, "Service Unavailable", fields, message);

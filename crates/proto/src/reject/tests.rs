@@ -18,6 +18,7 @@ fn every_row_is_complete_and_its_own() {
         let is_setting =
             ["header_map", "secure_scheme_headers", "permit_connect"].contains(&section);
         assert!(is_setting || section.starts_with("RFC "), "{section}");
+        assert_eq!(reason_phrase(reject.status()), Some(reject.reason()));
         assert_eq!(reject.reason() == "Bad Request", reject.status() == 400);
     }
 }

@@ -3,7 +3,7 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 
 use super::*;
-use crate::reactor::batch::HELD_NS;
+use crate::reactor::batch::HELD_BACK_NS;
 use crate::reactor::{Block, Room};
 use crate::testing::{Bytes, Client, Rig, pass_ms};
 
@@ -222,7 +222,7 @@ fn an_answer_does_not_wait_for_its_batch_for_long() {
     // An application that takes longer than an answer may wait: each one leaves at once.
     let third = rig.next().unwrap();
     for _ in 0..20 {
-        rig.reactor.batch.pace.took(2 * HELD_NS);
+        rig.reactor.batch.pace.took(2 * HELD_BACK_NS);
     }
     rig.answer(third, ANSWER, true);
     clients[2].expect(ANSWER);

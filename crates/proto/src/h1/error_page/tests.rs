@@ -18,7 +18,7 @@ fn the_page_has_gunicorns_shape() {
 #[test]
 fn a_page_tells_when_to_come_again() {
     let mut out = Vec::new();
-    come_again_page(&mut out, 0);
+    unavailable_page(&mut out, 0);
     let text = String::from_utf8(out).unwrap();
     let head = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n";
     assert!(text.starts_with(head), "{text}");

@@ -23,20 +23,14 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def loading(scoreboard: Scoreboard, slot: int) -> int:
-    """How many of the workers that were started before the one of `slot` load the application."""
-    before = (scoreboard.read(each) for each in range(slot))
-    return sum(bool(record.pid) and not record.ready for record in before)
-
-
-def wait(scoreboard: Scoreboard, slot: int) -> None:
+def await_turn(scoreboard: Scoreboard, slot: int) -> None:
     """Wait as long as those before load on all processors, but not for long.
 
     Beside each other all would be ready at the same, late, time; and workers that take a processor
     from each other lose what it has in its caches.
     """
     at_a_time = processors()
-    rounds = loading(scoreboard, slot) // at_a_time
+    rounds = scoreboard.loading_before(slot) // at_a_time
     end = time.monotonic() + ROUND * rounds
-    while time.monotonic() < end and loading(scoreboard, slot) >= at_a_time:
+    while time.monotonic() < end and scoreboard.loading_before(slot) >= at_a_time:
         time.sleep(PAUSE)
