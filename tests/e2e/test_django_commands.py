@@ -34,7 +34,7 @@ class Manage(Protocol):
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Where the project's data is; no test changes it."""
-    return made(tmp_path_factory.mktemp("data"))
+    return made(tmp_path_factory)
 
 
 @pytest.fixture
