@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -31,13 +32,17 @@ def default_dispositions() -> None:
 
 
 default_dispositions()
-# Thousands of tests are collected, and all of them stay: looking through them again and again is
-# most of what collecting costs.
+# What pytest makes of the test modules is kept for the next run, and for the runs beside this one:
+# to make it is most of what collecting costs. Servers and tests do as the environment says.
+BYTECODE_UNWANTED, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+# Thousands of tests are collected, and all of them stay: looking through them again and again would
+# cost as much.
 gc.disable()
 
 
 def pytest_collection_finish() -> None:
     """What is there now is looked at no more, only what tests leave."""
+    sys.dont_write_bytecode = BYTECODE_UNWANTED
     gc.freeze()
     gc.enable()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.once import once
 from e2e.server import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +20,11 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the commands of a fresh environment with licorne and the distribution."""
     if not (ROOT / "compat").exists():
         pytest.skip("not in the source tree")
-    place = tmp_path_factory.mktemp("environment")
+    return once(tmp_path_factory, "environment", installed) / "bin"
+
+
+def installed(place: Path) -> None:
+    """Make the environment."""
     run(sys.executable, "-m", "venv", "--without-pip", str(place))
     python = place / "bin" / "python"
     found = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
@@ -29,7 +34,6 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Path(found.stdout.strip(), "these.pth").write_text(line)
     pip = (sys.executable, "-m", "pip", "--python", str(python))
     run(*pip, "install", "--no-deps", "-q", str(ROOT / "compat"))
-    return place / "bin"
 
 
 def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

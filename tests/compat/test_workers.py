@@ -262,6 +262,31 @@ def test_classes_that_a_distribution_publishes(tmp_path: Path, serve: Serve) -> 
     assert server.get("/") == (200, b"one")
 
 
+def test_plugins_of_gevents_are_called(tmp_path: Path, serve: Serve) -> None:
+    """Also those for a step in the middle of its patches; what is installed can be read after."""
+    pytest.importorskip("gevent")
+    (tmp_path / "plugged.py").write_text(
+        "import os\n"
+        "from importlib import metadata\n"
+        "def told(event):\n"
+        "    os.write(2, f'told {type(event).__name__}\\n'.encode())\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [metadata.entry_points.__module__.encode()]\n"
+    )
+    info = tmp_path / "plugged-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[gevent.plugins.monkey.did_patch_builtins]\nown = plugged:told\n"
+        "[gevent.plugins.monkey.did_patch_all]\nown = plugged:told\n"
+    )
+    server = serve("plugged:app", "-k", "gevent", cwd=tmp_path)
+    assert server.get("/") == (200, b"importlib.metadata")
+    told = server.log.matching("^told")
+    assert told == ["told GeventDidPatchBuiltinModulesEvent", "told GeventDidPatchAllEvent"]
+
+
 def test_what_is_overridden_in_vain_is_told(tmp_path: Path, serve: Serve) -> None:
     (tmp_path / "polling.py").write_text(
         "from gunicorn.workers.gthread import ThreadWorker\n"

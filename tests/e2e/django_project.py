@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from e2e.once import once
 from e2e.server import APPS, PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from e2e.server import Server
 
@@ -21,13 +25,24 @@ NUMBERS = itertools.count(1)
 USER, PASSWORD = "ada", "l0velace"
 
 
-def made(data: Path) -> dict[str, str]:
-    """Make a database with a superuser; the environment of a server that uses it."""
-    environment = {"PROJECT_DATA": str(data), "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    manage("migrate", "-v0", "--run-syncdb", environment=environment)
+def made(factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A database with a superuser; the environment of a server that uses it."""
+    data = factory.mktemp("data")
+    shutil.copytree(once(factory, "database", filled), data, dirs_exist_ok=True)
+    return environment(data)
+
+
+def environment(data: Path) -> dict[str, str]:
+    """What tells the project where its data is."""
+    return {"PROJECT_DATA": str(data), "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+
+
+def filled(data: Path) -> None:
+    """Make the database."""
+    variables = environment(data)
+    manage("migrate", "-v0", "--run-syncdb", environment=variables)
     user = ("createsuperuser", "--noinput", "--username", USER, "--email", "ada@localhost")
-    manage(*user, environment=environment)
-    return environment
+    manage(*user, environment=variables)
 
 
 def manage(*words: str, environment: dict[str, str], cwd: Path = PROJECT) -> str:

@@ -213,11 +213,17 @@ import os, time
 
 def app(environ, start_response):
     # Not asleep: a loop that runs greenlets would not be busy meanwhile.
-    end = time.perf_counter() + 0.005
+    end = time.perf_counter() + 0.001
     while time.perf_counter() < end:
         pass
     start_response("200 OK", [])
     return [b"%d" % os.getpid()]
+"""
+READY = """
+import os
+
+def post_worker_init(worker):
+    os.write(1, b"ready\\n")
 """
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -250,7 +256,10 @@ def test_new_clients_are_served_beside_clients_that_never_pause(
 ) -> None:
     """Both workers are busy without a pause: new clients are served among the others."""
     (tmp_path / "slow.py").write_text(SLOW, encoding="ascii")
+    (tmp_path / "gunicorn.conf.py").write_text(READY, encoding="ascii")
     server = serve("slow:app", *args, "--threads", "1", "-w", "2", cwd=tmp_path)
+    # The first alone would take all that come until the second is there.
+    server.output.wait_for("ready", 2)
     workers = {b"%d" % server.worker_pid(number) for number in (1, 2)}
     seen: Counter[bytes] = Counter()
     answers: SimpleQueue[bytes] = SimpleQueue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -25,9 +26,9 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Where the data of all servers here is: a database with a superuser, and a file."""
-    data = tmp_path_factory.mktemp("data")
-    (data / "file.bin").write_bytes(CONTENT)
-    return made(data)
+    variables = made(tmp_path_factory)
+    Path(variables["PROJECT_DATA"], "file.bin").write_bytes(CONTENT)
+    return variables
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class Manage(Protocol):
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Where the project's data is; no test changes it."""
-    return made(tmp_path_factory.mktemp("data"))
+    return made(tmp_path_factory)
 
 
 @pytest.fixture
@@ -174,12 +174,15 @@ def test_runserver_listens_to_ipv6(start: Manage) -> None:
     assert requests.get(f"http://[::1]:{port}/environ/", timeout=20).status_code == 400
 
 
-@pytest.mark.parametrize("command", ["licorne", "run_gunicorn"])
-def test_the_server_as_a_command(start: Manage, args: tuple[str, ...], command: str) -> None:
-    server = start(command, *args, "-w", "2", "127.0.0.1:0", "--settings", "demo_project.settings")
+@pytest.mark.parametrize(("command", "workers"), [("licorne", 2), ("run_gunicorn", 1)])
+def test_the_server_as_a_command(
+    start: Manage, args: tuple[str, ...], command: str, workers: int
+) -> None:
+    words = (*args, "-w", str(workers), "127.0.0.1:0", "--settings", "demo_project.settings")
+    server = start(command, *words)
     answer = requests.get(server.url, timeout=20)
     assert (answer.text, answer.headers["X-Entry"]) == ("0 notes\n", "demo_project.wsgi")
-    assert server.worker_pid(2) != server.worker_pid(1)
+    assert len({server.worker_pid(number + 1) for number in range(workers)}) == workers
     hint = server.log.matching("manage.py run_gunicorn is now: manage.py licorne")
     assert len(hint) == (command == "run_gunicorn")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e.conftest import WORKERS
+from e2e.once import once
 from e2e.scenarios import EXCEPTIONS, SCENARIOS
 
 #: Where tests run under each worker type.
@@ -18,9 +19,18 @@ ITEM = re.compile(r"^\S*?(\w+)\.py::(\w+)(?:\[(.*)\])?$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def collected() -> dict[str, set[str]]:
+def collected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """The tests with the worker types that each of them runs under."""
-    # Each with its parameters, as pytest finds them: not as they may have been meant.
+    items = once(tmp_path_factory, "collected", collect) / "items"
+    found: dict[str, set[str]] = {}
+    for module, function, parameters in ITEM.findall(items.read_text(encoding="utf-8")):
+        words = set(parameters.split("-"))
+        found.setdefault(f"{module}::{function}", set()).update(words & set(WORKERS))
+    return found
+
+
+def collect(folder: Path) -> None:
+    """Each with its parameters, as pytest finds them: not as they may have been meant."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, *map(str, FOLDERS)],
@@ -29,11 +39,7 @@ def collected() -> dict[str, set[str]]:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    found: dict[str, set[str]] = {}
-    for module, function, parameters in ITEM.findall(done.stdout):
-        words = set(parameters.split("-"))
-        found.setdefault(f"{module}::{function}", set()).update(words & set(WORKERS))
-    return found
+    (folder / "items").write_text(done.stdout, encoding="utf-8")
 
 
 def test_about_a_hundred() -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 import gevent
 from gevent import monkey
 from gevent.event import Event
@@ -25,8 +27,17 @@ class GeventWorker(GreenletWorker):
     """`worker_connections` greenlets of gevent's for each listener."""
 
     def patch(self) -> None:
-        """Make the standard library let other greenlets run; for subclasses to extend."""
-        monkey.patch_all()
+        """Make the standard library let other greenlets run; for subclasses to extend.
+
+        gevent looks for plugins in the metadata of all that is installed, at each of some 25
+        steps: that is read once. Where much is installed, it was most of a worker's start.
+        """
+        read = metadata.entry_points
+        metadata.entry_points = read().select
+        try:
+            monkey.patch_all()
+        finally:
+            metadata.entry_points = read
 
     def make_hub(self) -> None:
         """Now: it may read files that the worker's user must not, once it is that user's.

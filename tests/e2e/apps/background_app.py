@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from gates import wait_at
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 

@@ -5,44 +5,46 @@ waits for the line.
 """
 
 # ruff: noqa: TRY301 - exceptions are raised here to be seen
+# ruff: noqa: PLC0415 - hundreds of servers are started with this: each loads only what it is asked
 
 from __future__ import annotations
 
-import bz2
-import ctypes
-import gzip
-import hashlib
 import io
-import json
-import lzma
 import os
 import sys
-import tempfile
 import threading
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
-from urllib.parse import parse_qsl
 
 from gates import spin_at, wait_at
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import IO, Protocol
 
     Environ = dict[str, object]
     StartResponse = Callable[..., Callable[[bytes], object]]
 
+    class Input(Protocol):
+        """`wsgi.input` as PEP 3333 describes it."""
+
+        def read(self, size: int = ...) -> bytes: ...
+        def readline(self, size: int = ...) -> bytes: ...
+        def readlines(self, size: int = ...) -> list[bytes]: ...
+        def __iter__(self) -> Iterator[bytes]: ...
+
+    class Response(Protocol):
+        """What `start_response` is bound to in gunicorn."""
+
+        status: str | None
+        headers: list[tuple[str, str]]
+        status_code: int
+        headers_sent: bool
+        response_length: int | None
+
+
 TEXT = [("Content-Type", "text/plain")]
 FILE_BYTES = bytes(range(256)) * 4096
 FILE_LENGTH = len(FILE_BYTES)
-
-
-class Input(Protocol):
-    """`wsgi.input` as PEP 3333 describes it."""
-
-    def read(self, size: int = ...) -> bytes: ...
-    def readline(self, size: int = ...) -> bytes: ...
-    def readlines(self, size: int = ...) -> list[bytes]: ...
-    def __iter__(self) -> Iterator[bytes]: ...
 
 
 def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -60,6 +62,8 @@ def tell(line: str) -> None:
 
 def query(environ: Environ) -> dict[str, str]:
     """The query as a dict."""
+    from urllib.parse import parse_qsl
+
     return dict(parse_qsl(str(environ["QUERY_STRING"])))
 
 
@@ -70,6 +74,8 @@ def hello(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 
 def environ_as_json(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """All environ keys with a str, bool, int or tuple; of the others the type's name."""
+    import json
+
     plain = {
         key: value if isinstance(value, (str, bool, int, tuple)) else type(value).__name__
         for key, value in environ.items()
@@ -81,6 +87,8 @@ def environ_as_json(environ: Environ, start_response: StartResponse) -> Iterable
 
 def read(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Consume the body in the way that ?how= says, and answer what came out."""
+    import json
+
     stream: Input = environ["wsgi.input"]  # type: ignore[assignment]
     parts = consumed(stream, query(environ).get("how", "read"))
     # Past the end there is nothing, however often and in whatever way one asks.
@@ -131,6 +139,8 @@ def ignore_body(_environ: Environ, start_response: StartResponse) -> Iterable[by
 
 def digest(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """The SHA-256 of the body, read in blocks."""
+    import hashlib
+
     stream: Input = environ["wsgi.input"]  # type: ignore[assignment]
     seen = hashlib.sha256()
     while block := stream.read(65536):
@@ -236,6 +246,8 @@ class LyingList(list[bytes]):
 
 def too_long(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """More than the ?length= that is announced, without an end, in the form that ?as= says."""
+    from pathlib import Path
+
     asked = query(environ)
     form, length = asked["as"], asked["length"]
     start_response("200 OK", [*TEXT, ("Content-Length", length)])
@@ -280,22 +292,14 @@ class Told:
 
 def keywords(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """`start_response` by keyword, headers as lists; what it is bound to tells the rest."""
+    import json
+
     response: Response = start_response.__self__  # type: ignore[attr-defined]
     before = [response.status, response.headers, response.headers_sent]
     start_response(status="202 Sure", headers=[["X-A", "1"], ["Content-Length", "300"]])
     after = [response.status, response.headers, response.status_code, response.response_length]
     answer = json.dumps({"before": before, "after": after}).encode()
     yield answer.ljust(300)
-
-
-class Response(Protocol):
-    """What `start_response` is bound to in gunicorn."""
-
-    status: str | None
-    headers: list[tuple[str, str]]
-    status_code: int
-    headers_sent: bool
-    response_length: int | None
 
 
 def gate(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -329,6 +333,8 @@ def spin(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 
 def hold(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Wait in C code that does not let the interpreter go, until it was written to."""
+    import ctypes
+
     pipe = os.open(
         query(environ)["fifo"], os.O_RDWR
     )  # with a writer of its own, open does not wait
@@ -416,6 +422,12 @@ def special_file(environ: Environ, start_response: StartResponse) -> Iterable[by
 
 def opened(kind: str, path: str) -> object:
     """What `special_file` sends."""
+    import bz2
+    import gzip
+    import lzma
+    import tempfile
+    from pathlib import Path
+
     if kind == "path":
         return Path(path).open("rb")
     if kind == "text":
@@ -449,6 +461,8 @@ class Unnumbered(io.BytesIO):
 
 def file(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """A file through wsgi.file_wrapper: ?kind= real or like, ?offset=, ?length= announced."""
+    import tempfile
+
     asked = query(environ)
     if asked.get("kind", "real") == "real":
         handle: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115

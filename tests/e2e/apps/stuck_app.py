@@ -6,11 +6,11 @@ import os
 import time
 from collections import deque
 from itertools import repeat
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from gates import wait_at
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 

@@ -3,20 +3,20 @@
 `/load` answers `n` and the length of the body: a client knows its own answer by them.
 """
 
+# ruff: noqa: PLC0415 - hundreds of workers load this: each loads only what it is asked for
+
 from __future__ import annotations
 
-import ctypes
 import os
 import select
-import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import IO
 
     Environ = dict[str, object]
 
@@ -78,6 +78,8 @@ def busy(_query: dict[str, str], _environ: Environ) -> bytes:
 
 def native(_query: dict[str, str], _environ: Environ) -> bytes:
     """C code that keeps the interpreter lock."""
+    import ctypes
+
     tell("keeps the lock")
     ctypes.PyDLL(None).sleep(600)
     return b"done"
@@ -90,12 +92,16 @@ def leave(query: dict[str, str], _environ: Environ) -> bytes:
 
 def run(query: dict[str, str], _environ: Environ) -> bytes:
     """A child of the application: its exit status is the application's to read."""
+    import subprocess
+
     code = f"raise SystemExit({int(query['code'])})"
     return str(subprocess.run([sys.executable, "-Sc", code], check=False).returncode).encode()
 
 
 def spawn(query: dict[str, str], _environ: Environ) -> bytes:
     """A child that stays, until the pipe is written to: its process id."""
+    import subprocess
+
     child = subprocess.Popen(["cat", query["fifo"]], stdout=subprocess.DEVNULL)
     return str(child.pid).encode()
 
@@ -104,7 +110,7 @@ def fork(query: dict[str, str], _environ: Environ) -> bytes:
     """A bare fork, as libraries do it, that stays until the pipe is written to."""
     child = os.fork()
     if child == 0:
-        with Path(query["fifo"]).open("rb") as pipe:
+        with open(query["fifo"], "rb") as pipe:
             pipe.read()
         os._exit(0)
     return str(child).encode()
