@@ -26,6 +26,10 @@ APPS = Path(__file__).with_name("apps")
 PATIENCE = 20.0
 LISTENING = re.compile(r"Listening at: .*http://127\.0\.0\.1:(\d+)")
 BOOTING = re.compile(r"Booting worker with pid: (\d+)")
+#: For a server whose test has to know when workers serve (`Server.ready`): the log says only when
+#: they begin to boot.
+READY_CONF = APPS / "ready.conf.py"
+TELLS_READY = ("-c", str(READY_CONF))
 
 
 class Lines:
@@ -122,6 +126,13 @@ class Server:
     def worker_pid(self, number: int = 1) -> int:
         """The process id of the `number`-th worker that was booted."""
         return int(self.log.wait_for(BOOTING, number).group(1))
+
+    def ready(self, count: int) -> None:
+        """Wait until so many workers, since the start, have come to serve (with `TELLS_READY`)."""
+        try:
+            self.output.wait_for("worker ready", count)
+        except AssertionError as error:
+            raise AssertionError("\n".join(self.log.all())) from error
 
     def client(self) -> Client:
         """A new connection."""

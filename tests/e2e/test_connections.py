@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.client import TIMEOUT, Client
-from e2e.server import open_gate
+from e2e.server import TELLS_READY, open_gate
 
 if TYPE_CHECKING:
     from e2e.server import Serve, Server
@@ -225,12 +224,16 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class Insatiable:
     """A client with twenty requests under way all the time."""
 
-    def __init__(self, server: Server, answers: SimpleQueue[bytes]) -> None:
+    def __init__(self, server: Server) -> None:
         self._client = server.client()
-        self._answers = answers
+        self._answers: SimpleQueue[bytes] = SimpleQueue()
         self._enough = Event()
         self._thread = Thread(target=self._ask)
         self._thread.start()
+
+    def answer(self) -> bytes:
+        """The next one."""
+        return self._answers.get(timeout=TIMEOUT)
 
     def stop(self) -> None:
         """Ask no more."""
@@ -250,19 +253,21 @@ def test_those_who_never_stop_asking_keep_nobody_out(
 ) -> None:
     """Both workers are busy without a pause: new clients are served among the others."""
     (tmp_path / "slow.py").write_text(SLOW, encoding="ascii")
-    server = serve("slow:app", *args, "--threads", "1", "-w", "2", cwd=tmp_path)
+    options = (*args, "--threads", "1", "-w", "2", *TELLS_READY)
+    server = serve("slow:app", *options, cwd=tmp_path)
+    server.ready(2)
     workers = {b"%d" % server.worker_pid(number) for number in (1, 2)}
-    seen: Counter[bytes] = Counter()
-    answers: SimpleQueue[bytes] = SimpleQueue()
     with ExitStack() as stack:
+        asking: dict[bytes, Insatiable] = {}
         for _ in range(40):
-            stack.callback(Insatiable(server, answers).stop)
-            seen[answers.get(timeout=TIMEOUT)] += 1
-            if len(seen) == len(workers):
+            client = Insatiable(server)
+            stack.callback(client.stop)
+            asking[client.answer()] = client
+            if len(asking) == len(workers):
                 break
-        assert set(seen) == workers
-        while min(seen.values()) < 50:
-            seen[answers.get(timeout=TIMEOUT)] += 1
+        assert set(asking) == workers
+        for pid, client in asking.items():
+            assert {client.answer() for _ in range(50)} == {pid}
         for _ in range(5):
             assert server.get("/")[1] in workers
 
