@@ -272,6 +272,44 @@ def test_those_who_never_stop_asking_keep_nobody_out(
             assert server.get("/")[1] in workers
 
 
+MEETS_ANOTHER = """
+import _socket, sys, time
+
+served = 0
+others = []
+
+def app(environ, start_response):
+    global served
+    served += 1
+    if environ["PATH_INFO"] == "/first":
+        # Of the C module, which no worker type replaces: nothing else runs meanwhile.
+        other = _socket.socket()
+        other.connect(("127.0.0.1", int(environ["SERVER_PORT"])))
+        other.send(b"GET /other HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+        others.append(other)
+    if environ["PATH_INFO"] == "/other":
+        sys.stderr.write(f"app: the other is number {served}\\n")
+    end = time.perf_counter() + 0.005
+    while time.perf_counter() < end:
+        pass
+    start_response("200 OK", [])
+    return []
+"""
+
+
+def test_pipelined_requests_take_turns_with_those_of_a_new_client(
+    args: tuple[str, ...], serve: Serve, tmp_path: Path
+) -> None:
+    """It comes while the first of them runs, and need not wait for the last."""
+    (tmp_path / "meets.py").write_text(MEETS_ANOTHER, encoding="ascii")
+    server = serve("meets:app", *args, "--threads", "1", cwd=tmp_path)
+    with server.client() as client:
+        client.send(REQUEST.replace(b"/", b"/first", 1) + REQUEST * 39)
+        for _ in range(40):
+            assert client.response().status == 200
+    assert int(server.log.wait_for(r"app: the other is number (\d+)")[1]) < 10
+
+
 def test_the_application_can_take_the_connection_over(site: Server) -> None:
     with site.client() as client:
         client.get("/take-over", "Connection: Upgrade", "Upgrade: shout")
