@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 from e2e.client import Client
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 APPS = Path(__file__).with_name("apps")
-#: Seconds after which a wait is a failure. Generous: nothing waits that long when all is well.
-PATIENCE = 20.0
 LISTENING = re.compile(r"Listening at: .*http://127\.0\.0\.1:(\d+)")
 BOOTING = re.compile(r"Booting worker with pid: (\d+)")
 #: For a server whose test has to know when workers serve (`Server.ready`): the log says only when

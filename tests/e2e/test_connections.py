@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.client import TIMEOUT, Client
+from e2e.client import Client
 from e2e.server import TELLS_READY, open_gate
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from e2e.server import Serve, Server
@@ -233,7 +234,7 @@ class Insatiable:
 
     def answer(self) -> bytes:
         """The next one."""
-        return self._answers.get(timeout=TIMEOUT)
+        return self._answers.get(timeout=PATIENCE)
 
     def stop(self) -> None:
         """Ask no more."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.server import PATIENCE
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from licorne._engine import Scoreboard
 from licorne.workers import turn
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     import pytest
@@ -54,9 +55,9 @@ def test_the_next_one_waits_until_one_before_it_is_ready(monkeypatch: pytest.Mon
     monkeypatch.setattr(turn, "loading", looks)
     waiting = threading.Thread(target=turn.wait, args=(scoreboard, 1))
     waiting.start()
-    assert looked.wait(20)
+    assert looked.wait(PATIENCE)
     scoreboard.mark_ready(0)
-    waiting.join(20)
+    waiting.join(PATIENCE)
     assert not waiting.is_alive()
     assert set(seen[:-1]) == {1}
     assert seen[-1] == 0
