@@ -131,7 +131,7 @@ def test_pserve(folder: Path, serve: Serve) -> None:
     assert server.log.matching("^FROM-INI Listening at")
     old = server.worker_pid()
     server.send(signal.SIGHUP)
-    server.log.wait_for(rf"Worker exiting \(pid: {old}\)")
+    server.gone(old)
     assert server.get("/hello/me") == (200, b"hello me, blue")
 
 

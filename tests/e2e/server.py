@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 APPS = Path(__file__).with_name("apps")
+#: The end of a worker, by itself; TERM ends one that boots, before it has its handlers.
+ENDED = r"Worker exiting \(pid: {0}\)|Worker \(pid:{0}\) was sent SIGTERM"
 LISTENING = re.compile(r"Listening at: .*http://127\.0\.0\.1:(\d+)")
 BOOTING = re.compile(r"Booting worker with pid: (\d+)")
 #: For a server whose test has to know when workers serve (`Server.ready`): the log says only when
@@ -125,6 +127,10 @@ class Server:
     def worker_pid(self, number: int = 1) -> int:
         """The process id of the `number`-th worker that was booted."""
         return int(self.log.wait_for(BOOTING, number).group(1))
+
+    def gone(self, pid: int) -> None:
+        """Wait for the end of a worker that was told to go, whether it had come to serve or not."""
+        self.log.wait_for(ENDED.format(pid))
 
     def ready(self, count: int) -> None:
         """Wait until so many workers, since the start, have come to serve (with `TELLS_READY`)."""
