@@ -237,12 +237,27 @@ def test_loading_for_too_long(serve: Serve, tmp_path: Path) -> None:
     assert server.get("/") == (200, b"2")
 
 
+#: It makes the master look again and again before its loop has given a sign of life.
+LATE = """
+import time
+from licorne.workers.sync import SyncWorker
+
+class Late(SyncWorker):
+    def run(self):
+        for _ in range(4):
+            time.sleep(0.05)
+            self.ring()
+        super().run()
+"""
+
+
 def test_timeout_does_not_count_while_an_application_loads(serve: Serve, tmp_path: Path) -> None:
-    # Longer than `timeout`, and longer than the master's look at silent workers takes.
+    # Longer than `timeout`.
     (tmp_path / "slow.py").write_text(
         "import time\ntime.sleep(2.5)\n" + ANSWER.format(b"1"), encoding="ascii"
     )
-    server = serve("slow", "--timeout", "1", cwd=tmp_path)
+    (tmp_path / "kind.py").write_text(LATE, encoding="ascii")
+    server = serve("slow", "-k", "kind.Late", "--timeout", "2", cwd=tmp_path)
     assert server.get("/") == (200, b"1")
     assert not server.log.matching("WORKER TIMEOUT")
     assert len(server.log.matching("Booting worker")) == 1
