@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e.once import once
-from e2e.server import PATIENCE
+from patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +39,7 @@ def installed(place: Path) -> None:
 def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command that is to end well."""
     done = subprocess.run(
-        words, cwd=cwd, capture_output=True, text=True, check=False, timeout=10 * PATIENCE
+        words, cwd=cwd, capture_output=True, text=True, check=False, timeout=2 * PATIENCE
     )
     assert done.returncode == 0, done.stderr + done.stdout
     return done

@@ -12,8 +12,9 @@ import pytest
 
 from compat.distribution import run
 from e2e.django_project import PROJECT
-from e2e.server import LISTENING, PATIENCE, Lines
+from e2e.server import LISTENING, Lines
 from licorne import CONTRACT_VERSION, __version__
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path

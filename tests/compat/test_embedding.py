@@ -178,7 +178,7 @@ def test_an_arbiter_that_replaces_its_workers(
     assert int(server.get("/")[1]) in first
     (tmp_path / "refresh").touch()
     for pid in first:
-        server.log.wait_for(rf"Worker exiting \(pid: {pid}\)")
+        server.gone(pid)
     server.worker_pid(4)
     assert int(server.get("/")[1]) not in first
     assert server.stop() == 0

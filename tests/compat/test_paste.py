@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.server import PATIENCE
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from e2e.server import Serve
@@ -131,7 +131,7 @@ def test_pserve(folder: Path, serve: Serve) -> None:
     assert server.log.matching("^FROM-INI Listening at")
     old = server.worker_pid()
     server.send(signal.SIGHUP)
-    server.log.wait_for(rf"Worker exiting \(pid: {old}\)")
+    server.gone(old)
     assert server.get("/hello/me") == (200, b"hello me, blue")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from compat.observed import APPS
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from e2e.server import Serve
@@ -23,7 +24,7 @@ def datagrams(serve: Serve, program: tuple[str, ...]) -> set[str]:
     """What comes while a server starts, answers three requests, one with an error, and stops."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd:
         statsd.bind(("127.0.0.1", 0))
-        statsd.settimeout(20)
+        statsd.settimeout(PATIENCE)
         host = f"127.0.0.1:{statsd.getsockname()[1]}"
         tags = ("--statsd-prefix", "site.", "--dogstatsd-tags", "env:test,team:a")
         args = ("--statsd-host", host, *tags, "--enable-backlog-metric")

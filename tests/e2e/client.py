@@ -11,10 +11,11 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from patience import PATIENCE
+
 if TYPE_CHECKING:
     from types import TracebackType
 
-TIMEOUT = 20.0
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3}) [\t\x20-\x7e\x80-\xff]*")
 FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([^\x00-\x08\x0a-\x1f\x7f]*?)[\t ]*")
 
@@ -59,20 +60,20 @@ class Client:
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
-        self.socket.settimeout(TIMEOUT)
+        self.socket.settimeout(PATIENCE)
         self._buffer = b""
 
     @classmethod
     def tcp(cls, port: int) -> Client:
         """Connect to a port of this machine."""
-        return cls(socket.create_connection(("127.0.0.1", port), TIMEOUT))
+        return cls(socket.create_connection(("127.0.0.1", port), PATIENCE))
 
     @classmethod
     def narrow(cls, port: int) -> Client:
         """Connect with a small window: a large answer has to wait in the server."""
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(TIMEOUT)
+        connection.settimeout(PATIENCE)
         connection.connect(("127.0.0.1", port))
         return cls(connection)
 
@@ -80,7 +81,7 @@ class Client:
     def unix(cls, path: str) -> Client:
         """Connect to a socket file."""
         connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(TIMEOUT)
+        connection.settimeout(PATIENCE)
         connection.connect(path)
         return cls(connection)
 

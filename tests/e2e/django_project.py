@@ -10,7 +10,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from e2e.once import once
-from e2e.server import APPS, PATIENCE
+from e2e.server import APPS
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +55,7 @@ def manage(*words: str, environment: dict[str, str], cwd: Path = PROJECT) -> str
         capture_output=True,
         text=True,
         check=False,
-        timeout=5 * PATIENCE,
+        timeout=2 * PATIENCE,
     )
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout

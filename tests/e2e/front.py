@@ -8,7 +8,8 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from e2e.client import TIMEOUT, Client
+from e2e.client import Client
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +64,7 @@ def running(command: Sequence[str], port: int, cwd: Path | None = None) -> Itera
         yield
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
 
 
 @contextmanager
@@ -79,7 +80,7 @@ def nginx(site: str, port: int, folder: Path) -> Iterator[None]:
 def distant_client(port: int) -> Client:
     """A client at 127.0.0.2, which no proxy and no setting names."""
     address = ("127.0.0.1", port)
-    return Client(socket.create_connection(address, TIMEOUT, source_address=("127.0.0.2", 0)))
+    return Client(socket.create_connection(address, PATIENCE, source_address=("127.0.0.2", 0)))
 
 
 def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:

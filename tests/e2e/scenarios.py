@@ -16,6 +16,9 @@ SCENARIOS: dict[str, dict[str, str]] = {
         ),
         "keep-alive off": "test_connections::test_keep_alive_zero_closes",
         "pipelining": "test_connections::test_sixteen_pipelined_requests_are_answered_in_order",
+        "pipelining beside a new client": (
+            "test_connections::test_pipelined_requests_take_turns_with_those_of_a_new_client"
+        ),
         "pipelined bodies": "test_connections::test_pipelined_bodies_do_not_run_into_each_other",
         "byte by byte": "test_connections::test_a_request_that_arrives_byte_by_byte",
         "HTTP/1.0": "test_connections::test_http_1_0_closes",

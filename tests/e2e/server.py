@@ -17,15 +17,20 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 from e2e.client import Client
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 APPS = Path(__file__).with_name("apps")
-#: Seconds after which a wait is a failure. Generous: nothing waits that long when all is well.
-PATIENCE = 20.0
+#: The end of a worker, by itself; TERM ends one that boots, before it has its handlers.
+ENDED = r"Worker exiting \(pid: {0}\)|Worker \(pid:{0}\) was sent SIGTERM"
 LISTENING = re.compile(r"Listening at: .*http://127\.0\.0\.1:(\d+)")
 BOOTING = re.compile(r"Booting worker with pid: (\d+)")
+#: For a server whose test has to know when workers serve (`Server.ready`): the log says only when
+#: they begin to boot.
+READY_CONF = APPS / "ready.conf.py"
+TELLS_READY = ("-c", str(READY_CONF))
 
 
 class Lines:
@@ -122,6 +127,17 @@ class Server:
     def worker_pid(self, number: int = 1) -> int:
         """The process id of the `number`-th worker that was booted."""
         return int(self.log.wait_for(BOOTING, number).group(1))
+
+    def gone(self, pid: int) -> None:
+        """Wait for the end of a worker that was told to go, whether it had come to serve or not."""
+        self.log.wait_for(ENDED.format(pid))
+
+    def ready(self, count: int) -> None:
+        """Wait until so many workers, since the start, have come to serve (with `TELLS_READY`)."""
+        try:
+            self.output.wait_for("worker ready", count)
+        except AssertionError as error:
+            raise AssertionError("\n".join(self.log.all())) from error
 
     def client(self) -> Client:
         """A new connection."""

@@ -235,7 +235,7 @@ both = threading.Barrier(2)
 
 class Meeting:
     def __str__(self):
-        both.wait(20)
+        both.wait(PATIENCE)
         return "met"
 
 def app(environ, start_response):

@@ -13,6 +13,8 @@ import httpx
 import pytest
 import requests
 
+from patience import PATIENCE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -73,14 +75,14 @@ def test_curl_downloads_a_file(site: Server, tmp_path: Path) -> None:
 def test_requests(site: Server) -> None:
     with requests.Session() as session:
         for _ in range(3):
-            assert session.get(site.url, timeout=20).content == b"hello"
-        assert session.post(f"{site.url}/digest", data=BODY, timeout=20).text == DIGEST
+            assert session.get(site.url, timeout=PATIENCE).content == b"hello"
+        assert session.post(f"{site.url}/digest", data=BODY, timeout=PATIENCE).text == DIGEST
         chunks = (BODY[n : n + 50_000] for n in range(0, len(BODY), 50_000))
-        assert session.post(f"{site.url}/digest", data=chunks, timeout=20).text == DIGEST
+        assert session.post(f"{site.url}/digest", data=chunks, timeout=PATIENCE).text == DIGEST
 
 
 def test_httpx(site: Server) -> None:
-    with httpx.Client(base_url=site.url, timeout=20, trust_env=False) as client:
+    with httpx.Client(base_url=site.url, timeout=PATIENCE, trust_env=False) as client:
         assert client.get("/").content == b"hello"
         assert client.post("/digest", content=BODY).text == DIGEST
         assert client.post("/digest", content=iter([BODY[:1000], BODY[1000:]])).text == DIGEST
@@ -89,7 +91,7 @@ def test_httpx(site: Server) -> None:
 
 
 def test_http_client(site: Server) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE)
     for _ in range(2):
         connection.request("GET", "/")
         assert connection.getresponse().read() == b"hello"

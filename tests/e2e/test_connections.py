@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.client import TIMEOUT, Client
-from e2e.server import open_gate
+from e2e.client import Client
+from e2e.server import TELLS_READY, open_gate
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from e2e.server import Serve, Server
@@ -219,24 +219,22 @@ def app(environ, start_response):
     start_response("200 OK", [])
     return [b"%d" % os.getpid()]
 """
-READY = """
-import os
-
-def post_worker_init(worker):
-    os.write(1, b"ready\\n")
-"""
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Insatiable:
     """A client with twenty requests under way all the time."""
 
-    def __init__(self, server: Server, answers: SimpleQueue[bytes]) -> None:
+    def __init__(self, server: Server) -> None:
         self._client = server.client()
-        self._answers = answers
+        self._answers: SimpleQueue[bytes] = SimpleQueue()
         self._enough = Event()
         self._thread = Thread(target=self._ask)
         self._thread.start()
+
+    def answer(self) -> bytes:
+        """The next one."""
+        return self._answers.get(timeout=PATIENCE)
 
     def stop(self) -> None:
         """Ask no more."""
@@ -256,24 +254,61 @@ def test_new_clients_are_served_beside_clients_that_never_pause(
 ) -> None:
     """Both workers are busy without a pause: new clients are served among the others."""
     (tmp_path / "slow.py").write_text(SLOW, encoding="ascii")
-    (tmp_path / "gunicorn.conf.py").write_text(READY, encoding="ascii")
-    server = serve("slow:app", *args, "--threads", "1", "-w", "2", cwd=tmp_path)
-    # The first alone would take all that come until the second is there.
-    server.output.wait_for("ready", 2)
+    options = (*args, "--threads", "1", "-w", "2", *TELLS_READY)
+    server = serve("slow:app", *options, cwd=tmp_path)
+    server.ready(2)
     workers = {b"%d" % server.worker_pid(number) for number in (1, 2)}
-    seen: Counter[bytes] = Counter()
-    answers: SimpleQueue[bytes] = SimpleQueue()
     with ExitStack() as stack:
+        asking: dict[bytes, Insatiable] = {}
         for _ in range(40):
-            stack.callback(Insatiable(server, answers).stop)
-            seen[answers.get(timeout=TIMEOUT)] += 1
-            if len(seen) == len(workers):
+            client = Insatiable(server)
+            stack.callback(client.stop)
+            asking[client.answer()] = client
+            if len(asking) == len(workers):
                 break
-        assert set(seen) == workers
-        while min(seen.values()) < 50:
-            seen[answers.get(timeout=TIMEOUT)] += 1
+        assert set(asking) == workers
+        for client in asking.values():
+            assert {client.answer() for _ in range(50)} <= workers
         for _ in range(5):
             assert server.get("/")[1] in workers
+
+
+MEETS_ANOTHER = """
+import _socket, sys, time
+
+served = 0
+others = []
+
+def app(environ, start_response):
+    global served
+    served += 1
+    if environ["PATH_INFO"] == "/first":
+        # Of the C module, which no worker type replaces: nothing else runs meanwhile.
+        other = _socket.socket()
+        other.connect(("127.0.0.1", int(environ["SERVER_PORT"])))
+        other.send(b"GET /other HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+        others.append(other)
+    if environ["PATH_INFO"] == "/other":
+        sys.stderr.write(f"app: the other is number {served}\\n")
+    end = time.perf_counter() + 0.005
+    while time.perf_counter() < end:
+        pass
+    start_response("200 OK", [])
+    return []
+"""
+
+
+def test_pipelined_requests_take_turns_with_those_of_a_new_client(
+    args: tuple[str, ...], serve: Serve, tmp_path: Path
+) -> None:
+    """It comes while the first of them runs, and need not wait for the last."""
+    (tmp_path / "meets.py").write_text(MEETS_ANOTHER, encoding="ascii")
+    server = serve("meets:app", *args, "--threads", "1", cwd=tmp_path)
+    with server.client() as client:
+        client.send(REQUEST.replace(b"/", b"/first", 1) + REQUEST * 39)
+        for _ in range(40):
+            assert client.response().status == 200
+    assert int(server.log.wait_for(r"app: the other is number (\d+)")[1]) < 10
 
 
 def test_the_application_can_take_the_connection_over(site: Server) -> None:

@@ -19,9 +19,10 @@ import pytest
 
 from e2e.conftest import WORKERS
 from e2e.scenarios import ENDS_WHAT_WAITS
-from e2e.server import PATIENCE, open_gate
+from e2e.server import open_gate
 from licorne.ctl.client import ControlClient, ControlError
 from licorne.master.clients import MOST_CLIENTS
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

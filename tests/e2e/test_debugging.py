@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from e2e.server import LISTENING, PATIENCE, Lines
+from e2e.server import LISTENING, Lines
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

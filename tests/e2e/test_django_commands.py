@@ -12,6 +12,7 @@ import requests
 
 from e2e.django_project import PROJECT, made, manage
 from e2e.server import open_gate
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,11 +79,11 @@ def interrupt(server: Server) -> int:
 def test_runserver_is_the_engine(start: Manage, reloading: tuple[str, ...]) -> None:
     server = start("runserver", "127.0.0.1:0", *reloading, PROJECT_DEBUG="1")
     at = url(server)
-    answer = requests.get(at, timeout=20)
+    answer = requests.get(at, timeout=PATIENCE)
     assert (answer.status_code, answer.headers["Server"]) == (200, "licorne")
     assert answer.headers["X-Entry"] == "demo_project.wsgi"
     server.log.wait_for(r'^\[.*\] "GET / HTTP/1\.1" 200 8$')
-    assert requests.get(f"{at}nowhere/", timeout=20).status_code == 404
+    assert requests.get(f"{at}nowhere/", timeout=PATIENCE).status_code == 404
     server.log.wait_for(r'"GET /nowhere/ HTTP/1\.1" 404 \d+$')
     said = "\n".join(server.output.all())
     assert "Performing system checks..." in said
@@ -96,13 +97,13 @@ def test_runserver_is_the_engine(start: Manage, reloading: tuple[str, ...]) -> N
 
 def test_runserver_without_the_app_is_djangos(start: Manage) -> None:
     server = start("runserver", "127.0.0.1:0", PROJECT_APPS="none")
-    assert requests.get(url(server), timeout=20).headers["Server"].startswith("WSGIServer/")
+    assert requests.get(url(server), timeout=PATIENCE).headers["Server"].startswith("WSGIServer/")
 
 
 @pytest.mark.parametrize("apps", ["last", "without staticfiles"])
 def test_runserver_wherever_the_app_stands(start: Manage, apps: str) -> None:
     server = start("runserver", "127.0.0.1:0", "--skip-checks", PROJECT_APPS=apps)
-    assert requests.get(f"{url(server)}static/x", timeout=20).headers["Server"] == "licorne"
+    assert requests.get(f"{url(server)}static/x", timeout=PATIENCE).headers["Server"] == "licorne"
 
 
 @pytest.mark.parametrize(
@@ -113,13 +114,13 @@ def test_runserver_and_static_files(
     start: Manage, debug: str, flags: tuple[str, ...], status: int
 ) -> None:
     server = start("runserver", "127.0.0.1:0", "--noreload", *flags, PROJECT_DEBUG=debug)
-    assert requests.get(f"{url(server)}{CSS}", timeout=20).status_code == status
+    assert requests.get(f"{url(server)}{CSS}", timeout=PATIENCE).status_code == status
 
 
 @pytest.mark.parametrize(("flags", "threads"), [((), True), (("--nothreading",), False)])
 def test_runserver_and_threads(start: Manage, flags: tuple[str, ...], threads: bool) -> None:
     server = start("runserver", "127.0.0.1:0", "--noreload", *flags)
-    said = requests.get(f"{url(server)}environ/", timeout=20).json()
+    said = requests.get(f"{url(server)}environ/", timeout=PATIENCE).json()
     assert said["wsgi.multithread"] is threads
     assert said["wsgi.multiprocess"] is False
 
@@ -127,10 +128,10 @@ def test_runserver_and_threads(start: Manage, flags: tuple[str, ...], threads: b
 def test_runserver_serves_while_a_request_waits(start: Manage, fifo: str) -> None:
     server = start("runserver", "127.0.0.1:0", "--noreload")
     at = url(server)
-    with requests.get(f"{at}gated/?gate={fifo}", stream=True, timeout=20) as waiting:
+    with requests.get(f"{at}gated/?gate={fifo}", stream=True, timeout=PATIENCE) as waiting:
         blocks = waiting.iter_content(6)
         assert next(blocks) == b"first\n"
-        assert requests.get(at, timeout=20).status_code == 200
+        assert requests.get(at, timeout=PATIENCE).status_code == 200
         open_gate(fifo)
         assert sum(map(len, blocks)) == 100 * 65536
 
@@ -138,7 +139,7 @@ def test_runserver_serves_while_a_request_waits(start: Manage, fifo: str) -> Non
 def test_runserver_ends_although_a_request_hangs(start: Manage, fifo: str) -> None:
     """As Django's own does: Ctrl-C is meant."""
     server = start("runserver", "127.0.0.1:0", "--noreload")
-    with requests.get(f"{url(server)}gated/?gate={fifo}", stream=True, timeout=20) as waiting:
+    with requests.get(f"{url(server)}gated/?gate={fifo}", stream=True, timeout=PATIENCE) as waiting:
         assert next(waiting.iter_content(6)) == b"first\n"
         assert interrupt(server) == 0
 
@@ -147,15 +148,15 @@ def test_runserver_ends_although_a_request_hangs(start: Manage, fifo: str) -> No
 def test_runserver_reloads(start: Manage, copy: Path, fifo: str, hanging: bool) -> None:
     server = start("runserver", "127.0.0.1:0", cwd=copy)
     first = url(server)
-    assert requests.get(first, timeout=20).text == "0 notes\n"
+    assert requests.get(first, timeout=PATIENCE).text == "0 notes\n"
     views = copy / "notes" / "views.py"
     changed = views.read_text(encoding="utf-8").replace(" notes\\n", " lines\\n")
     with requests.Session() as session:
         if hanging:
-            session.get(f"{first}gated/?gate={fifo}", stream=True, timeout=20)
+            session.get(f"{first}gated/?gate={fifo}", stream=True, timeout=PATIENCE)
         server.log.wait_for(WATCHED)
         views.write_text(changed, encoding="utf-8")
-        assert requests.get(url(server, 2), timeout=20).text == "0 lines\n"
+        assert requests.get(url(server, 2), timeout=PATIENCE).text == "0 lines\n"
     server.log.wait_for(WATCHED, 2)
     assert interrupt(server) == 0
 
@@ -171,7 +172,7 @@ def test_runserver_says_what_is_wrong_with_an_address(start: Manage) -> None:
 def test_runserver_listens_to_ipv6(start: Manage) -> None:
     server = start("runserver", "[::1]:0", "--noreload")
     port = server.output.wait_for(r"server at http://\[::1\]:(\d+)/")[1]
-    assert requests.get(f"http://[::1]:{port}/environ/", timeout=20).status_code == 400
+    assert requests.get(f"http://[::1]:{port}/environ/", timeout=PATIENCE).status_code == 400
 
 
 @pytest.mark.parametrize(("command", "workers"), [("licorne", 2), ("run_gunicorn", 1)])
@@ -180,7 +181,7 @@ def test_the_server_as_a_command(
 ) -> None:
     words = (*args, "-w", str(workers), "127.0.0.1:0", "--settings", "demo_project.settings")
     server = start(command, *words)
-    answer = requests.get(server.url, timeout=20)
+    answer = requests.get(server.url, timeout=PATIENCE)
     assert (answer.text, answer.headers["X-Entry"]) == ("0 notes\n", "demo_project.wsgi")
     assert len({server.worker_pid(number + 1) for number in range(workers)}) == workers
     hint = server.log.matching("manage.py run_gunicorn is now: manage.py licorne")
@@ -190,14 +191,14 @@ def test_the_server_as_a_command(
 def test_hup_loads_new_code(start: Manage, copy: Path) -> None:
     """Nothing that manage.py has loaded is handed to workers."""
     server = start("licorne", "127.0.0.1:0", cwd=copy)
-    assert requests.get(server.url, timeout=20).text == "0 notes\n"
+    assert requests.get(server.url, timeout=PATIENCE).text == "0 notes\n"
     views = copy / "notes" / "views.py"
     changed = views.read_text(encoding="utf-8").replace(" notes\\n", " lines\\n")
     views.write_text(changed, encoding="utf-8")
     first = server.worker_pid()
     server.send(signal.SIGHUP)
     server.log.wait_for(rf"Worker exiting \(pid: {first}\)")
-    assert requests.get(server.url, timeout=20).text == "0 lines\n"
+    assert requests.get(server.url, timeout=PATIENCE).text == "0 lines\n"
 
 
 def test_settings_from_a_file_and_the_environment(start: Manage, copy: Path) -> None:
@@ -214,7 +215,7 @@ def test_it_is_found_from_elsewhere(start: Manage, tmp_path: Path) -> None:
     at = os.path.relpath(PROJECT / "manage.py", tmp_path)
     (tmp_path / "manage.py").symlink_to(at)
     server = start("licorne", "127.0.0.1:0", "--pythonpath", str(PROJECT), cwd=tmp_path)
-    assert requests.get(server.url, timeout=20).text == "0 notes\n"
+    assert requests.get(server.url, timeout=PATIENCE).text == "0 notes\n"
 
 
 def test_checks_come_first(start: Manage, environment: dict[str, str], copy: Path) -> None:

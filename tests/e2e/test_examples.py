@@ -20,7 +20,8 @@ import socketio
 from websockets.sync.client import connect
 
 from e2e.front import free_port, program, running
-from e2e.server import LISTENING, PATIENCE, Lines
+from e2e.server import LISTENING, Lines
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -258,7 +259,7 @@ def test_under_supervisord(short_tmp: str) -> None:
     def control(*words: str) -> str:
         asked = [f"{bin_folder}/supervisorctl", "-c", str(configuration), *words]
         done = subprocess.run(
-            asked, capture_output=True, text=True, check=False, timeout=10 * PATIENCE
+            asked, capture_output=True, text=True, check=False, timeout=2 * PATIENCE
         )
         return done.stdout
 

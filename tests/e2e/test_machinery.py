@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.client import Client
-from e2e.server import APPS, PATIENCE
+from e2e.server import APPS
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,9 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from e2e import scrape
 from e2e.client import Client
 from e2e.scrape import Page, ask
-from e2e.server import PATIENCE, open_gate
+from e2e.server import open_gate
 from faults.processes import eventually
 from licorne.master.clients import MOST_CLIENTS
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from e2e.server import Serve, Server

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from e2e.front import distant_client, free_port, nginx, program
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,9 @@ def nginx_before(server: Server, folder: Path, more: str) -> Iterator[int]:
 def test_a_request_through_nginx(front: str) -> None:
     with requests.Session() as session:
         for _ in range(3):
-            answer = session.get(f"{front}/page?a=1", headers={"Host": "example.com"}, timeout=20)
+            answer = session.get(
+                f"{front}/page?a=1", headers={"Host": "example.com"}, timeout=PATIENCE
+            )
             seen = json.loads(answer.content)
     assert seen["HTTP_HOST"] == "example.com"
     assert seen["HTTP_X_REAL_IP"] == "127.0.0.1"
@@ -64,20 +67,20 @@ def test_a_request_through_nginx(front: str) -> None:
 
 def test_an_upload_through_nginx(front: str) -> None:
     body = bytes(range(256)) * 20_000
-    answer = requests.post(f"{front}/digest", data=body, timeout=20)
+    answer = requests.post(f"{front}/digest", data=body, timeout=PATIENCE)
     assert answer.text == hashlib.sha256(body).hexdigest()
     chunks = (body[n : n + 100_000] for n in range(0, len(body), 100_000))
-    answer = requests.post(f"{front}/digest", data=chunks, timeout=20)
+    answer = requests.post(f"{front}/digest", data=chunks, timeout=PATIENCE)
     assert answer.text == hashlib.sha256(body).hexdigest()
 
 
 def test_responses_through_nginx(front: str) -> None:
     content = bytes(range(256)) * 4096
-    assert requests.get(f"{front}/blocks?as=generator", timeout=20).text == "one,two,three"
-    assert requests.get(f"{front}/big?mb=2", timeout=20).content == content * 2
-    assert requests.get(f"{front}/file", timeout=20).content == content
-    assert requests.get(f"{front}/status?code=204", timeout=20).status_code == 204
-    assert requests.head(f"{front}/", timeout=20).headers["Content-Length"] == "5"
+    assert requests.get(f"{front}/blocks?as=generator", timeout=PATIENCE).text == "one,two,three"
+    assert requests.get(f"{front}/big?mb=2", timeout=PATIENCE).content == content * 2
+    assert requests.get(f"{front}/file", timeout=PATIENCE).content == content
+    assert requests.get(f"{front}/status?code=204", timeout=PATIENCE).status_code == 204
+    assert requests.head(f"{front}/", timeout=PATIENCE).headers["Content-Length"] == "5"
 
 
 def test_the_client_behind_nginx(args: tuple[str, ...], serve: Serve, tmp_path: Path) -> None:

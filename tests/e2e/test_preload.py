@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.server import PATIENCE, open_gate
+from e2e.server import open_gate
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.server import READY_CONF
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -188,25 +190,34 @@ def test_workers_of_an_age_are_replaced(args: tuple[str, ...], serve: Serve) -> 
     assert set(asker.answers) == {(200, b"hello")}
 
 
+#: Said by the master alone, so that the order is that of what it does.
+COMING_AND_GOING = """
+def pre_fork(server, worker): server.log.info("hook: comes")
+def child_exit(server, worker): server.log.info("hook: gone")
+"""
+
+
 @pytest.mark.parametrize("strategy", ["rolling", "all"])
-def test_a_reload_with_each_strategy(strategy: str, sharing: tuple[str, ...], serve: Serve) -> None:
-    server = serve("site_app", "-w", "3", "--reload-strategy", strategy, *sharing)
-    first = boots_of(server, 3)
+def test_a_reload_with_each_strategy(
+    strategy: str, sharing: tuple[str, ...], serve: Serve, tmp_path: Path
+) -> None:
+    conf = tmp_path / "hooks.conf.py"
+    conf.write_text(READY_CONF.read_text(encoding="ascii") + COMING_AND_GOING, encoding="ascii")
+    options = ("-w", "3", "-c", str(conf), "--reload-strategy", strategy, *sharing)
+    server = serve("site_app", *options)
+    server.ready(3)
     with Asker(server) as asker:
         server.send(signal.SIGHUP)
         server.log.wait_for("Reload complete: 3 workers serve, generation 2")
-        for pid in first:
-            server.log.wait_for(rf"Worker exiting \(pid: {pid}\)")
+        server.log.wait_for("hook: gone", 3)
     assert asker.failure is None
     assert set(asker.answers) == {(200, b"hello")}
-    lines = server.log.all()
-    boots = [i for i, line in enumerate(lines) if "Booting worker" in line]
-    exits = [i for i, line in enumerate(lines) if "Worker exiting" in line]
+    told = [line.rpartition(" ")[2] for line in server.log.matching("hook: ")]
     if strategy == "all":
-        assert boots[5] < exits[0]
+        assert told[:6] == ["comes"] * 6
     else:
         # One comes, one goes: the third new one not before the first old one has left.
-        assert exits[0] < boots[5]
+        assert told.index("gone") < 5
 
 
 def test_loading_for_too_long(serve: Serve, tmp_path: Path) -> None:
@@ -226,12 +237,27 @@ def test_loading_for_too_long(serve: Serve, tmp_path: Path) -> None:
     assert server.get("/") == (200, b"2")
 
 
+#: It makes the master look again and again before its loop has given a sign of life.
+LATE = """
+import time
+from licorne.workers.sync import SyncWorker
+
+class Late(SyncWorker):
+    def run(self):
+        for _ in range(4):
+            time.sleep(0.05)
+            self.ring()
+        super().run()
+"""
+
+
 def test_timeout_does_not_count_while_an_application_loads(serve: Serve, tmp_path: Path) -> None:
-    # Longer than `timeout`, and longer than the master's look at silent workers takes.
+    # Longer than `timeout`.
     (tmp_path / "slow.py").write_text(
         "import time\ntime.sleep(2.5)\n" + ANSWER.format(b"1"), encoding="ascii"
     )
-    server = serve("slow", "--timeout", "1", cwd=tmp_path)
+    (tmp_path / "kind.py").write_text(LATE, encoding="ascii")
+    server = serve("slow", "-k", "kind.Late", "--timeout", "2", cwd=tmp_path)
     assert server.get("/") == (200, b"1")
     assert not server.log.matching("WORKER TIMEOUT")
     assert len(server.log.matching("Booting worker")) == 1

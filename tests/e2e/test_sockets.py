@@ -126,6 +126,7 @@ def test_a_reload_moves_to_another_address(serve: Serve, short_tmp: str, tmp_pat
     configuration.write_text(f'bind = ["unix:{one}"]\n', encoding="ascii")
     server = serve("site_app", "-c", str(configuration), bind=[])
     first = server.worker_pid()
+    assert body(Client.unix(one)) == b"hello"
     configuration.write_text(f'bind = ["unix:{two}"]\n', encoding="ascii")
     server.send(signal.SIGHUP)
     server.log.wait_for(f"Listening at: unix:{two}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from e2e.conftest import args, fifo, fifos, short_tmp, wanted
-from e2e.server import Server
+from e2e.server import READY_CONF, Server
 from faults.processes import eventually, session
 
 if TYPE_CHECKING:
@@ -69,15 +69,12 @@ def start(args: tuple[str, ...], tmp_path: Path) -> Iterator[Start]:
         config: str = "",
     ) -> Server:
         file = tmp_path / f"faults{len(servers)}.conf.py"
-        file.write_text(READY + config, encoding="ascii")
+        file.write_text(READY_CONF.read_text(encoding="ascii") + config, encoding="ascii")
         options = [*args, "-w", str(workers), "-c", str(file), *more]
         server = Server(app, *options, bind=bind, cwd=cwd, environment=environment, program=program)
         server.tolerates_tracebacks = tracebacks
         servers.append(server)
-        try:
-            server.output.wait_for("worker ready", workers)
-        except AssertionError as error:
-            raise AssertionError("\n".join(server.log.all())) from error
+        server.ready(workers)
         return server
 
     yield begin
@@ -95,10 +92,3 @@ def end(server: Server) -> None:
         eventually(lambda: not session(server.pid), f"no process of server {server.pid} is left")
     finally:
         server.finish()
-
-
-READY = """
-import os
-def post_worker_init(worker):
-    os.write(1, f"worker ready {worker.pid}\\n".encode())
-"""

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
 
+from patience import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
 USERS = Path(__file__).with_name("users.py")
-PATIENCE = 60.0
 
 
 class Loss(TypedDict):

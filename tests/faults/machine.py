@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from e2e.client import Client
-from e2e.server import PATIENCE
 from faults.processes import children, eventually
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +121,7 @@ class Machine:
         """Run a program there."""
         into = ("nsenter", "--target", str(self._pid), "--mount", "--pid", "--cgroup", "--")
         return subprocess.run(
-            [*into, *words], capture_output=True, text=True, timeout=2 * PATIENCE, check=False
+            [*into, *words], capture_output=True, text=True, timeout=PATIENCE, check=False
         )
 
     def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from e2e.server import PATIENCE
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -36,8 +36,6 @@ def test_a_step_of_the_clock_ends_nothing(start: Start, tmp_path: Path) -> None:
     setting = tmp_path / "clock"
     setting.write_text("+0d", encoding="ascii")
     server = start(
-        "--timeout",
-        "2",
         environment={
             "LD_PRELOAD": str(FOUND[0]),
             "FAKETIME_TIMESTAMP_FILE": str(setting),

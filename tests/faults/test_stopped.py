@@ -36,7 +36,7 @@ def test_a_worker_that_stands_still_is_replaced(start: Start) -> None:
 
 
 def test_a_master_that_stands_still_is_not_missed(start: Start) -> None:
-    server = start("--timeout", "1")
+    server = start()
     workers = children(server.pid)
     with Load(server.port) as load:
         os.kill(server.pid, signal.SIGSTOP)

@@ -21,8 +21,9 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
-#: Seconds: when a user gives up on an answer, and when the whole load ends by itself.
-PATIENCE = 30.0
+#: Seconds: when a user gives up on an answer (earlier than a test does on the load, so that it is
+#: told), and when the whole load ends by itself.
+PATIENCE = 60.0
 LONGEST = 200.0
 #: Seconds between two requests of one user.
 PACE = 0.004

@@ -10,7 +10,7 @@ import requests
 
 from compat.distribution import run
 from e2e.front import free_port, running
-from e2e.server import PATIENCE
+from patience import PATIENCE
 from seeds.documents import shows
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ import pytest
 import requests
 
 import licorne
-from e2e.server import BOOTING, LISTENING, PATIENCE, Lines
+from e2e.server import BOOTING, LISTENING, Lines
 from licorne.app.base import Application, BaseApplication
 from licorne.app.wsgiapp import WSGIApplication
 from licorne.arbiter import Arbiter
+from patience import PATIENCE
 from seeds.documents import shows
 
 if TYPE_CHECKING:

@@ -191,7 +191,7 @@ def test_hup_brings_new_code(type_: Type, folder: Path) -> None:
     new = {int(m[1]) for line in server.log.all() if (m := re.search(BOOTING, line))} - old
     assert len(new) == 2
     for pid in old:
-        server.log.wait_for(rf"Worker exiting \(pid: {pid}\)")
+        server.gone(pid)
     assert {server.get("/") for _ in range(4)} == {(200, b"another")}
 
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from licorne import reloader
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-PATIENCE = 20.0
 
 
 def touch(path: Path, seconds: int) -> None:

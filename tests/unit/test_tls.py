@@ -11,6 +11,7 @@ import pytest
 
 from licorne import sock
 from licorne.config import Config
+from patience import PATIENCE
 
 #: A key and a certificate for `localhost` that it has signed itself.
 PEM = Path(__file__).with_name("localhost.pem")
@@ -27,8 +28,8 @@ def test_a_conversation() -> None:
     ours, theirs = socket.socketpair()
     client = ssl.create_default_context(cafile=str(PEM))
     with ours, theirs:
-        ours.settimeout(20)
-        theirs.settimeout(20)
+        ours.settimeout(PATIENCE)
+        theirs.settimeout(PATIENCE)
         said: list[bytes] = []
 
         def talk() -> None:
@@ -42,7 +43,7 @@ def test_a_conversation() -> None:
         with sock.ssl_wrap_socket(ours, cfg) as wrapped:
             assert wrapped.recv(10) == b"hello"
             wrapped.sendall(b"and back")
-            thread.join(20)
+            thread.join(PATIENCE)
         assert said == [b"and back"]
 
 

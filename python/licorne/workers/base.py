@@ -104,8 +104,9 @@ class Worker:
         """Give a sign of life; to be called by the worker's loop, more often than `timeout`."""
         if self.scoreboard is None:
             return
-        self.scoreboard.beat(self.slot)
-        if not self._told_ready:
+        if self._told_ready:
+            self.scoreboard.beat(self.slot)
+        else:
             # Its loop runs: also that of a subclass whose `init_process` never called ours.
             self.booted = True
             self.mark_ready()
@@ -114,6 +115,9 @@ class Worker:
         """Tell the master that the application is loaded and the worker serves."""
         self._told_ready = True
         if self.scoreboard is not None:
+            # The last sign of life was the fork: from here on silence counts, and the loop may need
+            # a moment until it gives the next one.
+            self.scoreboard.beat(self.slot)
             self.scoreboard.mark_ready(self.slot)
         self.wake_master()
 

@@ -4,6 +4,7 @@ each listener, and an end for those that take too long.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from functools import partial
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from licorne._engine import Exchange
 
 
-#: Requests that one greenlet runs one after the other, before others have their turn.
+#: Requests of one client that a greenlet runs one after the other before others have their turn,
+#: and seconds from the end of the first of them: the engine is not turned meanwhile.
 IN_A_ROW = 64
+ROW = 0.002
 
 
 class Waiter:
@@ -115,6 +118,7 @@ class GreenletWorker(AsyncWorker):
     def handle_exchange(self, exchange: Exchange) -> None:
         """One request, in its greenlet, and those that its client has sent with it."""
         me = getcurrent()
+        row_ends = 0.0
         try:
             for _ in range(IN_A_ROW):
                 self._running[me] = (exchange.id or 0, exchange)
@@ -128,14 +132,24 @@ class GreenletWorker(AsyncWorker):
                 if after is None:
                     break
                 exchange = after
+                now = time.monotonic()
+                row_ends = row_ends or now + ROW
+                if now > row_ends:
+                    self._let_others(exchange)
+                    break
             else:
-                # The others have their turn.
-                self.begin(exchange)
+                self._let_others(exchange)
         finally:
             del self._running[me]
             self.look_for_more()
             if self._waiting:
                 self.once_left(self._begin_waiting)
+
+    def _let_others(self, exchange: Exchange) -> None:
+        """Go on with a request behind those of other clients, new ones among them."""
+        self.begin(exchange)
+        # By itself the hub may run many greenlets before it looks at the engine again.
+        self.turn()
 
     def _begin_waiting(self) -> None:
         waiting, self._waiting = self._waiting, deque()

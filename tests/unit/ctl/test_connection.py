@@ -16,6 +16,7 @@ from licorne.ctl.answer import Later, Refused
 from licorne.ctl.connection import IDLE, Connection, State
 from licorne.ctl.server import ControlServer
 from licorne.glogging import Logger
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ class Pair:
 
     def __init__(self) -> None:
         self.client, self.server = socket.socketpair()
-        self.client.settimeout(20)
+        self.client.settimeout(PATIENCE)
         self.server.setblocking(False)
         self.thens: list[Then] = []
         self.changes: list[State] = []
@@ -173,7 +174,7 @@ def test_silent_clients_are_sent_away(short_path: str) -> None:
     server.follow(cfg)
     assert server.wake_after(time.monotonic()) is None
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(20)
+        client.settimeout(PATIENCE)
         client.connect(short_path)
         (accept,) = loop.watched.values()
         accept(select.POLLIN)

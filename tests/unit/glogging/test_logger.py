@@ -21,6 +21,7 @@ from licorne import glogging
 from licorne.config import Config
 from licorne.glogging import Logger
 from licorne.glogging.syslog import parse_syslog_address
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -393,7 +394,7 @@ def test_a_syslog_that_comes_later(make: Make, short_tmp: str) -> None:
     log.info("too early")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
         daemon.bind(path)
-        daemon.settimeout(20)
+        daemon.settimeout(PATIENCE)
         log.info("there")
         assert b"there" in daemon.recv(200)
 

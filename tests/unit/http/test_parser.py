@@ -13,6 +13,7 @@ from licorne.config import Config
 from licorne.http import Message, Request, RequestParser, errors, get_parser
 from licorne.http.body import Body
 from licorne.http.unreader import IterUnreader, SocketUnreader, Unreader
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -139,13 +140,13 @@ def test_a_socket_is_read_no_further_than_its_deadline() -> None:
     """The rest never comes: however late this process runs, the answer is the same."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        ours.settimeout(20)
+        ours.settimeout(PATIENCE)
         theirs.sendall(FIRST[:-4])
         made = get_parser(Config(), ours, PEER)
         assert isinstance(made.unreader, SocketUnreader)
         next(made)
         assert not made.finish_body(deadline=time.monotonic() + 0.05)
-        assert ours.gettimeout() == 20
+        assert ours.gettimeout() == PATIENCE
         assert list(made) == []
 
 
@@ -155,7 +156,7 @@ def test_a_body_that_comes_in_time() -> None:
         theirs.sendall(FIRST + SECOND)
         made = get_parser(Config(), ours, PEER)
         next(made)
-        assert made.finish_body(deadline=time.monotonic() + 20)
+        assert made.finish_body(deadline=time.monotonic() + PATIENCE)
         assert next(made).path == "/second"
 
 

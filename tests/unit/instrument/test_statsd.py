@@ -18,6 +18,7 @@ from licorne.config import Config
 from licorne.glogging import Logger
 from licorne.instrument.statsd import Statsd
 from licorne.master.gauges import Gauges
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 def server() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
         made.bind(("127.0.0.1", 0))
-        made.settimeout(20)
+        made.settimeout(PATIENCE)
         yield made
 
 
@@ -147,7 +148,7 @@ def test_a_unix_socket_that_comes_and_goes(short_tmp: str, tmp_path: Path, logge
     for number in (1, 2):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
             server.bind(path)
-            server.settimeout(20)
+            server.settimeout(PATIENCE)
             log.gauge("here", number)
             assert received(server, 1) == [f"here:{number}|g"]
         Path(path).unlink()

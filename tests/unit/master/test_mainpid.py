@@ -17,6 +17,7 @@ from licorne.config import Config
 from licorne.glogging import Logger
 from licorne.master import mainpid
 from licorne.system import process
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ class Systemd:
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(address)
-        self._socket.settimeout(20)
+        self._socket.settimeout(PATIENCE)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.heard: list[tuple[int, str]] = []
         #: The senders that had ended when their message was read.

@@ -11,6 +11,7 @@ from licorne.glogging import Logger
 from licorne.master.loop import Loop
 from licorne.metrics.server import LONGEST, MetricsServer
 from licorne.supervisor.roster import Policy, begin
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,12 +60,12 @@ def port(master: Master) -> int:
 def test_a_silent_client_is_sent_away(master: Master) -> None:
     assert master.server.wake_after(time.monotonic()) is None
     with Client.tcp(port(master)) as client:
-        master.loop.wait(20)
+        master.loop.wait(PATIENCE)
         wait = master.server.wake_after(time.monotonic())
         assert wait is not None
         assert LONGEST - 5 < wait <= LONGEST
         client.send(b"GET /livez HTTP/1.1\r\n")
-        master.loop.wait(20)
+        master.loop.wait(PATIENCE)
         # A sign of life does not buy time.
         master.server.look_after(time.monotonic() + wait)
         assert client.is_closed()
@@ -74,8 +75,8 @@ def test_a_silent_client_is_sent_away(master: Master) -> None:
 def test_a_client_that_does_not_close_is_sent_away(master: Master) -> None:
     with Client.tcp(port(master)) as client:
         client.get("/livez")
-        master.loop.wait(20)
-        master.loop.wait(20)
+        master.loop.wait(PATIENCE)
+        master.loop.wait(PATIENCE)
         assert client.response().body == b"ok\n"
         assert client.is_closed()
         assert master.server.wake_after(time.monotonic()) is not None

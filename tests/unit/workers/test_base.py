@@ -171,6 +171,14 @@ def test_a_foreign_loop_that_beats_is_ready() -> None:
     assert board.said == [("beat", 0), ("ready", 0), ("beat", 0)]
 
 
+def test_to_be_ready_is_a_sign_of_life() -> None:
+    worker = made()
+    board = Board()
+    worker.scoreboard = board  # type: ignore[assignment]
+    worker.mark_ready()
+    assert board.said == [("beat", 0), ("ready", 0)]
+
+
 def test_without_a_master_nothing_is_told() -> None:
     worker = made()
     worker.notify()

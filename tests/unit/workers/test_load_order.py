@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from licorne._engine import Scoreboard
 from licorne.workers import load_order
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     import pytest
@@ -59,9 +60,9 @@ def test_the_next_one_waits_until_one_before_it_is_ready(monkeypatch: pytest.Mon
     looks = Looks(scoreboard)
     waiting = threading.Thread(target=load_order.await_turn, args=(cast("Scoreboard", looks), 1))
     waiting.start()
-    assert looks.several.wait(20)
+    assert looks.several.wait(PATIENCE)
     scoreboard.mark_ready(0)
-    waiting.join(20)
+    waiting.join(PATIENCE)
     assert not waiting.is_alive()
     assert set(looks.seen[:-1]) == {1}
     assert looks.seen[-1] == 0
