@@ -71,6 +71,17 @@ class TestForks:
                 assert server.get("/") == (200, b"begun")
         open_gate(fifo)
 
+    def test_its_client_sees_the_end_while_the_child_lives(
+        self, args: tuple[str, ...], serve: Serve, fifo: str, kind: str
+    ) -> None:
+        """Also with a copy of the client's descriptor in the child."""
+        server = serve("background_app", *args)
+        with server.client() as client:
+            client.get(f"/?kind={kind}&fifo={fifo}", close=True)
+            assert client.response().body == b"begun"
+            assert client.is_closed()
+        open_gate(fifo)
+
     def test_the_worker_can_be_ended(
         self, args: tuple[str, ...], serve: Serve, fifo: str, kind: str
     ) -> None:
