@@ -7,6 +7,7 @@ from __future__ import annotations
 import signal
 import socket
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from e2e.server import open_gate, opened
 
 if TYPE_CHECKING:
-    from e2e.server import Serve
+    from e2e.server import Serve, Server
 
 
 class TestThreads:
@@ -82,6 +83,19 @@ class TestForks:
             assert client.is_closed()
         open_gate(fifo)
 
+    @pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="needs /proc")
+    def test_the_worker_goes_on_watching_its_listener(
+        self, args: tuple[str, ...], serve: Serve, fifo: str, kind: str
+    ) -> None:
+        """The kernel has one set of descriptors for both: whatever the child takes out is gone."""
+        server = serve("background_app", *args)
+        assert server.get("/") == (200, b"begun")
+        before = watchers_of_the_listener(server)
+        assert server.get(f"/?kind={kind}&fifo={fifo}") == (200, b"begun")
+        # As far as this, the child has let go of what it does not need.
+        open_gate(fifo)
+        assert watchers_of_the_listener(server) == before != []
+
     def test_the_worker_can_be_ended(
         self, args: tuple[str, ...], serve: Serve, fifo: str, kind: str
     ) -> None:
@@ -95,6 +109,26 @@ class TestForks:
         with socket.socket() as other:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             other.bind(("127.0.0.1", port))
+
+
+def watchers_of_the_listener(server: Server) -> list[str]:
+    """The epoll descriptors of the worker that watch the server's address."""
+    inode = listening_inode(server.port)
+    return sorted(
+        each.name
+        for each in Path(f"/proc/{server.worker_pid()}/fdinfo").iterdir()
+        for line in each.read_text(encoding="ascii").splitlines()
+        if line.startswith("tfd:") and f" ino:{inode:x} " in line
+    )
+
+
+def listening_inode(port: int) -> int:
+    """What the kernel calls the socket that listens there (proc_net_tcp(5))."""
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(f":{port:04X}") and fields[3] == "0A":
+            return int(fields[9])
+    raise AssertionError(f"nothing listens at port {port}")
 
 
 def test_a_signal_to_a_child_is_not_the_workers(
