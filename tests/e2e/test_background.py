@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,19 +84,6 @@ class TestForks:
             assert client.is_closed()
         open_gate(fifo)
 
-    @pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="needs /proc")
-    def test_the_worker_goes_on_watching_its_listener(
-        self, args: tuple[str, ...], serve: Serve, fifo: str, kind: str
-    ) -> None:
-        """The kernel has one set of descriptors for both: whatever the child takes out is gone."""
-        server = serve("background_app", *args)
-        assert server.get("/") == (200, b"begun")
-        before = watchers_of_the_listener(server)
-        assert server.get(f"/?kind={kind}&fifo={fifo}") == (200, b"begun")
-        # As far as this, the child has let go of what it does not need.
-        open_gate(fifo)
-        assert watchers_of_the_listener(server) == before != []
-
     def test_the_worker_can_be_ended(
         self, args: tuple[str, ...], serve: Serve, fifo: str, kind: str
     ) -> None:
@@ -109,6 +97,22 @@ class TestForks:
         with socket.socket() as other:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             other.bind(("127.0.0.1", port))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="needs /proc")
+def test_a_child_whose_loop_goes_on_leaves_the_listener_to_the_worker(
+    args: tuple[str, ...], serve: Serve
+) -> None:
+    """The kernel has one set of descriptors for both: what the child takes out of it is gone."""
+    server = serve("background_app", *args)
+    assert server.get("/") == (200, b"begun")
+    before = watchers_of_the_listener(server)
+    assert server.get("/?kind=sleeping&fifo=-") == (200, b"begun")
+    # Each client is an event for both, if both watch.
+    while not server.log.matching("app: the child has slept"):
+        assert server.get("/") == (200, b"begun")
+        time.sleep(0.02)
+    assert watchers_of_the_listener(server) == before != []
 
 
 def watchers_of_the_listener(server: Server) -> list[str]:
