@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from e2e.server import open_gate, opened
 
 if TYPE_CHECKING:
-    from e2e.server import Serve
+    from e2e.server import Serve, Server
 
 
 class TestThreads:
@@ -71,6 +73,17 @@ class TestForks:
                 assert server.get("/") == (200, b"begun")
         open_gate(fifo)
 
+    def test_its_client_sees_the_end_while_the_child_lives(
+        self, args: tuple[str, ...], serve: Serve, fifo: str, kind: str
+    ) -> None:
+        """Also with a copy of the client's descriptor in the child."""
+        server = serve("background_app", *args)
+        with server.client() as client:
+            client.get(f"/?kind={kind}&fifo={fifo}", close=True)
+            assert client.response().body == b"begun"
+            assert client.is_closed()
+        open_gate(fifo)
+
     def test_the_worker_can_be_ended(
         self, args: tuple[str, ...], serve: Serve, fifo: str, kind: str
     ) -> None:
@@ -84,6 +97,42 @@ class TestForks:
         with socket.socket() as other:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             other.bind(("127.0.0.1", port))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="needs /proc")
+def test_a_child_whose_loop_goes_on_leaves_the_listener_to_the_worker(
+    args: tuple[str, ...], serve: Serve
+) -> None:
+    """The kernel has one set of descriptors for both: what the child takes out of it is gone."""
+    server = serve("background_app", *args)
+    assert server.get("/") == (200, b"begun")
+    before = watchers_of_the_listener(server)
+    assert server.get("/?kind=sleeping&fifo=-") == (200, b"begun")
+    # Each client is an event for both, if both watch.
+    while not server.log.matching("app: the child has slept"):
+        assert server.get("/") == (200, b"begun")
+        time.sleep(0.02)
+    assert watchers_of_the_listener(server) == before != []
+
+
+def watchers_of_the_listener(server: Server) -> list[str]:
+    """The epoll descriptors of the worker that watch the server's address."""
+    inode = listening_inode(server.port)
+    return sorted(
+        each.name
+        for each in Path(f"/proc/{server.worker_pid()}/fdinfo").iterdir()
+        for line in each.read_text(encoding="ascii").splitlines()
+        if line.startswith("tfd:") and f" ino:{inode:x} " in line
+    )
+
+
+def listening_inode(port: int) -> int:
+    """What the kernel calls the socket that listens there (proc_net_tcp(5))."""
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(f":{port:04X}") and fields[3] == "0A":
+            return int(fields[9])
+    raise AssertionError(f"nothing listens at port {port}")
 
 
 def test_a_signal_to_a_child_is_not_the_workers(

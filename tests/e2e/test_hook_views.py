@@ -90,6 +90,34 @@ def test_everything_is_there_for_as_long_as_it_is_held(
     assert not server.log.matching("Exception in post_request")
 
 
+#: Looks at what it was given when its client has had the answer, and others have come.
+SLOW = """
+import time
+
+def post_request(worker, req, environ, resp):
+    time.sleep(0.01)
+    worker.log.info("AFTER %s %s %s %s", req.method, req.path, req.query, resp.status)
+"""
+
+
+def test_a_hook_that_takes_its_time(args: tuple[str, ...], serve: Serve, site: Path) -> None:
+    (site / "gunicorn.conf.py").write_text(SLOW)
+    server = serve("an_app:app", *args, cwd=site)
+    clients = [server.client() for _ in range(MANY)]
+    for _ in range(2):
+        for number, client in enumerate(clients):
+            client.get(f"/slow?{number}")
+        for client in clients:
+            assert client.response().status == 200
+    for client in clients:
+        client.socket.close()
+    server.log.wait_for("AFTER GET /slow", 2 * MANY)
+    found = [line.split()[-3] for line in server.log.matching("AFTER GET /slow .* 200 OK")]
+    assert sorted(found) == sorted([*map(str, range(MANY))] * 2)
+    server.stop()
+    assert not server.log.matching("Exception in post_request")
+
+
 #: What `handle_request` gets in each worker class, and the subclass that looks afterwards.
 CLASSES = {
     "sync": ("licorne.workers.sync", "SyncWorker"),

@@ -350,3 +350,42 @@ def test_an_application_that_leaves_nothing_behind_is_warned_of_nothing(serve: S
     server = serve("site_app", "--preload")
     assert server.get("/") == (200, b"hello")
     assert not server.log.matching("WARNING")
+
+
+GAUGE = """
+from prometheus_client import CollectorRegistry, Gauge, generate_latest, multiprocess
+
+LOADED = Gauge("loaded", "processes that loaded it and live", multiprocess_mode="livesum")
+LOADED.set(1)
+
+def application(environ, start_response):
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)
+    start_response("200 OK", [])
+    return [generate_latest(registry)]
+"""
+MARKING = """
+from prometheus_client import multiprocess
+
+def child_exit(server, worker):
+    multiprocess.mark_process_dead(worker.pid)
+    server.log.info("marked %s", worker.pid)
+"""
+
+
+def test_gauges_of_molds_that_have_ended_are_gone(
+    serve: Serve, preloaded: Site, tmp_path: Path
+) -> None:
+    """As prometheus_client has it: `child_exit` is told of each process that has files."""
+    pytest.importorskip("prometheus_client")
+    preloaded.module.write_text(GAUGE, encoding="ascii")
+    (tmp_path / "gunicorn.conf.py").write_text(MARKING, encoding="ascii")
+    server = serve(
+        "preloaded", "--preload", cwd=tmp_path, environment={"PROMETHEUS_MULTIPROC_DIR": "."}
+    )
+    assert server.get("/")[0] == 200
+    for reload in (1, 2, 3):
+        server.send(signal.SIGHUP)
+        server.log.wait_for("Reload complete", reload)
+        server.log.wait_for(f"marked {mold_pid(server, reload)}$")
+    assert b"\nloaded 1.0\n" in server.get("/")[1]

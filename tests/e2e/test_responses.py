@@ -106,10 +106,12 @@ def test_nothing_is_asked_for_beyond_the_announced_length(
 
 
 @pytest.mark.parametrize("form", ["generator", "file"])
-def test_an_endless_body_whose_client_has_left(site: Server, form: str) -> None:
-    name = f"left-{form}"
+@pytest.mark.parametrize("length", [30_500, 100_000_000_000])
+def test_an_endless_body_whose_client_has_left(site: Server, form: str, length: int) -> None:
+    """In the middle of the announced length, or behind it."""
+    name = f"left-{form}-{length}"
     with site.client() as client:
-        client.get(f"/too-long?as={form}&length=100000000000&name={name}")
+        client.get(f"/too-long?as={form}&length={length}&name={name}")
         client.some()
     site.log.wait_for(f"app: closed {name}$")
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from urllib.parse import parse_qsl
 
 from gates import wait_at
@@ -61,6 +62,19 @@ def process(fifo: str) -> None:
     context.Process(target=wait_as_a_child, args=(fifo,), daemon=True).start()
 
 
+def sleep() -> None:
+    """Twice as long as a worker takes to see that it has another parent."""
+    time.sleep(2.5)
+    tell("the child has slept")
+    # Under eventlet, the end of multiprocessing's children waits for a thread that is not there.
+    os._exit(0)
+
+
+def sleeping(_fifo: str) -> None:
+    """A child that sleeps in the way of the worker type: a loop of greenlets goes on there."""
+    multiprocessing.get_context("fork").Process(target=sleep, daemon=True).start()
+
+
 def program(fifo: str) -> None:
     """A program that gets all descriptors that are for programs."""
     subprocess.Popen(
@@ -80,6 +94,7 @@ def terminated(fifo: str) -> str:
 KINDS: dict[str, Callable[[str], str | None]] = {
     "thread": thread,
     "fork": fork,
+    "sleeping": sleeping,
     "process": process,
     "program": program,
     "terminated": terminated,

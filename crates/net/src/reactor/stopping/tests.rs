@@ -45,6 +45,25 @@ fn connections_leave_by_what_they_are_doing() {
     assert_eq!(rig.reactor.drain, Drain::Stopped);
 }
 
+/// Clients that keep their idle connections open hold a stop up for a second, and no longer.
+#[test]
+fn idle_clients_hold_a_stop_up_for_a_second() {
+    let mut rig = Rig::new();
+    let mut clients = [rig.connect(), rig.connect()];
+    for client in &mut clients {
+        client.send(GET);
+        let exchange = rig.take().unwrap();
+        rig.answer(exchange, ANSWER, true);
+        client.expect(ANSWER);
+    }
+    rig.reactor.stop(START_MS + GRACE_MS);
+    turns(&mut rig, QUIET_MS - 50);
+    assert!(clients.iter_mut().all(Client::is_quiet));
+    turns(&mut rig, 1_050 - (QUIET_MS - 50));
+    assert!(clients.iter_mut().all(Client::has_ended));
+    assert_eq!(rig.reactor.drain, Drain::Stopped);
+}
+
 /// A connection that the kernel had announced when the stop began is served.
 #[test]
 fn announced_clients_are_served() {
