@@ -47,6 +47,10 @@ pub struct Exchange {
     pub listener: usize,
     /// Monotonic ns at which the request was complete.
     pub ready_ns: u64,
+    /// How long it may wait from then on until a thread begins it, in ns; 0 for ever.
+    pub queue_limit_ns: u64,
+    /// It was read together with the request before it on its connection.
+    pub pipelined: bool,
     /// It is the first one taken since the last look at the sockets: what need not be looked at for
     /// each request is looked at for this one.
     pub first: bool,

@@ -33,6 +33,9 @@ struct Worker {
     beat_ms: AtomicU64,
     requests: AtomicU64,
     connections: AtomicU64,
+    /// Complete requests that wait for a thread, and monotonic ns since when the first of them does.
+    waiting: AtomicU64,
+    waiting_since_ns: AtomicU64,
     reading: Reading,
     /// Why the worker asks to be replaced: a [`RetireCause`], 0 while it does not.
     retire: AtomicU64,
@@ -136,6 +139,8 @@ impl Scoreboard {
         worker.ready.store(0, Ordering::Relaxed);
         worker.requests.store(0, Ordering::Relaxed);
         worker.connections.store(0, Ordering::Relaxed);
+        worker.waiting.store(0, Ordering::Relaxed);
+        worker.waiting_since_ns.store(0, Ordering::Relaxed);
         worker.reading.end();
         worker.retire.store(0, Ordering::Relaxed);
         worker.overdue.store(0, Ordering::Relaxed);
@@ -197,6 +202,12 @@ impl Scoreboard {
         self.worker(slot)
             .connections
             .store(count as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_waiting(&self, slot: usize, count: usize, since_ns: u64) {
+        let worker = self.worker(slot);
+        worker.waiting_since_ns.store(since_ns, Ordering::Relaxed);
+        worker.waiting.store(count as u64, Ordering::Relaxed);
     }
 
     /// The request with the number `id` may come with the bytes that are read from `peer` next.

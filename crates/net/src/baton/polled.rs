@@ -151,7 +151,7 @@ impl Loop {
     }
 
     /// Takes the events there are.
-    fn look(&self, state: &mut State) {
+    pub(super) fn look(&self, state: &mut State) {
         let mut events = state.buffers.pop().unwrap_or_else(Events::new);
         if self.poller.wait(&mut events, Some(0)).is_err() {
             events.clear();

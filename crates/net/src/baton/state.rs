@@ -102,11 +102,17 @@ impl State {
         }
     }
 
-    /// The oldest complete request, ready for the application.
+    /// The oldest complete request that is still to be begun, ready for the application.
     #[inline]
     pub(super) fn next_request(&mut self) -> Option<Box<Exchange>> {
         let reactor = &mut self.reactor;
-        let mut exchange = reactor.inbox.pop_front()?;
+        let mut exchange = loop {
+            let oldest = reactor.inbox.pop_front()?;
+            if let Some(exchange) = reactor.admit(oldest) {
+                break exchange;
+            }
+        };
+        reactor.show_waiting();
         if exchange.place.is_none() {
             // Too many waited when it was read; now there is room.
             reactor.name(&mut exchange);

@@ -155,10 +155,12 @@ impl Reactor {
                     self.notices.ignored_header(conn.peer, head, forwarding);
                 }
                 exchange.ready_ns = self.now_ns;
+                exchange.pipelined = !progress && exchange.number > 1;
                 conn.asked_last = !exchange.head.keep_alive();
                 exchange.keep_alive = !conn.asked_last
                     && self.config.keepalive_ms != 0
                     && (self.drain.serving() || conn.has_more());
+                self.begin_waiting(&mut exchange);
                 if self.inbox.len() < WAITING {
                     self.name(&mut exchange);
                 }
