@@ -94,6 +94,16 @@ impl Counts {
     fn sent_back(&self) -> u64 {
         self.inner.sent_back
     }
+
+    #[getter]
+    fn shed(&self) -> u64 {
+        self.inner.shed
+    }
+
+    #[getter]
+    fn abandoned(&self) -> u64 {
+        self.inner.abandoned
+    }
 }
 
 /// Upper bounds in seconds.

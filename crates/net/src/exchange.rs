@@ -3,7 +3,9 @@
 use proto::h1::{RequestFacts, Response};
 use proto::{RequestHead, StreamId};
 
+use crate::admission::GLANCE_NS;
 use crate::body::Body;
+use crate::clock;
 use crate::peer::Peer;
 pub use crate::slab::Token;
 
@@ -87,6 +89,14 @@ impl Exchange {
             Some((ip, port)) => Some(Peer::Tcp(ip, port.unwrap_or(0))),
             None => self.peer,
         }
+    }
+
+    /// Whether it has waited for so long that [`crate::baton::Loop::admit`] should be asked before it
+    /// is begun.
+    #[inline]
+    pub fn has_waited(&self) -> bool {
+        let waited_ns = clock::coarse_monotonic_ns().saturating_sub(self.ready_ns);
+        waited_ns > GLANCE_NS
     }
 
     /// Forgets everything but the buffers.

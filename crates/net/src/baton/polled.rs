@@ -144,6 +144,18 @@ impl Loop {
         state.ended(me);
     }
 
+    /// A request that its loop begins now, some time after it was handed over; `None`: it was not to
+    /// be begun any more, and has been answered.
+    pub fn admit(&self, me: u32, exchange: Box<Exchange>) -> Option<Box<Exchange>> {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        let admitted = state.reactor.admit(exchange);
+        if admitted.is_none() {
+            state.ended(me);
+        }
+        admitted
+    }
+
     /// A complete request that its loop has not begun, and will not: [`Loop::close`] answers it with
     /// 503.
     pub fn give_back(&self, exchange: Box<Exchange>) {
