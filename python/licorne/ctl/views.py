@@ -15,7 +15,7 @@ from licorne.system import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from licorne._engine import InFlight, WorkerRecord
+    from licorne._engine import Counts, InFlight, WorkerRecord
     from licorne.ctl.protocol import Json
     from licorne.master.face import Master
     from licorne.supervisor.roster import Child, Roster
@@ -53,6 +53,18 @@ def status(master: Master) -> Data:
         "requests": _requests(master),
         "connections": sum(record.connections for record in records),
         "in_flight": sum(len(record.in_flight) for record in records),
+        **_queue(master, records),
+    }
+
+
+def _queue(master: Master, records: list[WorkerRecord]) -> Data:
+    """Requests that wait for a thread, and those that were not begun, since the start."""
+    counts = master.slots.counts(master.WORKERS.values()).values()
+    return {
+        "waiting": sum(record.waiting for record in records),
+        "longest_wait": round(max((record.longest_wait for record in records), default=0.0), 3),
+        "shed": sum(each.shed for each in counts),
+        "abandoned": sum(each.abandoned for each in counts),
     }
 
 
@@ -79,6 +91,7 @@ def workers(master: Master, brief: bool) -> Data:
     """Every worker with what it is doing; `brief` leaves out what is costly to find out."""
     rows: list[Json] = [
         _worker(pid, worker, master.roster.child(pid), record, brief)
+        | _counted(master.slots.scoreboard.counts(worker.slot))
         for pid, worker, record in _records(master)
     ]
     return {"workers": rows, "count": len(rows)}
@@ -108,8 +121,15 @@ def _worker(
         "last_heartbeat": round(record.beat_age, 2),
         "requests": record.requests,
         "connections": record.connections,
+        "waiting": record.waiting,
+        "longest_wait": round(record.longest_wait, 3),
         "in_flight": [_request(pid, each) for each in record.in_flight],
     }
+
+
+def _counted(counts: Counts) -> Data:
+    """The requests of a worker that were not begun."""
+    return {"shed": counts.shed, "abandoned": counts.abandoned}
 
 
 def _request(pid: int, one: InFlight) -> Data:

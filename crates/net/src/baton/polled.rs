@@ -53,12 +53,18 @@ impl Loop {
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, true);
-        let mut requests = Vec::with_capacity(state.reactor.inbox.len());
+        let most = state.reactor.most_at_once();
+        let mut requests = Vec::with_capacity(state.reactor.inbox.len().min(most));
         // Afterwards only what its loop has given back is there.
         while state.reactor.drain != Drain::Stopped
+            && requests.len() < most
             && let Some(exchange) = state.next_request()
         {
             requests.push(exchange);
+        }
+        if requests.len() == most && !state.reactor.inbox.is_empty() {
+            // No event tells of the others.
+            self.poller.wake();
         }
         state.running += requests.len();
         if state.running == 0 {

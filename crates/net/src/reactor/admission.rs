@@ -18,6 +18,9 @@ use crate::stream::PeerEnd;
 /// not wait for ever: what it has not read does not wait yet, as far as it knows. In ns.
 const LOOK_NS: u64 = 10_000_000;
 
+/// How long a loop that polls may take, at its pace, to begin the requests that it is given at once,
+/// if requests may not wait for ever, in ms: those wait here, where each is answered in time.
+const BEGIN_MS: u64 = 5;
 /// How long the stand-in rests between two looks at a loop that polls, if requests may not wait for
 /// ever, in ms.
 const REST_MS: u64 = 20;
@@ -99,6 +102,14 @@ impl Reactor {
             rest_ms.min(REST_MS)
         };
         self.waiting_ms().map_or(most, |look| most.min(look.max(1)))
+    }
+
+    /// How many requests a loop that polls is given at once.
+    pub(crate) fn most_at_once(&self) -> usize {
+        if self.config.queue_limits.is_empty() {
+            return usize::MAX;
+        }
+        self.batch.pace.requests_in(BEGIN_MS).max(1)
     }
 
     /// Whether a driver that finds request after request should look at the sockets all the same.
