@@ -1,7 +1,7 @@
 """Overload: an open loop asks for more than the server can do, whatever it answers meanwhile.
 
-Each request is sent when it is due, on a connection that waits for no answer; a new one is made when
-there is none. Times count from the moment that a request was due.
+Each request is sent when it is due, on a connection that waits for no answer; a new one is made
+when there is none. Times count from the moment that a request was due.
 """
 
 from __future__ import annotations

@@ -409,8 +409,8 @@ class Exchange:
         """Its number in its worker, as on the scoreboard; None when the response is complete."""
 
     def admitted(self) -> bool:
-        """Whether the request, handed over some time ago, is still to be begun. False: it has waited
-        for too long, or its client has left, and it has been answered."""
+        """Whether the request, handed over some time ago, is still to be begun. False: it has
+        waited for too long, or its client has left, and it has been answered."""
 
     @property
     def overdue(self) -> bool:

@@ -70,9 +70,9 @@ def reset(client: Client) -> None:
 
 @pytest.mark.parametrize("way", list(WAYS))
 def test_what_waits_too_long_is_answered_without_the_application(
-    serve: Serve, args: tuple[str, ...], worker: str, way: str, fifo: str, tmp_path: Path
+    serve: Serve, args: tuple[str, ...], way: str, fifo: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "access"
+    path, worker = tmp_path / "access", args[1]
     server = serve("queue_app", *args, *LIMIT, *METRICS, "--access-logfile", str(path))
     wait_until_ready(server)
     with server.client() as kept, server.client() as fresh, server.client() as patient:
@@ -94,7 +94,7 @@ def test_what_waits_too_long_is_answered_without_the_application(
             assert page.sum("licorne_requests_total", code="5xx") == 2
             assert page.sum("licorne_waiting_requests") == 1
             assert page.sum("licorne_longest_wait_seconds") > 0
-            # Those that wait for nothing any more are named nowhere: the busy ones and one that waits.
+            # What was answered is named no more.
             in_flight = 2 if way == "lock" or worker != "gthread" else 5
             assert page.sum("licorne_in_flight_requests") == in_flight
         assert patient.response().body == b"begun"
@@ -133,6 +133,9 @@ def test_a_client_that_has_left_is_not_served(
         assert present.response().body == b"begun"
         with busy(server, fifo):
             leaving.get("/left")
+            # Before that the kernel would forget it with its connection.
+            waiting = "licorne_waiting_requests"
+            eventually(lambda: Page(server).sum(waiting) == 1, "it waits")
             reset(leaving)
             half.get("/half")
             half.end()

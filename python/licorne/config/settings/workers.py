@@ -99,7 +99,7 @@ class Workers(Section):
     queue_timeout: float = option(
         "--queue-timeout",
         default=0.0,
-        doc="""Seconds that a complete request may wait for the application; 0 for no limit. Then 503.
+        doc="""Seconds that a complete request may wait for a thread; 0 for no limit. Then 503.
 
         It holds for every kind of worker on the engine. The answer has Retry-After, and the
         application never sees the request. Metrics and health checks (metrics_bind) never wait.
