@@ -234,7 +234,6 @@ impl Reactor {
         }
         self.check_ages();
         self.check_waiting();
-        self.show_waiting();
         if now_ms >= self.look_ms {
             self.look_ms = now_ms + LOOK_MS;
             self.check_parent();

@@ -6,6 +6,7 @@
 
 mod entry;
 mod overdue;
+mod queue;
 mod reading;
 mod snapshot;
 
@@ -22,6 +23,7 @@ pub use entry::InFlight;
 pub(crate) use entry::{Named, Running};
 pub use overdue::Overdue;
 use overdue::{LATE, Late};
+use queue::Queue;
 use reading::Reading;
 pub use snapshot::Snapshot;
 
@@ -33,9 +35,7 @@ struct Worker {
     beat_ms: AtomicU64,
     requests: AtomicU64,
     connections: AtomicU64,
-    /// Complete requests that wait for a thread, and monotonic ns since when the first of them does.
-    waiting: AtomicU64,
-    waiting_since_ns: AtomicU64,
+    queue: Queue,
     reading: Reading,
     /// Why the worker asks to be replaced: a [`RetireCause`], 0 while it does not.
     retire: AtomicU64,
@@ -139,8 +139,7 @@ impl Scoreboard {
         worker.ready.store(0, Ordering::Relaxed);
         worker.requests.store(0, Ordering::Relaxed);
         worker.connections.store(0, Ordering::Relaxed);
-        worker.waiting.store(0, Ordering::Relaxed);
-        worker.waiting_since_ns.store(0, Ordering::Relaxed);
+        worker.queue.set(0, 0);
         worker.reading.end();
         worker.retire.store(0, Ordering::Relaxed);
         worker.overdue.store(0, Ordering::Relaxed);
@@ -202,12 +201,6 @@ impl Scoreboard {
         self.worker(slot)
             .connections
             .store(count as u64, Ordering::Relaxed);
-    }
-
-    pub(crate) fn set_waiting(&self, slot: usize, count: usize, since_ns: u64) {
-        let worker = self.worker(slot);
-        worker.waiting_since_ns.store(since_ns, Ordering::Relaxed);
-        worker.waiting.store(count as u64, Ordering::Relaxed);
     }
 
     /// The request with the number `id` may come with the bytes that are read from `peer` next.

@@ -112,7 +112,7 @@ impl State {
                 break exchange;
             }
         };
-        reactor.show_waiting();
+        reactor.one_waits_less();
         if exchange.place.is_none() {
             // Too many waited when it was read; now there is room.
             reactor.name(&mut exchange);

@@ -11,6 +11,7 @@ use crate::access_log::unserved::{LogUnserved, Unserved, UnservedLine};
 use crate::admission::{Client, GLANCE_NS, Refusal, Watch, refusal};
 use crate::clock;
 use crate::exchange::Exchange;
+use crate::notice::Level;
 use crate::reactor::Tail;
 use crate::stream::PeerEnd;
 
@@ -25,11 +26,17 @@ const BEGIN_MS: u64 = 5;
 /// ever, in ms.
 const REST_MS: u64 = 20;
 
+/// Time between two lines of the error log about requests that were shed, in ms.
+const TOLD_MS: u64 = 10_000;
+
 /// The requests that wait.
 pub(super) struct Waiting {
     watch: Watch,
     /// How many there are, as the scoreboard says.
     shown: usize,
+    /// How many were shed since the error log was told, and when it may be told again, in ms.
+    untold: u64,
+    tell_ms: u64,
     /// Makes the access log lines of those that are not begun; without one there are none.
     log: Option<Arc<dyn LogUnserved>>,
 }
@@ -39,6 +46,8 @@ impl Waiting {
         Self {
             watch: Watch::new(),
             shown: 0,
+            untold: 0,
+            tell_ms: 0,
             log: None,
         }
     }
@@ -61,11 +70,20 @@ impl Reactor {
     }
 
     /// Answers those that have waited for too long, or whose clients have left, when it is time to
-    /// look. At the end of a turn.
+    /// look, and says how many wait. At the end of a turn.
     pub(super) fn check_waiting(&mut self) {
-        if !self.waiting.watch.due(self.now_ns) {
-            return;
+        if self.waiting.watch.due(self.now_ns) {
+            self.look_at_waiting();
         }
+        if self.waiting.untold > 0 && self.now_ms() >= self.waiting.tell_ms {
+            self.tell_of_shed();
+        }
+        if self.waiting.shown != 0 || !self.inbox.is_empty() {
+            self.show_queue();
+        }
+    }
+
+    fn look_at_waiting(&mut self) {
         let now_ns = self.now_ns;
         let mut refused = Vec::new();
         for _ in 0..self.inbox.len() {
@@ -230,8 +248,8 @@ impl Reactor {
         rendered
     }
 
-    fn count_refusal(&self, exchange: &Exchange, refusal: Refusal, now_ns: u64) {
-        let tally = self.tally();
+    fn count_refusal(&mut self, exchange: &Exchange, refusal: Refusal, now_ns: u64) {
+        let tally = self.board.tally(self.slot);
         match refusal {
             Refusal::Shed => tally.shed(),
             Refusal::Abandoned => tally.abandoned(),
@@ -239,16 +257,32 @@ impl Reactor {
         if self.config.timed {
             tally.waited(now_ns.saturating_sub(exchange.ready_ns));
         }
+        self.waiting.untold += u64::from(refusal == Refusal::Shed);
     }
 
-    /// Says on the scoreboard how many requests wait, and since when the first of them does.
+    /// Says in the error log how many were shed, from time to time: an access log there need not be.
+    pub(super) fn tell_of_shed(&mut self) {
+        let count = std::mem::take(&mut self.waiting.untold);
+        if count == 0 {
+            return;
+        }
+        self.waiting.tell_ms = self.now_ms() + TOLD_MS;
+        let text = format!(
+            "{count} requests answered 503: they had waited for a thread for longer than \
+             queue_timeout"
+        );
+        self.notices.push(Level::Warning, text);
+    }
+
+    /// A request was taken: if the scoreboard says that some wait, it says how many still do.
     #[inline]
-    pub(crate) fn show_waiting(&mut self) {
-        if self.waiting.shown != 0 || !self.inbox.is_empty() {
+    pub(crate) fn one_waits_less(&mut self) {
+        if self.waiting.shown != 0 {
             self.show_queue();
         }
     }
 
+    /// Says on the scoreboard how many requests wait, and since when the first of them does.
     fn show_queue(&mut self) {
         self.waiting.shown = self.inbox.len();
         let since_ns = self.inbox.front().map_or(0, |first| first.ready_ns);

@@ -33,9 +33,7 @@ impl Scoreboard {
     pub fn read(&self, slot: usize) -> Snapshot {
         let worker = self.worker(slot);
         let now_ns = clock::monotonic_ns();
-        let waiting = worker.waiting.load(Ordering::Relaxed);
-        let since_ns = worker.waiting_since_ns.load(Ordering::Relaxed);
-        let waits = waiting > 0 && since_ns > 0;
+        let (waiting, longest_wait_ns) = worker.queue.read(now_ns);
         Snapshot {
             pid: worker.pid.load(Ordering::Relaxed),
             ready: worker.ready.load(Ordering::Relaxed) != 0,
@@ -44,11 +42,7 @@ impl Scoreboard {
             requests: worker.requests.load(Ordering::Relaxed),
             connections: worker.connections.load(Ordering::Relaxed),
             waiting,
-            longest_wait_ns: if waits {
-                now_ns.saturating_sub(since_ns)
-            } else {
-                0
-            },
+            longest_wait_ns,
             retire: worker.retire.load(Ordering::Relaxed),
             in_flight: (0..self.entries)
                 .filter_map(|entry| self.entry(slot, entry).read(now_ns))

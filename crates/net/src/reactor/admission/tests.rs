@@ -271,7 +271,7 @@ fn a_client_that_has_ended_its_side_is_told_to_come_again() {
         client.send_end();
         rig.turn();
         pass_ms(waited_ms);
-        let next = rig.next();
+        let next = rig.take();
         assert_eq!(next.is_some(), begun, "after {waited_ms} ms");
         if let Some(exchange) = next {
             rig.answer(exchange, ANSWER, true);
@@ -325,7 +325,7 @@ fn pipelined_requests_before_the_end_are_served() {
     assert_eq!(counts(&rig).abandoned, 0);
 }
 
-/// A driver that finds request after request looks at the sockets, so that it knows who waits.
+/// A driver that finds request after request looks at the sockets, so that it knows what waits.
 #[test]
 fn reading_is_due_while_requests_may_not_wait_for_ever() {
     for (mut rig, due) in [(rig(&[]), true), (Rig::new(), false)] {
@@ -353,14 +353,37 @@ fn python_is_told() {
     let_pass(&mut rig, LIMIT_MS + 10);
     refused(&mut client, true);
     assert!(rig.board.read(0).in_flight.is_empty());
-    let mut notices = rig.reactor.notices.take();
-    let Some(crate::notice::Notice::Unserved(unserved)) = notices.pop() else {
-        panic!("no request");
+    let [
+        crate::notice::Notice::Unserved(unserved),
+        crate::notice::Notice::Text(_, text),
+    ] = &rig.reactor.notices.take()[..]
+    else {
+        panic!("not told of");
     };
+    assert!(text.starts_with("1 requests answered 503: "), "{text}");
     assert_eq!(unserved.exchange.head.target(), b"/");
     assert_eq!(
         (unserved.exchange.key, unserved.exchange.place),
         (None, None)
     );
-    assert!(notices.is_empty());
+}
+
+/// The error log is told of many at once.
+#[test]
+fn the_error_log_is_told_from_time_to_time() {
+    let mut rig = rig(&[("/", 100)]);
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let mut clients: Vec<_> = (0..4).map(|_| rig.connect()).collect();
+        for client in &mut clients {
+            client.send(GET);
+        }
+        rig.turn();
+        let_pass(&mut rig, 4_000);
+        told.extend(rig.notices());
+    }
+    let_pass(&mut rig, 10_000);
+    told.extend(rig.notices());
+    let counts: Vec<_> = told.iter().map(|text| text.split(' ').next()).collect();
+    assert_eq!(counts, [Some("4"), Some("8")], "{told:?}");
 }
