@@ -8,7 +8,8 @@ from licorne.ctl import tables
 
 ROW: tables.Data = {
     "pid": 10, "age": 1, "generation": 2, "state": "serving", "uptime": 70, "requests": 5,
-    "connections": 1, "waiting": 3, "longest_wait": 0.25, "shed": 17, "abandoned": 2, "rss": 13 * 1024 * 1024, "pss": None, "cpu": 0.5, "last_heartbeat": 0.1,
+    "connections": 1, "waiting": 3, "longest_wait": 0.25, "shed": 17, "abandoned": 2,
+    "rss": 13 * 1024 * 1024, "pss": None, "cpu": 0.5, "last_heartbeat": 0.1,
     "in_flight": [
         {
             "id": "10.2", "method": "GET", "path": "/young", "peer": "127.0.0.1:1", "age": 0.25,
