@@ -1,7 +1,8 @@
 //! Access log lines of requests that were answered without the application, and without Python: the
 //! thread that answers may not have the interpreter lock.
 //!
-//! What a line may name is what the environ of the request would say; `wsgi/environ.rs` makes that.
+//! What a line may name is what the environ of the request would say, which `wsgi/environ.rs` makes;
+//! `tests/e2e/test_queue.py` compares the two.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -178,7 +178,11 @@ impl Reactor {
             return Client::Present;
         }
         match conn.stream.peer_end() {
-            PeerEnd::Broken => Client::Gone,
+            PeerEnd::Broken => {
+                // The kernel says so once.
+                self.remove(key.connection);
+                Client::Gone
+            }
             // A client that has sent its last request with others before it waits for the answers to
             // all of them. One of a body that flows is missed when it is read.
             PeerEnd::Ordered

@@ -235,11 +235,14 @@ fn empty() -> Counts {
 /// knows the connection.
 #[test]
 fn a_client_that_resets_has_left() {
-    for kept in [false, true] {
-        let mut rig = Rig::new();
+    for (kept, registered) in [(false, false), (false, true), (true, true)] {
+        let (mut rig, listener) = Rig::listening(|_| {});
         let log = Arc::new(Log::default());
         rig.reactor.log_unserved(Arc::clone(&log) as _);
-        let mut client = rig.connect_tcp();
+        let mut client = Client::to(&listener);
+        if registered {
+            rig.turn();
+        }
         if kept {
             client.send(GET);
             let exchange = rig.take().unwrap();
@@ -252,7 +255,10 @@ fn a_client_that_resets_has_left() {
         client.reset();
         pass_ms(20);
         rig.turn();
-        assert!(rig.next().is_none(), "kept: {kept}");
+        assert!(
+            rig.next().is_none(),
+            "kept: {kept}, registered: {registered}"
+        );
         assert_eq!(counts(&rig).abandoned, 1);
         assert_eq!(rig.reactor.conns.len(), 0);
         assert_eq!(*log.lines.lock().unwrap(), [("/".to_owned(), 0, 20)]);
