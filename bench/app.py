@@ -24,6 +24,8 @@ FILE_SIZE = 10 * 1024 * 1024
 PAUSE = 0.1
 #: Seconds in which a database near by answers.
 BRIEF = 0.0003
+#: Seconds that a view of an overloaded server takes.
+TURN = 0.01
 #: Seconds for which a long poll waits: longer than a thousand of them take to come.
 WAIT = 5.0
 
@@ -101,6 +103,12 @@ def slow(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return whole(start_response, HELLO)
 
 
+def turn(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer after 10 ms: one thread can do a hundred of these a second."""
+    time.sleep(TURN)
+    return whole(start_response, HELLO)
+
+
 def poll(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Let the client wait for news that take their time."""
     time.sleep(WAIT)
@@ -166,6 +174,7 @@ PATHS = {
     "/big": big,
     "/stream": stream,
     "/brief": brief,
+    "/turn": turn,
     "/halting": halting,
     "/file": file,
     "/slow": slow,

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench import usage
-from bench.app import PAUSE
+from bench.app import PAUSE, TURN
 from bench.crowd import Idle, LongPolls, SlowClients, SlowViews, settle
 from bench.fairness import start_delays
 from bench.load import Load, LoadError, pace, wrk
+from bench.overload import overloaded
 from bench.process import Variant, ask, first_block_seconds, replaced_ms
 
 if TYPE_CHECKING:
@@ -218,6 +219,13 @@ def long_polls(_scenario: Scenario, server: Running, _tools: Tools, _seconds: fl
     return Measure(values)
 
 
+def overload(scenario: Scenario, server: Running, _tools: Tools, seconds: float) -> Measure:
+    """Times of the requests that are accepted, and of the 503s, at three times what it can do."""
+    capacity = round(max(1, scenario.variant.threads) / TURN)
+    _check(server, scenario)
+    return Measure(overloaded(server.port, scenario.load.path, capacity, QUEUE, seconds))
+
+
 def _keeps_alive(server: Running) -> bool:
     """Whether a connection stays open after an answer: found out with one, not with a thousand."""
     probe = Idle(server.port, 1)
@@ -236,6 +244,8 @@ def _check(server: Running, scenario: Scenario) -> None:
 
 
 CROWD = 1000
+#: `queue_timeout` of the servers that have one.
+QUEUE = 0.5
 #: Requests a second that one core serves easily, whatever it logs.
 STEADY = 20_000
 RATE = (
@@ -363,6 +373,17 @@ SCENARIOS = (
     _slow(4),
     _fairness("fairness", "waits", "/slow", *THREADED, *GREENLETS),
     _fairness("fairness-busy", "computes", "/busy", *THREADED),
+    Scenario(
+        name="overload",
+        title="requests of 10 ms at three times what one thread can do, queue_timeout = 0.5 s",
+        measure=overload,
+        load=Load(path="/turn"),
+        columns=(
+            *("accepted p99 ms", "unloaded p99 ms", "accepted/s", "503 p99 late ms", "503/s"),
+            "errors",
+        ),
+        only=("licorne queue_timeout", "licorne", "gunicorn sync"),
+    ),
     Scenario(
         name="slow-clients",
         title="a fast client beside 200 slow senders and 200 slow readers of 1 MB",

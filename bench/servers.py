@@ -71,6 +71,11 @@ SERVERS = (
         on_request=True,
     ),
     Server(
+        name="licorne queue_timeout",
+        command=(*_LICORNE, "-k", "sync", "--queue-timeout", "0.5", "{app}"),
+        on_request=True,
+    ),
+    Server(
         name="licorne gthread",
         command=(*_LICORNE_GTHREAD, "--threads", "8", "{app}"),
         access_log=("--access-logfile", "{log}"),

@@ -126,6 +126,14 @@ class WorkerSnapshot:
         """Client connections open now."""
 
     @property
+    def waiting(self) -> int:
+        """Complete requests that wait for a thread now."""
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that the first of them has waited."""
+
+    @property
     def retire(self) -> int:
         """Why the worker asks to be replaced (`supervisor.causes.BY_CODE`); 0: it does not."""
 
@@ -155,7 +163,8 @@ class Counts:
     def durations_sum(self) -> float: ...
     @property
     def queue_times(self) -> tuple[int, ...]:
-        """The same requests by the time between their last byte and their thread."""
+        """The same requests by the time between their last byte and their thread; those that were
+        not begun, by the time that they had waited."""
 
     @property
     def queue_times_sum(self) -> float: ...
@@ -186,6 +195,14 @@ class Counts:
     @property
     def taken(self) -> int:
         """Requests taken over from another worker."""
+
+    @property
+    def shed(self) -> int:
+        """Requests answered 503 because they had waited for longer than `queue_timeout`."""
+
+    @property
+    def abandoned(self) -> int:
+        """Requests that were not begun because their clients had left."""
 
 @final
 class RequestHead:
@@ -407,6 +424,10 @@ class Exchange:
     @property
     def id(self) -> int | None:
         """Its number in its worker, as on the scoreboard; None when the response is complete."""
+
+    def admitted(self) -> bool:
+        """Whether the request, handed over some time ago, is still to be begun. False: it has
+        waited for too long, or its client has left, and it has been answered."""
 
     @property
     def overdue(self) -> bool:

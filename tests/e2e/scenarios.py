@@ -132,6 +132,9 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "disconnect before the application is called": (
             "test_at_once::test_a_client_that_leaves_before_its_turn_does_no_harm"
         ),
+        "disconnect while the request waits": (
+            "test_queue::test_a_client_that_has_left_is_not_served"
+        ),
         "disconnect while the application works": (
             "test_at_once::test_a_client_that_leaves_meanwhile_does_no_harm"
         ),
@@ -143,6 +146,9 @@ SCENARIOS: dict[str, dict[str, str]] = {
         "32 clients": "test_clients::test_many_clients_at_once",
         "more slow requests than can run": (
             "test_at_once::test_more_slow_requests_than_the_worker_runs_are_all_answered"
+        ),
+        "more than can be done in time": (
+            "test_queue::test_what_waits_too_long_is_answered_without_the_application"
         ),
         "busy worker with a sibling": (
             "test_connections::test_a_busy_worker_leaves_new_clients_to_its_sibling"
@@ -215,6 +221,9 @@ SCENARIOS: dict[str, dict[str, str]] = {
     "logs": {
         "access log line": "test_access_log::test_the_default_format",
         "access log atoms": "test_access_log::test_every_atom",
+        "access log atoms of a request that is not begun": (
+            "test_queue::test_every_atom_says_what_it_says_of_others"
+        ),
         "access log of a stream": (
             "test_access_log::test_the_time_of_the_request_is_that_of_the_application"
         ),

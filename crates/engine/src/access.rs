@@ -3,7 +3,7 @@
 //! of them was changed, Python writes each line.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use net::access_log::exclude::Exclude;
 use net::access_log::{Format, Kept, Memory, Stamp};
@@ -12,9 +12,12 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
+use crate::access_unserved::UnservedLog;
 use crate::access_values::Answered;
+use crate::config::PythonConfig;
 use crate::intact::{MethodSnapshot, Snapshot};
 use crate::lookup::Key;
+use crate::request_id::RequestIds;
 use crate::text::latin1_bytes;
 
 /// What becomes of the line of a request.
@@ -91,7 +94,7 @@ impl Last {
 /// What must be as it was set up for lines to be written here, or not at all.
 struct Native {
     /// It was so at the last look: one for all requests that were read together.
-    ours: AtomicBool,
+    ours: Arc<AtomicBool>,
     logger: MethodSnapshot,
     /// `None` if no access log is asked for.
     lines: Option<Lines>,
@@ -99,11 +102,11 @@ struct Native {
 
 /// How lines are made, and where they go.
 struct Lines {
-    format: Format,
+    format: Arc<Format>,
     /// It names the time that a request has taken, or when it ended.
     timed: bool,
     /// `None` if nothing is left out.
-    exclude: Option<Exclude>,
+    exclude: Option<Arc<Exclude>>,
     keys: Vec<Key>,
     target: Snapshot,
     /// The list of the target's handlers, and the only one in it.
@@ -202,6 +205,27 @@ impl Access {
         Ok(Line::Native)
     }
 
+    /// What makes the lines of requests that are answered without the application: by the rules that
+    /// hold for the others.
+    pub(crate) fn unserved(
+        &self,
+        py: Python<'_>,
+        config: &PythonConfig,
+        ids: Option<Arc<RequestIds>>,
+    ) -> PyResult<UnservedLog> {
+        let Some(native) = &self.native else {
+            return Ok(UnservedLog::python());
+        };
+        // The first of them may come before the first one that the application answers.
+        native.ours.store(native.untouched(py)?, Ordering::Relaxed);
+        let ours = Arc::clone(&native.ours);
+        let Some(lines) = &native.lines else {
+            return Ok(UnservedLog::none(ours));
+        };
+        let form = (Arc::clone(&lines.format), lines.exclude.clone());
+        UnservedLog::native(py, ours, form, config, ids)
+    }
+
     fn lines(&self) -> Option<&Lines> {
         self.native.as_ref()?.lines.as_ref()
     }
@@ -263,7 +287,7 @@ impl Native {
             None
         };
         Ok(Some(Self {
-            ours: AtomicBool::new(false),
+            ours: Arc::default(),
             logger: MethodSnapshot::new(object)?,
             lines,
         }))
@@ -305,8 +329,8 @@ impl Lines {
         })?;
         Ok(Self {
             timed: format.timed(),
-            format,
-            exclude: (!exclude.is_empty()).then_some(exclude),
+            format: Arc::new(format),
+            exclude: (!exclude.is_empty()).then(|| Arc::new(exclude)),
             keys,
             handlers: handlers.extract()?,
             target: Snapshot::new(

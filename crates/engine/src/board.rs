@@ -62,6 +62,9 @@ pub(crate) struct WorkerSnapshot {
     beat_age: f64,
     requests: u64,
     connections: u64,
+    /// Complete requests that wait for a thread, and how many seconds the first of them has waited.
+    waiting: u64,
+    longest_wait: f64,
     retire: u64,
     in_flight: Py<pyo3::types::PyTuple>,
 }
@@ -216,6 +219,8 @@ impl Scoreboard {
             beat_age_ms,
             requests,
             connections,
+            waiting,
+            longest_wait_ns,
             retire,
             in_flight,
         } = self.inner.read(self.checked(slot)?);
@@ -229,6 +234,8 @@ impl Scoreboard {
             beat_age: seconds(beat_age_ms.saturating_mul(1_000_000)),
             requests,
             connections,
+            waiting,
+            longest_wait: seconds(longest_wait_ns),
             retire,
             in_flight: pyo3::types::PyTuple::new(py, entries?)?.unbind(),
         })

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use net::body::BodyStore;
 use net::config::Config;
 use net::overdue::TimeLimits;
+use net::path_limits::PathLimits;
 use proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, SchemeHeader, Trusted,
 };
@@ -77,6 +78,8 @@ attributes!(
         make_waiter: Option<Py<PyAny>>,
         polled: bool,
         queue_time: bool,
+        queue_timeout: f64,
+        queue_timeout_paths: Vec<(String, f64)>,
         request_id: bool,
         request_timeout: f64,
         request_timeout_paths: Vec<(String, f64)>,
@@ -170,6 +173,10 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         body_timeout_ms: milliseconds("body_timeout", settings.body_timeout)?,
         write_timeout_ms: milliseconds("write_timeout", settings.write_timeout)?,
         limits: limits.clone(),
+        queue_limits: path_limits(
+            ("queue_timeout", settings.queue_timeout),
+            ("queue_timeout_paths", &settings.queue_timeout_paths),
+        )?,
         threads: settings.threads,
         polled: settings.polled,
         max_connections: settings.max_connections,
@@ -266,19 +273,27 @@ fn forwarding(rules: Rules) -> PyResult<Forwarding> {
 }
 
 fn limits(settings: &Settings) -> PyResult<TimeLimits> {
-    let paths: PyResult<Vec<_>> = settings
-        .request_timeout_paths
+    let requests = path_limits(
+        ("request_timeout", settings.request_timeout),
+        ("request_timeout_paths", &settings.request_timeout_paths),
+    )?;
+    Ok(TimeLimits::new(
+        requests,
+        milliseconds("silence", settings.silence)?,
+    ))
+}
+
+/// A limit and its exceptions, each with the name of its setting.
+fn path_limits(all: (&str, f64), paths: (&str, &[(String, f64)])) -> PyResult<PathLimits> {
+    let own: PyResult<Vec<_>> = paths
+        .1
         .iter()
         .map(|(prefix, limit)| {
-            let limit_ms = milliseconds("request_timeout_paths", *limit)?;
+            let limit_ms = milliseconds(paths.0, *limit)?;
             Ok((prefix.clone().into_bytes(), limit_ms))
         })
         .collect();
-    Ok(TimeLimits::new(
-        milliseconds("request_timeout", settings.request_timeout)?,
-        paths?,
-        milliseconds("silence", settings.silence)?,
-    ))
+    Ok(PathLimits::new(milliseconds(all.0, all.1)?, own?))
 }
 
 fn trusted(entries: &[String]) -> PyResult<Trusted> {

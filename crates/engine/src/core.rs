@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use net::baton::{Blocking, Loop};
-use net::notice::{Level, Notice};
+use net::notice::Level;
 use net::scoreboard::{RetireCause, Scoreboard};
 use proto::h1::ServerFields;
 use proto::{Known, KnownMethod};
@@ -28,7 +28,7 @@ pub(crate) struct Core {
     pub(crate) config: PythonConfig,
     pub(crate) access: Option<Access>,
     /// Makes ids of requests, if they get any.
-    pub(crate) ids: Option<RequestIds>,
+    pub(crate) ids: Option<Arc<RequestIds>>,
     /// The log or the environ says how long requests have waited.
     pub(crate) queue_timed: bool,
     log: Py<PyAny>,
@@ -54,6 +54,7 @@ impl Core {
             None => None,
         };
         let ids = config.request_id.then(RequestIds::new).transpose()?;
+        let ids = ids.map(Arc::new);
         let queue_timed = config.queue_time || access.as_ref().is_some_and(Access::queue_timed);
         Ok(Self {
             ids,
@@ -100,16 +101,13 @@ impl Core {
         Ok(())
     }
 
-    /// Writes what the reactor had to tell.
-    pub(crate) fn tell(&self, py: Python<'_>, notices: Vec<Notice>) -> PyResult<()> {
-        for notice in notices {
-            let method = match notice.level {
-                Level::Warning => intern!(py, "warning"),
-                Level::Error => intern!(py, "error"),
-            };
-            self.log.bind(py).call_method1(method, (notice.text,))?;
-        }
-        Ok(())
+    /// Writes a line of the error log for the reactor.
+    pub(crate) fn tell(&self, py: Python<'_>, level: Level, text: String) -> PyResult<()> {
+        let method = match level {
+            Level::Warning => intern!(py, "warning"),
+            Level::Error => intern!(py, "error"),
+        };
+        self.log.bind(py).call_method1(method, (text,)).map(drop)
     }
 
     /// One line of the error log. Without arguments nothing is formatted, so that loggers that
@@ -222,6 +220,7 @@ pub(crate) struct Names {
     pub(crate) http_1_0: Py<PyString>,
     pub(crate) empty: Py<PyString>,
     pub(crate) gateway_timeout: Py<PyString>,
+    pub(crate) unavailable: Py<PyString>,
     pub(crate) request_id: Py<PyString>,
     pub(crate) queue_time: Py<PyString>,
     /// Environ keys of known header fields.
@@ -262,6 +261,7 @@ impl Names {
             request_id: new("licorne.request_id"),
             queue_time: new("licorne.queue_time"),
             gateway_timeout: new("504 Gateway Timeout"),
+            unavailable: new("503 Service Unavailable"),
             fields: fields?,
             methods: KnownMethod::ALL
                 .iter()

@@ -104,6 +104,16 @@ impl Counts {
     fn taken(&self) -> u64 {
         self.inner.taken
     }
+
+    #[getter]
+    fn shed(&self) -> u64 {
+        self.inner.shed
+    }
+
+    #[getter]
+    fn abandoned(&self) -> u64 {
+        self.inner.abandoned
+    }
 }
 
 /// Upper bounds in seconds.

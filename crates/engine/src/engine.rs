@@ -19,6 +19,7 @@ use crate::core::{Core, Detached, thread_number};
 use crate::exchange::Exchange;
 use crate::shared;
 use crate::spare::Spare;
+use crate::unserved;
 use crate::wsgi;
 use crate::wsgi::input::Input;
 
@@ -51,7 +52,7 @@ impl Engine {
                     exchange.try_borrow_mut()?.begin(net);
                     return Ok(Some(exchange));
                 }
-                Taken::Notices(notices) => self.core.tell(py, notices)?,
+                Taken::Notices(notices) => self.tell(py, notices)?,
                 Taken::Interrupted => py.check_signals()?,
                 Taken::Stopped => return Ok(None),
             }
@@ -96,6 +97,8 @@ impl Engine {
         let core = Core::new(py, reactor, (board, slot), config, log)?;
         if let Some(access) = &core.access {
             core.reactor.set_log(access.fd(py)?);
+            let unserved = access.unserved(py, &core.config, core.ids.clone())?;
+            core.reactor.log_unserved(Arc::new(unserved));
         }
         Ok(Self {
             core: Arc::new(core),
@@ -131,7 +134,7 @@ impl Engine {
         if turn.late {
             self.late.store(true, Ordering::Relaxed);
         }
-        let told = self.tell(py, turn.notices, turn.room);
+        let told = self.tell_turn(py, turn.notices, turn.room);
         let told = told.and(self.core.disconnects.wake(py, &turn.disconnected));
         if let Err(error) = told {
             // A logger of the user failed, or a loop: the requests must not be lost for it.
@@ -265,7 +268,7 @@ impl Engine {
             // It ends within one turn; its own panic would have nothing to add here.
             py.detach(|| drop(standin.join()));
         }
-        self.core.tell(py, notices)
+        self.tell(py, notices)
     }
 }
 
@@ -293,13 +296,29 @@ impl Engine {
     }
 
     /// Says what a turn has found: to the log, and to requests that wait for room.
-    fn tell(&self, py: Python<'_>, notices: Vec<Notice>, room: bool) -> PyResult<()> {
+    fn tell_turn(&self, py: Python<'_>, notices: Vec<Notice>, room: bool) -> PyResult<()> {
         let woken = if room {
             self.core.parked.wake(py, &self.core.reactor)
         } else {
             Ok(())
         };
-        self.core.tell(py, notices).and(woken)
+        self.tell(py, notices).and(woken)
+    }
+
+    /// Writes what the reactor had to tell.
+    fn tell(&self, py: Python<'_>, notices: Vec<Notice>) -> PyResult<()> {
+        for notice in notices {
+            match notice {
+                Notice::Text(level, text) => self.core.tell(py, level, text)?,
+                Notice::Unserved(unserved) => {
+                    let exchange = self.spare.take(py, &self.core)?;
+                    let written = unserved::write(&self.core, &exchange, unserved);
+                    self.spare.put_back(exchange.unbind());
+                    written?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn own_process(&self) -> PyResult<()> {

@@ -9,14 +9,15 @@
 //! ```text
 //! values     text lookup queue request_id past parked shared chunks breakpoint counts config
 //! services   board explain head fields reader reply
-//! the log    intact access_values access
+//! the log    intact access_values access_unserved access
 //! requests   core wsgi/input wsgi/caches wsgi/environ exchange
 //! responses  sending taken response failure
 //! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/run wsgi/paused wsgi/pieces wsgi/mod
-//! Python     methods spare engine
+//! Python     methods spare unserved engine
 //! ```
 
 mod access;
+mod access_unserved;
 mod access_values;
 mod board;
 mod breakpoint;
@@ -45,6 +46,7 @@ mod shared;
 mod spare;
 mod taken;
 mod text;
+mod unserved;
 mod wsgi;
 
 /// The native engine: everything that touches bytes of a request.

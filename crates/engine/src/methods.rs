@@ -8,6 +8,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
+use crate::core::thread_number;
 use crate::exchange::Exchange;
 use crate::explain;
 use crate::head;
@@ -53,6 +54,16 @@ impl Exchange {
     #[getter]
     fn id(&self) -> Option<u64> {
         self.run.net.as_ref().map(|net| net.id)
+    }
+
+    /// Whether a request that was handed over some time ago is still to be begun. False: it has waited
+    /// for too long, or its client has left, and it has been answered.
+    fn admitted(&mut self) -> bool {
+        let Some(net) = self.run.net.take_if(|net| net.has_waited()) else {
+            return true;
+        };
+        self.run.net = self.core.reactor.admit(thread_number(), net);
+        self.run.net.is_some()
     }
 
     /// It is over its time, and its client has been answered.

@@ -89,3 +89,15 @@ pub(crate) fn environ_key(name: &[u8]) -> Vec<u8> {
     }));
     key
 }
+
+/// Name and port of a Host: `name`, `name:port`, `[v6]`, `[v6]:port`.
+pub(crate) fn split_host(host: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let bracket = host
+        .iter()
+        .rposition(|&byte| byte == b']')
+        .map_or(0, |at| at + 1);
+    match host[bracket..].iter().position(|&byte| byte == b':') {
+        Some(colon) => (&host[..bracket + colon], Some(&host[bracket + colon + 1..])),
+        None => (host, None),
+    }
+}

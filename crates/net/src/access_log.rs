@@ -14,6 +14,7 @@ pub mod exclude;
 mod json;
 mod stamp;
 mod style;
+pub mod unserved;
 mod user;
 pub(crate) mod writer;
 

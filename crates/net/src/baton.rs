@@ -30,6 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::access_log::unserved::LogUnserved;
 use crate::clock;
 use crate::config::Config;
 use crate::drain::Drain;
@@ -115,6 +116,11 @@ impl Loop {
     /// Where access log lines go from now on.
     pub fn set_log(&self, fd: Option<RawFd>) {
         self.lock().reactor.set_log(fd);
+    }
+
+    /// What makes access log lines of requests that are answered without the application.
+    pub fn log_unserved(&self, log: Arc<dyn LogUnserved>) {
+        self.lock().reactor.log_unserved(log);
     }
 
     /// Stops gracefully within `grace_ms`.

@@ -7,6 +7,7 @@ use proto::Policy;
 
 use crate::body::BodyStore;
 use crate::overdue::TimeLimits;
+use crate::path_limits::PathLimits;
 
 /// Configuration of one reactor.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub write_timeout_ms: u64,
     /// How long requests may run.
     pub limits: TimeLimits,
+    /// How long complete requests may wait for a thread.
+    pub queue_limits: PathLimits,
     /// Threads that run the application.
     pub threads: usize,
     /// Another loop polls the reactor, and its thread runs many requests at a time (greenlets,

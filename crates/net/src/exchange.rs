@@ -3,7 +3,9 @@
 use proto::h1::{RequestFacts, Response};
 use proto::{RequestHead, StreamId};
 
+use crate::admission::GLANCE_NS;
 use crate::body::Body;
+use crate::clock;
 use crate::peer::Peer;
 pub use crate::slab::Token;
 
@@ -49,6 +51,10 @@ pub struct Exchange {
     pub handed_over: bool,
     /// Monotonic ns at which the request was complete.
     pub ready_ns: u64,
+    /// How long it may wait from then on until a thread begins it, in ns; 0 for ever.
+    pub queue_limit_ns: u64,
+    /// It was read together with the request before it on its connection.
+    pub pipelined: bool,
     /// It is the first one taken since the last look at the sockets: what need not be looked at for
     /// each request is looked at for this one.
     pub first: bool,
@@ -85,6 +91,14 @@ impl Exchange {
             Some((ip, port)) => Some(Peer::Tcp(ip, port.unwrap_or(0))),
             None => self.peer,
         }
+    }
+
+    /// Whether it has waited for so long that [`crate::baton::Loop::admit`] should be asked before it
+    /// is begun.
+    #[inline]
+    pub fn has_waited(&self) -> bool {
+        let waited_ns = clock::coarse_monotonic_ns().saturating_sub(self.ready_ns);
+        waited_ns > GLANCE_NS
     }
 
     /// Forgets everything but the buffers.

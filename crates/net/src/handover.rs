@@ -35,7 +35,7 @@ pub(crate) struct Handover {
 
 /// What is said of a connection and of its request that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Waiting {
+pub(crate) struct HandedOver {
     /// The peer of the connection.
     pub(crate) peer: Peer,
     /// The listener that it came through, in the order that all workers have.
@@ -52,7 +52,7 @@ pub(crate) struct Waiting {
 
 /// A connection that was taken out of the queue.
 pub(crate) struct Arrived {
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: HandedOver,
     pub(crate) socket: OwnedFd,
     /// The body, if it is in a file.
     pub(crate) file: Option<File>,
@@ -106,7 +106,7 @@ impl Handover {
     /// Puts a connection into the queue: all of it, or nothing (the queue is full).
     pub(crate) fn put(
         &self,
-        waiting: &Waiting,
+        waiting: &HandedOver,
         socket: RawFd,
         file: Option<&File>,
         pieces: [&[u8]; 3],
@@ -158,7 +158,7 @@ impl Handover {
         let Some((length, fds)) = self.receive(room) else {
             return Outcome::Empty;
         };
-        let waiting = room.get(..length).and_then(Waiting::from_bytes);
+        let waiting = room.get(..length).and_then(HandedOver::from_bytes);
         let mut fds = fds.into_iter().flatten();
         match (waiting, fds.next()) {
             (Some(waiting), Some(socket)) => Outcome::Arrived(Arrived {
@@ -233,7 +233,7 @@ impl Control {
     }
 }
 
-impl Waiting {
+impl HandedOver {
     fn to_bytes(self) -> [u8; FRONT] {
         let [kind, high, low] = self.peer.to_words();
         let words = [
@@ -283,8 +283,8 @@ mod tests {
         Handover { send, receive }
     }
 
-    fn waiting(head: usize, body: u64) -> Waiting {
-        Waiting {
+    fn waiting(head: usize, body: u64) -> HandedOver {
+        HandedOver {
             peer: Peer::Tcp("10.1.2.3".parse().unwrap(), 77),
             listener: 3,
             requests: 9,
@@ -334,7 +334,7 @@ mod tests {
         let queue = queue();
         let file = File::open("/dev/null").unwrap();
         for listener in 0..3 {
-            let said = Waiting {
+            let said = HandedOver {
                 listener,
                 ..waiting(1, 7)
             };

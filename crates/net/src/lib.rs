@@ -10,6 +10,7 @@
 //! that wants work, or the stand-in thread while the application keeps that thread busy.
 
 pub mod access_log;
+mod admission;
 pub mod baton;
 pub mod body;
 pub mod clock;
@@ -23,6 +24,7 @@ mod listener;
 pub mod notice;
 pub mod output;
 pub mod overdue;
+pub mod path_limits;
 pub mod peer;
 mod poll;
 mod reactor;

@@ -1,10 +1,11 @@
-//! What the reactor has to tell the error log. It may happen where no Python can run, so it is
+//! What the reactor has to tell the logs that Python writes. It may happen where no Python can run, so it is
 //! kept here until an application thread comes by; the number kept is bounded and the excess counted.
 
 use std::collections::VecDeque;
 
 use proto::{Forwarding, Reject, RequestHead};
 
+use crate::access_log::unserved::Unserved;
 use crate::peer::Peer;
 
 /// How loud a notice is.
@@ -16,13 +17,12 @@ pub enum Level {
     Error,
 }
 
-/// One thing for the error log.
-#[derive(Debug)]
-pub struct Notice {
-    /// How loud.
-    pub level: Level,
-    /// The whole sentence.
-    pub text: String,
+/// One thing for the logs.
+pub enum Notice {
+    /// A line of the error log: how loud, and the whole sentence.
+    Text(Level, String),
+    /// A request that was answered without the application, and whose access log line Python writes.
+    Unserved(Unserved),
 }
 
 /// Notices kept at most.
@@ -33,6 +33,7 @@ const LIMIT: usize = 1000;
 pub(crate) struct Notices {
     kept: VecDeque<Notice>,
     lost: u64,
+    lost_lines: u64,
     /// It was told that a forwarded header was ignored: once is enough.
     ignored_header: bool,
 }
@@ -44,9 +45,18 @@ impl Notices {
 
     pub(crate) fn push(&mut self, level: Level, text: String) {
         if self.kept.len() < LIMIT {
-            self.kept.push_back(Notice { level, text });
+            self.kept.push_back(Notice::Text(level, text));
         } else {
             self.lost += 1;
+        }
+    }
+
+    /// A request whose access log line Python has to write.
+    pub(crate) fn unserved(&mut self, unserved: Unserved) {
+        if self.kept.len() < LIMIT {
+            self.kept.push_back(Notice::Unserved(unserved));
+        } else {
+            self.lost_lines += 1;
         }
     }
 
@@ -96,11 +106,17 @@ impl Notices {
         let mut all: Vec<_> = self.kept.drain(..).collect();
         if self.lost > 0 {
             let text = format!("{} more notices of the engine were dropped", self.lost);
-            all.push(Notice {
-                level: Level::Warning,
-                text,
-            });
+            all.push(Notice::Text(Level::Warning, text));
             self.lost = 0;
+        }
+        if self.lost_lines > 0 {
+            let text = format!(
+                "{} more requests were answered 503 without the application, and have no line in the \
+                 access log: no thread came by to write them",
+                self.lost_lines
+            );
+            all.push(Notice::Text(Level::Warning, text));
+            self.lost_lines = 0;
         }
         all
     }

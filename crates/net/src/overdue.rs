@@ -4,46 +4,37 @@
 //! when one of them may be too old: at the earliest deadline known, or, for requests that
 //! began since the last look, the shortest limit after it.
 
+use crate::path_limits::PathLimits;
+
 /// How long requests may run.
 #[derive(Clone, Debug, Default)]
 pub struct TimeLimits {
-    /// Where no path says otherwise, in ms; 0 for ever.
-    all_ms: u64,
-    /// Prefixes of paths with their own limits, the longest first.
-    paths: Vec<(Vec<u8>, u64)>,
+    /// `request_timeout`, and its exceptions.
+    requests: PathLimits,
     /// How long the application may keep the thread that gives the signs of life, in ms.
     silence_ms: u64,
 }
 
 impl TimeLimits {
-    /// `request_timeout`, its exceptions by prefix, and the silence that the master bears; in ms,
-    /// and 0 is for ever.
-    pub fn new(all_ms: u64, mut paths: Vec<(Vec<u8>, u64)>, silence_ms: u64) -> Self {
-        paths.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+    /// `request_timeout` with its exceptions, and the silence that the master bears, in ms; 0 is for
+    /// ever.
+    pub fn new(requests: PathLimits, silence_ms: u64) -> Self {
         Self {
-            all_ms,
-            paths,
+            requests,
             silence_ms,
         }
     }
 
-    /// The limit for a request with this path, in ms; 0 for ever. The longest prefix decides.
+    /// The limit for a request with this path, in ms; 0 for ever.
     #[inline]
     pub fn of(&self, path: &[u8]) -> u64 {
-        let own = self
-            .paths
-            .iter()
-            .find(|(prefix, _)| path.starts_with(prefix));
-        own.map_or(self.all_ms, |&(_, limit_ms)| limit_ms)
+        self.requests.of(path)
     }
 
     /// The shortest of all limits, in ms; `None` when everything may run for ever.
     fn shortest(&self) -> Option<u64> {
-        let paths = self.paths.iter().map(|&(_, limit_ms)| limit_ms);
-        paths
-            .chain([self.all_ms, self.silence_ms])
-            .filter(|&limit_ms| limit_ms > 0)
-            .min()
+        let silence_ms = (self.silence_ms > 0).then_some(self.silence_ms);
+        self.requests.shortest().into_iter().chain(silence_ms).min()
     }
 }
 
@@ -143,25 +134,16 @@ impl AgeCheck {
 mod tests {
     use super::*;
 
+    fn limits(all_ms: u64, silence_ms: u64) -> TimeLimits {
+        TimeLimits::new(PathLimits::new(all_ms, Vec::new()), silence_ms)
+    }
+
     #[test]
-    fn the_longest_prefix_decides() {
-        let paths = vec![
-            (b"/a/".to_vec(), 10),
-            (b"/a/b/".to_vec(), 0),
-            (b"/c".to_vec(), 30),
-        ];
-        let limits = TimeLimits::new(5, paths, 0);
-        for (path, expected) in [
-            ("/", 5),
-            ("/a", 5),
-            ("/a/", 10),
-            ("/a/x", 10),
-            ("/a/b/x", 0),
-            ("/cd", 30),
-        ] {
-            assert_eq!(limits.of(path.as_bytes()), expected, "{path}");
-        }
-        assert_eq!(limits.shortest(), Some(5));
+    fn the_shortest_limit() {
+        assert_eq!(limits(5, 0).shortest(), Some(5));
+        assert_eq!(limits(5, 3).shortest(), Some(3));
+        assert_eq!(limits(0, 3).shortest(), Some(3));
+        assert_eq!(limits(0, 0).shortest(), None);
     }
 
     #[test]
@@ -173,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_look_is_due_when_a_request_may_be_too_old() {
-        let mut check = AgeCheck::new(&TimeLimits::new(100, Vec::new(), 0));
+        let mut check = AgeCheck::new(&limits(100, 0));
         assert!(check.due(1000));
         // What begins after a look is not overdue before the shortest limit is over.
         assert_eq!(check.wait_ms(1000), Some(100));
@@ -193,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_sign_of_life_in_the_middle_of_a_request_counts() {
-        let mut check = AgeCheck::new(&TimeLimits::new(0, Vec::new(), 100));
+        let mut check = AgeCheck::new(&limits(0, 100));
         assert!(check.due(1000));
         assert_eq!(check.judge(1000, 500, 0, 950), None);
         assert_eq!(check.wait_ms(1000), Some(51));

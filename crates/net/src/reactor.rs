@@ -3,6 +3,7 @@
 //! waiting is the baton's business.
 
 mod accepting;
+mod admission;
 mod ages;
 mod batch;
 mod deadlines;
@@ -19,6 +20,7 @@ mod switching;
 mod writing;
 
 use accepting::Acceptor;
+use admission::Waiting;
 use ages::Ages;
 pub(crate) use batch::BATCH;
 use batch::Batch;
@@ -74,6 +76,7 @@ pub(crate) struct Reactor {
     scratch: Box<[u8]>,
     /// Complete requests that no thread has taken.
     pub(crate) inbox: VecDeque<Box<Exchange>>,
+    waiting: Waiting,
     #[expect(clippy::vec_box, reason = "a box travels to the application and back")]
     pool: Vec<Box<Exchange>>,
     scan: Scan,
@@ -147,6 +150,7 @@ impl Reactor {
             sample: true,
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             inbox: VecDeque::new(),
+            waiting: Waiting::new(),
             pool: vec![Box::default()],
             scan: Scan::new(),
             last_id: 0,
@@ -239,6 +243,7 @@ impl Reactor {
             self.expire(now_ms);
         }
         self.check_ages();
+        self.check_waiting();
         if now_ms >= self.look_ms {
             self.look_ms = now_ms + LOOK_MS;
             self.check_parent();
@@ -265,6 +270,9 @@ impl Reactor {
             .unwrap_or(u64::MAX)
             .min(self.config.beat_ms);
         if let Some(look) = self.ages.check.wait_ms(now_ms) {
+            wait = wait.min(look);
+        }
+        if let Some(look) = self.waiting_ms() {
             wait = wait.min(look);
         }
         if let Some(write) = self.log.wait_ms(self.now_ns) {

@@ -7,6 +7,7 @@
 mod entry;
 mod free;
 mod overdue;
+mod queue;
 mod reading;
 mod snapshot;
 
@@ -24,6 +25,7 @@ pub(crate) use entry::{Named, Running};
 pub(crate) use free::Siblings;
 pub use overdue::Overdue;
 use overdue::{LATE, Late};
+use queue::Queue;
 use reading::Reading;
 pub use snapshot::Snapshot;
 
@@ -37,6 +39,7 @@ struct Worker {
     connections: AtomicU64,
     /// Threads that would begin with a request at once.
     free: AtomicU64,
+    queue: Queue,
     reading: Reading,
     /// Why the worker asks to be replaced: a [`RetireCause`], 0 while it does not.
     retire: AtomicU64,
@@ -81,7 +84,7 @@ pub(crate) const WAITING: usize = 64;
 /// The number of no request.
 const NONE: u64 = u64::MAX;
 
-/// The shared map. Cloning a handle is not needed: it lives as long as the process.
+/// The shared map, which lives as long as the process.
 pub struct Scoreboard {
     base: NonNull<u8>,
     size: usize,
@@ -141,6 +144,7 @@ impl Scoreboard {
         worker.requests.store(0, Ordering::Relaxed);
         worker.connections.store(0, Ordering::Relaxed);
         worker.free.store(0, Ordering::Relaxed);
+        worker.queue.set(0, 0);
         worker.reading.end();
         worker.retire.store(0, Ordering::Relaxed);
         worker.overdue.store(0, Ordering::Relaxed);

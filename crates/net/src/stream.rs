@@ -33,6 +33,17 @@ pub(crate) enum ReadOutcome {
     Closed,
 }
 
+/// How the peer has ended its side, with nothing left to read before that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PeerEnd {
+    /// It has not, or there is something to read.
+    None,
+    /// In order: it sends no more, and may wait for what is sent to it.
+    Ordered,
+    /// With a reset, or another error: nothing reaches it any more.
+    Broken,
+}
+
 /// What a write has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteOutcome {
@@ -87,8 +98,13 @@ impl Stream {
     /// Whether the peer has ended its side and nothing is left to read before that. A transport that
     /// cannot know without reading says no; the end is found when it is read.
     pub(crate) fn at_end(&self) -> bool {
+        self.peer_end() != PeerEnd::None
+    }
+
+    /// The same, with the way in which it has ended.
+    pub(crate) fn peer_end(&self) -> PeerEnd {
         match self {
-            Self::Plain(plain) => plain.at_end(),
+            Self::Plain(plain) => plain.peer_end(),
         }
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Tally {
     sent_back: AtomicU64,
     given: AtomicU64,
     taken: AtomicU64,
+    shed: AtomicU64,
+    abandoned: AtomicU64,
 }
 
 /// A histogram: one counter for each bound, one for what is above all of them, and the sum.
@@ -46,7 +48,7 @@ pub struct Counts {
     pub requests: [u64; CLASSES],
     /// Answers of the application by the time it took, for each of [`DURATIONS_MS`] and above.
     pub durations: Histogram,
-    /// The same requests by the time they waited, for each of [`QUEUE_TIMES_MS`] and above.
+    /// The same requests, and those that were not begun, by the time they waited, for each of [`QUEUE_TIMES_MS`] and above.
     pub queue_times: Histogram,
     /// Bytes read from clients, as far as they belonged to requests.
     pub bytes_in: u64,
@@ -64,6 +66,10 @@ pub struct Counts {
     pub given: u64,
     /// Requests taken over from another worker.
     pub taken: u64,
+    /// Requests answered 503 because they had waited for longer than they may.
+    pub shed: u64,
+    /// Requests that were not begun because their clients had left.
+    pub abandoned: u64,
 }
 
 /// How many were within each bound and above the one before.
@@ -108,6 +114,23 @@ impl Tally {
         add(&self.sent_back, 1);
     }
 
+    /// A request that has waited for longer than it may.
+    pub(crate) fn shed(&self) {
+        self.answered(503);
+        add(&self.shed, 1);
+    }
+
+    /// A request whose client has left while it waited.
+    pub(crate) fn abandoned(&self) {
+        self.answered(503);
+        add(&self.abandoned, 1);
+    }
+
+    /// How long a request waited that was not begun.
+    pub(crate) fn waited(&self, queued_ns: u64) {
+        self.queue_times.note(&QUEUE_TIMES_MS, queued_ns);
+    }
+
     /// How long a request waited, and how long the application took for it.
     #[inline]
     pub(crate) fn took(&self, queued_ns: u64, duration_ns: u64) {
@@ -148,6 +171,8 @@ impl Tally {
             &self.sent_back,
             &self.given,
             &self.taken,
+            &self.shed,
+            &self.abandoned,
         ];
         for count in self.requests.iter().chain(single) {
             count.store(0, Ordering::Relaxed);
@@ -169,6 +194,8 @@ impl Tally {
             sent_back: load(&self.sent_back),
             given: load(&self.given),
             taken: load(&self.taken),
+            shed: load(&self.shed),
+            abandoned: load(&self.abandoned),
         }
     }
 }
@@ -219,6 +246,8 @@ impl Counts {
             sent_back: self.sent_back + other.sent_back,
             given: self.given + other.given,
             taken: self.taken + other.taken,
+            shed: self.shed + other.shed,
+            abandoned: self.abandoned + other.abandoned,
         }
     }
 }
@@ -267,8 +296,11 @@ mod tests {
         tally.refused(500);
         tally.timed_out();
         tally.sent_back();
+        tally.shed();
+        tally.abandoned();
         let counts = tally.read();
-        assert_eq!(counts.requests, [1, 2, 1, 3, 7]);
+        assert_eq!(counts.requests, [1, 2, 1, 3, 9]);
+        assert_eq!((counts.shed, counts.abandoned), (1, 1));
         assert_eq!(
             (counts.refused, counts.timeouts, counts.sent_back),
             (1, 1, 1)

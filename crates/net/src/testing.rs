@@ -15,8 +15,10 @@ use crate::body::BodyStore;
 use crate::clock;
 use crate::config::Config;
 use crate::exchange::Exchange;
+use crate::notice::Notice;
 use crate::output::Shared;
 use crate::overdue::TimeLimits;
+use crate::path_limits::PathLimits;
 use crate::peer::Peer;
 use crate::poll::Events;
 use crate::reactor::{Reactor, Tail};
@@ -75,6 +77,7 @@ pub(crate) fn config() -> Config {
         body_timeout_ms: 20_000,
         write_timeout_ms: 30_000,
         limits: TimeLimits::default(),
+        queue_limits: PathLimits::default(),
         threads: 1,
         polled: false,
         handover: None,
@@ -211,7 +214,12 @@ impl Rig {
 
     /// The oldest complete request that was read already.
     pub(crate) fn next(&mut self) -> Option<Box<Exchange>> {
-        let mut exchange = self.reactor.inbox.pop_front()?;
+        let mut exchange = loop {
+            let oldest = self.reactor.inbox.pop_front()?;
+            if let Some(exchange) = self.reactor.admit(oldest) {
+                break exchange;
+            }
+        };
         exchange.started_ns = clock::monotonic_ns();
         exchange.begun = true;
         self.board
@@ -235,7 +243,11 @@ impl Rig {
     /// What the error log would be told.
     pub(crate) fn notices(&mut self) -> Vec<String> {
         let notices = self.reactor.notices.take();
-        notices.into_iter().map(|notice| notice.text).collect()
+        let texts = notices.into_iter().filter_map(|notice| match notice {
+            Notice::Text(_, text) => Some(text),
+            Notice::Unserved(_) => None,
+        });
+        texts.collect()
     }
 }
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _WORKER = (
     "PID", "AGE", "GEN", "STATE", "UPTIME", "REQUESTS", "CONNS", "GIVEN", "TAKEN",
-    "RSS", "PSS", "CPU", "BEAT",
+    "WAITING", "LONGEST", "SHED", "LEFT", "RSS", "PSS", "CPU", "BEAT",
 )  # fmt: skip
 _SERVER = ("SOCKET", "PID", "APPLICATION", "ADDRESS", "SINCE")
 _BUSY = ("ID", "AGE", "BODY", "SENT", "METHOD", "PATH", "PEER")
@@ -113,9 +113,21 @@ def _status(data: Data) -> str:
         "boot failures": data.get("boot_failures"),
         "restarts": _restarts(data),
         "requests": f"{clean(data.get('requests'))}, {clean(data.get('in_flight'))} in flight",
+        "waiting": _queue(data),
         "connections": data.get("connections"),
     }
     return pairs(rows)
+
+
+def _queue(data: Data) -> str:
+    """How many requests wait, for how long, and how many were not begun."""
+    told = clean(data.get("waiting"))
+    if data.get("waiting"):
+        told += f", the first for {duration(data.get('longest_wait'))}"
+    for name, word in (("shed", "answered 503"), ("abandoned", "left by their clients")):
+        if data.get(name):
+            told += f"; {clean(data[name])} {word}"
+    return told
 
 
 def strings(value: Json) -> list[str]:
@@ -180,10 +192,14 @@ def _worker(row: Data) -> tuple[str, ...]:
     plain = [clean(row.get(name)) for name in ("pid", "age", "generation", "state")]
     if row.get("leaving") and row.get("state") == "serving":
         plain[3] += f" ({clean(row['leaving'])})"
-    counts = [clean(row.get(name)) for name in ("requests", "connections", "given", "taken")]
+    counts = [
+        clean(row.get(name)) for name in ("requests", "connections", "given", "taken", "waiting")
+    ]
+    longest = duration(row.get("longest_wait")) if row.get("waiting") else "-"
+    refused = [clean(row.get(name)) for name in ("shed", "abandoned")]
     times = [duration(row.get(name)) for name in ("uptime", "cpu", "last_heartbeat")]
     sizes = [size(row.get(name)) for name in ("rss", "pss")]
-    return (*plain, times[0], *counts, *sizes, times[1], times[2])
+    return (*plain, times[0], *counts, longest, *refused, *sizes, times[1], times[2])
 
 
 def _busy(one: Data) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from licorne.system import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from licorne._engine import InFlight, WorkerSnapshot
+    from licorne._engine import Counts, InFlight, WorkerSnapshot
     from licorne.ctl.protocol import Json
     from licorne.master.face import Master
     from licorne.supervisor.roster import Child, Roster
@@ -53,6 +53,20 @@ def status(master: Master) -> Data:
         "requests": _requests(master),
         "connections": sum(snapshot.connections for snapshot in snapshots),
         "in_flight": sum(len(snapshot.in_flight) for snapshot in snapshots),
+        **_queue(master, snapshots),
+    }
+
+
+def _queue(master: Master, snapshots: list[WorkerSnapshot]) -> Data:
+    """Requests that wait for a thread, and those that were not begun, since the start."""
+    counts = master.slots.counts(master.WORKERS.values()).values()
+    return {
+        "waiting": sum(snapshot.waiting for snapshot in snapshots),
+        "longest_wait": round(
+            max((snapshot.longest_wait for snapshot in snapshots), default=0.0), 3
+        ),
+        "shed": sum(each.shed for each in counts),
+        "abandoned": sum(each.abandoned for each in counts),
     }
 
 
@@ -79,7 +93,7 @@ def workers(master: Master, brief: bool) -> Data:
     """Every worker with what it is doing; `brief` leaves out what is costly to find out."""
     rows: list[Json] = [
         _worker(pid, worker, master.roster.child(pid), snapshot, brief)
-        | _handed_over(master, worker)
+        | _counted(master.slots.scoreboard.counts(worker.slot))
         for pid, worker, snapshot in _snapshots(master)
     ]
     return {"workers": rows, "count": len(rows)}
@@ -109,13 +123,16 @@ def _worker(
         "last_heartbeat": round(snapshot.beat_age, 2),
         "requests": snapshot.requests,
         "connections": snapshot.connections,
+        "waiting": snapshot.waiting,
+        "longest_wait": round(snapshot.longest_wait, 3),
         "in_flight": [_request(pid, each) for each in snapshot.in_flight],
     }
 
 
-def _handed_over(master: Master, worker: Worker) -> Data:
-    counts = master.slots.scoreboard.counts(worker.slot)
-    return {"given": counts.given, "taken": counts.taken}
+def _counted(counts: Counts) -> Data:
+    """The requests of a worker that went to or came from others, and those that were not begun."""
+    names = ("given", "taken", "shed", "abandoned")
+    return {name: getattr(counts, name) for name in names}
 
 
 def _request(pid: int, one: InFlight) -> Data:

@@ -65,7 +65,7 @@ def traffic(counted: Mapping[str, Counts]) -> Iterator[Family]:
     yield Family(
         "licorne_queue_time_seconds",
         "histogram",
-        "Time from a complete request to a free application thread.",
+        "Time from a complete request to a free application thread, or to its 503.",
         tuple(
             sample
             for labels, counts in by_type
@@ -101,6 +101,16 @@ def _sums(by_type: Sequence[tuple[Labels, Counts]]) -> Iterator[Family]:
             "Requests that waited, handed with their connections to a worker with a free thread.",
             [each.given for each in counts],
         ),
+        (
+            "shed_requests",
+            "Requests answered 503 because they had waited for queue_timeout.",
+            [each.shed for each in counts],
+        ),
+        (
+            "abandoned_requests",
+            "Requests that were not begun because their clients had left.",
+            [each.abandoned for each in counts],
+        ),
         ("connections_accepted", "Connections accepted.", [each.accepted for each in counts]),
         ("received_bytes", "Bytes read from clients.", [each.bytes_in for each in counts]),
         ("sent_bytes", "Bytes of answers sent to clients.", [each.bytes_out for each in counts]),
@@ -112,12 +122,20 @@ def _sums(by_type: Sequence[tuple[Labels, Counts]]) -> Iterator[Family]:
 def _present(master: Master) -> Iterator[Family]:
     in_flight: dict[Labels, float] = {}
     connections: dict[Labels, float] = {}
+    waiting: dict[Labels, float] = {}
+    longest: dict[Labels, float] = {}
     for worker in master.WORKERS.values():
         snapshot = master.slots.read(worker)
         in_flight[_slot(worker.slot)] = len(snapshot.in_flight)
         connections[_slot(worker.slot)] = snapshot.connections
+        waiting[_slot(worker.slot)] = snapshot.waiting
+        longest[_slot(worker.slot)] = snapshot.longest_wait
     yield family("licorne_in_flight_requests", "gauge", "Requests with the application.", in_flight)
     yield family("licorne_connections", "gauge", "Open client connections.", connections)
+    told = "Complete requests that wait for a thread."
+    yield family("licorne_waiting_requests", "gauge", told, waiting)
+    told = "How long the first of the waiting requests has waited."
+    yield family("licorne_longest_wait_seconds", "gauge", told, longest)
 
 
 def _processes(master: Master) -> Iterator[Family]:

@@ -157,6 +157,9 @@ class AsyncWorker(EngineWorker):
 
     def run_alone(self, exchange: Exchange) -> None:
         """The same, without a look at what has come with it."""
+        if not exchange.admitted():
+            # It has waited for too long since it was handed over, or its client has left.
+            return
         if self.inspects_requests:
             self.attempt(lambda: self.take(Request(exchange, self.cfg)))
         else:

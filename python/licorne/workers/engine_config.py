@@ -124,6 +124,8 @@ class EngineConfig(RequestRules):
         self.write_timeout = float(cfg.write_timeout)
         self.request_timeout = float(cfg.request_timeout)
         self.request_timeout_paths = list(cfg.request_timeout_paths.items())
+        self.queue_timeout = float(cfg.queue_timeout)
+        self.queue_timeout_paths = list(cfg.queue_timeout_paths.items())
         # The master would take a thread that runs the application and the loop for silent.
         self.silence = 0.0 if multithread else float(cfg.timeout)
         self.threads = max(1, cfg.threads) if multithread else 1

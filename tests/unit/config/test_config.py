@@ -172,3 +172,32 @@ def test_a_function_may_give_the_class() -> None:
     cfg = Config()
     cfg.set("worker_class", lambda: Kind)
     assert cfg.worker_class is Kind
+
+
+@pytest.mark.parametrize("name", ["request_timeout", "queue_timeout"])
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ("soon", "give a number of seconds, such as 2.5"),
+        ("-1", "give a number of seconds, from 0 to"),
+        (float("nan"), "give a number of seconds, from 0 to"),
+    ],
+)
+def test_limits_are_seconds(name: str, value: object, advice: str) -> None:
+    with pytest.raises(ConfigError, match=f"^Invalid value for {name}: .*{advice}"):
+        Config().set(name, value)
+
+
+@pytest.mark.parametrize("name", ["request_timeout_paths", "queue_timeout_paths"])
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ({"a": 1}, "give PREFIX=SECONDS with a path, such as /reports/=120"),
+        (["/a"], "give PREFIX=SECONDS"),
+        (["/a=soon"], "give a number of seconds, such as 2.5"),
+        ({"/a": -1}, "give a number of seconds, from 0 to"),
+    ],
+)
+def test_limits_of_paths_are_seconds(name: str, value: object, advice: str) -> None:
+    with pytest.raises(ConfigError, match=f"^Invalid value for {name}: .*{advice}"):
+        Config().set(name, value)

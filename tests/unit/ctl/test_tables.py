@@ -8,8 +8,8 @@ from licorne.ctl import tables
 
 ROW: tables.Data = {
     "pid": 10, "age": 1, "generation": 2, "state": "serving", "uptime": 70, "requests": 5,
-    "connections": 1, "given": 3, "taken": 4, "rss": 13 * 1024 * 1024, "pss": None, "cpu": 0.5,
-    "last_heartbeat": 0.1,
+    "connections": 1, "given": 6, "taken": 4, "waiting": 3, "longest_wait": 0.25, "shed": 17,
+    "abandoned": 2, "rss": 13 * 1024 * 1024, "pss": None, "cpu": 0.5, "last_heartbeat": 0.1,
     "in_flight": [
         {
             "id": "10.2", "method": "GET", "path": "/young", "peer": "127.0.0.1:1", "age": 0.25,
@@ -26,8 +26,8 @@ ROW: tables.Data = {
 def test_workers_and_their_requests_the_oldest_first() -> None:
     lines = tables.shown("workers brief", {"workers": [ROW], "count": 1}).splitlines()
     assert lines[1].split() == [
-        "10", "1", "2", "serving", "1m", "10s", "5", "1", "3", "4", "13.0", "MiB", "-", "0.50", "s",
-        "0.10", "s",
+        "10", "1", "2", "serving", "1m", "10s", "5", "1", "6", "4", "3", "0.25", "s", "17", "2",
+        "13.0", "MiB", "-", "0.50", "s", "0.10", "s",
     ]  # fmt: skip
     assert lines[4].split() == [
         "10.1", "1m", "1s", "overdue", "0", "B", "0", "B", "GET", "/old\\x1b[2J", "127.0.0.1:2",

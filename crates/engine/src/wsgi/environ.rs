@@ -320,7 +320,7 @@ fn server(
             entries.put(&names.server_port, port)
         }
         Some(None) | None => {
-            let (name, port) = split_host(exchange.head.host().unwrap_or_default());
+            let (name, port) = text::split_host(exchange.head.host().unwrap_or_default());
             let default: &[u8] = match exchange.head.https() {
                 Some(true) => b"443",
                 _ => b"80",
@@ -329,17 +329,5 @@ fn server(
             entries.put_any(&names.server_name, text::latin1(py, name)?.as_ptr())?;
             entries.put_any(&names.server_port, text::latin1(py, port)?.as_ptr())
         }
-    }
-}
-
-/// `name`, `name:port`, `[v6]`, `[v6]:port`.
-fn split_host(host: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let bracket = host
-        .iter()
-        .rposition(|&byte| byte == b']')
-        .map_or(0, |at| at + 1);
-    match host[bracket..].iter().position(|&byte| byte == b':') {
-        Some(colon) => (&host[..bracket + colon], Some(&host[bracket + colon + 1..])),
-        None => (host, None),
     }
 }

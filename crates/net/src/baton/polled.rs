@@ -54,12 +54,18 @@ impl Loop {
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, true);
-        let mut requests = Vec::with_capacity(state.reactor.inbox.len());
+        let most = state.reactor.most_at_once();
+        let mut requests = Vec::with_capacity(state.reactor.inbox.len().min(most));
         // Afterwards only what its loop has returned is there.
         while state.reactor.drain != Drain::Stopped
+            && requests.len() < most
             && let Some(exchange) = state.next_request()
         {
             requests.push(exchange);
+        }
+        if requests.len() == most && !state.reactor.inbox.is_empty() {
+            // No event tells of the others.
+            self.poller.wake();
         }
         state.running += requests.len();
         if state.running == 0 {
@@ -145,6 +151,18 @@ impl Loop {
         state.request_ended(me);
     }
 
+    /// A request that its loop begins now, some time after it was handed over; `None`: it was not to
+    /// be begun any more, and has been answered.
+    pub fn admit(&self, me: u32, exchange: Box<Exchange>) -> Option<Box<Exchange>> {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        let admitted = state.reactor.admit(exchange);
+        if admitted.is_none() {
+            state.request_ended(me);
+        }
+        admitted
+    }
+
     /// A complete request that its loop has not begun, and will not: [`Loop::close`] answers it with
     /// 503.
     pub fn return_unbegun(&self, exchange: Box<Exchange>) {
@@ -152,7 +170,7 @@ impl Loop {
     }
 
     /// Takes the events there are.
-    fn look(&self, state: &mut State) {
+    pub(super) fn look(&self, state: &mut State) {
         let mut events = state.buffers.pop().unwrap_or_else(Events::new);
         if self.poller.wait(&mut events, Some(0)).is_err() {
             events.clear();

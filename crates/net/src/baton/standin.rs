@@ -112,11 +112,11 @@ fn supervise(baton: &Loop) {
             if !state.reactor.has_siblings() {
                 rest_ms = (rest_ms * 2).min(POLLED_REST_MS);
             }
-            most_ms = rest_ms;
+            most_ms = state.reactor.rest_ms(rest_ms);
         } else if std::mem::take(&mut woken) {
             // It has turned because it was woken.
             rest_ms = (rest_ms * 2).min(POLLED_REST_MS);
-            most_ms = rest_ms;
+            most_ms = state.reactor.rest_ms(rest_ms);
         } else {
             rest_ms = POLLED_LOOK_MS;
         }

@@ -118,11 +118,17 @@ impl State {
         }
     }
 
-    /// The oldest complete request, ready for the application.
+    /// The oldest complete request that is still to be begun, ready for the application.
     #[inline]
     pub(super) fn next_request(&mut self) -> Option<Box<Exchange>> {
         let reactor = &mut self.reactor;
-        let mut exchange = reactor.inbox.pop_front()?;
+        let mut exchange = loop {
+            let oldest = reactor.inbox.pop_front()?;
+            if let Some(exchange) = reactor.admit(oldest) {
+                break exchange;
+            }
+        };
+        reactor.one_waits_less();
         if exchange.entry.is_none() {
             // Too many waited when it was read; now there is room.
             reactor.name(&mut exchange);

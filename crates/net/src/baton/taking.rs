@@ -66,6 +66,11 @@ impl Loop {
         if self.leaves_to_driver(state, me) {
             return None;
         }
+        if state.reactor.reading_is_due() && self.grab(state, me) {
+            self.look(state);
+            state.reactor.process(usize::MAX);
+            self.end_turn(state, true);
+        }
         if let Some(exchange) = self.pop(state, me) {
             return Some(Taken::Exchange(exchange));
         }

@@ -10,7 +10,7 @@ use super::Reactor;
 use crate::body::Body;
 use crate::conn::{Conn, Fed, Feeding, Registration};
 use crate::exchange::Exchange;
-use crate::handover::{Arrived, FRONT, Handover, LONGEST, Outcome, Waiting};
+use crate::handover::{Arrived, FRONT, HandedOver, Handover, LONGEST, Outcome};
 use crate::notice::Level;
 use crate::peer::Peer;
 use crate::poll::HANDOVER;
@@ -157,6 +157,7 @@ impl Reactor {
                 self.inbox.push_back(exchange);
             }
         }
+        self.one_waits_less();
         if let Some(dispatch) = &mut self.dispatch {
             dispatch.wanted = wanted;
         }
@@ -219,7 +220,7 @@ impl Reactor {
             Body::Flowing => return Some(exchange),
             body => (None, body.in_memory().unwrap_or_default()),
         };
-        let waiting = Waiting {
+        let waiting = HandedOver {
             peer: conn.peer,
             listener: conn.listener,
             requests: conn.requests,
@@ -367,6 +368,7 @@ impl Reactor {
         match fed {
             Fed::Ready(mut exchange) => {
                 exchange.handed_over = true;
+                exchange.pipelined = false;
                 self.ready(token, exchange, waiting.ready_ns);
             }
             // A newer configuration may refuse what the older one has let through.

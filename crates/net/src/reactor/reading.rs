@@ -134,7 +134,10 @@ impl Reactor {
     #[inline]
     pub(super) fn on_fed(&mut self, token: Token, fed: Fed, progress: bool) {
         match fed {
-            Fed::Ready(exchange) => self.ready(token, exchange, self.now_ns),
+            Fed::Ready(mut exchange) => {
+                exchange.pipelined = !progress;
+                self.ready(token, exchange, self.now_ns);
+            }
             Fed::Wait => self.progressed(token, progress),
             Fed::Rejected(reject) => self.refuse(token, reject),
             Fed::Closed => self.remove(token),
@@ -174,10 +177,12 @@ impl Reactor {
             self.notices.ignored_header(conn.peer, head, forwarding);
         }
         exchange.ready_ns = ready_ns;
+        exchange.pipelined &= exchange.number > 1;
         conn.had_last_request = !exchange.head.keep_alive();
         exchange.keep_alive = !conn.had_last_request
             && self.config.keepalive_ms != 0
             && (self.drain.serving() || conn.has_more());
+        self.begin_waiting(&mut exchange);
         if self.inbox.len() < WAITING {
             self.name(&mut exchange);
         }

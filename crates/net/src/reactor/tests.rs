@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::overdue::TimeLimits;
+use crate::path_limits::PathLimits;
 use crate::testing::{Rig, pass_ms};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -142,7 +143,8 @@ fn a_client_that_reads_nothing_is_given_up() {
 /// The clients of requests over their time are answered, whatever the application does later.
 #[test]
 fn a_request_over_its_time_is_answered_504() {
-    let mut rig = Rig::with(|config| config.limits = TimeLimits::new(3_000, Vec::new(), 0));
+    let mut rig =
+        Rig::with(|config| config.limits = TimeLimits::new(PathLimits::new(3_000, Vec::new()), 0));
     let (mut waiting, mut streaming) = (rig.connect(), rig.connect());
     waiting.send(GET);
     let first = rig.take().unwrap();

@@ -18,6 +18,10 @@ pub struct Snapshot {
     pub requests: u64,
     /// Connections open.
     pub connections: u64,
+    /// Complete requests that wait for a thread.
+    pub waiting: u64,
+    /// How long the first of them has waited, in ns; 0 if there is none.
+    pub longest_wait_ns: u64,
     /// Why it asks to be replaced, 0 while it does not.
     pub retire: u64,
     /// Requests read and not finished.
@@ -38,6 +42,7 @@ impl Scoreboard {
     pub fn read(&self, slot: usize) -> Snapshot {
         let worker = self.worker(slot);
         let now_ns = clock::monotonic_ns();
+        let (waiting, longest_wait_ns) = worker.queue.read(now_ns);
         Snapshot {
             pid: worker.pid.load(Ordering::Relaxed),
             ready: worker.ready.load(Ordering::Relaxed) != 0,
@@ -45,6 +50,8 @@ impl Scoreboard {
                 .saturating_sub(worker.beat_ms.load(Ordering::Relaxed)),
             requests: worker.requests.load(Ordering::Relaxed),
             connections: worker.connections.load(Ordering::Relaxed),
+            waiting,
+            longest_wait_ns,
             retire: worker.retire.load(Ordering::Relaxed),
             in_flight: (0..self.entries)
                 .filter_map(|entry| self.entry(slot, entry).read(now_ns))

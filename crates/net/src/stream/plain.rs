@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use super::PIECES;
+use super::{PIECES, PeerEnd};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
@@ -36,16 +36,18 @@ impl Plain {
         repeated(|| unsafe { libc::recv(self.fd(), room.as_mut_ptr().cast(), room.len(), 0) })
     }
 
-    /// Whether the peer has announced its end and nothing is left to read before that.
-    pub(super) fn at_end(&self) -> bool {
+    /// Whether the peer has ended its side and nothing is left to read before that, and how.
+    pub(super) fn peer_end(&self) -> PeerEnd {
         let mut room = [0u8; 1];
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         // SAFETY: one writable byte; peeking takes nothing away, and does not wait.
         let result =
             repeated(|| unsafe { libc::recv(self.fd(), room.as_mut_ptr().cast(), 1, flags) });
         match result {
-            Ok(count) => count == 0,
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+            Ok(0) => PeerEnd::Ordered,
+            Ok(_) => PeerEnd::None,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => PeerEnd::None,
+            Err(_) => PeerEnd::Broken,
         }
     }
 

@@ -1,30 +1,62 @@
 //! The page that a refused peer sees: gunicorn's, byte for byte, since programs look for it, and a
-//! Date (RFC 9110, section 6.6.1), as seconds since 1970. No Server; the connection always closes.
+//! Date (RFC 9110, section 6.6.1), as seconds since 1970. No Server; the connection closes, unless the
+//! request was in order.
 
 use super::encode::push_decimal;
 use super::server::push_date;
 
+/// The field of a page that ends its connection.
+const CLOSE: &str = "Connection: close\r\n";
+
 /// Appends a whole response: an HTML page with `reason` as title and `message` as text, in latin-1.
 pub fn error_page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, message: &str) {
-    page(out, date, status, reason, "", message);
+    page(out, date, (status, reason), &[CLOSE], message);
 }
 
 /// Appends the response to a request that the application failed on, with the request's id if it
 /// has one. The id is a token.
 pub(super) fn failure_page(out: &mut Vec<u8>, date: u64, id: Option<&str>) {
     let fields = id.map_or_else(String::new, |id| format!("X-Request-ID: {id}\r\n"));
-    page(out, date, 500, "Internal Server Error", &fields, "");
+    let told = (500, "Internal Server Error");
+    page(out, date, told, &[&fields, CLOSE], "");
 }
 
 /// Appends the response to a request that was not begun and may be repeated at once: a 503 with
 /// Retry-After (RFC 9110, sections 10.2.3 and 15.6.4).
 pub fn unavailable_page(out: &mut Vec<u8>, date: u64) {
     let message = "The server is about to end; please try again.";
-    let fields = "Retry-After: 1\r\n";
-    page(out, date, 503, "Service Unavailable", fields, message);
+    page(out, date, UNAVAILABLE, &[RETRY_AFTER, CLOSE], message);
 }
 
-fn page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, fields: &str, message: &str) {
+/// Appends the response to a request that has waited for too long: the same, from a server that goes
+/// on. `keep`: another request may come on the connection. `head`: the answer to HEAD, which has no
+/// content (RFC 9110, section 9.3.2). How many bytes of content there are.
+pub fn busy_page(out: &mut Vec<u8>, date: u64, head: bool, keep: bool) -> usize {
+    let message = "The server is busy; please try again.";
+    let fields = if keep {
+        &[RETRY_AFTER][..]
+    } else {
+        &[RETRY_AFTER, CLOSE]
+    };
+    let content = page(out, date, UNAVAILABLE, fields, message);
+    if head {
+        out.truncate(out.len() - content);
+        return 0;
+    }
+    content
+}
+
+const UNAVAILABLE: (u16, &str) = (503, "Service Unavailable");
+const RETRY_AFTER: &str = "Retry-After: 1\r\n";
+
+/// Appends a page; how many bytes its content has.
+fn page(
+    out: &mut Vec<u8>,
+    date: u64,
+    (status, reason): (u16, &str),
+    fields: &[&str],
+    message: &str,
+) -> usize {
     let message = escape(message);
     let page = latin1(&format!(
         "<html>\n  <head>\n    <title>{reason}</title>\n  </head>\n  <body>\n    \
@@ -35,13 +67,16 @@ fn page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, fields: &str, m
     out.push(b' ');
     out.extend_from_slice(&latin1(reason));
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(fields.as_bytes());
-    out.extend_from_slice(b"Connection: close\r\nContent-Type: text/html\r\nContent-Length: ");
+    for field in fields {
+        out.extend_from_slice(field.as_bytes());
+    }
+    out.extend_from_slice(b"Content-Type: text/html\r\nContent-Length: ");
     push_decimal(out, page.len() as u64);
     out.extend_from_slice(b"\r\nDate: ");
     push_date(out, date);
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(&page);
+    page.len()
 }
 
 /// What a page without a charset is read as; other characters become `?`.

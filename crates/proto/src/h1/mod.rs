@@ -26,7 +26,7 @@ mod trailers;
 
 pub use draft::{BodySize, RequestFacts, ResponseDraft};
 pub use encode::{CONTINUE, chunk_bounds, close_chunk, open_chunk, push_decimal, push_padded};
-pub use error_page::{error_page, unavailable_page};
+pub use error_page::{busy_page, error_page, unavailable_page};
 pub use misuse::Misuse;
 pub use response::{Ending, Piece, Response, Unsendable};
 pub use server::ServerFields;

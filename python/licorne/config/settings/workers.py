@@ -107,6 +107,24 @@ class Workers(Section):
         `off`: a connection stays with the worker that accepted it. Linux only.
         """,
     )
+    queue_timeout: float = option(
+        "--queue-timeout",
+        default=0.0,
+        doc="""Seconds that a complete request may wait for a thread; 0 for no limit. Then 503.
+
+        It holds for every kind of worker on the engine. The answer has Retry-After, and the
+        application never sees the request. Metrics and health checks (metrics_bind) never wait.
+        """,
+    )
+    queue_timeout_paths: dict[str, float] = option(
+        "--queue-timeout-path",
+        default={},
+        metavar="PREFIX=SECONDS",
+        doc="""Another queue_timeout for the paths that begin with a prefix; 0 for no limit.
+
+        The longest prefix decides. In a configuration file: a dict, or a list of PREFIX=SECONDS.
+        """,
+    )
     graceful_timeout: int = option(
         "--graceful-timeout",
         default=30,

@@ -221,7 +221,7 @@ fn a_full_worker_leaves_it_to_others() {
 fn a_message_that_is_cut_short_is_told() {
     let [_, mut free] = busy_and_free();
     let queue = &free.reactor.dispatch.as_ref().unwrap().queue;
-    let waiting = Waiting {
+    let waiting = HandedOver {
         peer: Peer::Unix,
         listener: 0,
         requests: 1,

@@ -29,6 +29,22 @@ fn a_page_tells_when_to_come_again() {
 }
 
 #[test]
+fn a_busy_server_keeps_the_connection_if_it_can() {
+    for (head, keep) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut out = Vec::new();
+        let content = busy_page(&mut out, 0, head, keep);
+        let text = String::from_utf8(out).unwrap();
+        let (fields, page) = text.split_once("\r\n\r\n").unwrap();
+        assert!(fields.starts_with("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"));
+        assert_eq!(fields.contains("\r\nConnection: close"), !keep, "{text}");
+        assert_eq!(page.len(), content);
+        assert_eq!(page.is_empty(), head, "{text}");
+        // To HEAD too: the length that GET would have.
+        assert!(fields.contains("\r\nContent-Length: 180\r\n"), "{text}");
+    }
+}
+
+#[test]
 fn a_failure_has_a_date_and_the_id_of_its_request() {
     let mut out = Vec::new();
     failure_page(&mut out, 0, Some("abc"));
