@@ -101,16 +101,17 @@ def post_request(worker, req, environ, resp):
 
 
 def test_a_hook_that_takes_its_time(args: tuple[str, ...], serve: Serve, site: Path) -> None:
+    """While requests come one after the other, and at once."""
     (site / "gunicorn.conf.py").write_text(SLOW)
     server = serve("an_app:app", *args, cwd=site)
+    for number in range(MANY):
+        assert server.get(f"/slow?{number}")[0] == 200
     clients = [server.client() for _ in range(MANY)]
-    for _ in range(2):
-        for number, client in enumerate(clients):
-            client.get(f"/slow?{number}")
-        for client in clients:
-            assert client.response().status == 200
+    for number, client in enumerate(clients):
+        client.get(f"/slow?{number}", close=True)
     for client in clients:
-        client.socket.close()
+        with client:
+            assert client.response().status == 200
     server.log.wait_for("AFTER GET /slow", 2 * MANY)
     found = [line.split()[-3] for line in server.log.matching("AFTER GET /slow .* 200 OK")]
     assert sorted(found) == sorted([*map(str, range(MANY))] * 2)
