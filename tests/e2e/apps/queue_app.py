@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
     StartResponse = Callable[..., Callable[[bytes], object]]
 
 
-LIBRARY = ctypes.CDLL(None)
+#: Calls that let the interpreter lock go, and that keep it.
+WITHOUT, WITH = ctypes.CDLL(None), ctypes.PyDLL(None)
+# Between what a request says and its wait no other thread asks for the lock.
+sys.setswitchinterval(3600)
 
 
 def blocked_at(gate: str, *, lock: bool) -> None:
     """Wait in the kernel until somebody opens the pipe; no other greenlet runs meanwhile."""
-    library = ctypes.PyDLL(None) if lock else LIBRARY
+    library = WITH if lock else WITHOUT
     pipe = library.open(gate.encode(), os.O_RDONLY)
     os.close(pipe)
 
@@ -29,7 +33,7 @@ def application(environ: dict[str, str], start_response: StartResponse) -> Itera
     path = environ["PATH_INFO"]
     told = f"app: begun {path}\n".encode()
     # Past eventlet, which lets one greenlet write to a descriptor at a time.
-    LIBRARY.write(2, told, len(told))
+    WITH.write(2, told, len(told))
     gate = parse_qs(environ["QUERY_STRING"]).get("gate", [""])[0]
     if gate:
         blocked_at(gate, lock=path == "/lock")
