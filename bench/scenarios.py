@@ -203,7 +203,7 @@ def killed(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float)
 
 
 def long_polls(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float) -> Measure:
-    """Memory of a worker while a thousand requests wait in the application; how many were answered."""
+    """Memory of a worker while a thousand requests wait in the application, and answers."""
     idle_kb = usage.tree_pss(server.pid)
     polls = LongPolls(server.port, CROWD)
     settle()
