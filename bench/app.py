@@ -123,6 +123,20 @@ def busy(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return whole(start_response, HELLO)
 
 
+def compute(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer after 100 ms of processor time, however many others want the processor."""
+    end = time.thread_time() + PAUSE
+    while time.thread_time() < end:
+        pass
+    return whole(start_response, HELLO)
+
+
+def term(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer after 200 ms which process ran it."""
+    time.sleep(2 * PAUSE)
+    return whole(start_response, b"%d" % os.getpid())
+
+
 def began(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer when the application was called: the machine's own clock, in nanoseconds."""
     return whole(start_response, b"%d" % time.clock_gettime_ns(time.CLOCK_MONOTONIC))
@@ -180,6 +194,8 @@ PATHS = {
     "/slow": slow,
     "/poll": poll,
     "/busy": busy,
+    "/compute": compute,
+    "/term": term,
     "/began": began,
     "/pid": pid,
 }

@@ -9,10 +9,13 @@ import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 #: Seconds a load program may take beyond its own duration.
 PATIENCE = 15
+#: Requests a second of the mixed load; one of so many is slow.
+MIXED_RATE, MIXED_EVERY = 200, 20
 
 
 class LoadError(Exception):
@@ -29,6 +32,8 @@ class Load:
     body: int = 0
     pipeline: int = 0
     close: bool = False
+    #: So many answers are counted by their bodies.
+    tally: int = 0
 
     def arguments(self) -> list[str]:
         """The KEY=VALUE arguments that wrk.lua understands."""
@@ -39,6 +44,8 @@ class Load:
             found.append(f"pipeline={self.pipeline}")
         if self.close:
             found.append("close=1")
+        if self.tally:
+            found.append(f"tally={self.tally}")
         return found
 
 
@@ -52,6 +59,8 @@ class Answered:
     #: Connections that failed, reads and writes that failed, answers that were no success.
     errors: int
     issued: int
+    #: Body → answers.
+    tally: dict[str, int]
 
     @property
     def rate(self) -> float:
@@ -71,6 +80,40 @@ class Paced:
     max_ms: float
 
 
+@dataclass(frozen=True)
+class Mixed:
+    """What the same client saw of requests of which some are slow."""
+
+    #: The times of the others.
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    slow_p99_ms: float
+    #: Requests without an answer, sent or not.
+    unserved: int
+    #: Connections that failed or ended early, answers that were no success.
+    errors: int
+    #: How late the client was with sending, by no fault of the server.
+    late_p99_ms: float
+
+
+class _Seen(TypedDict):
+    """What pace prints."""
+
+    planned: int
+    sent: int
+    answered: int
+    bad_status: int
+    lost: int
+    refused: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    slow_answered: int
+    slow_p99_ms: float
+    late_p99_ms: float
+
+
 def wrk(port: int, load: Load, seconds: float) -> Answered:
     """Send the load and count the answers."""
     whole = max(1, round(seconds))
@@ -78,14 +121,14 @@ def wrk(port: int, load: Load, seconds: float) -> Answered:
     command += [f"http://127.0.0.1:{port}{load.path}", "--", *load.arguments()]
     for line in _output(command, whole).splitlines():
         if line.startswith("RESULT "):
-            return _answered(json.loads(line.removeprefix("RESULT ")), load)
+            seen = json.loads(line.removeprefix("RESULT "))
+            return _answered(seen, seen.pop("tally"), load)
     raise LoadError("wrk printed no result")
 
 
 def pace(program: Path, port: int, rate: int, seconds: float, connections: int) -> Paced:
     """Ask for `/` at a fixed rate and time each answer from the moment it was due."""
-    command = [str(program), str(port), "/", str(rate), str(seconds), str(connections)]
-    seen = json.loads(_output(command, seconds))
+    seen = _paced(program, port, rate, seconds, connections)
     missing = seen["planned"] - seen["answered"]
     return Paced(
         planned=seen["planned"],
@@ -97,13 +140,36 @@ def pace(program: Path, port: int, rate: int, seconds: float, connections: int) 
     )
 
 
-def _answered(seen: dict[str, int], load: Load) -> Answered:
+def mixed(program: Path, port: int, slow_path: str, seconds: float) -> Mixed:
+    """Ask 200 times a second on 64 connections in turn, 5 % of the requests for `slow_path`."""
+    seen = _paced(program, port, MIXED_RATE, seconds, 64, slow_path, str(MIXED_EVERY))
+    return Mixed(
+        p50_ms=seen["p50_ms"],
+        p99_ms=seen["p99_ms"],
+        max_ms=seen["max_ms"],
+        slow_p99_ms=seen["slow_p99_ms"],
+        unserved=seen["planned"] - seen["answered"] - seen["slow_answered"],
+        errors=seen["lost"] + seen["refused"] + seen["bad_status"],
+        late_p99_ms=seen["late_p99_ms"],
+    )
+
+
+def _paced(
+    program: Path, port: int, rate: int, seconds: float, connections: int, *slow: str
+) -> _Seen:
+    command = [str(program), str(port), "/", str(rate), str(seconds), str(connections), *slow]
+    seen: _Seen = json.loads(_output(command, seconds))
+    return seen
+
+
+def _answered(seen: dict[str, int], tally: dict[str, int], load: Load) -> Answered:
     result = Answered(
         requests=seen["requests"],
         seconds=seen["duration_us"] / 1e6,
         p99_ms=seen["p99_us"] / 1000 or None,  # wrk says 0 when it cannot say
         errors=sum(seen[kind] for kind in ("connect", "read", "write", "status", "timeout")),
         issued=seen["issued"],
+        tally=tally,
     )
     # wrk asks the script for one burst more than it sends, to look at it.
     open_at_the_end = (load.connections + 1) * load.pipeline

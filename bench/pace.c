@@ -5,7 +5,13 @@
  * omission"). Requests take the first idle connection. Everything that goes wrong is counted:
  * connections that fail or end early, answers that are not 200, requests never answered.
  *
- * usage: pace PORT PATH RATE SECONDS CONNECTIONS      (127.0.0.1; prints one JSON object)
+ * With SLOW_PATH and EVERY, one of each EVERY requests, at a random place among them, asks for
+ * SLOW_PATH: the percentiles are those of the others. All connections are opened, and answer PATH
+ * once, before the first request is due, and requests take them in turn, so that all of them are
+ * in use. The random places are the same in each run.
+ *
+ * usage: pace PORT PATH RATE SECONDS CONNECTIONS [SLOW_PATH EVERY]
+ *        (127.0.0.1; prints one JSON object)
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -19,6 +25,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +35,7 @@ enum { MOST_CONNECTIONS = 1024, MOST_HEAD = 8192 };
 struct connection {
     int fd;                /* -1: not open */
     int busy;              /* a request waits for its answer here */
+    int slow;              /* that request is one for SLOW_PATH */
     int64_t due;           /* when that request should have been sent, in ns */
     char head[MOST_HEAD];  /* answer so far, until its head is complete */
     size_t length;
@@ -36,11 +44,12 @@ struct connection {
 
 static struct connection connections[MOST_CONNECTIONS];
 static struct sockaddr_in server = {.sin_family = AF_INET};
-static char request[1024];
-static size_t request_length;
+static char request[1024], slow_request[1024];
+static size_t request_length, slow_length;
 static int poll_fd;
-static double *times;
-static size_t answered, bad_status, lost, refused;
+static int in_turn; /* requests take the connections in turn */
+static double *times, *slow_times;
+static size_t answered, slow_answered, bad_status, lost, refused;
 
 static int64_t now_ns(void)
 {
@@ -84,7 +93,10 @@ static void finish(struct connection *c)
 {
     if (strncmp(c->head, "HTTP/1.1 200", 12) != 0)
         bad_status++;
-    times[answered++] = (double)(now_ns() - c->due) / 1e6;
+    if (c->slow)
+        slow_times[slow_answered++] = (double)(now_ns() - c->due) / 1e6;
+    else
+        times[answered++] = (double)(now_ns() - c->due) / 1e6;
     c->busy = 0;
     if (strcasestr(c->head, "\r\nconnection: close") != NULL)
         drop(c);
@@ -123,18 +135,25 @@ static void receive(struct connection *c)
         finish(c);
 }
 
-static int ask(int64_t due, int count)
+static int ask(int64_t due, int count, int slow)
 {
-    for (int i = 0; i < count; i++) {
+    static int next;
+
+    for (int n = 0; n < count; n++) {
+        int i = in_turn ? (next + n) % count : n;
         struct connection *c = &connections[i];
+        size_t length = slow ? slow_length : request_length;
         if (c->busy || (c->fd < 0 && !open_connection(c, (uint32_t)i)))
             continue;
         c->busy = 1;
+        c->slow = slow;
         c->due = due;
         c->length = 0;
         c->body_left = -1;
-        if (send(c->fd, request, request_length, MSG_NOSIGNAL) == (ssize_t)request_length)
+        if (send(c->fd, slow ? slow_request : request, length, MSG_NOSIGNAL) == (ssize_t)length) {
+            next = i + 1;
             return 1;
+        }
         drop(c); /* an idle connection that the server had closed: take another one */
     }
     return 0;
@@ -161,56 +180,116 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double percentile(double share)
+/* Of sorted values. */
+static double percentile(const double *values, size_t count, double share)
 {
-    size_t i = (size_t)(share * (double)answered);
-    return answered == 0 ? -1 : times[i < answered ? i : answered - 1];
+    size_t i = (size_t)(share * (double)count);
+    return count == 0 ? -1 : values[i < count ? i : count - 1];
+}
+
+/* Marks one request of each `every` as slow; none when that is 0. */
+static void choose_slow(char *slow, size_t planned, size_t every)
+{
+    uint64_t state = 88172645463325252ULL;
+
+    for (size_t first = 0; every > 0 && first < planned; first += every) {
+        state ^= state << 13; /* xorshift64 */
+        state ^= state >> 7;
+        state ^= state << 17;
+        if (first + state % every < planned)
+            slow[first + state % every] = 1;
+    }
+}
+
+/* One answer on each of the connections, all asked at the same time; none of it is counted. */
+static void warm_up(int count)
+{
+    int64_t end = now_ns() + 5000000000;
+
+    for (int i = 0; i < count; i++)
+        ask(now_ns(), count, 0);
+    while (answered + lost < (size_t)count && now_ns() < end)
+        wait_until(now_ns() + 10000000);
+    answered = bad_status = lost = refused = 0;
+}
+
+static size_t as_request(char *text, size_t room, const char *path, const char *port)
+{
+    return (size_t)snprintf(text, room, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n\r\n", path, port);
 }
 
 int main(int argc, char **argv)
 {
-    double rate = argc == 6 ? atof(argv[3]) : 0, seconds = argc == 6 ? atof(argv[4]) : 0;
-    int count = argc == 6 ? atoi(argv[5]) : 0;
-    size_t planned = (size_t)(rate * seconds), sent = 0, delayed = 0;
+    int right = argc == 6 || argc == 8;
+    double rate = right ? atof(argv[3]) : 0, seconds = right ? atof(argv[4]) : 0;
+    int count = right ? atoi(argv[5]) : 0, every = argc == 8 ? atoi(argv[7]) : 0;
+    size_t planned = (size_t)(rate * seconds), sent = 0, slow_sent = 0, punctual = 0, delayed = 0;
     int64_t start, end;
+    double *delays; /* of requests that waited for nothing but the client itself */
+    int behind = 0; /* the last request waited for a connection */
+    char *slow;
 
-    if (planned < 1 || planned > 10000000 || count < 1 || count > MOST_CONNECTIONS) {
-        fprintf(stderr, "usage: %s PORT PATH RATE SECONDS CONNECTIONS\n", argv[0]);
+    if (planned < 1 || planned > 10000000 || count < 1 || count > MOST_CONNECTIONS
+        || (argc == 8 && every < 2)) {
+        fprintf(stderr, "usage: %s PORT PATH RATE SECONDS CONNECTIONS [SLOW_PATH EVERY]\n", argv[0]);
         return 2;
     }
     prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0); /* the default of 50 us would blur what is measured */
     server.sin_port = htons((unsigned short)atoi(argv[1]));
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    request_length = (size_t)snprintf(request, sizeof request,
-        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n\r\n", argv[2], argv[1]);
-    times = calloc(planned, sizeof *times);
+    request_length = as_request(request, sizeof request, argv[2], argv[1]);
+    if (argc == 8)
+        slow_length = as_request(slow_request, sizeof slow_request, argv[6], argv[1]);
+    times = calloc(planned + (size_t)count, sizeof *times); /* those of the warm-up beside */
+    slow_times = calloc(planned, sizeof *slow_times);
+    delays = calloc(planned, sizeof *delays);
+    slow = calloc(planned, 1);
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (times == NULL || poll_fd < 0 || request_length >= sizeof request)
+    if (times == NULL || slow_times == NULL || delays == NULL || slow == NULL
+        || poll_fd < 0 || request_length >= sizeof request || slow_length >= sizeof slow_request)
         return 1;
     for (int i = 0; i < count; i++)
         connections[i].fd = -1;
+    if (argc == 8) {
+        in_turn = 1;
+        setpriority(PRIO_PROCESS, 0, -20); /* root only; `late` tells how well it went */
+        warm_up(count);
+    }
+    choose_slow(slow, planned, (size_t)every);
     start = now_ns();
     while (sent < planned) {
         int64_t due = start + (int64_t)((double)sent * 1e9 / rate);
+        if (now_ns() < due)
+            behind = 0;
         while (now_ns() < due)
             wait_until(due);
+        if (!behind)
+            delays[punctual++] = (double)(now_ns() - due) / 1e6;
         if (now_ns() > start + (int64_t)(seconds * 1e9) + 2000000000)
             break; /* hopelessly late: what was not sent counts as unsent */
-        if (ask(due, count)) {
+        if (ask(due, count, slow[sent])) {
+            slow_sent += (size_t)slow[sent];
             sent++;
         } else { /* all connections wait for answers: so does the schedule */
             delayed++;
+            behind = 1;
             wait_until(now_ns() + 1000000);
         }
     }
     end = now_ns() + 2000000000; /* last answers may take 2 s */
-    while (answered + lost < sent && now_ns() < end)
+    while (answered + slow_answered + lost < sent && now_ns() < end)
         wait_until(now_ns() + 10000000);
     qsort(times, answered, sizeof *times, by_size);
+    qsort(slow_times, slow_answered, sizeof *slow_times, by_size);
+    qsort(delays, punctual, sizeof *delays, by_size);
     printf("{\"planned\": %zu, \"sent\": %zu, \"answered\": %zu, \"bad_status\": %zu, \"lost\": %zu, "
            "\"refused\": %zu, \"delayed\": %zu, \"p50_ms\": %.4f, \"p99_ms\": %.4f, \"p999_ms\": %.4f, "
-           "\"max_ms\": %.4f}\n",
-           planned, sent, answered, bad_status, lost, refused, delayed, percentile(0.5),
-           percentile(0.99), percentile(0.999), percentile(1.0));
+           "\"max_ms\": %.4f, \"slow_sent\": %zu, \"slow_answered\": %zu, \"slow_p99_ms\": %.4f, "
+           "\"late_p99_ms\": %.4f}\n",
+           planned, sent, answered, bad_status, lost, refused, delayed,
+           percentile(times, answered, 0.5), percentile(times, answered, 0.99),
+           percentile(times, answered, 0.999), percentile(times, answered, 1.0),
+           slow_sent, slow_answered, percentile(slow_times, slow_answered, 0.99),
+           percentile(delays, punctual, 0.99));
     return 0;
 }

@@ -50,6 +50,8 @@ class Variant:
     threads: int = 0
     workers: int = 1
     pipelining: bool = False
+    #: On all cores, with the load beside, instead of on core 0 alone.
+    all_cores: bool = False
 
 
 class Running:
@@ -71,7 +73,7 @@ class Running:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=_on_server_core,  # noqa: PLW1509 - this process has one thread
+                preexec_fn=_on_all_cores if variant.all_cores else _on_server_core,  # noqa: PLW1509 - this process has one thread
             )
         self.pid = self._process.pid
         try:
@@ -205,6 +207,15 @@ def _environment(tools: Tools) -> dict[str, str]:
 
 def _on_server_core() -> None:
     os.sched_setaffinity(0, {SERVER_CORE} & _cores() or _cores())
+    _many_files()
+
+
+def _on_all_cores() -> None:
+    os.sched_setaffinity(0, _cores())
+    _many_files()
+
+
+def _many_files() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

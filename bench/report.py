@@ -13,7 +13,7 @@ from bench.servers import RESPONDER
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.scenarios import Measure, Scenario
+    from bench.scenario import Measure, Scenario
 
 #: Columns where more is better; in those not named in either set there is no best.
 MORE = {"requests/s", "slow/s"}
@@ -21,6 +21,7 @@ LESS = {
     *("switches/s", "processor ms", "first ms", "later ms"),
     *("p99 ms", "user µs", "system µs", "cpu µs", "steady cpu µs", "PSS MB", "start ms"),
     *("start p99 ms", "start p50 ms", "start max ms"),
+    *("difference, kept", "difference, new", "total s, kept", "total s, new", "slow p99 ms"),
     *("fast p99 ms", "fast p50 ms", "fast max ms", "worker PSS MB", "all PSS MB", "KB/connection"),
 }
 

@@ -15,13 +15,17 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import install
 from bench.load import LoadError
 from bench.process import NotServingError, Running, Tools, on_load_core
 from bench.report import Row, table, write_json
-from bench.scenarios import SCENARIOS, Scenario
+from bench.scenarios import SCENARIOS
 from bench.servers import SERVERS, Server
+
+if TYPE_CHECKING:
+    from bench.scenario import Scenario
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -31,7 +35,11 @@ def main(argv: list[str] | None = None) -> int:
     args = _arguments(argv)
     # Ended from outside, the servers are ended too: the way out leads through `finally`.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    scenarios = [s for s in SCENARIOS if not args.scenario or s.name in args.scenario]
+    scenarios = [
+        scenario
+        for scenario in SCENARIOS
+        if not args.scenario or {scenario.name, scenario.group} & set(args.scenario)
+    ]
     install.system_packages()
     bin_folder, missing = install.environment(
         args.licorne_python, install_peers=not args.no_install
@@ -148,6 +156,7 @@ def _facts(rounds: int, seconds: float, licorne_python: Path) -> dict[str, objec
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = [scenario.name for scenario in SCENARIOS]
+    names += {scenario.group for scenario in SCENARIOS if scenario.group}
     parser.add_argument("--scenario", action="append", choices=names, help="only this one")
     servers = [server.name for server in SERVERS]
     parser.add_argument("--server", action="append", choices=servers, default=[], help="only this")

@@ -6,48 +6,19 @@ are the business of run.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench import usage
+from bench import mixed, usage
 from bench.app import PAUSE, TURN
 from bench.crowd import Idle, LongPolls, SlowClients, SlowViews, settle
 from bench.fairness import start_delays
 from bench.load import Load, LoadError, pace, wrk
 from bench.overload import overloaded
 from bench.process import Variant, ask, first_block_seconds, replaced_ms
+from bench.scenario import Measure, Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bench.process import Running, Tools
-
-
-@dataclass(frozen=True)
-class Measure:
-    """The figures of one server in one round: name of the column → value."""
-
-    values: dict[str, float]
-    remark: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scenario:
-    """One thing to measure, and which servers take part."""
-
-    name: str
-    title: str
-    measure: Callable[[Scenario, Running, Tools, float], Measure]
-    load: Load = field(default_factory=Load)
-    variant: Variant = field(default_factory=Variant)
-    #: Only these servers; empty: all that are not started on request only.
-    only: tuple[str, ...] = ()
-    #: Whether each round is measured on a server that was just started, and runs alone.
-    fresh: bool = False
-    #: Whether the canned answers of the C responder are an answer here.
-    responder: bool = False
-    #: Columns in the order shown, the first decides the order of the rows.
-    columns: tuple[str, ...] = ()
 
 
 def throughput(scenario: Scenario, server: Running, _tools: Tools, seconds: float) -> Measure:
@@ -430,4 +401,5 @@ SCENARIOS = (
         only=MASTERS,
         fresh=True,
     ),
+    *mixed.SCENARIOS,
 )

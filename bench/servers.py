@@ -47,6 +47,15 @@ _GUNICORN = ("{bin}/gunicorn", "-w", "{workers}", "-b", "127.0.0.1:{port}", "--k
 _GTHREAD = (*_GUNICORN, "-k", "gthread", "--worker-connections", "4096")
 _LICORNE = ("{licorne}", "-m", "licorne", "-w", "{workers}", "-b", "127.0.0.1:{port}")
 _LICORNE_GTHREAD = (*_LICORNE, "-k", "gthread", "--worker-connections", "4096")
+_GRANIAN = (
+    *("{bin}/granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--workers", "{workers}"),
+    *("--runtime-mode", "st", "--log-level", "warning", "--backpressure", "4096"),
+    *("--backlog", "4096"),
+)
+_PEREGRINE = (
+    *("{bin}/peregrine", "--host", "127.0.0.1", "--port", "{port}", "--workers", "{workers}"),
+    *("--protocol", "wsgi", "--keep-alive", "75000", "--max-body", "67108864"),
+)
 _ONE_BY_ONE = "one connection at a time: it closes after each answer"
 
 SERVERS = (
@@ -80,6 +89,11 @@ SERVERS = (
         command=(*_LICORNE_GTHREAD, "--threads", "8", "{app}"),
         access_log=("--access-logfile", "{log}"),
         json=("--log-format", "json"),
+    ),
+    Server(
+        name="licorne gthread 4",
+        command=(*_LICORNE_GTHREAD, "--threads", "4", "{app}"),
+        on_request=True,
     ),
     Server(
         name="licorne threads",
@@ -136,13 +150,20 @@ SERVERS = (
         name="granian",
         requires=("granian",),
         command=(
-            *("{bin}/granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--workers", "1"),
-            *("--blocking-threads", "1", "--runtime-mode", "st", "--log-level", "warning"),
-            *("--backpressure", "4096", "--backlog", "4096"),
+            *(*_GRANIAN, "--blocking-threads", "1"),
             *("--host", "127.0.0.1", "--port", "{port}", "{app}"),
         ),
         access_log=("--access-log", "--log-level", "info"),
         pipelining=("--http1-pipeline-flush",),
+    ),
+    Server(
+        name="granian 8",
+        requires=("granian",),
+        command=(
+            *(*_GRANIAN, "--blocking-threads", "8"),
+            *("--host", "127.0.0.1", "--port", "{port}", "{app}"),
+        ),
+        on_request=True,
     ),
     Server(
         name="bjoern",
@@ -172,11 +193,14 @@ SERVERS = (
     Server(
         name="peregrine",
         requires=("peregrine-server",),
-        command=(
-            *("{bin}/peregrine", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1"),
-            *("--protocol", "wsgi", "--keep-alive", "75000", "--max-body", "67108864", "{app}"),
-        ),
+        command=(*_PEREGRINE, "{app}"),
         access_log=("--access-log",),
+    ),
+    Server(
+        name="peregrine 8",
+        requires=("peregrine-server",),
+        command=(*_PEREGRINE, "--wsgi-threads", "8", "{app}"),
+        on_request=True,
     ),
     Server(
         name="pyuwsgi",
@@ -191,6 +215,16 @@ SERVERS = (
         access_log=("--logto", "{log}"),
         quiet=("--disable-logging",),
         skips={"pipelining": _ONE_BY_ONE},
+    ),
+    Server(
+        name="pyuwsgi router",
+        requires=("pyuwsgi",),
+        command=(
+            *("{bin}/pyuwsgi", "--http", "127.0.0.1:{port}", "--http-keepalive=75"),
+            *("--processes", "{workers}", "--master", "--module", "{app}", "--need-app"),
+            *("--die-on-term", "--listen", "1024", "--disable-logging"),
+        ),
+        on_request=True,
     ),
     Server(
         name="uvicorn",

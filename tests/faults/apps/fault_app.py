@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 #: What an import of a large application costs.
 if "FAULT_IMPORT_SECONDS" in os.environ:
     time.sleep(float(os.environ["FAULT_IMPORT_SECONDS"]))
+#: Where the requests that have begun are written down.
+LEDGER: int | None = None
+if "FAULT_LEDGER" in os.environ:
+    LEDGER = os.open(os.environ["FAULT_LEDGER"], os.O_WRONLY | os.O_APPEND)
 
 
 def application(environ: Environ, start_response: Callable[..., object]) -> list[bytes]:
@@ -42,6 +46,16 @@ def tell(line: str) -> None:
 def load(query: dict[str, str], environ: Environ) -> bytes:
     """What the load asks for."""
     stream: IO[bytes] = environ["wsgi.input"]  # type: ignore[assignment]
+    if LEDGER is not None:
+        # One call: lines of several workers do not run together.
+        os.write(LEDGER, f"{query['n']} {os.getpid()}\n".encode())
+    if "odds" in query:
+        import ctypes
+        import random
+
+        if random.random() < float(query["odds"]):
+            # A wait that no greenlet knows of.
+            ctypes.CDLL(None).usleep(20_000)
     if "seconds" in query:
         time.sleep(float(query["seconds"]))
     return f"{query.get('n')} {len(stream.read())}".encode()

@@ -175,6 +175,14 @@ impl Reactor {
         }
     }
 
+    /// What this worker has given may still be in the queue: it does not end before a sibling has taken
+    /// it, or it takes it back itself. A sibling that was free a moment ago may be about to end, too.
+    pub(super) fn has_given(&self) -> bool {
+        self.dispatch
+            .as_ref()
+            .is_some_and(|dispatch| dispatch.given_ns != 0 && dispatch.queue.has_pending())
+    }
+
     /// What was given lies in the queue: another process is told of it.
     fn look_after_given(&mut self, free: bool) {
         let Some(dispatch) = &mut self.dispatch else {
@@ -185,7 +193,7 @@ impl Reactor {
         }
         if !dispatch.queue.has_pending() {
             dispatch.given_ns = 0;
-        } else if free {
+        } else if free && dispatch.queue.has_room().is_ok() {
             dispatch.given_ns = self.now_ns;
             if !dispatch.queue.turn_round(&mut self.scratch) {
                 self.lost_on_the_way(None);

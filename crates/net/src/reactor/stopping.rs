@@ -97,7 +97,7 @@ impl Reactor {
             return;
         }
         self.take_back_given();
-        let open = self.conns.len();
+        let open = self.conns.len() + usize::from(self.has_given());
         self.drain = self.drain.on(Step::Look { now: now_ms, open });
         if self.drain == Drain::Stopped {
             self.give_up();

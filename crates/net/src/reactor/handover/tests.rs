@@ -1,6 +1,7 @@
 //! Two workers over one queue: what goes over, what stays, and that each request has one answer.
 
 use super::*;
+use crate::drain::Drain;
 use crate::testing::{Rig, pass_ms};
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -178,6 +179,26 @@ fn what_is_not_taken_is_told_to_another_and_comes_back_at_the_end() {
     free.reactor.stop(deadline_ms);
     busy.reactor.stop(deadline_ms);
     assert!(free.take().is_none());
+    let exchange = busy.take().unwrap();
+    busy.answer(exchange, ANSWER, false);
+    busy.turn();
+    assert_eq!(client.receive(ANSWER.len()), ANSWER);
+    assert!(client.has_ended());
+}
+
+/// The other one is told to stop a moment later: it has not taken the connection, and will not.
+#[test]
+fn a_worker_does_not_end_before_what_it_has_given_is_taken() {
+    let [mut busy, mut free] = busy_and_free();
+    let mut client = busy.connect();
+    client.send(GET);
+    busy.turn();
+    busy.reactor.hand_over_waiting(0);
+    let deadline_ms = busy.reactor.now_ms() + 1_000;
+    busy.reactor.stop(deadline_ms);
+    busy.turn();
+    assert!(busy.reactor.drain != Drain::Stopped);
+    free.reactor.stop(deadline_ms);
     let exchange = busy.take().unwrap();
     busy.answer(exchange, ANSWER, false);
     busy.turn();
