@@ -3,76 +3,30 @@
 use core::ops::Range;
 
 use super::close;
-use super::deflate::{Codecs, Deflating, Inflating};
+use super::deflate::{Codecs, Inflating};
+use super::event::{Event, Payload, Received};
 use super::extension::Agreed;
 use super::frame::{Expected, Header, Opcode};
 use super::mask::Mask;
 use super::message::{Kind, Message, Policy};
 use super::misuse::Misuse;
 use super::reject::Reject;
+use super::role::Role;
+use super::sending::Sending;
 use super::state::{Command, Got, State};
-
-/// Which side of the connection this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// What is received is masked, what is sent is not.
-    Server,
-    /// The other way round. The masks come from this seed, which must not be guessed between the two
-    /// sides (RFC 6455, section 10.3).
-    Client(u64),
-}
-
-/// One step of a connection, and how much of the input it used up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// Bytes at the front of the input that must not be handed in again.
-    pub consumed: usize,
-    /// What they meant.
-    pub event: Event,
-}
-
-/// What the consumed bytes meant. Ranges are of the input, in which they were unmasked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Nothing yet: keep what was not consumed, call again with more behind it.
-    NeedMore,
-    /// A message is complete. Text is UTF-8.
-    Message(Kind, Payload),
-    /// A ping, which was answered.
-    Ping(Range<usize>),
-    /// A pong.
-    Pong(Range<usize>),
-    /// The close frame of the peer, with its reason, answered if it was the first one. The code is
-    /// [`NO_CODE`](close::NO_CODE) if there was none.
-    Close(u16, Range<usize>),
-    /// The bytes ended without a close frame: [`ABNORMAL`](close::ABNORMAL).
-    Lost,
-    /// Nothing follows any more.
-    Closed,
-}
-
-/// Where the bytes of a message are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Payload {
-    /// In the input.
-    Input(Range<usize>),
-    /// Put together: [`Connection::gathered`] has them until the next step.
-    Gathered,
-}
 
 /// A WebSocket connection, both halves.
 #[derive(Debug)]
 pub struct Connection {
-    role: Role,
     state: State,
     refused: Option<Reject>,
-    /// permessage-deflate was agreed on.
-    compression: bool,
+    /// What every frame must be.
+    expected: Expected,
     /// The data frame whose payload is coming in.
     frame: Option<Frame>,
     message: Message,
     inflating: Option<Box<Inflating>>,
-    deflating: Option<Box<Deflating>>,
+    sending: Sending,
 }
 
 const _: () = assert!(
@@ -98,14 +52,16 @@ impl Connection {
             Role::Client(_) => (agreed.server, agreed.client),
         });
         Self {
-            role,
             state: State::Open,
             refused: None,
-            compression: agreed.is_some(),
+            expected: Expected {
+                masked: role == Role::Server,
+                deflate: agreed.is_some(),
+            },
             frame: None,
             message: Message::default(),
             inflating: contexts.map(|(receives, _)| Box::new(Inflating::new(receives))),
-            deflating: contexts.map(|(_, sends)| Box::new(Deflating::new(sends))),
+            sending: Sending::new(role, contexts.map(|(_, sends)| sends)),
         }
     }
 
@@ -149,7 +105,8 @@ impl Connection {
         }
     }
 
-    /// The bytes of the message that was given as [`Payload::Gathered`].
+    /// The bytes of the message that was given as [`Payload::Gathered`], until the next step or
+    /// [`close`](Self::close).
     pub fn gathered(&self) -> &[u8] {
         self.message.bytes()
     }
@@ -167,8 +124,7 @@ impl Connection {
     /// Bytes of memory that the connection holds beside itself, without the shared states.
     pub fn held(&self) -> usize {
         let inflating = self.inflating.as_ref().map_or(0, |each| each.held());
-        let deflating = self.deflating.as_ref().map_or(0, |each| each.held());
-        self.message.held() + inflating + deflating
+        self.message.held() + inflating + self.sending.held()
     }
 
     /// Appends a text message.
@@ -179,7 +135,10 @@ impl Connection {
         text: &str,
         out: &mut Vec<u8>,
     ) -> Result<(), Misuse> {
-        self.send(Kind::Text, policy, codecs, text.as_bytes(), out)
+        self.state = self.state.send(Command::Text)?;
+        self.sending
+            .message(Kind::Text, policy, codecs, text.as_bytes(), out);
+        Ok(())
     }
 
     /// Appends a binary message.
@@ -190,7 +149,10 @@ impl Connection {
         data: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), Misuse> {
-        self.send(Kind::Binary, policy, codecs, data, out)
+        self.state = self.state.send(Command::Binary)?;
+        self.sending
+            .message(Kind::Binary, policy, codecs, data, out);
+        Ok(())
     }
 
     /// Appends the header of a message whose `len` bytes the caller sends behind it, as they are.
@@ -202,14 +164,11 @@ impl Connection {
         len: usize,
         out: &mut Vec<u8>,
     ) -> Result<bool, Misuse> {
-        let next = self.state.send(command(kind))?;
-        let compresses = self.deflating.is_some() && len >= policy.compress_from;
-        if compresses || self.role != Role::Server {
-            return Ok(false);
-        }
-        self.state = next;
-        self.header(kind.opcode(), false, len).push(out);
-        Ok(true)
+        self.state = self.state.send(match kind {
+            Kind::Text => Command::Text,
+            Kind::Binary => Command::Binary,
+        })?;
+        Ok(self.sending.announce(kind, policy, len, out))
     }
 
     /// Appends a ping.
@@ -248,7 +207,7 @@ impl Connection {
         loop {
             let rest = input.get_mut(at..).unwrap_or_default();
             let Some(frame) = &mut self.frame else {
-                let Some((header, len)) = Header::read(rest, self.expected())? else {
+                let Some((header, len)) = Header::read(rest, self.expected)? else {
                     return Ok(received(at, Event::NeedMore));
                 };
                 let step = if header.opcode.is_control() {
@@ -332,8 +291,7 @@ impl Connection {
         let event = match header.opcode {
             Opcode::Ping => {
                 if self.state == State::Open {
-                    self.header(Opcode::Pong, false, payload.len())
-                        .push_with(payload, out);
+                    self.sending.control(Opcode::Pong, payload, out);
                 }
                 Event::Ping(range)
             }
@@ -365,27 +323,6 @@ impl Connection {
         Ok(Some(Event::Message(kind, Payload::Gathered)))
     }
 
-    fn send(
-        &mut self,
-        kind: Kind,
-        policy: &Policy,
-        codecs: &mut Codecs,
-        message: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
-        self.state = self.state.send(command(kind))?;
-        let compressed = match &mut self.deflating {
-            Some(deflating) if message.len() >= policy.compress_from => {
-                deflating.deflate(codecs, message)
-            }
-            Some(_) | None => None,
-        };
-        let payload = compressed.unwrap_or(message);
-        self.header(kind.opcode(), compressed.is_some(), payload.len())
-            .push_with(payload, out);
-        Ok(())
-    }
-
     fn control(
         &mut self,
         command: Command,
@@ -397,8 +334,7 @@ impl Connection {
             return Err(Misuse::ControlTooLong);
         }
         self.state = self.state.send(command)?;
-        self.header(opcode, false, payload.len())
-            .push_with(payload, out);
+        self.sending.control(opcode, payload, out);
         Ok(())
     }
 
@@ -407,8 +343,7 @@ impl Connection {
         let mut payload = Vec::new();
         // A code that was received or stands in the table, and a reason of the table: both fit.
         if self.state == State::Open && close::push(&mut payload, code, reason).is_ok() {
-            self.header(Opcode::Close, false, payload.len())
-                .push_with(&payload, out);
+            self.sending.control(Opcode::Close, &payload, out);
         }
     }
 
@@ -423,25 +358,7 @@ impl Connection {
         if let Some(mut inflating) = self.inflating.take() {
             inflating.discard(codecs);
         }
-        self.deflating = None;
-    }
-
-    fn expected(&self) -> Expected {
-        Expected {
-            masked: self.role == Role::Server,
-            deflate: self.compression,
-        }
-    }
-
-    /// The header of a frame that is sent.
-    fn header(&mut self, opcode: Opcode, compressed: bool, len: usize) -> Header {
-        Header {
-            fin: true,
-            compressed,
-            opcode,
-            mask: self.role.key(),
-            len: len as u64,
-        }
+        self.sending.release();
     }
 }
 
@@ -453,29 +370,6 @@ enum Step {
     NeedMore,
     /// Take the payload.
     Payload,
-}
-
-impl Role {
-    /// The key for the next frame: none for a server (section 5.1).
-    fn key(&mut self) -> Option<[u8; 4]> {
-        let Self::Client(seed) = self else {
-            return None;
-        };
-        // SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
-        *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = *seed;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let [a, b, c, d, ..] = (mixed ^ mixed >> 31).to_le_bytes();
-        Some([a, b, c, d])
-    }
-}
-
-const fn command(kind: Kind) -> Command {
-    match kind {
-        Kind::Text => Command::Text,
-        Kind::Binary => Command::Binary,
-    }
 }
 
 /// `len` bytes from `at` on; what does not fit into memory is in no input.

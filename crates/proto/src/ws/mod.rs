@@ -10,8 +10,8 @@
 //! ```
 //!
 //! `handshake` judges the request with `extension`; `frame` reads and writes headers, `mask` their
-//! payloads; `message` puts frames together with `utf8` and `deflate`; `close` knows what a close
-//! frame may say; `state` says what may follow what; `connection` joins them. A message that is in
+//! payloads; `message` puts frames together with `utf8` and `deflate`; `sending` makes them; `close`
+//! knows what a close frame may say; `state` says what may follow what; `connection` joins them. A message that is in
 //! one frame, and not compressed, stays where it was received.
 //!
 //! Memory: what has come of the message that is coming in, a window for each direction that is
@@ -21,6 +21,7 @@ pub mod close;
 
 mod connection;
 mod deflate;
+mod event;
 mod extension;
 mod frame;
 mod handshake;
@@ -28,11 +29,14 @@ mod mask;
 mod message;
 mod misuse;
 mod reject;
+mod role;
+mod sending;
 mod state;
 mod utf8;
 
-pub use connection::{Connection, Event, Payload, Received, Role};
+pub use connection::Connection;
 pub use deflate::Codecs;
+pub use event::{Event, Payload, Received};
 pub use extension::{Agreed, Compression, Context};
 pub use frame::{Expected, Header, Opcode};
 pub use handshake::Handshake;
@@ -40,4 +44,5 @@ pub use mask::Mask;
 pub use message::{Kind, Policy};
 pub use misuse::Misuse;
 pub use reject::{HandshakeReject, Reject};
+pub use role::Role;
 pub use state::{Command, OutOfTurn, State};
