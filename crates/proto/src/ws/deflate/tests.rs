@@ -247,3 +247,48 @@ fn scratch_does_not_stay_large() {
     deflating.deflate(&mut codecs, &text(100, 1)).unwrap();
     assert!(codecs.scratch.capacity() <= SCRATCH);
 }
+
+/// Peers keep one state for all messages, with the window that was agreed on and no more.
+#[test]
+fn peers_with_one_state_for_a_direction_understand_and_are_understood() {
+    for bits in MIN_OWN_BITS..=MAX_BITS {
+        let mut codecs = Codecs::default();
+        let mut deflating = Deflating::new(context(bits, true));
+        let mut inflating = Inflating::new(context(bits, true));
+        let mut their_inflate = Inflate::new(false, bits);
+        let mut their_deflate = Deflate::new(6, false, bits);
+        let mut room = vec![0; 70_000];
+        let lens = [100, 3000, 70, 40_000, 200, 5000].into_iter().cycle();
+        for (seed, len) in lens.take(40).enumerate() {
+            let message = text(len, seed * 5);
+            let data = deflating.deflate(&mut codecs, &message).unwrap();
+            let data = [data, TAIL].concat();
+            let before = their_inflate.total_out();
+            let mut at = 0;
+            // In small steps, for which the window alone has what came before.
+            while count(before, their_inflate.total_out()) < len {
+                let start = their_inflate.total_in();
+                let got = count(before, their_inflate.total_out());
+                let place = &mut room[got..][..100.min(len - got)];
+                let flush = InflateFlush::SyncFlush;
+                their_inflate.decompress(&data[at..], place, flush).unwrap();
+                at += count(start, their_inflate.total_in());
+            }
+            assert_eq!(&room[..len], message, "{bits}");
+            // What is left is the end of the last block.
+            let flush = InflateFlush::SyncFlush;
+            their_inflate
+                .decompress(&data[at..], &mut room, flush)
+                .unwrap();
+            assert_eq!(count(before, their_inflate.total_out()), len);
+
+            let before = their_deflate.total_out();
+            let flush = DeflateFlush::SyncFlush;
+            their_deflate.compress(&message, &mut room, flush).unwrap();
+            let data = &room[..count(before, their_deflate.total_out())];
+            let data = data.strip_suffix(TAIL).unwrap();
+            let back = inflate(&mut inflating, &mut codecs, data, len);
+            assert_eq!(back, Ok(message), "{bits}");
+        }
+    }
+}
