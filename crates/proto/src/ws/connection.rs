@@ -3,13 +3,14 @@
 use core::ops::Range;
 
 use super::close;
-use super::deflate::{Codecs, Inflating};
+use super::deflate::Inflating;
 use super::event::{Event, Payload, Received};
 use super::extension::Agreed;
 use super::frame::{Expected, Header, Opcode};
 use super::mask::Mask;
 use super::message::{Kind, Message, Policy};
 use super::misuse::Misuse;
+use super::pool::Pool;
 use super::reject::Reject;
 use super::role::Role;
 use super::sending::Sending;
@@ -73,32 +74,32 @@ impl Connection {
     pub fn receive(
         &mut self,
         policy: &Policy,
-        codecs: &mut Codecs,
+        pool: &mut Pool,
         input: &mut [u8],
         eof: bool,
         out: &mut Vec<u8>,
     ) -> Result<Received, Reject> {
-        self.message.forget();
+        self.message.forget(pool);
         if let Some(reject) = self.refused {
             return Err(reject);
         }
         if self.state == State::Closed {
             return Ok(received(0, Event::Closed));
         }
-        match self.step(policy, codecs, input, out) {
+        match self.step(policy, pool, input, out) {
             Ok(step) if step.event == Event::NeedMore && eof => {
-                self.leave(Got::Eof, codecs);
+                self.leave(Got::Eof, pool);
                 Ok(received(input.len(), Event::Lost))
             }
             Ok(step) => {
                 if self.state == State::Closed {
-                    self.release(codecs);
+                    self.release(pool);
                 }
                 Ok(step)
             }
             Err(reject) => {
                 self.push_close(Some(reject.code()), reject.message(), out);
-                self.leave(Got::Fault, codecs);
+                self.leave(Got::Fault, pool);
                 self.refused = Some(reject);
                 Err(reject)
             }
@@ -121,7 +122,7 @@ impl Connection {
         self.state
     }
 
-    /// Bytes of memory that the connection holds beside itself, without the shared states.
+    /// Bytes of memory that the connection holds beside itself, without what it shares.
     pub fn held(&self) -> usize {
         let inflating = self.inflating.as_ref().map_or(0, |each| each.held());
         self.message.held() + inflating + self.sending.held()
@@ -131,13 +132,13 @@ impl Connection {
     pub fn text(
         &mut self,
         policy: &Policy,
-        codecs: &mut Codecs,
+        pool: &mut Pool,
         text: &str,
         out: &mut Vec<u8>,
     ) -> Result<(), Misuse> {
         self.state = self.state.send(Command::Text)?;
         self.sending
-            .message(Kind::Text, policy, codecs, text.as_bytes(), out);
+            .message(Kind::Text, policy, pool, text.as_bytes(), out);
         Ok(())
     }
 
@@ -145,17 +146,17 @@ impl Connection {
     pub fn binary(
         &mut self,
         policy: &Policy,
-        codecs: &mut Codecs,
+        pool: &mut Pool,
         data: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), Misuse> {
         self.state = self.state.send(Command::Binary)?;
-        self.sending
-            .message(Kind::Binary, policy, codecs, data, out);
+        self.sending.message(Kind::Binary, policy, pool, data, out);
         Ok(())
     }
 
-    /// Appends the header of a message whose `len` bytes the caller sends behind it, as they are.
+    /// Appends the header of a message whose `len` bytes the caller sends behind it, as they are. Text
+    /// has to be UTF-8.
     /// False: it would be compressed or masked, and has to be given to the methods above.
     pub fn announce(
         &mut self,
@@ -186,20 +187,20 @@ impl Connection {
         &mut self,
         code: Option<u16>,
         reason: &str,
-        codecs: &mut Codecs,
+        pool: &mut Pool,
         out: &mut Vec<u8>,
     ) -> Result<(), Misuse> {
         let mut payload = Vec::new();
         close::push(&mut payload, code, reason)?;
         self.control(Command::Close, Opcode::Close, &payload, out)?;
-        self.release(codecs);
+        self.release(pool);
         Ok(())
     }
 
     fn step(
         &mut self,
         policy: &Policy,
-        codecs: &mut Codecs,
+        pool: &mut Pool,
         input: &mut [u8],
         out: &mut Vec<u8>,
     ) -> Result<Received, Reject> {
@@ -231,14 +232,13 @@ impl Connection {
             let to_come = frame.remaining;
             if self.state == State::Open {
                 let inflating = self.inflating.as_deref_mut();
-                self.message
-                    .push(piece, to_come, inflating, policy, codecs)?;
+                self.message.push(piece, to_come, inflating, policy, pool)?;
             }
             if to_come > 0 {
                 return Ok(received(at, Event::NeedMore));
             }
             self.frame = None;
-            if fin && let Some(event) = self.end_message(kind, policy, codecs)? {
+            if fin && let Some(event) = self.end_message(kind, policy, pool)? {
                 return Ok(received(at, event));
             }
         }
@@ -312,14 +312,14 @@ impl Connection {
         &mut self,
         kind: Kind,
         policy: &Policy,
-        codecs: &mut Codecs,
+        pool: &mut Pool,
     ) -> Result<Option<Event>, Reject> {
         if self.state != State::Open {
             self.message.skipped();
             return Ok(None);
         }
         let inflating = self.inflating.as_deref_mut();
-        self.message.end(inflating, policy, codecs)?;
+        self.message.end(inflating, policy, pool)?;
         Ok(Some(Event::Message(kind, Payload::Gathered)))
     }
 
@@ -347,16 +347,16 @@ impl Connection {
         }
     }
 
-    fn leave(&mut self, got: Got, codecs: &mut Codecs) {
+    fn leave(&mut self, got: Got, pool: &mut Pool) {
         self.state = self.state.on(got);
-        self.release(codecs);
+        self.release(pool);
     }
 
     /// Frees what belongs to a message that is not wanted any more.
-    fn release(&mut self, codecs: &mut Codecs) {
-        self.message.discard();
+    fn release(&mut self, pool: &mut Pool) {
+        self.message.discard(pool);
         if let Some(mut inflating) = self.inflating.take() {
-            inflating.discard(codecs);
+            inflating.discard(pool);
         }
         self.sending.release();
     }

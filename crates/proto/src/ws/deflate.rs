@@ -6,89 +6,17 @@
 
 use core::fmt;
 
-use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
+use zlib_rs::{DeflateFlush, Inflate, InflateFlush, Status};
 
 use super::extension::{Context, MAX_BITS, MIN_OWN_BITS};
+use super::pool::Pool;
 use super::reject::Reject;
 
 /// What each message ends with, and what is left out of it (section 7.2.1).
 const TAIL: &[u8] = &[0x00, 0x00, 0xff, 0xff];
 
-/// How many sizes of windows can be compressed for.
-const WINDOWS: usize = (MAX_BITS - MIN_OWN_BITS + 1) as usize;
-/// zlib's measure for memory: 1 to 9.
-const MEMORY_LEVEL: i32 = 5;
-/// States to decompress that wait for the next message.
-const SPARE: usize = 4;
-/// Bytes of compressed data for which room is kept.
-const SCRATCH: usize = 64 * 1024;
 /// Bytes that are inflated at a time, at least and at most.
 const STEP: (usize, usize) = (1024, 64 * 1024);
-
-/// The states of DEFLATE that all connections of a reactor share: one to compress for each size of a
-/// window, and a few to decompress.
-pub struct Codecs {
-    level: i32,
-    deflate: [Option<Deflate>; WINDOWS],
-    inflate: Vec<Inflate>,
-    scratch: Vec<u8>,
-}
-
-impl Codecs {
-    /// Compresses with this level: 1 is the fastest, 9 gives the smallest messages. Each state is made
-    /// when it is first needed.
-    pub fn new(level: u8) -> Self {
-        Self {
-            level: i32::from(level.clamp(1, 9)),
-            deflate: [const { None }; WINDOWS],
-            inflate: Vec::new(),
-            scratch: Vec::new(),
-        }
-    }
-
-    /// A state that knows what came before.
-    fn borrow(&mut self, history: &[u8]) -> Result<Inflate, Reject> {
-        let mut state = match self.inflate.pop() {
-            Some(state) => state,
-            // The largest window: what a message refers to is bounded by the history alone.
-            None => Inflate::new(false, MAX_BITS),
-        };
-        begin(&mut state, history)?;
-        Ok(state)
-    }
-
-    fn give_back(&mut self, state: Option<Inflate>) {
-        if self.inflate.len() < SPARE {
-            self.inflate.extend(state);
-        }
-    }
-}
-
-impl Default for Codecs {
-    fn default() -> Self {
-        Self::new(1)
-    }
-}
-
-impl fmt::Debug for Codecs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Codecs")
-            .field("level", &self.level)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Begins raw DEFLATE data that may refer to `history`.
-fn begin(state: &mut Inflate, history: &[u8]) -> Result<(), Reject> {
-    state.reset(false);
-    if !history.is_empty() {
-        // Raw data takes a dictionary at any time.
-        state
-            .set_dictionary(history)
-            .map_err(|_| Reject::InvalidDeflate)?;
-    }
-    Ok(())
-}
 
 /// The last bytes of a direction: what its next message may refer to.
 #[derive(Debug)]
@@ -149,44 +77,18 @@ impl Deflating {
 
     /// The payload of a compressed message; `None`, if it would not be smaller. Then it is sent as it
     /// is, and later messages do not refer to it.
-    pub(super) fn deflate<'a>(
-        &mut self,
-        codecs: &'a mut Codecs,
-        message: &[u8],
-    ) -> Option<&'a [u8]> {
-        let place = usize::from(self.window_bits - MIN_OWN_BITS);
-        let state = codecs.deflate.get_mut(place)?;
-        let state = match state {
-            Some(state) => {
-                state.reset();
-                state
-            }
-            None => state.insert(Deflate::new_with_config(DeflateConfig {
-                level: codecs.level,
-                // Raw data, without a header.
-                window_bits: -i32::from(self.window_bits),
-                mem_level: MEMORY_LEVEL,
-                ..DeflateConfig::default()
-            })),
-        };
+    pub(super) fn deflate<'a>(&mut self, pool: &'a mut Pool, message: &[u8]) -> Option<&'a [u8]> {
+        let (state, room) = pool.deflate(self.window_bits, message.len())?;
         if !self.history.bytes.is_empty() {
             state.set_dictionary(&self.history.bytes).ok()?;
         }
         // What does not fit was not worth it.
-        if codecs.scratch.len() < message.len() {
-            codecs.scratch.resize(message.len(), 0);
-        } else if codecs.scratch.len() > SCRATCH {
-            codecs.scratch.truncate(message.len().max(SCRATCH));
-            codecs.scratch.shrink_to_fit();
-        }
-        let room = codecs.scratch.get_mut(..message.len())?;
-        state
-            .compress(message, room, DeflateFlush::SyncFlush)
-            .ok()?;
+        let flush = DeflateFlush::SyncFlush;
+        state.compress(message, room, flush).ok()?;
         let taken = state.total_in() == message.len() as u64;
         let len = usize::try_from(state.total_out()).ok()?;
         // Without room left there might have been more.
-        let whole = codecs.scratch.get(..len).filter(|_| len < message.len())?;
+        let whole = room.get(..len).filter(|_| len < message.len())?;
         let compressed = whole.strip_suffix(TAIL).filter(|_| taken)?;
         if self.history.takeover {
             self.history.push(message);
@@ -222,15 +124,18 @@ impl Inflating {
     /// before. Stops as soon as that is larger than `limit`, or `check` refuses what is new.
     pub(super) fn inflate(
         &mut self,
-        codecs: &mut Codecs,
+        pool: &mut Pool,
         mut input: &[u8],
         limit: usize,
         out: &mut Vec<u8>,
         mut check: impl FnMut(&[u8]) -> Result<(), Reject>,
     ) -> Result<(), Reject> {
-        let mut state = match self.state.take() {
-            Some(state) => state,
-            None => codecs.borrow(&self.history.bytes)?,
+        let mut state = if let Some(state) = self.state.take() {
+            state
+        } else {
+            let mut state = pool.inflate();
+            begin(&mut state, &self.history.bytes)?;
+            state
         };
         loop {
             let before = out.len();
@@ -271,24 +176,24 @@ impl Inflating {
     /// The message is complete.
     pub(super) fn end(
         &mut self,
-        codecs: &mut Codecs,
+        pool: &mut Pool,
         limit: usize,
         out: &mut Vec<u8>,
         check: impl FnMut(&[u8]) -> Result<(), Reject>,
     ) -> Result<(), Reject> {
-        self.inflate(codecs, TAIL, limit, out, check)?;
+        self.inflate(pool, TAIL, limit, out, check)?;
         if self.history.takeover {
             self.remember(out);
         }
         self.history.end();
-        self.discard(codecs);
+        self.discard(pool);
         Ok(())
     }
 
     /// The rest of the message is not looked at.
-    pub(super) fn discard(&mut self, codecs: &mut Codecs) {
+    pub(super) fn discard(&mut self, pool: &mut Pool) {
         self.remembered = 0;
-        codecs.give_back(self.state.take());
+        pool.give_back(self.state.take());
     }
 
     /// Bytes of memory, without a state that is lent.
@@ -310,6 +215,17 @@ impl fmt::Debug for Inflating {
             .field("busy", &self.state.is_some())
             .finish_non_exhaustive()
     }
+}
+
+/// Begins raw DEFLATE data that may refer to `history`.
+fn begin(state: &mut Inflate, history: &[u8]) -> Result<(), Reject> {
+    state.reset(false);
+    if !history.is_empty() {
+        // Raw data takes a dictionary at any time.
+        let known = state.set_dictionary(history);
+        known.map_err(|_| Reject::InvalidDeflate)?;
+    }
+    Ok(())
 }
 
 /// What one call has added to a total.

@@ -15,7 +15,8 @@ pub(super) const MIN_OWN_BITS: u8 = 9;
 /// What the server wants of permessage-deflate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compression {
-    /// Window of both directions, as the logarithm of its size; 9 to 15.
+    /// Window of both directions, as the logarithm of its size; 9 to 15. That of the client is larger
+    /// where it does not let it be named.
     pub window_bits: u8,
     /// Messages may refer to those before them: better compression, for a window of memory in each
     /// direction and connection.

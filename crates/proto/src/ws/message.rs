@@ -1,8 +1,9 @@
 //! Frames to messages (RFC 6455, sections 5.4 and 5.6): fragments are put together, text is checked
 //! and compressed data inflated as they come.
 
-use super::deflate::{Codecs, Inflating};
+use super::deflate::Inflating;
 use super::frame::{Header, Opcode};
+use super::pool::Pool;
 use super::reject::Reject;
 use super::utf8::{NotUtf8, Utf8};
 
@@ -115,22 +116,24 @@ impl Message {
         to_come: u64,
         inflating: Option<&mut Inflating>,
         policy: &Policy,
-        codecs: &mut Codecs,
+        pool: &mut Pool,
     ) -> Result<(), Reject> {
         let Self { utf8, bytes, .. } = self;
         let text = self.open == Some(Kind::Text);
-        let check = |new: &[u8]| check(text, utf8, new);
+        let mut check = |new: &[u8]| check(text, utf8, new);
+        if bytes.capacity() == 0 {
+            *bytes = pool.room();
+        }
         match inflating {
             Some(inflating) if self.compressed => {
-                inflating.inflate(codecs, piece, policy.limit(), bytes, check)
+                inflating.inflate(pool, piece, policy.limit(), bytes, check)
             }
             Some(_) | None => {
-                if bytes.capacity() == 0 {
+                if bytes.is_empty() {
                     let to_come = usize::try_from(to_come).unwrap_or(ROOM).min(ROOM);
                     bytes.reserve_exact(piece.len() + to_come);
                 }
                 bytes.extend_from_slice(piece);
-                let mut check = check;
                 check(piece)
             }
         }
@@ -141,13 +144,13 @@ impl Message {
         &mut self,
         inflating: Option<&mut Inflating>,
         policy: &Policy,
-        codecs: &mut Codecs,
+        pool: &mut Pool,
     ) -> Result<(), Reject> {
         let Self { utf8, bytes, .. } = self;
         let text = self.open == Some(Kind::Text);
         if let Some(inflating) = inflating.filter(|_| self.compressed) {
             let check = |new: &[u8]| check(text, utf8, new);
-            inflating.end(codecs, policy.limit(), bytes, check)?;
+            inflating.end(pool, policy.limit(), bytes, check)?;
         }
         self.open = None;
         utf8.end().map_err(|NotUtf8| Reject::InvalidText)
@@ -175,15 +178,15 @@ impl Message {
 
     /// Frees the bytes of a message that has ended.
     #[inline]
-    pub(super) fn forget(&mut self) {
+    pub(super) fn forget(&mut self, pool: &mut Pool) {
         if self.open.is_none() && self.bytes.capacity() > 0 {
-            self.bytes = Vec::new();
+            pool.keep(self.take());
         }
     }
 
     /// Frees the bytes; which frames may follow is still known.
-    pub(super) fn discard(&mut self) {
-        self.bytes = Vec::new();
+    pub(super) fn discard(&mut self, pool: &mut Pool) {
+        pool.keep(self.take());
         self.utf8 = Utf8::default();
     }
 

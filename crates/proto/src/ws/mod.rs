@@ -15,7 +15,9 @@
 //! one frame, and not compressed, stays where it was received.
 //!
 //! Memory: what has come of the message that is coming in, a window for each direction that is
-//! compressed with context takeover, and nothing else.
+//! compressed with context takeover, and nothing else. Everything that is needed only now and then is
+//! in the `pool`, which the connections of a reactor share. A compressed message that is there in part
+//! has a state of 42 KiB lent.
 
 pub mod close;
 
@@ -28,6 +30,7 @@ mod handshake;
 mod mask;
 mod message;
 mod misuse;
+mod pool;
 mod reject;
 mod role;
 mod sending;
@@ -35,7 +38,6 @@ mod state;
 mod utf8;
 
 pub use connection::Connection;
-pub use deflate::Codecs;
 pub use event::{Event, Payload, Received};
 pub use extension::{Agreed, Compression, Context};
 pub use frame::{Expected, Header, Opcode};
@@ -43,6 +45,7 @@ pub use handshake::Handshake;
 pub use mask::Mask;
 pub use message::{Kind, Policy};
 pub use misuse::Misuse;
+pub use pool::Pool;
 pub use reject::{HandshakeReject, Reject};
 pub use role::Role;
 pub use state::{Command, OutOfTurn, State};

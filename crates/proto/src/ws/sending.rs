@@ -1,9 +1,10 @@
 //! Messages and control frames to bytes. Whether they may be sent now is the connection's to say.
 
-use super::deflate::{Codecs, Deflating};
+use super::deflate::Deflating;
 use super::extension::Context;
 use super::frame::{Header, Opcode};
 use super::message::{Kind, Policy};
+use super::pool::Pool;
 use super::role::Role;
 
 /// The sending half of a connection.
@@ -27,13 +28,13 @@ impl Sending {
         &mut self,
         kind: Kind,
         policy: &Policy,
-        codecs: &mut Codecs,
+        pool: &mut Pool,
         message: &[u8],
         out: &mut Vec<u8>,
     ) {
         let compressed = match &mut self.deflating {
             Some(deflating) if message.len() >= policy.compress_from => {
-                deflating.deflate(codecs, message)
+                deflating.deflate(pool, message)
             }
             Some(_) | None => None,
         };

@@ -2,8 +2,8 @@
 //! answered out.
 
 use licorne_proto::ws::{
-    Agreed, Codecs, Compression, Connection, Event, Expected, Handshake, Header, Kind, Mask,
-    Opcode, Payload, Policy, Reject, Role,
+    Agreed, Compression, Connection, Event, Expected, Handshake, Header, Kind, Mask, Opcode,
+    Payload, Policy, Pool, Reject, Role,
 };
 use licorne_proto::{Connection as Http, Policy as HttpPolicy, RequestHead};
 
@@ -24,7 +24,7 @@ pub(crate) enum Seen {
 pub(crate) struct Side {
     pub(crate) connection: Connection,
     pub(crate) policy: Policy,
-    pub(crate) codecs: Codecs,
+    pub(crate) pool: Pool,
     pub(crate) kept: Vec<u8>,
     pub(crate) seen: Vec<Seen>,
     pub(crate) sent: Vec<u8>,
@@ -46,7 +46,7 @@ impl Side {
         Self {
             connection: Connection::new(role, agreed),
             policy: Policy::default(),
-            codecs: Codecs::default(),
+            pool: Pool::default(),
             kept: Vec::new(),
             seen: Vec::new(),
             sent: Vec::new(),
@@ -61,7 +61,7 @@ impl Side {
         while !self.over {
             let step = self.connection.receive(
                 &self.policy,
-                &mut self.codecs,
+                &mut self.pool,
                 &mut self.kept,
                 eof,
                 &mut self.sent,
@@ -120,16 +120,16 @@ impl Side {
         let Self {
             connection,
             policy,
-            codecs,
+            pool,
             sent,
             ..
         } = self;
         let sent = match kind {
             Kind::Text => {
                 let text = std::str::from_utf8(message).unwrap();
-                connection.text(policy, codecs, text, sent)
+                connection.text(policy, pool, text, sent)
             }
-            Kind::Binary => connection.binary(policy, codecs, message, sent),
+            Kind::Binary => connection.binary(policy, pool, message, sent),
         };
         sent.unwrap();
     }
@@ -145,7 +145,7 @@ impl Side {
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
         let closed = self
             .connection
-            .close(Some(code), reason, &mut self.codecs, &mut self.sent);
+            .close(Some(code), reason, &mut self.pool, &mut self.sent);
         closed.unwrap();
     }
 

@@ -7,7 +7,7 @@ use super::*;
 struct Side {
     connection: Connection,
     policy: Policy,
-    codecs: Codecs,
+    pool: Pool,
     out: Vec<u8>,
 }
 
@@ -16,24 +16,24 @@ impl Side {
         Self {
             connection: Connection::new(role, None),
             policy: Policy::default(),
-            codecs: Codecs::default(),
+            pool: Pool::default(),
             out: Vec::new(),
         }
     }
 
     fn receive(&mut self, input: &mut [u8], eof: bool) -> Result<Received, Reject> {
         self.connection
-            .receive(&self.policy, &mut self.codecs, input, eof, &mut self.out)
+            .receive(&self.policy, &mut self.pool, input, eof, &mut self.out)
     }
 
     fn text(&mut self, text: &str) -> Result<(), Misuse> {
         self.connection
-            .text(&self.policy, &mut self.codecs, text, &mut self.out)
+            .text(&self.policy, &mut self.pool, text, &mut self.out)
     }
 
     fn close(&mut self, code: u16, reason: &str) -> Result<(), Misuse> {
         self.connection
-            .close(Some(code), reason, &mut self.codecs, &mut self.out)
+            .close(Some(code), reason, &mut self.pool, &mut self.out)
     }
 }
 

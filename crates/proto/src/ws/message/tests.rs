@@ -53,7 +53,7 @@ fn fragments_are_counted() {
         ..Policy::default()
     };
     let mut message = Message::default();
-    let mut codecs = Codecs::default();
+    let mut pool = Pool::default();
     for _ in 0..2 {
         assert!(message.frame(&frame(Opcode::Text, 0), &policy).is_ok());
         assert!(
@@ -61,7 +61,7 @@ fn fragments_are_counted() {
                 .frame(&frame(Opcode::Continuation, 0), &policy)
                 .is_ok()
         );
-        assert_eq!(message.end(None, &policy, &mut codecs), Ok(()));
+        assert_eq!(message.end(None, &policy, &mut pool), Ok(()));
     }
     assert!(message.frame(&frame(Opcode::Binary, 0), &policy).is_ok());
     assert!(
@@ -81,7 +81,7 @@ fn sizes_are_added_up_before_the_bytes_come() {
         message_size: 10,
         ..Policy::default()
     };
-    let mut codecs = Codecs::default();
+    let mut pool = Pool::default();
     for (first, then, expected) in [
         (0, 10, Ok(Kind::Binary)),
         (4, 6, Ok(Kind::Binary)),
@@ -97,7 +97,7 @@ fn sizes_are_added_up_before_the_bytes_come() {
                 .is_ok()
         );
         let piece = vec![0; usize::try_from(first).unwrap()];
-        assert_eq!(message.push(&piece, 0, None, &policy, &mut codecs), Ok(()));
+        assert_eq!(message.push(&piece, 0, None, &policy, &mut pool), Ok(()));
         let got = message.frame(&frame(Opcode::Continuation, then), &policy);
         assert_eq!(got, expected, "{first} + {then}");
     }
@@ -109,7 +109,7 @@ fn room_is_made_for_what_was_announced_within_reason() {
         message_size: 0,
         ..Policy::default()
     };
-    let mut codecs = Codecs::default();
+    let mut pool = Pool::default();
     for (to_come, most) in [(0, 3), (1000, 1003), (1 << 40, ROOM + 3)] {
         let mut message = Message::default();
         assert!(
@@ -118,7 +118,7 @@ fn room_is_made_for_what_was_announced_within_reason() {
                 .is_ok()
         );
         assert_eq!(
-            message.push(b"abc", to_come, None, &policy, &mut codecs),
+            message.push(b"abc", to_come, None, &policy, &mut pool),
             Ok(())
         );
         assert!(message.held() >= 3 && message.held() <= most);
