@@ -250,6 +250,7 @@ fn sent() -> impl Strategy<Value = Sent> {
     );
     let bytes = prop_oneof![
         vec(any::<u8>(), 0..300),
+        (any::<u64>(), 0..40_000_usize).prop_map(|(seed, len)| noise(seed, len)),
         vec(select(vec![0_u8, 1]), 0..2000),
         (any::<u8>(), 0..70_000_usize).prop_map(|(byte, len)| vec![byte; len]),
     ];
@@ -260,6 +261,15 @@ fn sent() -> impl Strategy<Value = Sent> {
         1 => control().prop_map(Sent::Ping),
         1 => control().prop_map(Sent::Pong),
     ]
+}
+
+/// What does not get smaller.
+fn noise(mut seed: u64, len: usize) -> Vec<u8> {
+    let mut next = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        seed.to_be_bytes()[0]
+    };
+    (0..len).map(|_| next()).collect()
 }
 
 fn close() -> impl Strategy<Value = Option<(u16, String)>> {

@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use zlib_rs::{DeflateFlush, Inflate, InflateFlush, Status};
+use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::extension::{Context, MAX_BITS, MIN_OWN_BITS};
 use super::pool::Pool;
@@ -78,18 +78,11 @@ impl Deflating {
     /// The payload of a compressed message; `None`, if it would not be smaller. Then it is sent as it
     /// is, and later messages do not refer to it.
     pub(super) fn deflate<'a>(&mut self, pool: &'a mut Pool, message: &[u8]) -> Option<&'a [u8]> {
-        let (state, room) = pool.deflate(self.window_bits, message.len())?;
-        if !self.history.bytes.is_empty() {
-            state.set_dictionary(&self.history.bytes).ok()?;
+        let compressed = pool.deflate(self.window_bits, &self.history.bytes, message)?;
+        let compressed = compressed.strip_suffix(TAIL)?;
+        if compressed.len() >= message.len() {
+            return None;
         }
-        // What does not fit was not worth it.
-        let flush = DeflateFlush::SyncFlush;
-        state.compress(message, room, flush).ok()?;
-        let taken = state.total_in() == message.len() as u64;
-        let len = usize::try_from(state.total_out()).ok()?;
-        // Without room left there might have been more.
-        let whole = room.get(..len).filter(|_| len < message.len())?;
-        let compressed = whole.strip_suffix(TAIL).filter(|_| taken)?;
         if self.history.takeover {
             self.history.push(message);
         }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use zlib_rs::{Deflate, DeflateConfig, Inflate};
+use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate};
 
 use super::extension::{MAX_BITS, MIN_OWN_BITS};
 
@@ -39,34 +39,50 @@ impl Pool {
         }
     }
 
-    /// A state to compress raw data that knows of nothing, and room for `len` bytes. `None`: there is
-    /// no such window.
+    /// Compresses raw data, which may refer to `history`, up to a byte border. `None`: there is no
+    /// such window.
     pub(super) fn deflate(
         &mut self,
         window_bits: u8,
-        len: usize,
-    ) -> Option<(&mut Deflate, &mut [u8])> {
+        history: &[u8],
+        message: &[u8],
+    ) -> Option<&[u8]> {
         let place = usize::from(window_bits.checked_sub(MIN_OWN_BITS)?);
-        let state = match self.deflate.get_mut(place)? {
-            Some(state) => {
+        let place = self.deflate.get_mut(place)?;
+        // It goes back only if it has written all that it had to: zlib-rs 0.6.8 has less room after a
+        // reset otherwise, and then panics.
+        let mut state = match place.take() {
+            Some(mut state) => {
                 state.reset();
                 state
             }
-            none => none.insert(Deflate::new_with_config(DeflateConfig {
+            None => Deflate::new_with_config(DeflateConfig {
                 level: self.level,
                 // Without a header.
                 window_bits: -i32::from(window_bits),
                 mem_level: MEMORY_LEVEL,
                 ..DeflateConfig::default()
-            })),
+            }),
         };
-        if self.scratch.len() < len {
-            self.scratch.resize(len, 0);
+        if !history.is_empty() {
+            state.set_dictionary(history).ok()?;
+        }
+        let most = bound(message.len());
+        if self.scratch.len() < most {
+            self.scratch.resize(most, 0);
         } else if self.scratch.len() > KEPT {
-            self.scratch.truncate(len.max(KEPT));
+            self.scratch.truncate(most.max(KEPT));
             self.scratch.shrink_to_fit();
         }
-        Some((state, self.scratch.get_mut(..len)?))
+        let flush = DeflateFlush::SyncFlush;
+        state.compress(message, &mut self.scratch, flush).ok()?;
+        let len = usize::try_from(state.total_out()).ok()?;
+        // Without room left there might have been more.
+        if state.total_in() != message.len() as u64 || len >= self.scratch.len() {
+            return None;
+        }
+        *place = Some(state);
+        self.scratch.get(..len)
     }
 
     /// A state to decompress, which has to be reset. It has the largest window: what a message refers
@@ -101,6 +117,12 @@ impl Pool {
     }
 }
 
+/// What `len` bytes take at most: 9 bits for each where no block is stored as it is, and some bytes
+/// for each block.
+fn bound(len: usize) -> usize {
+    len.saturating_add(len / 8 + len / 64 + 128)
+}
+
 impl Default for Pool {
     fn default() -> Self {
         Self::new(1)
@@ -122,9 +144,9 @@ mod tests {
     #[test]
     fn little_is_kept() {
         let mut pool = Pool::default();
-        assert!(pool.deflate(12, 1 << 20).is_some());
+        assert!(pool.deflate(12, b"", &vec![0; 1 << 20]).is_some());
         assert!(pool.scratch.capacity() >= 1 << 20);
-        assert!(pool.deflate(12, 100).is_some());
+        assert!(pool.deflate(12, b"", b"abc").is_some());
         assert!(pool.scratch.capacity() <= KEPT);
         for _ in 0..=SPARE {
             pool.give_back(Some(Inflate::new(false, MAX_BITS)));
@@ -143,7 +165,39 @@ mod tests {
         let mut pool = Pool::default();
         for bits in 0..=u8::MAX {
             let expected = (MIN_OWN_BITS..=MAX_BITS).contains(&bits);
-            assert_eq!(pool.deflate(bits, 1).is_some(), expected, "{bits}");
+            assert_eq!(pool.deflate(bits, b"", b"a").is_some(), expected, "{bits}");
+        }
+    }
+
+    #[test]
+    fn every_message_is_compressed_whole_whatever_came_before() {
+        let mut seed = 1_u64;
+        let mut noise = |len: usize| -> Vec<u8> {
+            let mut next = || {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                seed.to_be_bytes()[0]
+            };
+            // Above 0x8f fixed codes have nine bits.
+            (0..len).map(|_| next() | 0x90).collect()
+        };
+        for level in [1, 2, 6] {
+            let mut pool = Pool::new(level);
+            for bits in [9, 12, 15] {
+                for len in [1, 64, 2000, 8191, 8193, 70_000] {
+                    let message = noise(len);
+                    let history = noise(1 << bits);
+                    assert!(
+                        pool.deflate(bits, &history, &message).is_some(),
+                        "{level} {len}"
+                    );
+                    assert!(
+                        pool.deflate(bits, &message[..len.min(1 << bits)], &message)
+                            .is_some()
+                    );
+                }
+                let place = usize::from(bits - MIN_OWN_BITS);
+                assert!(pool.deflate[place].is_some(), "it goes back");
+            }
         }
     }
 }

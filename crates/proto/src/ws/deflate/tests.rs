@@ -1,4 +1,4 @@
-use zlib_rs::Deflate;
+use zlib_rs::{Deflate, DeflateFlush};
 
 use super::*;
 
