@@ -247,11 +247,23 @@ class World(RuleBasedStateMachine):
         assert len(current) <= self.roster.target
         assert len(active) <= self.roster.target + self.roster.surge + len(active) - len(current)
 
+    def is_settled(self) -> bool:
+        """The wanted number serves, and all of them what is to be served."""
+        serving = [c for c in self.roster.children if c.state is State.SERVING]
+        return (
+            len(serving) == self.roster.target
+            and not any(self.roster.outdated(c) for c in serving)
+            and self.roster.reload not in {Reloading.UNDER_WAY, Reloading.FAILING}
+        )
+
     def teardown(self) -> None:
         """From anywhere, with processes that behave: what is wanted, or the end."""
         if not hasattr(self, "roster"):
             return
         self.fork_fails = False
+        # Workers that may only grow so old are replaced for ever: now and then none is too old.
+        ages = self.roster.policy.worker_max_age > 0
+        settled = False
         for _ in range(200):
             for pid in self.alive:
                 self.alive[pid] = True
@@ -262,15 +274,13 @@ class World(RuleBasedStateMachine):
             if self.molding:
                 self.a_mold_loads_the_application_or_does_not(loads=True)
             self.tick(min(40.0, wake_after(self.roster, self.now) or 0.0))
+            settled = self.is_settled() or (settled and ages)
         if self.roster.phase is Phase.LAME:
             self.tick(self.roster.policy.drain_delay)
             while self.dead:
                 self.feed(self.dead.pop(0))
         if self.roster.phase is Phase.RUNNING:
-            serving = [c for c in self.roster.children if c.state is State.SERVING]
-            assert len(serving) == self.roster.target
-            assert not any(self.roster.outdated(c) for c in serving)
-            assert self.roster.reload not in {Reloading.UNDER_WAY, Reloading.FAILING}
+            assert settled
         else:
             assert self.roster.phase is Phase.STOPPED
             assert not self.alive

@@ -1,5 +1,6 @@
-//! What the reactor has to tell the logs that Python writes. It may happen where no Python can run, so it is
-//! kept here until an application thread comes by; the number kept is bounded and the excess counted.
+//! What the reactor has to tell the logs that Python writes. It may happen where no Python can run,
+//! so it is kept here until an application thread comes by; the number kept is bounded and the excess
+//! counted.
 
 use std::collections::VecDeque;
 

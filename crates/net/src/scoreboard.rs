@@ -400,8 +400,7 @@ impl Scoreboard {
             "scoreboard slot {slot} of {}",
             self.slots
         );
-        // SAFETY: within the mapping, aligned (the base is page-aligned and a Worker is a multiple
-        // of 8), and all-zero bytes are a valid Worker.
+        // SAFETY: within the mapping, aligned (page-aligned base, multiples of 8), zeros are valid.
         unsafe { &*self.base.as_ptr().cast::<Worker>().add(slot) }
     }
 

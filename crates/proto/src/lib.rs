@@ -1,4 +1,4 @@
-//! HTTP/1.1 as a value: bytes to events, responses to bytes.
+//! HTTP/1.1 and WebSocket as values: bytes to events, responses and messages to bytes.
 //!
 //! Nothing here reads a socket, a clock or a setting by itself: the owner of the connection hands in
 //! the bytes it has, and does what the returned value says.
@@ -11,6 +11,8 @@
 //!               Policy     RequestHead
 //!
 //!   status, fields ──▶ h1::Response ── Interim, Head, Body, End, Reset ──▶ bytes
+//!
+//!   RequestHead ──▶ ws::Handshake ──▶ 101 ──▶ ws::Connection: bytes ──▶ messages ──▶ bytes
 //! ```
 //!
 //! A parser in doubt about a length or a boundary refuses (RFC 9112, section 11.2): a refusal is
@@ -22,6 +24,7 @@
 pub mod forwarded;
 pub mod h1;
 pub mod protocol;
+pub mod ws;
 
 mod chars;
 mod connection;

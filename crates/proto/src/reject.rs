@@ -2,26 +2,31 @@
 //!
 //! Messages are for the log and for the error page; they never repeat what the peer sent.
 
-macro_rules! rejects {
-    ($($(#[$doc:meta])+ $variant:ident => $status:literal, $message:literal, $section:literal;)+) => {
-        /// Why a peer is refused.
+/// Declares a table of reasons: an enum, and what each of its rows says. `$number` is what the peer
+/// gets to see of it: a status, a close code.
+macro_rules! reject_table {
+    (
+        $(#[$about:meta])+ $table:ident, $(#[$what:meta])+ $number:ident;
+        $($(#[$doc:meta])+ $variant:ident => $value:literal, $message:literal, $section:literal;)+
+    ) => {
+        $(#[$about])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Reject {
+        pub enum $table {
             $($(#[$doc])+ $variant,)+
         }
 
-        impl Reject {
+        impl $table {
             /// All reasons, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The status code that the peer gets.
-            pub const fn status(self) -> u16 {
+            $(#[$what])+
+            pub const fn $number(self) -> u16 {
                 match self {
-                    $(Self::$variant => $status,)+
+                    $(Self::$variant => $value,)+
                 }
             }
 
-            /// One line for the log and for the error page.
+            /// One line for the log and for the peer.
             pub const fn message(self) -> &'static str {
                 match self {
                     $(Self::$variant => $message,)+
@@ -45,7 +50,14 @@ macro_rules! rejects {
     };
 }
 
-rejects! {
+pub(crate) use reject_table;
+
+reject_table! {
+    /// Why a peer is refused.
+    Reject,
+    /// The status code that the peer gets.
+    status;
+
     /// A line ends with LF alone: other recipients might see the boundary elsewhere.
     BareLineFeed => 400, "Line does not end with CRLF", "RFC 9112, 2.2";
     /// A CR that no LF follows.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
     from typing import TextIO
 
+    from licorne.config import Config
     from licorne.glogging.lending import Lender
 
 #: What lends a worker the log files that it cannot open; None where all have one user.
@@ -25,6 +26,22 @@ lender: Lender | None = None
 
 #: gunicorn's mark on a handler that the server has installed and may replace.
 MARK = "_gunicorn"
+
+
+def formatter(
+    cfg: Config,
+    fmt: str,
+    datefmt: str | None = None,
+    *,
+    prefix: str = "",
+    worker: int | None = None,
+) -> logging.Formatter:
+    """For the lines of the server: text, or JSON where `log_format` says so."""
+    if cfg.log_format == "json":
+        from licorne.glogging.json import JsonFormatter  # noqa: PLC0415 - only for this format
+
+        return JsonFormatter(prefix=prefix, worker=worker)
+    return logging.Formatter(prefix + fmt, datefmt)
 
 
 def share_names() -> None:

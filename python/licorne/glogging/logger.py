@@ -268,11 +268,7 @@ class Logger:
             os.dup2(self.logfile.fileno(), stream.fileno())
 
     def _formatter(self, fmt: str, datefmt: str | None = None) -> logging.Formatter:
-        if self.cfg.log_format == "json":
-            from licorne.glogging.json import JsonFormatter
-
-            return JsonFormatter(worker=self.worker)
-        return logging.Formatter(fmt, datefmt)
+        return handlers.formatter(self.cfg, fmt, datefmt, worker=self.worker)
 
     def _get_user(self, environ: Mapping[str, object]) -> str | None:
         return access_atoms.basic_user(environ.get("HTTP_AUTHORIZATION"))

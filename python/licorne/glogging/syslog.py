@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from logging.handlers import SysLogHandler
 
 from licorne.config import convert
-from licorne.glogging.handlers import MARK, Patient
+from licorne.glogging.handlers import MARK, Patient, formatter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import logging
     from socket import socket as Socket  # noqa: N812 - the handler has an attribute of this name
 
     from licorne.config import Config
@@ -59,7 +59,7 @@ def install(log: logging.Logger, cfg: Config, fmt: str, name: str) -> None:
         handler.bound()
     except OSError as error:
         raise RuntimeError(f"Cannot reach syslog at {cfg.syslog_addr!r}: {error}") from error
-    handler.setFormatter(_formatter(cfg, f"gunicorn.{prefix}.{name}: ", fmt))
+    handler.setFormatter(formatter(cfg, fmt, prefix=f"gunicorn.{prefix}.{name}: "))
     setattr(handler, MARK + "_syslog", True)
     log.addHandler(handler)
 
@@ -80,11 +80,3 @@ class _Handler(Patient, SysLogHandler):
         # It is called again when the server comes back.
         super()._connect_unixsocket(address)  # type: ignore[misc] # not in typeshed
         self.bound()
-
-
-def _formatter(cfg: Config, program: str, fmt: str) -> logging.Formatter:
-    if cfg.log_format == "json":
-        from licorne.glogging.json import JsonFormatter  # noqa: PLC0415 - only for this format
-
-        return JsonFormatter(prefix=program)
-    return logging.Formatter(program + fmt)

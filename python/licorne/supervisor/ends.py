@@ -41,7 +41,7 @@ def exited(roster: Roster, event: ChildExited, now: float) -> Outcome:
         line = Log("error", "Worker (pid:%s) ended before it was ready.", (event.pid,))
     told: tuple[Action, ...] = () if line is None else (line,)
     reason = BOOT_ERRORS.get(event.code, "") if not event.signal else ""
-    first = roster.generation == 1 and not roster.proven
+    first = roster.generation == 1 and not roster.proven and not event.ready
     halts = bool(reason) and first and roster.keeps
     # gunicorn does not call child_exit for the worker whose exit ends the server.
     remove = Remove(event.pid, hooks=not halts)

@@ -37,7 +37,7 @@ class AsyncWorker(EngineWorker):
 
     multithread = True
 
-    #: A request waits with a waiter while its client does not take its response.
+    #: A request has a waiter while its client does not take its response.
     has_waiters = True
 
     #: When the timer wakes the loop (monotonic seconds).

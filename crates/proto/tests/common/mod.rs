@@ -7,6 +7,8 @@
     reason = "what a request says, as it says it"
 )]
 
+pub(crate) mod ws;
+
 use std::net::IpAddr;
 
 use licorne_proto::h1::Connection;
