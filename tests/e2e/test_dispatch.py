@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,16 +101,15 @@ def test_beside_code_that_computes(keep: Keep) -> None:
 
 def test_not_if_it_is_off(keep: Keep) -> None:
     """It waits for its own worker, however idle the other one is."""
-    one = keep("--dispatch", "off", count=6)
+    one = keep("--dispatch", "off")
     one.hold()
     with one.client() as client:
         client.get("/waits")
-        with one.server.client() as another:
-            for _ in range(50):
-                assert ask(another).pid == one.sibling
+        eventually(lambda: one.waiting() == 1, "the request was read")
         assert not select.select([client.socket], [], [], 0)[0]
         one.release(one.busy)
         assert Answer(client.response()).pid == one.busy
+    assert set(one.counts("given").values()) == {0}
 
 
 def test_a_single_worker_keeps_what_it_has(worker: str, tmp_path: Path) -> None:
@@ -189,6 +188,7 @@ def stranded(one: Held) -> Iterator[Client]:
     """A client whose request was given to a sibling that does not take it; it goes on at last."""
     one.hold()
     gave = one.counts("given")[one.busy]
+    eventually(lambda: sleeps(one.sibling), "the sibling waits for something to do")
     os.kill(one.sibling, signal.SIGSTOP)
     try:
         with one.client() as client:
@@ -196,7 +196,15 @@ def stranded(one: Held) -> Iterator[Client]:
             eventually(lambda: one.counts("given")[one.busy] > gave, "it was given")
             yield client
     finally:
-        os.kill(one.sibling, signal.SIGCONT)
+        # It may have ended since.
+        with suppress(ProcessLookupError):
+            os.kill(one.sibling, signal.SIGCONT)
+
+
+def sleeps(pid: int) -> bool:
+    """Whether all threads of a process wait."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return {(each / "stat").read_text().rpartition(")")[2].split()[0] for each in tasks} == {"S"}
 
 
 class TestRequests:
