@@ -1,4 +1,4 @@
-"""What takes long to make and nobody changes: made once in a run, whose processes share it."""
+"""What takes long to make and does not change: made once in a run, whose processes share it."""
 
 from __future__ import annotations
 
