@@ -18,6 +18,8 @@ from patience import PATIENCE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from e2e.server import Server
+
 PROC = Path("/proc")
 
 
@@ -71,6 +73,12 @@ def descriptors(pid: int) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             found.append(re.sub(r":\[\d+\]$", ":", str(link.readlink())))
     return sorted(found)
+
+
+def open_at_first(server: Server) -> list[str]:
+    """What a master has open that has started: its control socket is made behind the workers."""
+    server.log.wait_for("Control socket listening")
+    return descriptors(server.pid)
 
 
 def ended(pid: int) -> None:

@@ -16,7 +16,7 @@ from e2e.scenarios import ONE_AT_A_TIME
 from e2e.server import Lines, open_gate
 from faults.ledger import being_read, check_named, named
 from faults.load import Load
-from faults.processes import children, descriptors, ended, eventually, zombies
+from faults.processes import children, descriptors, ended, eventually, open_at_first, zombies
 from licorne.ctl.client import ControlClient
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def in_flight(control: ControlClient) -> int:
 @pytest.mark.patient
 def test_twenty_kills(start: Start) -> None:
     server = start()
-    before = descriptors(server.pid)
+    before = open_at_first(server)
     with Load(server.port, query="&seconds=0.005", bodies=False) as load:
         for number in range(1, 21):
             victim = children(server.pid)[0]

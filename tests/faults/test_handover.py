@@ -143,7 +143,7 @@ def nothing_leaks(server: Server) -> Iterator[None]:
         return {pid: counter for pid, counter in more.items() if counter}
 
     eventually(lambda: not grown(), f"no descriptor is left: {grown()}")
-    eventually(lambda: zombies(server.pid) == [], "everybody is reaped")
+    eventually(lambda: zombies(server.pid) == [], "every child is reaped")
 
 
 @pytest.mark.patient

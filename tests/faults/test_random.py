@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faults.load import Load
-from faults.processes import children, descriptors, ended, eventually, zombies
+from faults.processes import children, descriptors, ended, eventually, open_at_first, zombies
 
 if TYPE_CHECKING:
     from faults.conftest import Start
@@ -24,7 +24,7 @@ ROUNDS = 120
 @pytest.mark.parametrize("seed", [1, 2])
 def test_signals_at_random(start: Start, seed: int) -> None:
     server = start()
-    before = descriptors(server.pid)
+    before = open_at_first(server)
     chance = random.Random(seed)
     with Load(server.port) as load:
         for number in range(ROUNDS):

@@ -8,7 +8,7 @@ import pytest
 
 from e2e.server import BOOTING
 from faults.load import Load
-from faults.processes import children, descriptors, eventually, zombies
+from faults.processes import children, descriptors, eventually, open_at_first, zombies
 
 if TYPE_CHECKING:
     from faults.conftest import Start
@@ -21,7 +21,7 @@ RECYCLES = 100
 def test_recycled_workers_lose_nothing(start: Start) -> None:
     # Several at a time, so that the test is quicker.
     server = start("--max-requests", "5", "--reload-surge", "4", workers=4)
-    before = descriptors(server.pid)
+    before = open_at_first(server)
     with Load(server.port) as load:
         for number in range(5, 5 + RECYCLES):
             server.log.wait_for(BOOTING, number)

@@ -10,7 +10,7 @@ import pytest
 from e2e.server import open_gate
 from faults.conftest import APPS
 from faults.load import Load
-from faults.processes import children, descriptors, ended, eventually
+from faults.processes import children, descriptors, ended, eventually, open_at_first
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ FAILED = r"\[ERROR\] (Worker \(pid:\d+\) exited with code|The application left w
 @pytest.mark.patient
 def test_ten_reloads(start: Start) -> None:
     server = start()
-    before = descriptors(server.pid)
+    before = open_at_first(server)
     with Load(server.port) as load:
         for _ in range(10):
             old = children(server.pid)
@@ -50,7 +50,7 @@ def test_ten_reloads(start: Start) -> None:
 def test_a_configuration_that_patches_the_master(start: Start) -> None:
     """gevent's close() waits for gevent's loop, which never runs in the master."""
     server = start(config="from gevent import monkey; monkey.patch_all()\n")
-    before = descriptors(server.pid)
+    before = open_at_first(server)
     for generation in (2, 3):
         server.send(signal.SIGHUP)
         server.log.wait_for(f"Reload complete: 2 workers serve, generation {generation}")

@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from faults.load import Load
-from faults.processes import children, descriptors, eventually, zombies
+from faults.processes import children, descriptors, eventually, open_at_first, zombies
 
 if TYPE_CHECKING:
     from e2e.server import Server
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def test_up_and_down(start: Start) -> None:
     server = start(workers=1)
-    before = descriptors(server.pid)
+    before = open_at_first(server)
     with Load(server.port) as load:
         for _ in range(3):
             for number in (2, 3, 4):

@@ -143,6 +143,8 @@ class Molds:
             self._listen(each)
         gone = self._molds.pop(end.pid, None)
         if gone is None:
+            # What was heard may have been that the coming mold is ready: it is not said again.
+            self._change()
             return False
         self._unwatch(gone)
         gone.channel.close()

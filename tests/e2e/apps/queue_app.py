@@ -22,7 +22,7 @@ sys.setswitchinterval(3600)
 
 
 def blocked_at(gate: str, *, lock: bool) -> None:
-    """Wait in the kernel until somebody opens the pipe; no other greenlet runs meanwhile."""
+    """Wait in the kernel until the pipe is opened; no other greenlet runs meanwhile."""
     library = WITH if lock else WITHOUT
     pipe = library.open(gate.encode(), os.O_RDONLY)
     os.close(pipe)

@@ -148,7 +148,8 @@ fn turn_once(baton: &Loop, state: &mut State) {
     state
         .reactor
         .set_free(if others_work { state.idle } else { 0 });
-    state.reactor.hand_over_waiting(state.patience_ns());
+    let patience_ns = state.patience_ns(others_work);
+    state.reactor.hand_over_waiting(patience_ns);
     if others_work {
         baton.wake_for_inbox(state);
     }

@@ -1,6 +1,6 @@
 //! What the mutex protects: the reactor, the baton, and what is known of the application.
 
-use super::driver::{Driver, QUIET_NS};
+use super::driver::{Driver, QUIET_NS, SLOW_NS};
 use super::sharing::{Load, Sharing};
 use crate::clock;
 use crate::exchange::Exchange;
@@ -91,11 +91,14 @@ impl State {
     }
 
     /// How long a request waits here, in ns, before it is handed to a sibling that is free. The only
-    /// thread, once it is slow, is not waited for.
-    pub(super) fn patience_ns(&self) -> u64 {
+    /// thread, once it is slow, is not waited for; threads that are about to take it (`others_work`)
+    /// have some time to wake.
+    pub(super) fn patience_ns(&self, others_work: bool) -> u64 {
         let alone = self.reactor.config.threads == 1;
         if alone && self.driver == Driver::StandIn {
             0
+        } else if others_work && self.idle > 0 {
+            SLOW_NS
         } else {
             QUIET_NS
         }

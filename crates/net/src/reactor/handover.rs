@@ -171,7 +171,7 @@ impl Reactor {
             .as_ref()
             .is_some_and(|dispatch| dispatch.given_ns != 0);
         if given && !(self.has_siblings() && self.sibling_is_free()) {
-            while self.take_next() {}
+            while self.has_room_for_one().is_ok() && self.take_next() {}
         }
     }
 
@@ -181,6 +181,19 @@ impl Reactor {
         self.dispatch
             .as_ref()
             .is_some_and(|dispatch| dispatch.given_ns != 0 && dispatch.queue.has_pending())
+    }
+
+    /// Whether there are descriptors for a connection, if need be in the place of idle ones.
+    fn has_room_for_one(&mut self) -> io::Result<()> {
+        loop {
+            let room = self
+                .dispatch
+                .as_ref()
+                .map_or(Ok(()), |dispatch| dispatch.queue.has_room());
+            if room.is_ok() || !self.make_room() {
+                return room;
+            }
+        }
     }
 
     /// What was given lies in the queue: another process is told of it.
@@ -195,9 +208,13 @@ impl Reactor {
             dispatch.given_ns = 0;
         } else if free && dispatch.queue.has_room().is_ok() {
             dispatch.given_ns = self.now_ns;
+            // Meanwhile it is in the hands of this process.
+            self.board
+                .begin_reading(self.slot, self.last_id + 1, Peer::Unix);
             if !dispatch.queue.turn_round(&mut self.scratch) {
                 self.lost_on_the_way(None);
             }
+            self.board.end_reading(self.slot);
         }
     }
 
@@ -282,16 +299,10 @@ impl Reactor {
             self.set_taking(false);
             return false;
         }
-        let Some(dispatch) = &self.dispatch else {
+        if let Err(error) = self.has_room_for_one() {
+            self.out_of_descriptors(&error);
+            self.set_taking(false);
             return false;
-        };
-        if let Err(error) = dispatch.queue.has_room() {
-            if !self.make_room() {
-                self.out_of_descriptors(&error);
-                self.set_taking(false);
-                return false;
-            }
-            return true;
         }
         self.take_next()
     }

@@ -39,8 +39,8 @@ impl Pool {
         }
     }
 
-    /// Compresses raw data, which may refer to `history`, up to a byte border. `None`: there is no
-    /// such window.
+    /// Compresses raw data, which may refer to `history`, up to a byte border. `None`: it cannot be
+    /// done, for there is no such window, or more than 4 GiB of data.
     pub(super) fn deflate(
         &mut self,
         window_bits: u8,
