@@ -5,7 +5,8 @@ the server, and the highest priority, so that the server's computing does not de
 it was is a column.
 
 In `balance` the application answers which process ran it. A request counts as in flight in that
-process from its sending to its answer: where it waited meanwhile cannot be seen from outside.
+process: where it waited meanwhile cannot be seen from outside. That no worker was idle meanwhile
+is seen by the time that all of them take.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -97,19 +99,10 @@ def shares(scenario: Scenario, server: Running, _tools: Tools, seconds: float) -
 
 
 def largest_difference(asked: list[Asked], workers: int) -> int:
-    """The most by which two workers have differed in requests in flight, once all were sent."""
-    all_sent = max(each.sent for each in asked)
-    in_flight = dict.fromkeys((each.worker for each in asked), 0)
-    for each in asked:
-        in_flight[each.worker] += 1
-    idle = [0] * (workers - len(in_flight))
-    largest = 0
-    for each in sorted(asked, key=lambda each: each.answered):
-        if each.answered > all_sent:
-            counts = [*in_flight.values(), *idle]
-            largest = max(largest, max(counts) - min(counts))
-        in_flight[each.worker] -= 1
-    return largest
+    """By how much two workers differ in requests in flight when all were sent and none answered."""
+    counts = [*Counter(each.worker for each in asked).values()]
+    counts += [0] * (workers - len(counts))
+    return max(counts) - min(counts)
 
 
 def _ask_at_once(port: int, path: str, *, kept: bool) -> list[Asked]:

@@ -388,7 +388,12 @@ impl Reactor {
             Fed::Ready(mut exchange) => {
                 exchange.handed_over = true;
                 exchange.pipelined = false;
+                let before = self.inbox.len();
                 self.ready(token, exchange, waiting.ready_ns);
+                if self.inbox.len() > before {
+                    // It has waited before those that this worker has read, and may not go again.
+                    self.inbox.rotate_right(1);
+                }
             }
             // A newer configuration may refuse what the older one has let through.
             other => self.on_fed(token, other, true),

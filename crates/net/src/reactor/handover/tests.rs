@@ -90,6 +90,23 @@ fn a_request_goes_over_once() {
 }
 
 /// Every kind of body comes over whole, and what was sent behind it is the next request.
+/// It cannot go on from here, however long those take that came to this worker itself.
+#[test]
+fn a_request_that_was_taken_is_the_next_one() {
+    let [mut busy, mut free] = busy_and_free();
+    let mut own = free.connect();
+    own.send("GET /own HTTP/1.1\r\nHost: a\r\n\r\n");
+    free.turn();
+    assert_eq!(free.reactor.inbox.len(), 1);
+    let mut client = busy.connect();
+    client.send(GET);
+    busy.turn();
+    busy.reactor.hand_over_waiting(0);
+    free.reactor.take_over_some();
+    let targets = [free.take(), free.take()].map(|taken| taken.unwrap().head.target().to_vec());
+    assert_eq!(targets, [b"/a".to_vec(), b"/own".to_vec()]);
+}
+
 #[test]
 fn bodies_go_over() {
     let large = "x".repeat(100_000);
