@@ -332,7 +332,10 @@ impl Reactor {
             self.news.interrupted = true;
             self.on_signals();
         } else if ready.data == HANDOVER {
-            self.take_over_some();
+            // It was taken out of the poller, if this event is an older one.
+            if self.takes_over() {
+                self.take_over();
+            }
         } else if ready.data >= LISTENER {
             #[expect(clippy::cast_possible_truncation, reason = "a listener's index")]
             self.accept((ready.data - LISTENER) as usize);

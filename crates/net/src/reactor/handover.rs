@@ -21,9 +21,6 @@ use crate::stream::Stream;
 /// tells another process: the one that it told may have been stopped, or have died.
 const UNTAKEN_NS: u64 = 2_000_000;
 
-/// Connections that a loop that polls takes at once.
-const TOGETHER: usize = 4;
-
 /// The queue, as far as this worker uses it.
 pub(super) struct Dispatch {
     queue: Handover,
@@ -275,36 +272,27 @@ impl Reactor {
         None
     }
 
-    /// Connections are in the queue. One for one free thread: a second one would wait behind it. The
-    /// requests of a loop that polls do not wait for each other.
-    pub(super) fn take_over_some(&mut self) {
-        let most = if self.config.polled { TOGETHER } else { 1 };
-        for _ in 0..most {
-            if !self.takes_over() || !self.take_over() {
-                return;
-            }
-        }
-    }
-
-    /// Takes a connection from the queue; false: there is none, or no room for one.
-    pub(super) fn take_over(&mut self) -> bool {
+    /// Connections are in the queue: takes one, unless the last one still waits here. It may not go to
+    /// a third worker, and would wait behind it, though others are free.
+    pub(super) fn take_over(&mut self) {
         let full = self.config.max_connections;
         let Some(dispatch) = &self.dispatch else {
-            return false;
+            return;
         };
-        if !self.drain.serving() || !dispatch.queue.has_pending() {
-            return false;
+        let waits = self.inbox.front().is_some_and(|first| first.handed_over);
+        if waits || !self.drain.serving() || !dispatch.queue.has_pending() {
+            return;
         }
         if full != 0 && self.conns.len() >= full && !self.make_room() {
             self.set_taking(false);
-            return false;
+            return;
         }
         if let Err(error) = self.has_room_for_one() {
             self.out_of_descriptors(&error);
             self.set_taking(false);
-            return false;
+            return;
         }
-        self.take_next()
+        self.take_next();
     }
 
     /// The same, whatever room there is.

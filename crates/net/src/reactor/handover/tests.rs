@@ -90,21 +90,36 @@ fn a_request_goes_over_once() {
 }
 
 /// Every kind of body comes over whole, and what was sent behind it is the next request.
-/// It cannot go on from here, however long those take that came to this worker itself.
+/// It cannot go on from here, however long those take that came to this worker itself; nor could a
+/// second one, which is left to others.
 #[test]
-fn a_request_that_was_taken_is_the_next_one() {
+fn a_request_that_was_taken_is_the_next_one_and_the_only_one() {
     let [mut busy, mut free] = busy_and_free();
     let mut own = free.connect();
     own.send("GET /own HTTP/1.1\r\nHost: a\r\n\r\n");
     free.turn();
     assert_eq!(free.reactor.inbox.len(), 1);
-    let mut client = busy.connect();
-    client.send(GET);
+    let mut clients = [busy.connect(), busy.connect()];
+    for client in &mut clients {
+        client.send(GET);
+    }
     busy.turn();
     busy.reactor.hand_over_waiting(0);
-    free.reactor.take_over_some();
-    let targets = [free.take(), free.take()].map(|taken| taken.unwrap().head.target().to_vec());
-    assert_eq!(targets, [b"/a".to_vec(), b"/own".to_vec()]);
+    free.reactor.take_over();
+    free.reactor.take_over();
+    let pending = |rig: &Rig| rig.reactor.dispatch.as_ref().unwrap().queue.has_pending();
+    assert!(pending(&free));
+    let taken = free.reactor.inbox.pop_front().unwrap();
+    assert_eq!(taken.head.target(), b"/a");
+    free.reactor.take_over();
+    assert!(!pending(&free));
+    let waiting: Vec<_> = free
+        .reactor
+        .inbox
+        .iter()
+        .map(|each| each.head.target())
+        .collect();
+    assert_eq!(waiting, [b"/a".as_slice(), b"/own"]);
 }
 
 #[test]
