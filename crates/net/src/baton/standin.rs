@@ -145,9 +145,11 @@ fn turn_once(baton: &Loop, state: &mut State) {
     baton.end_turn(state, alive);
     let now_ns = state.reactor.now_ns;
     let others_work = !state.driver.in_application() || state.sharing.others_work(now_ns);
-    state
-        .reactor
-        .set_free(if others_work { state.idle } else { 0 });
+    if !matches!(state.driver, Driver::InReactor(_)) {
+        // A thread that has taken the baton back says itself that it is free.
+        let free = if others_work { state.idle } else { 0 };
+        state.reactor.set_free(free);
+    }
     let patience_ns = state.patience_ns(others_work);
     state.reactor.hand_over_waiting(patience_ns);
     if others_work {
