@@ -145,6 +145,17 @@ def test_whichever_is_free_first(keep: Keep) -> None:
         assert Answer(client.response()).pid == one.sibling
 
 
+def test_one_that_has_just_become_free(keep: Keep) -> None:
+    """It is known to be free again, whatever it was held by."""
+    one = keep(count=12)
+    one.hold()
+    for _ in range(3):
+        one.hold_sibling()
+        one.release(one.sibling)
+        with one.client() as client:
+            assert ask(client).pid == one.sibling
+
+
 class TestOnTheWay:
     """Requests in the queue that no worker has taken out: the one that was free stands still."""
 
