@@ -25,8 +25,21 @@ if "FAULT_IMPORT_SECONDS" in os.environ:
     time.sleep(float(os.environ["FAULT_IMPORT_SECONDS"]))
 #: Where the requests that have begun are written down.
 LEDGER: int | None = None
+#: Waits, so often, for 20 ms in a way that no greenlet knows of.
+STALL: Callable[[float], object] | None = None
 if "FAULT_LEDGER" in os.environ:
+    # Now: later there may be no descriptor for an import.
+    import ctypes
+    import random
+
     LEDGER = os.open(os.environ["FAULT_LEDGER"], os.O_WRONLY | os.O_APPEND)
+    USLEEP = ctypes.CDLL(None).usleep
+
+    def stall(odds: float) -> None:
+        if random.random() < odds:
+            USLEEP(20_000)
+
+    STALL = stall
 
 
 def application(environ: Environ, start_response: Callable[..., object]) -> list[bytes]:
@@ -49,13 +62,8 @@ def load(query: dict[str, str], environ: Environ) -> bytes:
     if LEDGER is not None:
         # One call: lines of several workers do not run together.
         os.write(LEDGER, f"{query['n']} {os.getpid()}\n".encode())
-    if "odds" in query:
-        import ctypes
-        import random
-
-        if random.random() < float(query["odds"]):
-            # A wait that no greenlet knows of.
-            ctypes.CDLL(None).usleep(20_000)
+    if STALL is not None:
+        STALL(float(query.get("odds", "0")))
     if "seconds" in query:
         time.sleep(float(query["seconds"]))
     return f"{query.get('n')} {len(stream.read())}".encode()
