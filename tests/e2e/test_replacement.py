@@ -246,7 +246,7 @@ class Late(SyncWorker):
     def run(self):
         for _ in range(4):
             time.sleep(0.05)
-            self.ring()
+            self.wake_master()
         super().run()
 """
 

@@ -183,7 +183,7 @@ def test_what_an_aborted_worker_had_not_begun_is_sent_back(serve: Serve, fifo: s
         assert (answer.status, answer.get("Retry-After")) == (503, "1")
         assert ends_cleanly(waiting)
         begun.everything()
-    server.log.wait_for("WORKER PATIENCE")
+    server.log.wait_for("WORKER TIMEOUT")
     server.worker_pid(2)
     assert server.get("/") == (200, b"hello")
 
