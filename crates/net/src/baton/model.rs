@@ -351,6 +351,12 @@ impl Model {
             assert!(comes_back, "nothing would write what is held back");
         }
         let polls = has(|thread| matches!(thread, Thread::Polls(_)));
+        if polls && state.reactor.drain.serving() {
+            assert!(
+                state.reactor.free_threads() > 0,
+                "siblings take it for busy"
+            );
+        }
         if polls && !readable(self.baton.poller.fd()) && !state.reactor.inbox.is_empty() {
             assert!(comes_back, "the driver waits beside a request");
         }

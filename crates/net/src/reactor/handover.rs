@@ -66,6 +66,12 @@ impl Reactor {
         }
     }
 
+    /// What the scoreboard says of this worker.
+    #[cfg(test)]
+    pub(crate) fn free_threads(&self) -> usize {
+        self.board.free_threads(self.slot)
+    }
+
     /// Whether the poller tells of connections in the queue, or there is no queue.
     #[inline]
     pub(super) fn takes_over(&self) -> bool {

@@ -79,6 +79,11 @@ impl Scoreboard {
         free.store(threads as u64, Ordering::Relaxed);
     }
 
+    #[cfg(test)]
+    pub(crate) fn free_threads(&self, slot: usize) -> usize {
+        usize::try_from(self.worker(slot).free.load(Ordering::Relaxed)).unwrap()
+    }
+
     fn is_free(&self, slot: usize, now_ms: u64) -> bool {
         let worker = self.worker(slot);
         let beat_ms = worker.beat_ms.load(Ordering::Relaxed);
