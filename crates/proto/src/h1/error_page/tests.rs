@@ -40,7 +40,7 @@ fn a_busy_server_keeps_the_connection_if_it_can() {
         assert_eq!(page.len(), content);
         assert_eq!(page.is_empty(), head, "{text}");
         // To HEAD too: the length that GET would have.
-        assert!(fields.contains("\r\nContent-Length: 180\r\n"), "{text}");
+        assert!(fields.contains("\r\nContent-Length: 174\r\n"), "{text}");
     }
 }
 
