@@ -30,9 +30,9 @@ class Answers:
 
 
 def at(samples: list[float], share: float) -> float:
-    """The percentile as a share of 1; NaN of nothing."""
+    """The percentile as a share of 1; -1, which a table shows as nothing, of nothing."""
     ordered = sorted(samples)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else -1.0
 
 
 class OpenLoop:
