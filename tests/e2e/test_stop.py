@@ -174,7 +174,9 @@ def test_what_was_not_begun_is_sent_back(serve: Serve, fifo: str) -> None:
 
 
 def test_what_an_aborted_worker_had_not_begun_is_sent_back(serve: Serve, fifo: str) -> None:
-    server = serve("site_app", "-k", "sync", "--timeout", "2", tracebacks=True)
+    # Its replacement would take what waits, if it may.
+    options = ("-k", "sync", "--timeout", "2", "--dispatch", "off")
+    server = serve("site_app", *options, tracebacks=True)
     with server.client() as begun, server.client() as waiting:
         begun.get(f"/hold?fifo={fifo}")
         server.log.wait_for("app: holds the interpreter")
