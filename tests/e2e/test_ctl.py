@@ -19,7 +19,7 @@ import pytest
 
 from e2e.conftest import WORKERS
 from e2e.scenarios import ENDS_WHAT_WAITS
-from e2e.server import open_gate
+from e2e.server import TELLS_READY, open_gate
 from licorne.ctl.client import ControlClient, ControlError
 from licorne.master.clients import MOST_CLIENTS
 from patience import PATIENCE
@@ -622,17 +622,15 @@ def sockets_of(pid: int) -> set[str]:
 
 def test_workers_keep_no_copy_of_it(serve: Serve, path: str, raw: list[socket.socket]) -> None:
     """A worker that outlives its master must not look like a server that can be asked."""
-    server = serve("site_app", "--control-socket", path)
+    server = serve("site_app", "--control-socket", path, *TELLS_READY)
     server.worker_pid(1)
     client = connected(server, raw)
     client.sendall(b'{"command": "worker add"}\n')
     client.makefile().readline()
     second = server.worker_pid(2)
-    with server.client() as kept:
-        # A worker that answers has closed what is not its own.
-        kept.get("/hello")
-        assert kept.response().status == 200
-        held = sockets_of(second)
+    # A worker that is ready has closed what is not its own.
+    server.ready(2)
+    held = sockets_of(second)
     unix = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
     assert [words[7] for words in unix if words[-1] == path and words[6] in held] == []
 
