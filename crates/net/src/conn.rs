@@ -11,6 +11,7 @@ use proto::h1::CONTINUE;
 use proto::{Event, Policy, Received, Reject};
 
 use crate::body::{Body, BodyStore};
+use crate::config::Config;
 use crate::drain::Activity;
 use crate::exchange::Exchange;
 use crate::incoming::Incoming;
@@ -114,6 +115,21 @@ pub(crate) struct Feeding<'a> {
     pub(crate) eof: bool,
     /// Bodies flow.
     pub(crate) flowing: bool,
+}
+
+impl<'a> Feeding<'a> {
+    /// As the configuration has it, from a peer that may send more.
+    #[inline]
+    #[expect(clippy::vec_box, reason = "a box travels to the application and back")]
+    pub(crate) fn of(config: &'a Config, pool: &'a mut Vec<Box<Exchange>>) -> Self {
+        Self {
+            policy: &config.policy,
+            store: &config.body,
+            pool,
+            eof: false,
+            flowing: config.flowing_bodies,
+        }
+    }
 }
 
 impl Conn {

@@ -10,6 +10,7 @@ use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use crate::peer::Peer;
+use crate::poll;
 
 /// The longest message: what a worker can take in with one call.
 pub(crate) const LONGEST: usize = 64 * 1024;
@@ -87,13 +88,7 @@ impl Handover {
 
     /// Whether a connection is in the queue.
     pub(crate) fn has_pending(&self) -> bool {
-        let mut look = libc::pollfd {
-            fd: self.fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: one writable pollfd.
-        unsafe { libc::poll(&raw mut look, 1, 0) == 1 }
+        poll::readable(self.fd())
     }
 
     /// Whether this process has room for the descriptors of a message: without, they would be lost.

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 
 use crate::peer::Peer;
+use crate::poll;
 use crate::stream::Stream;
 
 /// One listening socket of this process, as a copy of a descriptor that Python owns.
@@ -56,13 +57,7 @@ impl Listener {
 
     /// Whether a connection waits.
     pub(crate) fn has_pending(&self) -> bool {
-        let mut look = libc::pollfd {
-            fd: self.fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: one writable pollfd.
-        unsafe { libc::poll(&raw mut look, 1, 0) == 1 }
+        poll::readable(self.fd())
     }
 
     /// Stops listening in this process: as long as a process has the socket open, the kernel accepts

@@ -264,17 +264,6 @@ pub(crate) fn queue_ends() -> (OwnedFd, OwnedFd) {
     (put, take)
 }
 
-/// Whether there is something to read now.
-pub(crate) fn readable(fd: RawFd) -> bool {
-    let mut look = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    // SAFETY: one writable pollfd.
-    unsafe { libc::poll(&raw mut look, 1, 0) == 1 }
-}
-
 /// Has the kernel keep as little as it can of what was written and not read.
 fn narrow(stream: &UnixStream) {
     let least: libc::c_int = 1;

@@ -11,8 +11,9 @@ use super::taking::{RoomWait, Wait};
 use super::tests::{ANSWER, BLOCK, GET, Shape};
 use super::*;
 use crate::poll::Events;
+use crate::poll::readable;
 use crate::reactor::{Block, Tail};
-use crate::testing::{Bytes, Client, Rig, readable, set_clock_ns, set_used_ns, used_ns};
+use crate::testing::{Bytes, Client, Rig, set_clock_ns, set_used_ns, used_ns};
 
 /// More than a socket takes at once, and a connection queues without asking its application to wait.
 const LARGE: usize = 600 * 1024;

@@ -1,5 +1,7 @@
 //! Readiness: the only place that knows which operating system this is.
 
+use std::os::fd::RawFd;
+
 mod alarm;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
@@ -24,6 +26,17 @@ pub(crate) const HANDOVER: u64 = u64::MAX - 2;
 pub(crate) const LISTENER: u64 = 0xffff_ffff_0000_0000;
 /// Most events that one wait returns: with more the turn grows, and with it the latency.
 pub(crate) const EVENTS: usize = 256;
+
+/// Whether there is something to read now.
+pub(crate) fn readable(fd: RawFd) -> bool {
+    let mut look = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one writable pollfd.
+    unsafe { libc::poll(&raw mut look, 1, 0) == 1 }
+}
 
 /// One readiness report.
 #[expect(

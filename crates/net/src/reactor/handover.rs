@@ -8,7 +8,7 @@ use std::io;
 
 use super::Reactor;
 use crate::body::Body;
-use crate::conn::{Conn, Fed, Feeding, Registration};
+use crate::conn::{Conn, Fed, Feeding};
 use crate::exchange::Exchange;
 use crate::handover::{Arrived, FRONT, HandedOver, Handover, LONGEST, Outcome};
 use crate::notice::Level;
@@ -57,12 +57,12 @@ impl Reactor {
     /// The same, and from now on connections of siblings are taken, or are not if no thread is free.
     #[inline]
     pub(crate) fn set_free(&mut self, threads: usize) {
-        let threads = if self.drain.serving() { threads } else { 0 };
-        self.board.set_free(self.slot, threads);
+        self.tell_free(threads);
+        let taking = threads > 0 && self.drain.serving();
         if let Some(dispatch) = &self.dispatch
-            && dispatch.taking != (threads > 0)
+            && dispatch.taking != taking
         {
-            self.set_taking(threads > 0);
+            self.set_taking(taking);
         }
     }
 
@@ -264,15 +264,7 @@ impl Reactor {
         }
         dispatch.given_ns = self.now_ns;
         self.tally().given();
-        if let Some(conn) = self.conns.remove(key.connection)
-            && conn.registered != Registration::None
-            && let Err(error) = self.poller.remove(conn.stream.fd())
-        {
-            let text = format!("Cannot release a connection: {error}");
-            self.notices.push(Level::Error, text);
-        }
-        self.board.set_connections(self.slot, self.conns.len());
-        self.connection_is_spare();
+        drop(self.release(key.connection));
         exchange.key = None;
         self.recycle(exchange);
         None
@@ -367,13 +359,7 @@ impl Reactor {
             Some(file) => Ok((Body::File(file, waiting.body), rest)),
             None => inline_body(rest, waiting.body, config),
         };
-        let mut feeding = Feeding {
-            policy: &config.policy,
-            store: &config.body,
-            pool,
-            eof: false,
-            flowing: config.flowing_bodies,
-        };
+        let mut feeding = Feeding::of(config, pool);
         let fed = match body {
             Ok((body, rest)) => conn.resume(head, body, rest, &mut feeding),
             Err(error) => Fed::Failed(error),

@@ -88,13 +88,7 @@ impl Reactor {
         let Some(conn) = conns.get_mut(token) else {
             return (Got::Gone, 0);
         };
-        let mut feeding = Feeding {
-            policy: &config.policy,
-            store: &config.body,
-            pool,
-            eof: false,
-            flowing: config.flowing_bodies,
-        };
+        let mut feeding = Feeding::of(config, pool);
         let ended = conn.ended;
         if let Some((stream, body, missing)) = conn.direct_body() {
             let result = stream.read_spare(body, missing, ended);
@@ -120,13 +114,7 @@ impl Reactor {
         let Some(conn) = conns.get_mut(token) else {
             return;
         };
-        let mut feeding = Feeding {
-            policy: &config.policy,
-            store: &config.body,
-            pool,
-            eof: false,
-            flowing: config.flowing_bodies,
-        };
+        let mut feeding = Feeding::of(config, pool);
         let fed = conn.feed(&[], &mut feeding);
         self.on_fed(token, fed, false);
     }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use super::Reactor;
 use super::writing::busy;
-use crate::conn::Registration;
+use crate::conn::{Conn, Registration};
 use crate::exchange::{RequestKey, Token};
 use crate::notice::Level;
 
@@ -55,6 +55,22 @@ impl Reactor {
         self.connection_is_spare();
     }
 
+    /// Takes a connection out, whose socket goes on elsewhere.
+    pub(super) fn release(&mut self, token: Token) -> Option<Conn> {
+        let conn = self.conns.remove(token)?;
+        if conn.registered != Registration::None
+            && let Err(error) = self.poller.remove(conn.stream.fd())
+        {
+            self.notices.push(
+                Level::Error,
+                format!("Cannot release a connection: {error}"),
+            );
+        }
+        self.board.set_connections(self.slot, self.conns.len());
+        self.connection_is_spare();
+        Some(conn)
+    }
+
     /// Gives the socket away, with the bytes that were read and not consumed, and those that were not
     /// written yet. `None`: the connection has gone or has switched, or its transport cannot do
     /// without the reactor.
@@ -66,17 +82,7 @@ impl Reactor {
         if conn.is_tunnel() || !conn.stream.can_be_detached() {
             return None;
         }
-        let mut conn = self.conns.remove(key.connection)?;
-        if conn.registered != Registration::None
-            && let Err(error) = self.poller.remove(conn.stream.fd())
-        {
-            self.notices.push(
-                Level::Error,
-                format!("Cannot release a connection: {error}"),
-            );
-        }
-        self.board.set_connections(self.slot, self.conns.len());
-        self.connection_is_spare();
+        let mut conn = self.release(key.connection)?;
         let input = conn.take_input();
         let unsent = conn.output.take_bytes();
         Some((conn.stream.into_fd(), input, unsent))
