@@ -23,10 +23,14 @@ EXEMPT = {Path(__file__).resolve(), ROOT / "CONTRIBUTING.md"}
 
 
 def texts(folder: str) -> list[Path]:
+    """Those of the project: what was installed is in hidden folders (`bench/.venv`)."""
     return [
         path
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in SUFFIXES and path.is_file() and path not in EXEMPT
+        if path.suffix in SUFFIXES
+        and path.is_file()
+        and path not in EXEMPT
+        and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
     ]
 
 
