@@ -281,6 +281,9 @@ impl Reactor {
         if let Some(rest) = self.acceptor.rest_ms(now_ms) {
             wait = wait.min(rest);
         }
+        if let Some(rest) = self.taking_rests_ms(now_ms) {
+            wait = wait.min(rest);
+        }
         match self.drain {
             Drain::Draining(deadline) => wait.min(deadline.saturating_sub(now_ms)),
             Drain::Serving | Drain::Stopped => wait,

@@ -49,7 +49,6 @@ def make() -> Iterator[Make]:
                 handler, logging.FileHandler
             ):
                 handler.close()
-        log.propagate = True
     # dictConfig gives the root logger handlers too.
     for handler in [h for h in logging.root.handlers if type(h) is logging.StreamHandler]:
         logging.root.removeHandler(handler)

@@ -20,12 +20,16 @@ use crate::stream::Stream;
 /// A connection that is in the queue for so long, in ns, is put behind the others, so that the kernel
 /// tells another process: the one that it told may have been stopped, or have died.
 const UNTAKEN_NS: u64 = 2_000_000;
+/// Rest of a worker that has no room for a connection that it could serve, in ms.
+const FULL_MS: u64 = 100;
 
 /// The queue, as far as this worker uses it.
 pub(super) struct Dispatch {
     queue: Handover,
     /// The poller reports it: this worker takes connections.
     taking: bool,
+    /// At its limit, or without descriptors, it takes none before this time, in monotonic ms.
+    full_until_ms: u64,
     /// The other workers.
     siblings: Siblings,
     /// When a connection was last put into it; 0: nothing of this worker's is in it.
@@ -39,6 +43,7 @@ impl Dispatch {
         Self {
             queue,
             taking: false,
+            full_until_ms: 0,
             siblings: Siblings::default(),
             given_ns: 0,
             wanted: false,
@@ -61,9 +66,27 @@ impl Reactor {
         let taking = threads > 0 && self.drain.serving();
         if let Some(dispatch) = &self.dispatch
             && dispatch.taking != taking
+            && !(taking && dispatch.full_until_ms > self.now_ms())
         {
             self.set_taking(taking);
         }
+    }
+
+    /// Nothing more is taken for a moment, though a thread is free: the poller would tell of the same
+    /// connection again and again.
+    #[cold]
+    fn rest_from_taking(&mut self) {
+        self.set_taking(false);
+        let until_ms = self.now_ms() + FULL_MS;
+        if let Some(dispatch) = &mut self.dispatch {
+            dispatch.full_until_ms = until_ms;
+        }
+    }
+
+    /// How long such a rest still takes, in ms; `None`: there is none.
+    pub(super) fn taking_rests_ms(&self, now_ms: u64) -> Option<u64> {
+        let until_ms = self.dispatch.as_ref()?.full_until_ms;
+        until_ms.checked_sub(now_ms).filter(|&rest_ms| rest_ms > 0)
     }
 
     /// What the scoreboard says of this worker.
@@ -215,7 +238,7 @@ impl Reactor {
             self.board
                 .begin_reading(self.slot, self.last_id + 1, Peer::Unix);
             if !dispatch.queue.turn_round(&mut self.scratch) {
-                self.lost_on_the_way(None);
+                self.lost_on_the_way(None, "it could not be put back into the queue.");
             }
             self.board.end_reading(self.slot);
         }
@@ -278,16 +301,17 @@ impl Reactor {
             return;
         };
         let waits = self.inbox.front().is_some_and(|first| first.handed_over);
-        if waits || !self.drain.serving() || !dispatch.queue.has_pending() {
+        let rests = dispatch.full_until_ms > self.now_ms();
+        if waits || rests || !self.drain.serving() || !dispatch.queue.has_pending() {
             return;
         }
         if full != 0 && self.conns.len() >= full && !self.make_room() {
-            self.set_taking(false);
+            self.rest_from_taking();
             return;
         }
         if let Err(error) = self.has_room_for_one() {
             self.out_of_descriptors(&error);
-            self.set_taking(false);
+            self.rest_from_taking();
             return;
         }
         self.take_next();
@@ -307,7 +331,11 @@ impl Reactor {
         let took = match outcome {
             Outcome::Empty => false,
             Outcome::Lost(peer) => {
-                self.lost_on_the_way(peer);
+                self.lost_on_the_way(
+                    peer,
+                    "its message came without it, or was cut: were all descriptors of this process \
+                     taken meanwhile? Raise the limit of open files (ulimit -n).",
+                );
                 true
             }
             Outcome::Arrived(arrived) => {
@@ -328,7 +356,8 @@ impl Reactor {
             length,
         } = arrived;
         if FRONT + waiting.head > length {
-            return self.lost_on_the_way(Some(waiting.peer));
+            let why = "its message is shorter than it says.";
+            return self.lost_on_the_way(Some(waiting.peer), why);
         }
         self.board
             .begin_reading(self.slot, self.last_id + 1, waiting.peer);
@@ -381,12 +410,10 @@ impl Reactor {
     }
 
     #[cold]
-    fn lost_on_the_way(&mut self, peer: Option<Peer>) {
+    fn lost_on_the_way(&mut self, peer: Option<Peer>, why: &str) {
         let peer = peer.map_or_else(|| "unknown".into(), |peer| peer.to_string());
-        let text = format!(
-            "Lost a connection on its way from another worker (client: {peer}): this process had no \
-             descriptor for it. Raise the limit of open files (ulimit -n)."
-        );
+        let text =
+            format!("Lost a connection on its way from another worker (client: {peer}): {why}");
         self.notices.push(Level::Error, text);
     }
 }

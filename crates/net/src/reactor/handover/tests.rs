@@ -89,7 +89,6 @@ fn a_request_goes_over_once() {
     assert!(!free.reactor.watches_siblings());
 }
 
-/// Every kind of body comes over whole, and what was sent behind it is the next request.
 /// It cannot go on from here, however long those take that came to this worker itself; nor could a
 /// second one, which is left to others.
 #[test]
@@ -122,6 +121,7 @@ fn a_request_that_was_taken_is_the_next_one_and_the_only_one() {
     assert_eq!(waiting, [b"/a".as_slice(), b"/own"]);
 }
 
+/// Every kind of body comes over whole, and what was sent behind it is the next request.
 #[test]
 fn bodies_go_over() {
     let large = "x".repeat(100_000);
@@ -264,6 +264,14 @@ fn a_full_worker_leaves_it_to_others() {
     busy.reactor.hand_over_waiting(0);
     free.turn();
     assert!(free.reactor.inbox.is_empty(), "its only connection is busy");
+    // It is not told again and again, and looks when it may have room.
+    free.reactor.set_free(1);
+    assert!(!free.reactor.takes_over());
+    assert_eq!(free.reactor.wait_ms(), FULL_MS);
+    pass_ms(FULL_MS);
+    free.turn();
+    free.reactor.set_free(1);
+    assert!(free.reactor.takes_over());
     // The giver takes what it finds when it is free again.
     busy.reactor.set_free(1);
     assert!(busy.take().is_some());
