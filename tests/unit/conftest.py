@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _loggers_propagate_again() -> Iterator[None]:
-    """A logger of the server does not propagate, and pytest puts a handler of its own on such a one,
-    in front of those that the next test of the process gives it."""
+    """Undo what a logger of the server sets.
+
+    pytest puts a handler of its own on loggers that do not propagate, in front of those that the
+    next test of the process gives it.
+    """
     yield
     for name in ("error", "access"):
         logging.getLogger(f"gunicorn.{name}").propagate = True
