@@ -1,4 +1,4 @@
-"""Fixtures: shared servers for each loop, and servers of a test's own with the worker under test."""
+"""Fixtures: servers with the worker under test, shared ones for each loop and those of one test."""
 
 from __future__ import annotations
 

@@ -41,6 +41,16 @@ OURS: dict[str, str] = {
     "test_scope::test_the_loop": "its worker sets debug mode off",
     "test_scope::test_the_root_path": "its worker takes no root path",
     "test_scope::test_the_version_of_the_specification": "is at 2.3",
+    "test_websocket::test_a_bad_handshake": "answers 400 for 426, and takes one with a body",
+    "test_websocket::test_a_client_that_leaves_without_a_close_frame_is_1006": "says 1005",
+    "test_websocket::test_a_message_that_inflates_too_much": "its worker takes no limit",
+    "test_websocket::test_a_message_that_is_too_large": "its worker takes no limit",
+    "test_websocket::test_a_mistake_of_the_application": "ends without a close frame",
+    "test_websocket::test_an_application_that_raises_after_accepting": "says nothing",
+    "test_websocket::test_an_application_that_returns": "ends without a close frame",
+    "test_websocket::test_many_fragments_that_are_too_large_together": "its worker takes no limit",
+    "test_websocket::test_messages_right_behind_the_handshake": "loses them",
+    "test_websocket::test_one_disconnect": "a second `receive` never returns, or fails",
 }
 
 #: A line of Python or asyncio about what was forgotten.

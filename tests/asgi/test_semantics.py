@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def site(shared: Shared) -> Server:
-    """apps/semantics_app.py on each loop, with tasks that are cancelled as soon as clients leave."""
+    """apps/semantics_app.py on each loop; tasks are cancelled as soon as clients leave."""
     return shared("semantics_app", "--asgi-disconnect-grace-period", "0")
 
 

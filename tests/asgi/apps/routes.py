@@ -32,7 +32,7 @@ def gate(name: str) -> asyncio.Event:
     return gates.setdefault(name, asyncio.Event())
 
 
-async def answer(send: Send, body: bytes | str = b"", status: int = 200, *more: Any) -> None:
+async def answer(send: Send, body: bytes | str = b"", status: int = 200, *more: object) -> None:
     """A whole response, with a Content-Length; `more`: further header fields."""
     data = body.encode() if isinstance(body, str) else body
     fields = [(b"content-length", str(len(data)).encode()), *more]

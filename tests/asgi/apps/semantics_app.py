@@ -9,8 +9,8 @@ import sys
 from contextvars import ContextVar, copy_context
 
 import anyio
+import anyio.lowlevel
 import sniffio
-
 from routes import Receive, Routes, Scope, Send, answer, gate, lifespan, tell, token, whole
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
@@ -118,7 +118,7 @@ async def first_step_group(_scope: Scope, _receive: Receive, send: Send) -> None
 
 
 async def _note(done: list[int], number: int) -> None:
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
     done.append(number)
 
 
@@ -141,7 +141,7 @@ if sys.version_info >= (3, 11):
             async with asyncio.TaskGroup() as group:
                 group.create_task(_fail())
                 await asyncio.sleep(10)
-        except ExceptionGroup as error:
+        except ExceptionGroup as error:  # noqa: F821 - of Python 3.11
             words.append(str(error.exceptions[0]))
         task = asyncio.current_task()
         words.append(str(task is not None and task.cancelling()))
