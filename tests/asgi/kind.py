@@ -11,8 +11,9 @@ import os
 from pathlib import Path
 
 APPS = Path(__file__).with_name("apps")
-#: `uvicorn` for the reference.
-REFERENCE = os.environ.get("ASGI_WORKER") == "uvicorn"
+#: `uvicorn` for the reference; `-k` takes all others.
+WORKER = os.environ.get("ASGI_WORKER", "asgi")
+REFERENCE = WORKER == "uvicorn"
 
 #: The loops of asyncio that the worker runs on. `debug`: with asyncio's debug mode, and warnings
 #: about what was forgotten as errors, which the log shows.
@@ -65,7 +66,7 @@ def arguments(loop: str) -> tuple[str, ...]:
     on = "asyncio" if loop == "debug" else loop
     if REFERENCE:
         return ("-k", f"reference_workers.{on.capitalize()}Worker")
-    return ("-k", "asgi", "--asgi-loop", on)
+    return ("-k", WORKER, "--asgi-loop", on)
 
 
 def environment(loop: str) -> dict[str, str]:

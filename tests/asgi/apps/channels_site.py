@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import django
 from django.conf import settings
@@ -25,15 +25,18 @@ settings.configure(
 )
 django.setup()
 
-from asgiref.sync import sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer, WebsocketConsumer
-from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
-from django.core.signals import request_finished
-from django.db import connection
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.urls import path
-from routes import tell
+from asgiref.sync import sync_to_async  # noqa: E402
+from channels.generic.websocket import AsyncWebsocketConsumer, WebsocketConsumer  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.core.asgi import get_asgi_application  # noqa: E402
+from django.core.signals import request_finished  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse  # noqa: E402
+from django.urls import path  # noqa: E402
+from routes import tell  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 async def hello(request: HttpRequest) -> HttpResponse:
@@ -94,7 +97,6 @@ async def held(request: HttpRequest) -> HttpResponse:
         tell(word, "cancelled")
         raise
     finally:
-        await sync_to_async(connection.close)()
         tell(word, "freed")
     return HttpResponse("")
 

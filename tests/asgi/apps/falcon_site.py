@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import falcon
 import falcon.asgi
 from routes import tell
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 class Hello:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from quart import Quart, Response, jsonify, request, websocket
 from routes import tell
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 application = Quart("quart_site")
 

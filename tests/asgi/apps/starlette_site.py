@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import anyio
 from routes import gate, tell
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -164,7 +167,7 @@ async def left(request: Request) -> Response:
     """Ask again and again whether the client is there."""
     word = str(request.query_params["word"])
     tell(word, "asks")
-    while not await request.is_disconnected():
+    while not await request.is_disconnected():  # noqa: ASYNC110 - as people do
         await asyncio.sleep(0)
     tell(word, "knows")
     return PlainTextResponse("too late")
