@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from routes import Receive, Scope, Send, answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 
 async def single(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -17,7 +19,7 @@ async def single(scope: Scope, _receive: Receive, send: Send) -> None:
 class Instance:
     """ASGI 3, as an object."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer."""
         assert scope["type"] == "http"
         await answer(send, b"instance")

@@ -14,7 +14,7 @@ BODY = {"type": "http.response.body", "body": b"body"}
 MORE = {"type": "http.response.body", "body": b"part", "more_body": True}
 
 
-def start(**more: Any) -> dict[str, Any]:
+def start(**more: object) -> dict[str, Any]:
     """A start with other values."""
     return {**START, **more}
 
