@@ -8,8 +8,8 @@ from typing import cast
 
 from licorne.asgi.lifespan import Lifespan
 from licorne.asgi.loops import new_loop
+from licorne.asgi.options import AsgiOptions
 from licorne.asgi.recognise import asgi3
-from licorne.asgi.starting import starter
 from licorne.http.views import Request
 from licorne.workers import tasks
 from licorne.workers.base import Worker
@@ -19,40 +19,9 @@ from licorne.workers.frames import Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType
 
     from licorne._engine import AsgiDriver, AsgiRequest, Engine, Exchange
-
-
-class Options:
-    """What the driver reads when it is made (`AsgiDriver`)."""
-
-    def __init__(self, worker: ASGIWorker, lifespan: Lifespan) -> None:
-        cfg = worker.cfg
-        self.worker = worker
-        self.app = worker.application
-        self.loop = worker.loop
-        #: Makes a task of a coroutine and runs its first step: `start(coro, context=context)`.
-        self.starter = starter(worker.loop)
-        #: What every request has a copy of: the context variables that start-up has set.
-        self.context = lifespan.context
-        #: What start-up has left in `scope["state"]`; each request has a shallow copy.
-        self.state = worker.state
-        self.root_path = cfg.root_path
-        #: `server` of the scope, for each listener.
-        self.servers = [_server(each.getsockname()) for each in worker.sockets]
-        #: Requests with the application at a time beyond which 503 is answered; 0 for no limit.
-        self.limit = getattr(cfg, "limit_concurrency", 0)
-        #: Seconds from the end of a client to the end of what still runs for it.
-        self.disconnect_grace = float(cfg.asgi_disconnect_grace_period)
-
-
-def _server(name: object) -> tuple[object, int | None]:
-    """Host and port, or the path of a unix socket and None (ASGI HTTP)."""
-    if isinstance(name, tuple):
-        return (name[0], int(name[1]))
-    return (name.decode() if isinstance(name, bytes) else name, None)
 
 
 class ASGIWorker(LoopWorker):
@@ -88,7 +57,7 @@ class ASGIWorker(LoopWorker):
         mode = self.cfg.asgi_lifespan
         self.lifespan = Lifespan(self.application, self.log, mode, self.state)
         self.loop.run_until_complete(self.lifespan.startup())
-        self.driver = AsgiDriver(engine, Options(self, self.lifespan))
+        self.driver = AsgiDriver(engine, AsgiOptions(self, self.lifespan))
         self.mark_ready()
         self.driver.open()
         try:

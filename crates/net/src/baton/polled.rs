@@ -43,7 +43,7 @@ impl Loop {
     }
 
     /// One turn without waiting, by the thread of the polling loop, for `most` requests: the others
-    /// are left to the next turn.
+    /// are left to the next turn, or to [`Loop::take_ready`].
     pub fn turn(&self, me: u32, most: usize) -> TurnOutcome {
         let mut state = self.lock();
         let state = &mut *state;
@@ -64,7 +64,7 @@ impl Loop {
         {
             requests.push(exchange);
         }
-        if requests.len() == most && !state.reactor.inbox.is_empty() {
+        if requests.len() == most && most > 0 && !state.reactor.inbox.is_empty() {
             // No event tells of the others.
             self.poller.wake();
         }
