@@ -176,8 +176,8 @@ class Lifespan:
             if self._at is State.NEW:
                 self._at = State.STARTING
             return {"type": "lifespan.startup"}
-        if self._at is State.STOPPED and self._task is not None:
-            # It asks for ever, and nothing more will come.
+        if self._at in {State.FAILED, State.STOPPED} and self._task is not None:
+            # Nothing more will come, and a loop around `receive` would ask for ever.
             self._task.cancel()
         # A `receive` that is cancelled loses nothing.
         await asyncio.shield(self._stopping)

@@ -58,7 +58,7 @@ class Run:
         before = asyncio.all_tasks()
         try:
             await self.lifespan.startup()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - what is asked for
+        except (Exception, SystemExit) as error:
             self.failure = error
         else:
             await self.lifespan.shutdown(self._within)
