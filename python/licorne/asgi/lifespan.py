@@ -162,9 +162,9 @@ class Lifespan:
         """Tell of an exception; one from before the start is over is told by `startup`."""
         if self._at is State.SERVING:
             self._log.error("The application's lifespan ended while it serves", exc_info=error)
-        elif self._at in {State.STOPPING, State.STOPPED}:
-            if not isinstance(error, asyncio.CancelledError):
-                self._log.error("The application raised at its shutdown", exc_info=error)
+        elif self._at in {State.STOPPING, State.STOPPED} and isinstance(error, Exception):
+            # Not one that was cancelled.
+            self._log.error("The application raised at its shutdown", exc_info=error)
 
     def _over(self) -> None:
         if not self._started.done():
