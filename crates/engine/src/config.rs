@@ -62,6 +62,7 @@ attributes!(
     Settings {
         access: Option<Py<PyAny>>,
         addresses: Vec<Option<(String, String)>>,
+        asgi: bool,
         beat: f64,
         body_buffer_size: u64,
         body_timeout: f64,
@@ -179,6 +180,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         )?,
         threads: settings.threads,
         polled: settings.polled,
+        gathers: settings.asgi,
         max_connections: settings.max_connections,
         siblings: settings.siblings,
         handover: settings.handover,
@@ -189,7 +191,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         grace_ms,
         beat_ms: milliseconds("beat", settings.beat)?,
         standin_beats: settings.standin_beats,
-        flowing_bodies: false,
+        flowing_bodies: settings.asgi,
         timed: settings.timed,
     };
     let python = PythonConfig {

@@ -15,6 +15,7 @@ use crate::access::{Access, LastLine, Line};
 use crate::access_values::Answered;
 use crate::core::Core;
 use crate::past::{Facts, Past};
+use crate::queue;
 use crate::wsgi::caches::Caches;
 
 /// One request with its response, between the engine and the application.
@@ -39,6 +40,8 @@ pub(crate) struct Run {
     pub(crate) socket: Option<OwnedFd>,
     /// The application drops bytes that may not be sent; it was told once.
     pub(crate) warned: bool,
+    /// Trailer fields, for the end of the body.
+    pub(crate) trailers: Vec<(Vec<u8>, Vec<u8>)>,
     /// Its entry on the scoreboard, while the application runs.
     pub(crate) entry: Option<usize>,
     pub(crate) started_ns: u64,
@@ -86,6 +89,7 @@ impl Run {
             environ: None,
             socket: None,
             warned: false,
+            trailers: Vec::new(),
             entry: None,
             started_ns: 0,
             queue_ns: None,
@@ -107,6 +111,32 @@ impl Run {
                 "the response of this request is complete",
             )),
         }
+    }
+
+    /// The application begins with the request, on `thread` if that is not 0; its entry on the
+    /// scoreboard, which says so from now on.
+    #[inline]
+    pub(crate) fn start(&mut self, core: &Core, thread: u32) -> PyResult<Option<usize>> {
+        let Some(net) = &mut self.net else {
+            return Err(is_over());
+        };
+        self.entry = net.entry;
+        net.begun = true;
+        let limit_ms = core.config.limits.of(net.head.path());
+        // Exactly only where the time it took is logged or measured.
+        let timed = core.access.as_ref().is_some_and(Access::timed);
+        let now_ns = if timed || core.queue_timed {
+            net::clock::monotonic_ns()
+        } else {
+            net::clock::coarse_monotonic_ns()
+        };
+        self.started_ns = now_ns;
+        core.board
+            .begin(core.slot, self.entry, now_ns, thread, limit_ms);
+        if core.queue_timed {
+            self.queue_ns = Some(queue::waited_ns(net, now_ns));
+        }
+        Ok(self.entry)
     }
 
     /// Takes the native exchange out: the response is complete, or never will be. What hooks look at
@@ -206,6 +236,7 @@ impl Exchange {
         self.run.status = None;
         self.run.socket = None;
         self.run.warned = false;
+        self.run.trailers.clear();
         self.run.inspected = false;
         self.run.past = None;
         self.run.entry = None;
@@ -245,7 +276,7 @@ impl Exchange {
     }
 }
 
-fn is_over() -> PyErr {
+pub(crate) fn is_over() -> PyErr {
     PyRuntimeError::new_err("the request of this exchange is over")
 }
 
