@@ -87,7 +87,12 @@ class Lifespan:
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._stopping: asyncio.Future[None] = self._loop.create_future()
         self._task = self._loop.create_task(self._run())
-        await self._started
+        try:
+            await self._started
+        except asyncio.CancelledError:
+            # The worker is told to stop before it has started.
+            await self._end_task(0)
+            raise
         if self._at is State.SERVING:
             return
         if self._at is State.FAILED:

@@ -80,9 +80,7 @@ class Starter:
         call_soon = loop.call_soon
         first: list[tuple[Called, Context]] = []
 
-        def capture(
-            callback: Called, *args: object, context: Context | None = None
-        ) -> object:
+        def capture(callback: Called, *args: object, context: Context | None = None) -> object:
             if context is None or _coroutine_of(callback) is not coro:
                 # A finalizer's, or a signal handler's.
                 return call_soon(callback, *args, context=context)
