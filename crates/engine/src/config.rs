@@ -190,6 +190,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         beat_ms: milliseconds("beat", settings.beat)?,
         standin_beats: settings.standin_beats,
         flowing_bodies: false,
+        websocket: net::websocket::Settings::default(),
         timed: settings.timed,
     };
     let python = PythonConfig {
