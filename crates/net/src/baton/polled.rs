@@ -28,6 +28,9 @@ pub struct TurnOutcome {
     pub disconnected: Vec<RequestKey>,
     /// Requests with more of a body that flows, for which [`Loop::read_body`] was asked in vain.
     pub bodies: Vec<RequestKey>,
+    /// WebSocket connections with a message, or with their end, for which [`Loop::take_message`] was
+    /// asked in vain.
+    pub messages: Vec<RequestKey>,
     /// Requests were found over their time.
     pub late: bool,
     /// There will be no more work, ever.
@@ -81,6 +84,7 @@ impl Loop {
             room: std::mem::take(&mut state.reactor.news.room),
             disconnected: std::mem::take(&mut state.reactor.news.disconnected),
             bodies: std::mem::take(&mut state.reactor.news.bodies),
+            messages: std::mem::take(&mut state.reactor.news.messages),
             late: std::mem::take(&mut state.reactor.news.late),
             stopped: state.reactor.drain == Drain::Stopped,
             wait_ms: state.reactor.wait_ms(),
@@ -119,6 +123,7 @@ impl Loop {
             || reactor.news.room
             || !reactor.news.disconnected.is_empty()
             || !reactor.news.bodies.is_empty()
+            || !reactor.news.messages.is_empty()
             || !reactor.drain.serving()
     }
 
