@@ -16,7 +16,7 @@ class AppImportError(Exception):
     """The application named by the user cannot be found or is not an application."""
 
 
-class StartFailed(Exception):
+class StartFailed(Exception):  # noqa: N818 - what has happened, as HaltServer
     """The application was loaded and cannot be served; the message is for its author."""
 
 

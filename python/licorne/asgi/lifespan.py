@@ -87,7 +87,12 @@ class Lifespan:
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._stopping: asyncio.Future[None] = self._loop.create_future()
         self._task = self._loop.create_task(self._run())
-        await self._started
+        try:
+            await self._started
+        except asyncio.CancelledError:
+            # The worker is told to stop before it has started.
+            await self._end_task(0)
+            raise
         if self._at is State.SERVING:
             return
         if self._at is State.FAILED:
@@ -162,9 +167,9 @@ class Lifespan:
         """Tell of an exception; one from before the start is over is told by `startup`."""
         if self._at is State.SERVING:
             self._log.error("The application's lifespan ended while it serves", exc_info=error)
-        elif self._at in {State.STOPPING, State.STOPPED}:
-            if not isinstance(error, asyncio.CancelledError):
-                self._log.error("The application raised at its shutdown", exc_info=error)
+        elif self._at in {State.STOPPING, State.STOPPED} and isinstance(error, Exception):
+            # Not one that was cancelled.
+            self._log.error("The application raised at its shutdown", exc_info=error)
 
     def _over(self) -> None:
         if not self._started.done():
@@ -176,8 +181,8 @@ class Lifespan:
             if self._at is State.NEW:
                 self._at = State.STARTING
             return {"type": "lifespan.startup"}
-        if self._at is State.STOPPED and self._task is not None:
-            # It asks for ever, and nothing more will come.
+        if self._at in {State.FAILED, State.STOPPED} and self._task is not None:
+            # Nothing more will come, and a loop around `receive` would ask for ever.
             self._task.cancel()
         # A `receive` that is cancelled loses nothing.
         await asyncio.shield(self._stopping)

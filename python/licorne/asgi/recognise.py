@@ -14,12 +14,11 @@ from licorne.errors import StartFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from inspect import Signature
 
     from typing_extensions import TypeIs
 
-    from licorne.asgi.types import ASGIApplication, Receive, Scope, Send
+    from licorne.asgi.types import ASGIApplication, Called, Receive, Scope, Send
 
 #: The flag of a code object that belongs to an `async def` (`inspect.CO_COROUTINE`).
 CO_COROUTINE = 0x80
@@ -47,7 +46,7 @@ def asgi3(app: object) -> ASGIApplication:
     """
     if not callable(app):
         raise StartFailed(f"{app!r} is no application: it cannot be called")
-    called: Callable[..., object] = app
+    called: Called = app
     found = _signature(app)
     if found is not None:
         if _takes(found, 1) and not (_takes(found, 3) or _is_coroutine_function(app)):
@@ -61,7 +60,7 @@ def asgi3(app: object) -> ASGIApplication:
     return app if _is_coroutine_function(app) else _awaited(called)
 
 
-def _doubled(app: Callable[..., object]) -> ASGIApplication:
+def _doubled(app: Called) -> ASGIApplication:
     async def single(scope: Scope, receive: Receive, send: Send) -> None:
         instance = app(scope)
         await instance(receive, send)  # type: ignore[operator]
@@ -69,7 +68,7 @@ def _doubled(app: Callable[..., object]) -> ASGIApplication:
     return single
 
 
-def _awaited(app: Callable[..., object]) -> ASGIApplication:
+def _awaited(app: Called) -> ASGIApplication:
     """For one whose value is awaited, but may be no coroutine (an object with `__await__`)."""
 
     async def single(scope: Scope, receive: Receive, send: Send) -> None:

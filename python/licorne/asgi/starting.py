@@ -12,9 +12,11 @@ from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
     from contextvars import Context
     from typing import Protocol
+
+    from licorne.asgi.types import Called
 
     Task = asyncio.Task[object]
     Coro = Coroutine[object, object, object]
@@ -76,11 +78,9 @@ class Starter:
             # would miss it.
             return self._by_create_task(coro, context=context)
         call_soon = loop.call_soon
-        first: list[tuple[Callable[..., object], Context]] = []
+        first: list[tuple[Called, Context]] = []
 
-        def capture(
-            callback: Callable[..., object], *args: object, context: Context | None = None
-        ) -> object:
+        def capture(callback: Called, *args: object, context: Context | None = None) -> object:
             if context is None or _coroutine_of(callback) is not coro:
                 # A finalizer's, or a signal handler's.
                 return call_soon(callback, *args, context=context)

@@ -28,16 +28,13 @@ WORKER_ALIASES = {
     "gevent_pywsgi": "licorne.workers.gpywsgi.GeventPyWSGIWorker",
     "gevent_wsgi": "licorne.workers.gpywsgi.GeventPyWSGIWorker",
     "tornado": "licorne.workers.gtornado.TornadoWorker",
+    "asgi": "licorne.workers.gasgi.ASGIWorker",
+    # Of older versions: aiohttp's own worker is aiohttp.GunicornWebWorker.
+    "gaiohttp": "licorne.workers.gasgi.ASGIWorker",
 }
 
 #: The names of `sync`.
 SYNC = ("sync", "gunicorn.workers.sync.SyncWorker", WORKER_ALIASES["sync"])
-
-#: Names that gunicorn knows, or knew, and that licorne does not serve yet.
-NOT_YET = ("asgi", "gaiohttp")
-
-#: Worker types of older versions, by what took their place.
-STANDS_FOR = {"gaiohttp": "asgi"}
 
 #: Packages that a worker type needs, by the extra of the same name.
 EXTRAS = ("eventlet", "gevent", "tornado")
@@ -126,14 +123,6 @@ def _dotted(path: str) -> object:
 
 
 def _published(name: str, aliases: dict[str, str], group: str) -> object:
-    if name in NOT_YET and group == "gunicorn.workers":
-        called = repr(name)
-        if name in STANDS_FOR:
-            called += f" is {STANDS_FOR[name]!r} here, which"
-        raise ConfigError(
-            f"worker class {called} is not available yet in this version of licorne; "
-            f"use one of: {', '.join(aliases)}."
-        )
     from importlib.metadata import entry_points
 
     for point in entry_points(group=group, name=name):

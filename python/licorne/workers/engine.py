@@ -11,11 +11,12 @@ import os
 import signal
 import threading
 
+from licorne.asgi.recognise import is_asgi
 from licorne.config.settings.hooks import nothing
 from licorne.http.views import Request, Response
 from licorne.http.wsgi import may_be_replaced
 from licorne.system import unpatched
-from licorne.workers import asgi, overrides
+from licorne.workers import overrides
 from licorne.workers.access_log import IN_HAND
 from licorne.workers.base import Worker
 from licorne.workers.engine_config import EngineConfig, Kind, Wiring
@@ -72,10 +73,12 @@ class EngineWorker(Worker):
         overrides.tell_ignored(cls, log, names)
 
     def load_wsgi(self) -> None:
-        """Load the application; one that is not WSGI is told, and answers nothing."""
+        """Load the application; for one that is ASGI this is the wrong kind of worker."""
         super().load_wsgi()
-        if self.wsgi is not None and asgi.is_asgi(self.wsgi):
-            self.wsgi = asgi.refuse(self)
+        if self.wsgi is not None and is_asgi(self.wsgi):
+            from licorne.workers import recognised
+
+            recognised.asgi(self)
 
     def run(self) -> None:
         """Serve until the engine is drained."""

@@ -1,4 +1,4 @@
-"""The asgi worker: an asyncio loop polls the engine, and each request is a task on it (ASGI 3.0)."""
+"""The asgi worker: an asyncio loop polls the engine, and each request is a task on it (ASGI)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import asyncio
 import time
 from typing import cast
 
+from licorne.asgi.failing import page_of
 from licorne.asgi.lifespan import Lifespan
-from licorne.asgi.loops import new_loop
+from licorne.asgi.loops import complaint, new_loop
+from licorne.asgi.options import AsgiOptions
 from licorne.asgi.recognise import asgi3
-from licorne.asgi.starting import starter
+from licorne.config.check import given
+from licorne.errors import ConfigError, StartFailed
 from licorne.http.views import Request
-from licorne.workers import tasks
+from licorne.workers import reloading, tasks
 from licorne.workers.base import Worker
 from licorne.workers.base_asyncio import LAST_MOMENT, LoopWorker
 from licorne.workers.engine_config import Kind
@@ -19,40 +22,11 @@ from licorne.workers.frames import Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType
 
     from licorne._engine import AsgiDriver, AsgiRequest, Engine, Exchange
-
-
-class Options:
-    """What the driver reads when it is made (`AsgiDriver`)."""
-
-    def __init__(self, worker: ASGIWorker, lifespan: Lifespan) -> None:
-        cfg = worker.cfg
-        self.worker = worker
-        self.app = worker.application
-        self.loop = worker.loop
-        #: Makes a task of a coroutine and runs its first step: `start(coro, context=context)`.
-        self.starter = starter(worker.loop)
-        #: What every request has a copy of: the context variables that start-up has set.
-        self.context = lifespan.context
-        #: What start-up has left in `scope["state"]`; each request has a shallow copy.
-        self.state = worker.state
-        self.root_path = cfg.root_path
-        #: `server` of the scope, for each listener.
-        self.servers = [_server(each.getsockname()) for each in worker.sockets]
-        #: Requests with the application at a time beyond which 503 is answered; 0 for no limit.
-        self.limit = getattr(cfg, "limit_concurrency", 0)
-        #: Seconds from the end of a client to the end of what still runs for it.
-        self.disconnect_grace = float(cfg.asgi_disconnect_grace_period)
-
-
-def _server(name: object) -> tuple[object, int | None]:
-    """Host and port, or the path of a unix socket and None (ASGI HTTP)."""
-    if isinstance(name, tuple):
-        return (name[0], int(name[1]))
-    return (name.decode() if isinstance(name, bytes) else name, None)
+    from licorne.config import Config
+    from licorne.glogging import Logger
 
 
 class ASGIWorker(LoopWorker):
@@ -63,6 +37,9 @@ class ASGIWorker(LoopWorker):
 
     driver: AsgiDriver | None = None
 
+    #: The start of the application.
+    _starting: asyncio.Task[None] | None = None
+
     def init_process(self) -> None:
         """Make the loop that `asgi_loop` asks for: the application finds it while it is loaded."""
         asyncio.set_event_loop(new_loop(self.cfg.asgi_loop))
@@ -72,6 +49,76 @@ class ASGIWorker(LoopWorker):
         """Load the application, of whatever kind it is."""
         Worker.load_wsgi(self)
 
+    def failing(self, error: BaseException) -> object:
+        """What serves while the application cannot be loaded (`reload`)."""
+        return page_of(error)
+
+    @classmethod
+    def check_config(cls, cfg: Config, log: Logger) -> None:
+        """Called at the start, in the master: what cannot work is told there."""
+        super().check_config(cfg, log)
+        problem = complaint(cfg.asgi_loop)
+        if problem:
+            raise ConfigError(f"{given(cfg, 'asgi_loop', cfg.asgi_loop)}: {problem}.")
+        cls.tell_threads(cfg, log)
+
+    @staticmethod
+    def tell_threads(cfg: Config, log: Logger) -> None:
+        """Say that there are no threads for requests."""
+        if cfg.threads > 1:
+            log.warning("asgi workers do not use threads: --threads %s is ignored", cfg.threads)
+
+    def start_application(self) -> None:
+        """Start the application by the lifespan protocol; StartFailed ends the boot."""
+        self.loop = self.current_loop()
+        self.state: dict[str, object] = {}
+        try:
+            self.application = asgi3(self.wsgi)
+            self._begin_lifespan()
+        except StartFailed as error:
+            if self.reloader is None:
+                raise
+            said = "%s; waiting for a file to change"
+            self.log.error(said, error, exc_info=error.__cause__)  # noqa: TRY400 - of the cause
+            self.reloader.loaded(reloading.suspects(error))
+            self.application = page_of(error)
+            self._begin_lifespan()
+
+    def _begin_lifespan(self) -> None:
+        mode = self.cfg.asgi_lifespan
+        self.lifespan = Lifespan(self.application, self.log, mode, self.state)
+        self._starting = self.loop.create_task(self.lifespan.startup())
+        # A signal must end the wait of the loop, so that its handler runs (uvloop).
+        self.loop.add_reader(self.PIPE[0], self._signalled)
+        try:
+            self.loop.run_until_complete(self._starting)
+        except asyncio.CancelledError:
+            if self.alive:
+                raise
+        except SystemExit as leaving:
+            if self.alive:
+                self.log.exception("The application left while it started: %r", leaving.code)
+            raise
+        finally:
+            self.loop.remove_reader(self.PIPE[0])
+
+    def _signalled(self) -> None:
+        """The handler has run, or runs next; the numbers are the engine's to read."""
+        self.loop.remove_reader(self.PIPE[0])
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop after the current work (TERM), or in the middle of the start."""
+        super().handle_exit(sig, frame)
+        if self._starting is not None and not self._starting.done():
+            self.loop.call_soon_threadsafe(self._starting.cancel)
+
+    def run(self) -> None:
+        """Serve; or only end the application, when TERM came while it started."""
+        if self.alive:
+            super().run()
+        else:
+            self.end_application()
+
     def engine_kind(self) -> Kind:
         """An asyncio loop, and bodies that flow."""
         kind = super().engine_kind()
@@ -79,16 +126,10 @@ class ASGIWorker(LoopWorker):
         return kind
 
     def serve(self, engine: Engine) -> None:
-        """Start the application, serve, end the application."""
-        from licorne._engine import AsgiDriver
+        """Serve, then end the application."""
+        from licorne._engine import AsgiDriver  # noqa: PLC0415 - after the fork
 
-        self.loop = self.current_loop()
-        self.application = asgi3(self.wsgi)
-        self.state: dict[str, object] = {}
-        mode = self.cfg.asgi_lifespan
-        self.lifespan = Lifespan(self.application, self.log, mode, self.state)
-        self.loop.run_until_complete(self.lifespan.startup())
-        self.driver = AsgiDriver(engine, Options(self, self.lifespan))
+        self.driver = AsgiDriver(engine, AsgiOptions(self, self.lifespan))
         self.mark_ready()
         self.driver.open()
         try:
@@ -100,6 +141,10 @@ class ASGIWorker(LoopWorker):
         """Run the loop; then end the requests that are left, the application, and its other tasks."""
         self.run_loop()
         self.end_requests()
+        self.end_application()
+
+    def end_application(self) -> None:
+        """End the application by the lifespan protocol, then whatever else it runs."""
         self.attempt(lambda: self.loop.run_until_complete(self.lifespan.shutdown(self.time_left())))
         self.end_tasks()
         self.attempt(lambda: self.loop.run_until_complete(self.loop.shutdown_asyncgens()))

@@ -58,7 +58,7 @@ class Run:
         before = asyncio.all_tasks()
         try:
             await self.lifespan.startup()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - what is asked for
+        except (Exception, SystemExit) as error:
             self.failure = error
         else:
             await self.lifespan.shutdown(self._within)
@@ -266,6 +266,32 @@ def test_a_shutdown_that_takes_too_long_is_told_and_cancelled() -> None:
     ((level, said),) = run.log.said
     assert level == "error"
     assert said.startswith("The application has not ended after lifespan.shutdown within ")
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_a_start_that_is_cancelled(stubborn: bool) -> None:
+    ended = []
+
+    async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
+        await receive()
+        try:
+            await asyncio.sleep(PATIENCE)
+        finally:
+            if stubborn:
+                await asyncio.sleep(0.01)
+            ended.append(True)
+
+    async def main() -> None:
+        lifespan = Lifespan(app, Log(), "auto", {})  # type: ignore[arg-type]
+        starting = asyncio.create_task(lifespan.startup())
+        await asyncio.sleep(0.01)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+    assert ended
 
 
 def test_an_application_that_leaves() -> None:
