@@ -58,8 +58,7 @@ def running(sites: dict[str, Server], name: str) -> Server:
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
     if name not in sites:
-        grace = ("--asgi-disconnect-grace-period", "0")
-        sites[name] = Server(FRAMEWORKS[name], *arguments("auto"), *grace, cwd=APPS)
+        sites[name] = Server(FRAMEWORKS[name], *arguments("auto"), cwd=APPS)
     return sites[name]
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def site(shared: Shared) -> Server:
-    """apps/semantics_app.py on each loop; tasks are cancelled as soon as clients leave."""
-    return shared("semantics_app", "--asgi-disconnect-grace-period", "0")
+    """apps/semantics_app.py on each loop."""
+    return shared("semantics_app")
 
 
 def request(*words: str) -> bytes:
@@ -134,8 +134,9 @@ def test_one_disconnect(site: Server, token: Token) -> None:
     site.log.wait_for(f"TOLD {word} events http.disconnect$")
 
 
-def test_a_task_is_cancelled_when_its_client_leaves(site: Server, token: Token) -> None:
+def test_a_task_is_cancelled_when_its_client_leaves(shared: Shared, token: Token) -> None:
     """What it held is freed (`asgi_disconnect_grace_period`, here 0)."""
+    site = shared("semantics_app", "--asgi-disconnect-grace-period", "0")
     word = token()
     with site.client() as client:
         client.get(f"/sleeper?{word}")

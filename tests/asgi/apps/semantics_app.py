@@ -201,10 +201,12 @@ async def tasks(_scope: Scope, receive: Receive, send: Send) -> None:
 async def functions(_scope: Scope, receive: Receive, send: Send) -> None:
     """How `receive` and `send` look to those who inspect them."""
     waited = receive()
+    # As asgiref: `inspect` knows marked callables from 3.12 on.
+    of = inspect if sys.version_info >= (3, 12) else asyncio
     words = [
         inspect.isawaitable(waited),
-        inspect.iscoroutinefunction(receive) or inspect.iscoroutinefunction(receive.__call__),
-        inspect.iscoroutinefunction(send) or inspect.iscoroutinefunction(send.__call__),
+        of.iscoroutinefunction(receive),
+        of.iscoroutinefunction(send),
     ]
     await waited
     await answer(send, repr(words))
