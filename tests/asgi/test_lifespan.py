@@ -104,7 +104,7 @@ def test_a_later_start_that_fails_leaves_the_old_generation(start: Start, tmp_pa
         file.write(text.replace("COMPLETE'", "failed', 'message': 'the new one has no database'"))
     server.send(signal.SIGHUP)
     server.log.wait_for("the new one has no database")
-    server.log.wait_for("again in")
+    server.log.wait_for("The application fails to load as before")
     assert server.get("/") == (200, b"old")
 
 
