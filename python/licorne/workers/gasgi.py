@@ -92,6 +92,11 @@ class ASGIWorker(LoopWorker):
             raise ConfigError(f"{given(cfg, 'asgi_loop', cfg.asgi_loop)}: {problem}.")
         cls.tell_threads(cfg, log)
 
+    @classmethod
+    def check_application(cls, _cfg: Config, app: object) -> None:
+        """Called by `--check-config`: StartFailed says that it cannot be called as ASGI."""
+        asgi3(app)
+
     @staticmethod
     def tell_threads(cfg: Config, log: Logger) -> None:
         """Say that there are no threads for requests."""
