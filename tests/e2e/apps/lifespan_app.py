@@ -47,9 +47,14 @@ class Double:
         await app(self.scope, receive, send)
 
 
+def refuses() -> bool:
+    """Whether the file is there that the environment names."""
+    return os.path.exists(os.environ["REFUSES"])
+
+
 async def refusing(scope: Message, receive: Receive, send: Send) -> None:
-    """Start only while the file is not there that the environment names."""
-    if scope["type"] == "lifespan" and os.path.exists(os.environ["REFUSES"]):
+    """Start only while that file is not there."""
+    if scope["type"] == "lifespan" and refuses():
         await receive()
         await send({"type": "lifespan.startup.failed", "message": "no database"})
         return
