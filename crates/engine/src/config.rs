@@ -192,6 +192,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         beat_ms: milliseconds("beat", settings.beat)?,
         standin_beats: settings.standin_beats,
         flowing_bodies: settings.asgi,
+        websocket: net::websocket::Settings::default(),
         timed: settings.timed,
     };
     let python = PythonConfig {

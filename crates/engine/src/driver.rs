@@ -12,6 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use crate::access::Access;
 use crate::asgi::receive::Receive;
 use crate::asgi::request::{Request, outcome_of};
 use crate::asgi::scope::Scopes;
@@ -108,7 +109,7 @@ impl AsgiDriver {
         let this = slf.get();
         let inspected = this.worker.bind(py).getattr(intern!(py, "inspects_requests"))?;
         this.shared.set_round_due(true);
-        let more = this.begin_ready(&this.round_of(py, inspected.is_truthy()?)?, 0);
+        let more = this.begin_ready(&this.round_of(py, inspected.is_truthy()?)?);
         this.shared.set_round_due(false);
         if more {
             this.ask_for_round(slf)?;
@@ -141,21 +142,18 @@ impl AsgiDriver {
 
     /// Also whether there is more to be begun.
     fn turn_once(&self, py: Python<'_>, inspected: bool) -> PyResult<(Option<f64>, bool)> {
-        let Some(mut turn) = self.engine.get().net_turn(py, MOST) else {
+        // Requests stay where they are until they begin: while this thread is kept, they may go to
+        // another worker, and answers leave together as long as others wait.
+        let Some(turn) = self.engine.get().net_turn(py, 0) else {
             return Ok((None, false));
         };
-        let requests = std::mem::take(&mut turn.requests);
-        let begun = requests.len();
         if let Err(error) = self.tell(py, &turn) {
             // A future of the application failed: the requests must not be lost for it.
             error.write_unraisable(py, None);
         }
         let round = self.round_of(py, inspected)?;
-        for net in requests {
-            self.begin_guarded(&round, net);
-        }
-        let more = self.begin_ready(&round, begun);
-        if turn.stopped && begun == 0 {
+        let more = self.begin_ready(&round);
+        if turn.stopped {
             return Ok((None, false));
         }
         let wait = Duration::from_millis(turn.wait_ms).as_secs_f64();
@@ -164,14 +162,13 @@ impl AsgiDriver {
 
     /// Begins requests that need no turn, such as pipelined ones, and writes what was held back. True:
     /// there may be more.
-    fn begin_ready(&self, round: &Round<'_>, mut begun: usize) -> bool {
+    fn begin_ready(&self, round: &Round<'_>) -> bool {
         let reactor = &self.shared.core.reactor;
-        while begun < MOST {
+        for _ in 0..MOST {
             let Some(net) = reactor.take_ready(thread_number()) else {
                 return false;
             };
             self.begin_guarded(round, net);
-            begun += 1;
         }
         reactor.flush();
         true
@@ -321,7 +318,7 @@ impl AsgiDriver {
         }
         this.run.request_id = id;
         this.run.environ = None;
-        if inspected || core.access.is_some() {
+        if inspected || core.access.as_ref().is_some_and(Access::writes) {
             // What hooks and the atoms of the access log look at.
             let caches = &mut bundle.caches;
             let (environ, repeated) = environ::build(py, core, &bundle.template, caches, net)?;

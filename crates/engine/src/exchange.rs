@@ -9,13 +9,14 @@ use proto::RequestHead;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString};
 
 use crate::access::{Access, LastLine, Line};
 use crate::access_values::Answered;
 use crate::core::Core;
 use crate::past::{Facts, Past};
 use crate::queue;
+use crate::text;
 use crate::wsgi::caches::Caches;
 
 /// One request with its response, between the engine and the application.
@@ -152,8 +153,11 @@ impl Run {
     /// Renders the access log line of a response that is complete.
     #[inline]
     pub(crate) fn render(&mut self, py: Python<'_>, access: &Access) -> PyResult<Line> {
-        let (Some(environ), Some(net)) = (&self.environ, &self.net) else {
+        let Some(net) = &self.net else {
             return Ok(Line::Python);
+        };
+        let Some(environ) = &self.environ else {
+            return access.without_environ(py, net.first);
         };
         let answered = Answered {
             environ,
@@ -257,7 +261,7 @@ impl Exchange {
         let headers = PyList::empty(py);
         if let Some(given) = &self.run.headers {
             for pair in given.bind(py).try_iter()? {
-                headers.append(pair?)?;
+                headers.append(as_text(pair?)?)?;
             }
         }
         Ok(headers)
@@ -288,6 +292,17 @@ impl Drop for Exchange {
             self.core.board.forget(self.core.slot, entry);
         }
     }
+}
+
+/// A pair of ASGI has bytes, and is text to hooks and loggers, as those of WSGI.
+fn as_text(pair: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    let py = pair.py();
+    let Ok((name, value)) = pair.extract::<(Bound<'_, PyBytes>, Bound<'_, PyBytes>)>() else {
+        return Ok(pair);
+    };
+    let (name, value) = (name.as_bytes(), value.as_bytes());
+    let text = (text::latin1(py, name)?, text::latin1(py, value)?);
+    Ok(text.into_pyobject(py)?.into_any())
 }
 
 /// How many references there are to an object.

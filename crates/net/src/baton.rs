@@ -23,6 +23,7 @@ mod state;
 mod taking;
 #[cfg(test)]
 mod tests;
+mod websocket;
 
 use std::io;
 use std::os::fd::RawFd;
@@ -129,6 +130,7 @@ impl Loop {
         state
             .reactor
             .stop(clock::monotonic_ms().saturating_add(grace_ms));
+        self.tell_of_messages(&mut state);
         self.work.notify_all();
         self.poller.wake();
         self.waker.wake();
@@ -159,6 +161,7 @@ impl Loop {
         state.reactor.flush_output();
         state.reactor.flush_log();
         state.reactor.give_up();
+        self.tell_of_messages(&mut state);
         let notices = state.reactor.notices.take();
         drop(state);
         self.waker.wake();
@@ -242,6 +245,9 @@ impl Loop {
         }
         if state.reactor.news.room {
             self.tell_of_room(state);
+        }
+        if !state.polled && !state.reactor.news.messages.is_empty() {
+            self.tell_of_messages(state);
         }
         if state.reactor.drain == Drain::Stopped {
             self.work.notify_all();

@@ -23,6 +23,8 @@ pub struct Config {
     /// A request goes to the application with its head, which then asks for the body
     /// ([`crate::baton::Loop::read_body`]); otherwise with its whole body.
     pub flowing_bodies: bool,
+    /// How WebSocket connections are served.
+    pub websocket: crate::websocket::Settings,
     /// How long a kept connection may be idle, in ms; 0 closes after each response.
     pub keepalive_ms: u64,
     /// How long a request head may take, in ms; 0 for ever.

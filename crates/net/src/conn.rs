@@ -3,12 +3,13 @@
 
 mod moving;
 mod serving;
+mod websocket;
 
 use std::io;
 use std::sync::Arc;
 
 use proto::h1::CONTINUE;
-use proto::{Event, Policy, Received, Reject};
+use proto::{Event, Policy, Received, Reject, ws};
 
 use crate::body::{Body, BodyStore};
 use crate::config::Config;
@@ -19,6 +20,7 @@ use crate::output::Output;
 use crate::peer::Peer;
 use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
+use crate::websocket::Settings;
 pub(crate) use serving::Serving;
 
 /// What a connection is doing.
@@ -102,6 +104,10 @@ pub(crate) enum Fed {
     Failed(io::Error),
     /// More of a body that flows, or its end.
     Flowed,
+    /// WebSocket messages, or their end.
+    Messages,
+    /// The peer broke a rule of WebSocket.
+    Failing(ws::Reject),
 }
 
 /// What parsing needs besides the bytes.
@@ -229,12 +235,17 @@ impl Conn {
             .is_some_and(|body| !body.ended())
     }
 
-    /// The socket may be read for the body of the request that is with the application.
-    pub(crate) fn wants_body(&self) -> bool {
-        self.serving
-            .incoming
-            .as_ref()
-            .is_some_and(|body| body.wants_bytes())
+    /// The socket may be read while the application has the request: for its body, or for messages.
+    pub(crate) fn wants_bytes(&self, settings: &Settings) -> bool {
+        let Serving {
+            incoming,
+            websocket,
+            ..
+        } = &self.serving;
+        let body = incoming.as_ref().is_some_and(|body| body.wants_bytes());
+        let messages = websocket.as_ref();
+        let messages = messages.is_some_and(|each| each.wants_bytes(settings));
+        body || messages && !self.stalled
     }
 
     /// The response is complete and the connection is kept: the next request may come.

@@ -36,3 +36,4 @@ pub mod tally;
 mod testing;
 pub mod thread;
 mod timer;
+pub mod websocket;

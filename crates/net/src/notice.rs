@@ -3,8 +3,9 @@
 //! counted.
 
 use std::collections::VecDeque;
+use std::fmt;
 
-use proto::{Forwarding, Reject, RequestHead};
+use proto::{Forwarding, Reject, RequestHead, ws};
 
 use crate::access_log::unserved::Unserved;
 use crate::peer::Peer;
@@ -28,6 +29,18 @@ pub enum Notice {
 
 /// Notices kept at most.
 const LIMIT: usize = 1000;
+
+/// The address of a peer, without its port.
+struct Ip(Peer);
+
+impl fmt::Display for Ip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Peer::Tcp(ip, _) => ip.fmt(f),
+            Peer::Unix => f.write_str("unix"),
+        }
+    }
+}
 
 /// Notices not yet logged.
 #[derive(Default)]
@@ -63,15 +76,24 @@ impl Notices {
 
     /// A request that was refused (gunicorn's wording).
     pub(crate) fn rejected(&mut self, peer: Peer, reject: Reject) {
-        let ip = match peer {
-            Peer::Tcp(ip, _) => ip.to_string(),
-            Peer::Unix => "unix".to_owned(),
-        };
         let text = format!(
-            "Invalid request from ip={ip}: {} ({}, answered {})",
+            "Invalid request from ip={}: {} ({}, answered {})",
+            Ip(peer),
             reject.message(),
             reject.section(),
             reject.status()
+        );
+        self.push(Level::Warning, text);
+    }
+
+    /// A WebSocket connection whose client has broken a rule.
+    pub(crate) fn websocket_failed(&mut self, peer: Peer, reject: ws::Reject) {
+        let text = format!(
+            "Invalid WebSocket data from ip={}: {} ({}, closed with {})",
+            Ip(peer),
+            reject.message(),
+            reject.section(),
+            reject.code()
         );
         self.push(Level::Warning, text);
     }

@@ -17,6 +17,7 @@ mod registering;
 mod stopping;
 mod streaming;
 mod switching;
+mod websocket;
 mod writing;
 
 use accepting::Acceptor;
@@ -26,6 +27,7 @@ pub(crate) use batch::BATCH;
 use batch::Batch;
 use handover::Dispatch;
 pub use streaming::{Block, Room};
+use websocket::WebSockets;
 pub use writing::Tail;
 
 use std::collections::VecDeque;
@@ -95,6 +97,7 @@ pub(crate) struct Reactor {
     /// When to look at the parent process and the listeners again.
     look_ms: u64,
     pub(crate) news: News,
+    websockets: WebSockets,
 }
 
 /// What has happened that threads of the application want to know.
@@ -110,6 +113,8 @@ pub(crate) struct News {
     pub(crate) disconnected: Vec<RequestKey>,
     /// Requests with more of a body that was asked for in vain, or without a hope of it.
     pub(crate) bodies: Vec<RequestKey>,
+    /// WebSocket connections with a message, or an end, that was asked for in vain.
+    pub(crate) messages: Vec<RequestKey>,
 }
 
 impl News {
@@ -137,6 +142,7 @@ impl Reactor {
             .transpose()?;
         let mut reactor = Self {
             ages: Ages::new(&config.limits),
+            websockets: WebSockets::new(&config.websocket),
             config,
             poller: Arc::new(Poller::new()?),
             acceptor: Acceptor::new(listeners)?,

@@ -43,6 +43,8 @@ struct Worker {
     reading: Reading,
     /// Why the worker asks to be replaced: a [`RetireCause`], 0 while it does not.
     retire: AtomicU64,
+    /// Not 0 if the master ends the worker while the server goes on.
+    replaced: AtomicU64,
     /// Requests found over their time so far, and how many of them the log was told of where the
     /// worker and the master could both do it.
     overdue: AtomicU64,
@@ -147,6 +149,7 @@ impl Scoreboard {
         worker.queue.set(0, 0);
         worker.reading.end();
         worker.retire.store(0, Ordering::Relaxed);
+        worker.replaced.store(0, Ordering::Relaxed);
         worker.overdue.store(0, Ordering::Relaxed);
         worker.told.store(0, Ordering::Relaxed);
         worker.asked.store(0, Ordering::Relaxed);
@@ -190,6 +193,18 @@ impl Scoreboard {
         let retire = &self.worker(slot).retire;
         let relaxed = Ordering::Relaxed;
         retire.compare_exchange(0, code, relaxed, relaxed).is_ok()
+    }
+
+    /// The master is about to end the worker, and the server goes on without it.
+    pub fn set_replaced(&self, slot: usize) {
+        self.worker(slot).replaced.store(1, Ordering::Relaxed);
+    }
+
+    /// Whether clients of the worker that come again find another one, as far as it knows.
+    pub(crate) fn is_replaced(&self, slot: usize) -> bool {
+        let worker = self.worker(slot);
+        let words = [&worker.replaced, &worker.retire];
+        words.iter().any(|word| word.load(Ordering::Relaxed) != 0)
     }
 
     /// The counters of a worker, for the one thread that holds its reactor.

@@ -73,6 +73,7 @@ pub(crate) fn config() -> Config {
         body: Arc::new(BodyStore::new(1 << 20, std::env::temp_dir())),
         flowing_bodies: false,
         gathers: false,
+        websocket: crate::websocket::Settings::default(),
         keepalive_ms: 2_000,
         header_timeout_ms: 10_000,
         body_timeout_ms: 20_000,

@@ -20,6 +20,10 @@ pub(crate) enum Cause {
     Write,
     /// The client's own end, after the last response.
     Linger,
+    /// Any bytes of a WebSocket client.
+    Silence,
+    /// The close frame of a WebSocket client.
+    Closing,
 }
 
 /// A time in monotonic ms, and what happens when it has passed.

@@ -9,8 +9,8 @@ from typing import cast
 from licorne.asgi.failing import page_of
 from licorne.asgi.lifespan import Lifespan
 from licorne.asgi.loops import complaint, new_loop
+from licorne.asgi.options import AsgiOptions
 from licorne.asgi.recognise import asgi3
-from licorne.asgi.starting import starter
 from licorne.config.check import given
 from licorne.errors import ConfigError, StartFailed
 from licorne.http.views import Request
@@ -27,36 +27,6 @@ if TYPE_CHECKING:
     from licorne._engine import AsgiDriver, AsgiRequest, Engine, Exchange
     from licorne.config import Config
     from licorne.glogging import Logger
-
-
-class Options:
-    """What the driver reads when it is made (`AsgiDriver`)."""
-
-    def __init__(self, worker: ASGIWorker, lifespan: Lifespan) -> None:
-        cfg = worker.cfg
-        self.worker = worker
-        self.app = worker.application
-        self.loop = worker.loop
-        #: Makes a task of a coroutine and runs its first step: `start(coro, context=context)`.
-        self.starter = starter(worker.loop)
-        #: What every request has a copy of: the context variables that start-up has set.
-        self.context = lifespan.context
-        #: What start-up has left in `scope["state"]`; each request has a shallow copy.
-        self.state = worker.state
-        self.root_path = cfg.root_path
-        #: `server` of the scope, for each listener.
-        self.servers = [_server(each.getsockname()) for each in worker.sockets]
-        #: Requests with the application at a time beyond which 503 is answered; 0 for no limit.
-        self.limit = cfg.limit_concurrency
-        #: Seconds from the end of a client to the end of what still runs for it.
-        self.disconnect_grace = float(cfg.asgi_disconnect_grace_period)
-
-
-def _server(name: object) -> tuple[object, int | None]:
-    """Host and port, or the path of a unix socket and None (ASGI HTTP)."""
-    if isinstance(name, tuple):
-        return (name[0], int(name[1]))
-    return (name.decode() if isinstance(name, bytes) else name, None)
 
 
 class ASGIWorker(LoopWorker):
@@ -164,7 +134,7 @@ class ASGIWorker(LoopWorker):
         """Serve, then end the application."""
         from licorne._engine import AsgiDriver  # noqa: PLC0415 - after the fork
 
-        self.driver = AsgiDriver(engine, Options(self, self.lifespan))
+        self.driver = AsgiDriver(engine, AsgiOptions(self, self.lifespan))
         self.mark_ready()
         self.driver.open()
         try:

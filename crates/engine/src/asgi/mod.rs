@@ -4,6 +4,8 @@
 //! for is a future of its loop, which a turn of the engine completes.
 
 pub(crate) mod awaitable;
+pub(crate) mod first_step;
+mod marks;
 pub(crate) mod receive;
 pub(crate) mod request;
 pub(crate) mod scope;

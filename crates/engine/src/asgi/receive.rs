@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
 use super::awaitable::{Ready, Waiting};
+use super::marks;
 use super::request::{Request, Wanted};
 
 /// The callable by which an application gets its events.
@@ -18,6 +19,16 @@ impl Receive {
 
 #[pymethods]
 impl Receive {
+    #[classattr]
+    fn _is_coroutine_mark(py: Python<'_>) -> Py<PyAny> {
+        marks::for_inspect(py)
+    }
+
+    #[classattr]
+    fn _is_coroutine(py: Python<'_>) -> Py<PyAny> {
+        marks::for_asyncio(py)
+    }
+
     fn __call__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match Request::take(self.0.bind(py), Wanted::Event) {
             Ok(None) => {

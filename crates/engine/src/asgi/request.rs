@@ -60,6 +60,8 @@ struct State {
     trailers: bool,
     /// The client has left.
     gone: bool,
+    /// News of turns are for it.
+    attended: bool,
     /// Futures of those that wait.
     waiters: Vec<(Wanted, Py<PyAny>)>,
     /// The task that runs the application, if it has not ended with its first step.
@@ -108,6 +110,7 @@ impl Request {
                     stage: Stage::Head,
                     trailers: false,
                     gone: false,
+                    attended: false,
                     waiters: Vec::new(),
                     task: None,
                     unfinished: None,
@@ -258,10 +261,11 @@ impl Request {
     /// News of a turn are for it, too, and the end of its client is one, from now on.
     pub(crate) fn attend(slf: &Bound<'_, Self>) {
         let this = slf.get();
-        let over = this.stage() == Stage::Over;
-        if let Some(key) = this.key.filter(|_| !over)
-            && this.shared.find(slf.py(), key).is_none()
-        {
+        let attends = {
+            let mut state = this.state();
+            state.stage != Stage::Over && !std::mem::replace(&mut state.attended, true)
+        };
+        if let Some(key) = this.key.filter(|_| attends) {
             this.shared.remember(key, slf.clone().unbind());
             this.shared.core.reactor.report_disconnect(key);
         }
@@ -321,11 +325,17 @@ impl Request {
 
     /// The response is complete, or will never be.
     pub(crate) fn set_over(&self, py: Python<'_>) -> PyResult<()> {
-        self.set_stage(Stage::Over);
-        if let Some(key) = self.key {
+        let (attended, waits) = {
+            let mut state = self.state();
+            state.stage = Stage::Over;
+            (state.attended, !state.waiters.is_empty())
+        };
+        if let Some(key) = self.key.filter(|_| attended) {
             self.shared.forget(key);
         }
-        self.wake(py, |_| true)?;
+        if waits {
+            self.wake(py, |_| true)?;
+        }
         self.shared.ask_for_round(py)
     }
 

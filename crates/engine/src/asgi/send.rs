@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyBytes, PyDict, PyList, PyString};
 
 use super::awaitable::{Ready, Waiting};
+use super::marks;
 use super::request::{Request, Stage, Wanted};
 use super::start::{self, bytes_of, pair_of};
 use crate::core::thread_number;
@@ -31,6 +32,16 @@ impl Send {
 
 #[pymethods]
 impl Send {
+    #[classattr]
+    fn _is_coroutine_mark(py: Python<'_>) -> Py<PyAny> {
+        marks::for_inspect(py)
+    }
+
+    #[classattr]
+    fn _is_coroutine(py: Python<'_>) -> Py<PyAny> {
+        marks::for_asyncio(py)
+    }
+
     fn __call__<'py>(
         &self,
         py: Python<'py>,

@@ -107,7 +107,7 @@ impl Loop {
 
     /// The stand-in must write what was held back in time.
     #[inline]
-    fn held_back(&self, state: &mut State) {
+    pub(super) fn held_back(&self, state: &mut State) {
         let Some(since_ns) = state.reactor.parts_since() else {
             return;
         };

@@ -28,6 +28,9 @@ pub struct TurnOutcome {
     pub disconnected: Vec<RequestKey>,
     /// Requests with more of a body that flows, for which [`Loop::read_body`] was asked in vain.
     pub bodies: Vec<RequestKey>,
+    /// WebSocket connections with a message, or with their end, for which [`Loop::take_message`] was
+    /// asked in vain.
+    pub messages: Vec<RequestKey>,
     /// Requests were found over their time.
     pub late: bool,
     /// There will be no more work, ever.
@@ -43,7 +46,7 @@ impl Loop {
     }
 
     /// One turn without waiting, by the thread of the polling loop, for `most` requests: the others
-    /// are left to the next turn.
+    /// are left to the next turn, or to [`Loop::take_ready`].
     pub fn turn(&self, me: u32, most: usize) -> TurnOutcome {
         let mut state = self.lock();
         let state = &mut *state;
@@ -64,7 +67,7 @@ impl Loop {
         {
             requests.push(exchange);
         }
-        if requests.len() == most && !state.reactor.inbox.is_empty() {
+        if requests.len() == most && most > 0 && !state.reactor.inbox.is_empty() {
             // No event tells of the others.
             self.poller.wake();
         }
@@ -81,6 +84,7 @@ impl Loop {
             room: std::mem::take(&mut state.reactor.news.room),
             disconnected: std::mem::take(&mut state.reactor.news.disconnected),
             bodies: std::mem::take(&mut state.reactor.news.bodies),
+            messages: std::mem::take(&mut state.reactor.news.messages),
             late: std::mem::take(&mut state.reactor.news.late),
             stopped: state.reactor.drain == Drain::Stopped,
             wait_ms: state.reactor.wait_ms(),
@@ -119,6 +123,7 @@ impl Loop {
             || reactor.news.room
             || !reactor.news.disconnected.is_empty()
             || !reactor.news.bodies.is_empty()
+            || !reactor.news.messages.is_empty()
             || !reactor.drain.serving()
     }
 

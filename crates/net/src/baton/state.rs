@@ -1,9 +1,11 @@
 //! What the mutex protects: the reactor, the baton, and what is known of the application.
 
+use std::sync::{Arc, Condvar};
+
 use super::driver::{Driver, QUIET_NS, SLOW_NS};
 use super::sharing::{Load, Sharing};
 use crate::clock;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, RequestKey};
 use crate::poll::Events;
 use crate::reactor::Reactor;
 
@@ -33,6 +35,8 @@ pub(super) struct State {
     pub(super) idle: usize,
     /// Application threads that wait for room without driving.
     pub(super) waiting_for_room: usize,
+    /// Application threads that wait for a message without driving, each with what wakes it.
+    pub(super) waiting_for_message: Vec<(RequestKey, Arc<Condvar>)>,
     /// An application thread is blocked in the poller.
     pub(super) polling: bool,
     /// Another loop polls.
@@ -70,6 +74,7 @@ impl State {
             streams: false,
             idle: 0,
             waiting_for_room: 0,
+            waiting_for_message: Vec::new(),
             polling: false,
             running: 0,
             buffers: Vec::new(),

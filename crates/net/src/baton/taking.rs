@@ -246,7 +246,7 @@ impl Loop {
 
     /// One turn with a wait in it; false when a signal interrupted the wait. `all`: the thread takes
     /// no request itself.
-    fn drive_once<'a>(
+    pub(super) fn drive_once<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
         all: bool,
@@ -288,6 +288,9 @@ impl Loop {
         }
         if all {
             self.wake_for_inbox(state);
+            // It may drive for long without taking a request.
+            let patience_ns = state.patience_ns(true);
+            state.reactor.hand_over_waiting(patience_ns);
         }
     }
 

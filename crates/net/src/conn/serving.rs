@@ -6,6 +6,7 @@ use proto::{RequestHead, StreamId};
 use super::{Conn, Phase};
 use crate::exchange::{RequestKey, Token};
 use crate::incoming::Incoming;
+use crate::websocket::WebSocket;
 
 /// One request that is with the application, or was the last one that has been.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Serving {
     pub(crate) reports_disconnect: bool,
     /// Its body, if that flows; or what comes through the tunnel that it has become.
     pub(crate) incoming: Option<Box<Incoming>>,
+    /// The WebSocket connection that it has become.
+    pub(crate) websocket: Option<Box<WebSocket>>,
 }
 
 impl Serving {
@@ -31,6 +34,7 @@ impl Serving {
             begun: false,
             reports_disconnect: false,
             incoming: None,
+            websocket: None,
         }
     }
 
@@ -81,15 +85,17 @@ impl Conn {
         (owed && self.serving.id == id).then_some(&mut self.serving)
     }
 
-    /// The response to `request` has switched: from now on bytes of any kind flow. False: there is
-    /// more of the request to come.
-    pub(crate) fn begin_tunnel(&mut self, request: &RequestHead) -> bool {
-        if !self.proto.switched(self.serving.stream, request) {
-            return false;
-        }
-        self.serving.begun = true;
+    /// The response to `request` has switched: what comes from now on is no HTTP. False: there is more
+    /// of the request to come.
+    pub(crate) fn leave_http(&mut self, request: &RequestHead) -> bool {
+        let left = self.proto.switched(self.serving.stream, request);
+        self.serving.begun |= left;
+        left
+    }
+
+    /// From now on bytes of any kind flow.
+    pub(crate) fn begin_tunnel(&mut self) {
         self.serving.incoming = Some(Box::new(Incoming::new(false)));
-        true
     }
 
     /// Nothing more goes through the tunnel; what is queued is still written.

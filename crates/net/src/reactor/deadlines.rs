@@ -32,6 +32,8 @@ impl Reactor {
                 }
                 Cause::Header | Cause::Body | Cause::KeepAlive => self.end_idle(token),
                 Cause::Linger => self.remove(token),
+                Cause::Silence => self.on_silence(token),
+                Cause::Closing => self.on_unanswered_close(token),
             }
         }
     }

@@ -37,7 +37,7 @@ impl Reactor {
                     return;
                 }
                 Phase::Reading | Phase::Discarding => {}
-                Phase::Busy if conn.wants_body() => {}
+                Phase::Busy if conn.wants_bytes(&self.config.websocket) => {}
                 // What the client goes on sending is not wanted: see whether it has ended.
                 Phase::Lingering => return self.linger_on(token),
                 Phase::Busy | Phase::Closing => return,
@@ -67,7 +67,7 @@ impl Reactor {
                 return;
             };
             if !conn.readable {
-                if conn.phase == Phase::Reading || conn.wants_body() {
+                if conn.phase == Phase::Reading || conn.wants_bytes(&self.config.websocket) {
                     self.register(token);
                 }
                 return;
@@ -83,6 +83,8 @@ impl Reactor {
             scratch,
             config,
             pool,
+            websockets,
+            now_ns,
             ..
         } = self;
         let Some(conn) = conns.get_mut(token) else {
@@ -98,6 +100,14 @@ impl Reactor {
         }
         let result = conn.stream.read(scratch, ended);
         feeding.eof = matches!(result, Ok(ReadOutcome::Closed));
+        if conn.serving.websocket.is_some() {
+            let (eof, now_ms) = (feeding.eof, *now_ns / 1_000_000);
+            return received(conn, &result, |conn, count| {
+                let tools = &mut websockets.tools;
+                let bytes = &mut scratch[..count];
+                conn.feed_messages(bytes, eof, &config.websocket, tools, now_ms)
+            });
+        }
         received(conn, &result, |conn, count| {
             conn.feed(&scratch[..count], &mut feeding)
         })
@@ -109,13 +119,19 @@ impl Reactor {
             conns,
             config,
             pool,
+            websockets,
+            now_ns,
             ..
         } = self;
         let Some(conn) = conns.get_mut(token) else {
             return;
         };
-        let mut feeding = Feeding::of(config, pool);
-        let fed = conn.feed(&[], &mut feeding);
+        let fed = if conn.serving.websocket.is_some() {
+            let (tools, now_ms) = (&mut websockets.tools, *now_ns / 1_000_000);
+            conn.feed_messages(&mut [], false, &config.websocket, tools, now_ms)
+        } else {
+            conn.feed(&[], &mut Feeding::of(config, pool))
+        };
         self.on_fed(token, fed, false);
     }
 
@@ -130,6 +146,8 @@ impl Reactor {
             Fed::Rejected(reject) => self.refuse(token, reject),
             Fed::Closed => self.remove(token),
             Fed::Flowed => self.on_body(token),
+            Fed::Messages => self.on_messages(token, None),
+            Fed::Failing(reject) => self.on_messages(token, Some(reject)),
             Fed::Failed(error) => {
                 let directory = self.config.body.directory().display();
                 let text = format!(

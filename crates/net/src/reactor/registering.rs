@@ -46,10 +46,13 @@ impl Reactor {
 
     /// Closes a connection now. A response still to come meets no connection.
     pub(super) fn remove(&mut self, token: Token) {
-        let Some(conn) = self.conns.remove(token) else {
+        let Some(mut conn) = self.conns.remove(token) else {
             return;
         };
         self.news.of_lost(&conn.serving, token);
+        if let Some(websocket) = conn.serving.websocket.take() {
+            self.keep_waiting(conn.serving.key(token), websocket);
+        }
         self.news.room = true;
         self.board.set_connections(self.slot, self.conns.len());
         self.connection_is_spare();

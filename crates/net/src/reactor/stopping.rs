@@ -46,6 +46,7 @@ impl Reactor {
                 self.scan.note(conn.deadline);
             }
         }
+        self.close_websockets();
     }
 
     /// The process is about to end: a connection that was accepted now would be lost.
@@ -69,6 +70,7 @@ impl Reactor {
         self.again.clear();
         self.writes.clear();
         self.batch.clear();
+        self.websockets.forget();
     }
 
     /// Does at once what signals ask for: the application may keep the interpreter, where their

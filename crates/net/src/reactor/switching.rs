@@ -17,27 +17,18 @@ impl Reactor {
         exchange: Box<Exchange>,
         line: Option<&[u8]>,
     ) -> Result<RequestKey, Box<Exchange>> {
-        let Some(key) = exchange.key.filter(|_| switches(&exchange)) else {
+        let Some(key) = self.may_switch(&exchange) else {
             return Err(exchange);
         };
-        let conn = busy(&mut self.conns, key);
-        let Some(conn) = conn.filter(|conn| !conn.body_is_open()) else {
-            return Err(exchange);
-        };
-        let waits = conn
-            .served(exchange.id)
-            .is_some_and(|request| !request.begun);
-        if !waits {
-            return Err(exchange);
-        }
         self.count(&exchange);
         if let Some(line) = line {
             self.log_line(line);
         }
         let token = key.connection;
         if let Some(conn) = self.conns.get_mut(token)
-            && conn.begin_tunnel(&exchange.head)
+            && conn.leave_http(&exchange.head)
         {
+            conn.begin_tunnel();
             conn.output.copy(&exchange.out);
             self.feed_rest(token);
             self.hold_or_flush(token);
@@ -50,23 +41,36 @@ impl Reactor {
         Ok(key)
     }
 
+    /// The request of an exchange whose response may switch.
+    pub(super) fn may_switch(&mut self, exchange: &Exchange) -> Option<RequestKey> {
+        let key = exchange.key.filter(|_| switches(exchange))?;
+        let conn = busy(&mut self.conns, key)?;
+        let complete = !conn.body_is_open();
+        let request = conn.served(exchange.id)?;
+        (complete && !request.begun).then_some(key)
+    }
+
     /// Ends a tunnel from this side: what is queued is written, then the connection is closed. What
     /// its client still sends is dropped (RFC 9110 section 9.3.6).
     pub(crate) fn end_tunnel(&mut self, key: RequestKey) {
         let conn = busy(&mut self.conns, key);
-        if let Some(conn) = conn.filter(|conn| conn.is_tunnel()) {
+        if let Some(conn) = conn.filter(|conn| conn.is_tunnel() && conn.serving.websocket.is_none()) {
             conn.end_tunnel();
             self.flush(key.connection);
         }
     }
 
-    /// Time is up: ends all tunnels, and tells their applications.
+    /// Time is up: ends all tunnels and WebSocket connections, and tells their applications.
     pub(super) fn end_tunnels(&mut self) {
         let open = self.conns.iter();
         let open = open.filter(|(_, conn)| conn.is_tunnel() && conn.phase == Phase::Busy);
         let keys: Vec<_> = open.map(|(token, conn)| conn.serving.key(token)).collect();
         for key in keys {
             if let Some(conn) = busy(&mut self.conns, key) {
+                if conn.websocket().is_some() {
+                    self.end_websocket_now(key.connection);
+                    continue;
+                }
                 self.news.of_lost(&conn.serving, key.connection);
                 self.news.room = true;
             }

@@ -216,6 +216,7 @@ impl Reactor {
                 }
                 self.register_for_writing(token);
             }
+            Err(_) if conn.serving.websocket.is_some() => self.on_broken_websocket(token),
             Err(_) => self.remove(token),
         }
         if resumes {
@@ -228,6 +229,9 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        if conn.serving.websocket.is_some() {
+            return self.read_messages(token);
+        }
         if conn.phase == Phase::Reading && conn.has_input() {
             self.feed_rest(token);
         }
@@ -244,6 +248,7 @@ impl Reactor {
         match conn.phase {
             Phase::Reading | Phase::Busy | Phase::Discarding
                 if conn.deadline.cause != Cause::Write => {}
+            Phase::Busy if conn.serving.websocket.is_some() => self.look_for_life(token),
             Phase::Reading | Phase::Busy | Phase::Discarding => {
                 let idle = conn.idle();
                 let deadline = if idle {

@@ -45,16 +45,24 @@ pub(super) fn read(payload: &[u8]) -> Result<u16, Reject> {
     }
 }
 
+/// Whether a close frame can say this.
+pub fn check(code: Option<u16>, reason: &str) -> Result<(), Misuse> {
+    match code {
+        None if reason.is_empty() => Ok(()),
+        None => Err(Misuse::ReasonWithoutCode),
+        Some(code) if !is_sendable(code) => Err(Misuse::InvalidCloseCode),
+        Some(_) if reason.len() > MAX_REASON => Err(Misuse::ReasonTooLong),
+        Some(_) => Ok(()),
+    }
+}
+
 /// Appends the payload of a close frame.
 pub(super) fn push(out: &mut Vec<u8>, code: Option<u16>, reason: &str) -> Result<(), Misuse> {
-    match code {
-        None if reason.is_empty() => return Ok(()),
-        None => return Err(Misuse::ReasonWithoutCode),
-        Some(code) if !is_sendable(code) => return Err(Misuse::InvalidCloseCode),
-        Some(_) if reason.len() > MAX_REASON => return Err(Misuse::ReasonTooLong),
-        Some(code) => out.extend_from_slice(&code.to_be_bytes()),
+    check(code, reason)?;
+    if let Some(code) = code {
+        out.extend_from_slice(&code.to_be_bytes());
+        out.extend_from_slice(reason.as_bytes());
     }
-    out.extend_from_slice(reason.as_bytes());
     Ok(())
 }
 

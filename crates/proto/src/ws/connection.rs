@@ -136,10 +136,7 @@ impl Connection {
         text: &str,
         out: &mut Vec<u8>,
     ) -> Result<(), Misuse> {
-        self.state = self.state.send(Command::Text)?;
-        self.sending
-            .message(Kind::Text, policy, pool, text.as_bytes(), out);
-        Ok(())
+        self.message(policy, pool, Kind::Text, text.as_bytes(), out)
     }
 
     /// Appends a binary message.
@@ -150,8 +147,20 @@ impl Connection {
         data: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), Misuse> {
-        self.state = self.state.send(Command::Binary)?;
-        self.sending.message(Kind::Binary, policy, pool, data, out);
+        self.message(policy, pool, Kind::Binary, data, out)
+    }
+
+    /// Appends a message. Text has to be UTF-8.
+    pub fn message(
+        &mut self,
+        policy: &Policy,
+        pool: &mut Pool,
+        kind: Kind,
+        message: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        self.state = self.state.send(kind.command())?;
+        self.sending.message(kind, policy, pool, message, out);
         Ok(())
     }
 
@@ -165,10 +174,7 @@ impl Connection {
         len: usize,
         out: &mut Vec<u8>,
     ) -> Result<bool, Misuse> {
-        self.state = self.state.send(match kind {
-            Kind::Text => Command::Text,
-            Kind::Binary => Command::Binary,
-        })?;
+        self.state = self.state.send(kind.command())?;
         Ok(self.sending.announce(kind, policy, len, out))
     }
 

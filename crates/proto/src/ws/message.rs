@@ -5,6 +5,7 @@ use super::deflate::Inflating;
 use super::frame::{Header, Opcode};
 use super::pool::Pool;
 use super::reject::Reject;
+use super::state::Command;
 use super::utf8::{NotUtf8, Utf8};
 
 /// Room for a payload that is made before its bytes are there, at most.
@@ -25,6 +26,14 @@ impl Kind {
         match self {
             Self::Text => Opcode::Text,
             Self::Binary => Opcode::Binary,
+        }
+    }
+
+    /// The command that sends such a message.
+    pub(super) const fn command(self) -> Command {
+        match self {
+            Self::Text => Command::Text,
+            Self::Binary => Command::Binary,
         }
     }
 }
