@@ -17,7 +17,6 @@ from licorne.http.views import Request
 from licorne.workers import reloading, tasks
 from licorne.workers.base import Worker
 from licorne.workers.base_asyncio import LAST_MOMENT, LoopWorker
-from licorne.workers.engine_config import Kind
 from licorne.workers.frames import Stack
 
 TYPE_CHECKING = False
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from licorne._engine import AsgiDriver, AsgiRequest, Engine, Exchange
     from licorne.config import Config
     from licorne.glogging import Logger
+    from licorne.workers.engine_config import Kind
 
 
 class ASGIWorker(LoopWorker):
@@ -143,7 +143,7 @@ class ASGIWorker(LoopWorker):
             self.driver.close()
 
     def wait_for_end(self) -> None:
-        """Run the loop; then end the requests that are left, the application, and its other tasks."""
+        """Run the loop; then end what is left: requests, the application, its other tasks."""
         self.run_loop()
         self.end_requests()
         self.end_application()
