@@ -93,8 +93,9 @@ class ASGIWorker(LoopWorker):
         mode = self.cfg.asgi_lifespan
         self.lifespan = Lifespan(self.application, self.log, mode, self.state)
         self._starting = self.loop.create_task(self.lifespan.startup())
-        # A signal must end the wait of the loop, so that its handler runs (uvloop).
-        self.loop.add_reader(self.PIPE[0], self._signalled)
+        if self.PIPE:
+            # A signal must end the wait of the loop, so that its handler runs (uvloop).
+            self.loop.add_reader(self.PIPE[0], self._signalled)
         try:
             self.loop.run_until_complete(self._starting)
         except asyncio.CancelledError:
@@ -105,11 +106,12 @@ class ASGIWorker(LoopWorker):
                 self.log.exception("The application left while it started: %r", leaving.code)
             raise
         finally:
-            self.loop.remove_reader(self.PIPE[0])
+            self._signalled()
 
     def _signalled(self) -> None:
         """The handler has run, or runs next; the numbers are the engine's to read."""
-        self.loop.remove_reader(self.PIPE[0])
+        if self.PIPE:
+            self.loop.remove_reader(self.PIPE[0])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop after the current work (TERM), or in the middle of the start."""
