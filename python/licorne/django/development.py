@@ -164,7 +164,7 @@ class EngineServer:
             if self._worker is not None:
                 self._worker.run()
         except StartFailed as error:
-            self._log.error("%s", error, exc_info=error.__cause__)  # noqa: TRY400 - of the cause
+            self._log.error("%s", error, exc_info=error.__cause__)
         finally:
             self._ended.set()
 
