@@ -282,17 +282,22 @@ static void make_frame(struct connection *c, uint64_t seed)
         head[i] = c->payload[i] ^ c->mask[i % 4];
 }
 
-static int shake_hands(struct connection *c, uint32_t index, const char *port, const char *path)
+/* 1, or 0 with the first line of the answer in `text`. */
+static int shake_hands(struct connection *c, uint32_t index, const char *port, const char *path,
+                       char *text, size_t room)
 {
     struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
     struct timeval patience = {.tv_sec = 5};
-    char text[4096];
+    char request[1024];
     size_t got = 0;
-    int yes = 1, length = snprintf(text, sizeof text,
+    int yes = 1, agreed, length = snprintf(request, sizeof request,
         "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n", path, port);
 
+    text[0] = 0;
+    if (length < 0 || (size_t)length >= sizeof request)
+        return 0;
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd < 0)
@@ -301,16 +306,17 @@ static int shake_hands(struct connection *c, uint32_t index, const char *port, c
     setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0
-        || !send_all(c->fd, text, (size_t)length))
+        || !send_all(c->fd, request, (size_t)length))
         return 0;
     do { /* byte for byte: what follows the head is of the first frame */
-        if (got + 1 >= sizeof text || recv(c->fd, text + got, 1, 0) != 1)
+        if (got + 1 >= room || recv(c->fd, text + got, 1, 0) != 1)
             return 0;
         text[++got] = 0;
     } while (got < 4 || memcmp(text + got - 4, "\r\n\r\n", 4) != 0);
-    return strncmp(text, "HTTP/1.1 101", 12) == 0 && strstr(text, ACCEPT) != NULL
-        && strcasestr(text, "\r\nsec-websocket-extensions:") == NULL
-        && epoll_ctl(poll_fd, EPOLL_CTL_ADD, c->fd, &event) == 0;
+    agreed = strncmp(text, "HTTP/1.1 101", 12) == 0 && strstr(text, ACCEPT) != NULL
+        && strcasestr(text, "\r\nsec-websocket-extensions:") == NULL;
+    text[strcspn(text, "\r")] = 0;
+    return agreed && epoll_ctl(poll_fd, EPOLL_CTL_ADD, c->fd, &event) == 0;
 }
 
 /* The microseconds within which this share of the round trips was done. */
@@ -329,6 +335,7 @@ int main(int argc, char **argv)
     int count = argc == 6 ? atoi(argv[3]) : 0;
     double seconds = argc == 6 ? atof(argv[5]) : 0;
     int64_t start, busy, ended;
+    char answer[4096];
 
     bytes = argc == 6 ? (size_t)atol(argv[4]) : 0;
     if (count < 1 || count > MOST_CONNECTIONS || bytes < LEAST_BYTES || bytes > MOST_BYTES
@@ -339,8 +346,9 @@ int main(int argc, char **argv)
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < count; i++) {
         make_frame(&connections[i], (uint64_t)i + 1);
-        if (poll_fd < 0 || !shake_hands(&connections[i], (uint32_t)i, argv[1], argv[2])) {
-            fprintf(stderr, "connection %d: no handshake\n", i + 1);
+        if (poll_fd < 0 || !shake_hands(&connections[i], (uint32_t)i, argv[1], argv[2],
+                                        answer, sizeof answer)) {
+            fprintf(stderr, "connection %d: no handshake, but '%s'\n", i + 1, answer);
             return 1;
         }
     }
