@@ -29,7 +29,6 @@ class Server:
     threads: tuple[str, ...] | None = None
     #: Arguments for the pipelining scenario only.
     pipelining: tuple[str, ...] = ()
-    environment: tuple[tuple[str, str], ...] = ()
     #: Scenarios that make no sense for it, with the reason shown in the table.
     skips: dict[str, str] = field(default_factory=dict)
     #: Served only where a scenario names it.
