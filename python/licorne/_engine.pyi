@@ -1,7 +1,8 @@
 """The native engine: everything that touches bytes of a request (crates/engine)."""
 
-from asyncio import Task
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from asyncio import AbstractEventLoop, Task
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextvars import Context
 from types import TracebackType
 from typing import Protocol, final
 
@@ -733,6 +734,26 @@ class Engine:
 
     def access_log_reopened(self) -> None:
         """The access log's file was reopened: write to its new descriptor from now on."""
+
+@final
+class FirstStep:
+    """Makes tasks on one loop and runs their first steps, where asyncio cannot (before 3.12).
+
+    An attribute of the loop stands before its `call_soon` while a task is made.
+    """
+
+    def __init__(self, of: AbstractEventLoop, /) -> None: ...
+    @property
+    def hindered(self) -> bool:
+        """Something else stands before `call_soon` already."""
+
+    def __call__(
+        self, coro: Coroutine[object, object, object], *, context: Context
+    ) -> Task[object]:
+        """In a callback of the running loop, outside of all tasks: the task of a coroutine.
+
+        Its first step has been run in the context.
+        """
 
 class ClientDisconnected(OSError):
     """The client has closed the connection: what is sent to it reaches nothing (ASGI HTTP 2.4)."""

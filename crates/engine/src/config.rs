@@ -9,6 +9,7 @@ use net::body::BodyStore;
 use net::config::Config;
 use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
+use net::websocket::Settings as WebSocket;
 use proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, SchemeHeader, Trusted,
 };
@@ -96,6 +97,10 @@ attributes!(
         threads: usize,
         timed: bool,
         tmp_upload_dir: String,
+        websocket_compression: bool,
+        websocket_max_message_size: usize,
+        websocket_ping_interval: f64,
+        websocket_ping_timeout: f64,
         write_timeout: f64,
     }
 );
@@ -143,6 +148,8 @@ pub(crate) struct PythonConfig {
     pub(crate) polled: bool,
     /// Called there for what a request waits with for its client (`wait`, `wake`).
     pub(crate) make_waiter: Option<Py<PyAny>>,
+    /// How WebSocket connections are served.
+    pub(crate) websocket: WebSocket,
 }
 
 impl PythonConfig {
@@ -163,6 +170,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
     let settings = Settings::read(config)?;
     let limits = limits(&settings)?;
     let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
+    let websocket = websocket(&settings)?;
     let reactor = Config {
         policy: policy.clone(),
         body: Arc::new(BodyStore::new(
@@ -192,7 +200,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         beat_ms: milliseconds("beat", settings.beat)?,
         standin_beats: settings.standin_beats,
         flowing_bodies: settings.asgi,
-        websocket: net::websocket::Settings::default(),
+        websocket,
         timed: settings.timed,
     };
     let python = PythonConfig {
@@ -212,6 +220,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         access: settings.access,
         polled: settings.polled,
         make_waiter: settings.make_waiter,
+        websocket,
     };
     Ok((reactor, python))
 }
@@ -284,6 +293,22 @@ fn limits(settings: &Settings) -> PyResult<TimeLimits> {
         requests,
         milliseconds("silence", settings.silence)?,
     ))
+}
+
+fn websocket(settings: &Settings) -> PyResult<WebSocket> {
+    let usual = WebSocket::default();
+    let mut policy = usual.policy;
+    policy.message_size = settings.websocket_max_message_size;
+    Ok(WebSocket {
+        policy,
+        compression: usual.compression.filter(|_| settings.websocket_compression),
+        ping_interval_ms: milliseconds(
+            "websocket_ping_interval",
+            settings.websocket_ping_interval,
+        )?,
+        ping_timeout_ms: milliseconds("websocket_ping_timeout", settings.websocket_ping_timeout)?,
+        ..usual
+    })
 }
 
 /// A limit and its exceptions, each with the name of its setting.

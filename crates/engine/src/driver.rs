@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use net::baton::TurnOutcome;
 use net::exchange as net_exchange;
+use proto::protocol::{self, Served};
+use proto::ws::{Compression, Handshake, HandshakeReject};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::access::Access;
 use crate::asgi::receive::Receive;
@@ -18,9 +20,11 @@ use crate::asgi::request::{Request, outcome_of};
 use crate::asgi::scope::Scopes;
 use crate::asgi::send::Send;
 use crate::asgi::shared::{Options, Shared};
-use crate::core::thread_number;
+use crate::core::{Core, thread_number};
 use crate::engine::Engine;
 use crate::exchange::Exchange;
+use crate::fields::misuse;
+use crate::pieces;
 use crate::request_id;
 use crate::text;
 use crate::wsgi::environ;
@@ -107,7 +111,10 @@ impl AsgiDriver {
     fn round(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
-        let inspected = this.worker.bind(py).getattr(intern!(py, "inspects_requests"))?;
+        let inspected = this
+            .worker
+            .bind(py)
+            .getattr(intern!(py, "inspects_requests"))?;
         this.shared.set_round_due(true);
         let more = this.begin_ready(&this.round_of(py, inspected.is_truthy()?)?);
         this.shared.set_round_due(false);
@@ -176,7 +183,7 @@ impl AsgiDriver {
 
     /// Tells the requests that wait.
     fn tell(&self, py: Python<'_>, turn: &TurnOutcome) -> PyResult<()> {
-        for key in &turn.bodies {
+        for key in turn.bodies.iter().chain(&turn.messages) {
             if let Some(request) = self.shared.find(py, *key) {
                 request.get().body_has_come(py)?;
             }
@@ -220,7 +227,12 @@ impl AsgiDriver {
         let exchange = self.engine.get().hand_over(py, net, round.inspected)?;
         let entry = exchange.try_borrow_mut()?.run.start(core, 0)?;
         debug_assert!(entry.is_none() || entry == exchange.try_borrow()?.run.entry);
-        let request = Request::new(py, Arc::clone(&self.shared), &exchange)?;
+        let handshake = handshake_of(&exchange, core.config.websocket.compression)?;
+        if let Some(Err(reject)) = handshake {
+            return refuse(core, &exchange, reject);
+        }
+        let is_websocket = handshake.is_some();
+        let request = Request::new(py, Arc::clone(&self.shared), &exchange, is_websocket)?;
         match self.call(round, &exchange, &request) {
             Ok(Some(task)) => self.go_on(request.bind(py), &task),
             Ok(None) => request.get().settle(py, Ok(())),
@@ -236,7 +248,8 @@ impl AsgiDriver {
         request: &Py<Request>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = round.start.py();
-        let scope = self.scope(py, exchange, round.inspected)?;
+        let is_websocket = request.get().is_websocket();
+        let scope = self.scope(py, exchange, (round.inspected, is_websocket))?;
         if round.inspected {
             let worker = self.worker.bind(py);
             let seen = worker.call_method1(intern!(py, "before"), (exchange,))?;
@@ -293,7 +306,7 @@ impl AsgiDriver {
         &self,
         py: Python<'py>,
         exchange: &Bound<'py, Exchange>,
-        inspected: bool,
+        (inspected, is_websocket): (bool, bool),
     ) -> PyResult<Bound<'py, PyDict>> {
         let core = &self.shared.core;
         let mut this = exchange.try_borrow_mut()?;
@@ -309,7 +322,12 @@ impl AsgiDriver {
             None => None,
         };
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        let scope = scopes.build(py, core, &self.shared.options, net, id.as_ref())?;
+        let (options, id) = (&self.shared.options, id);
+        let scope = if is_websocket {
+            scopes.build_websocket(py, core, options, net, id.as_ref())?
+        } else {
+            scopes.build(py, core, options, net, id.as_ref())?
+        };
         drop(scopes);
         if core.config.queue_time
             && let Some(ns) = this.run.queue_ns
@@ -327,4 +345,57 @@ impl AsgiDriver {
         }
         Ok(scope)
     }
+}
+
+/// What is to be made of a request that asks for WebSocket; `None` if it does not.
+fn handshake_of(
+    exchange: &Bound<'_, Exchange>,
+    compression: Option<Compression>,
+) -> PyResult<Option<Result<(), HandshakeReject>>> {
+    const SERVED: Served = Served {
+        proxy: false,
+        http2: false,
+        websocket: true,
+    };
+    let this = exchange.try_borrow()?;
+    let head = this.head()?;
+    if !head.upgrade() {
+        return Ok(None);
+    }
+    let mut asked = head.fields_named(b"upgrade");
+    let websocket = asked.any(|field| protocol::upgrade(SERVED, field.value).is_some());
+    Ok(websocket.then(|| Handshake::of(head, compression).map(drop)))
+}
+
+/// A handshake that is none: the client is told why, and the log.
+#[cold]
+fn refuse(core: &Core, exchange: &Bound<'_, Exchange>, reject: HandshakeReject) -> PyResult<()> {
+    let py = exchange.py();
+    let status = format!("{} {}", reject.status(), reject.reason());
+    let (text, id) = {
+        let mut this = exchange.try_borrow_mut()?;
+        let run = &mut this.run;
+        let net = run.open()?;
+        let client = net
+            .client()
+            .map_or_else(String::new, |peer| peer.to_string());
+        let draft = &mut net.response.draft;
+        draft.start(status.as_bytes()).map_err(misuse)?;
+        for (name, value) in reject.fields() {
+            let field = draft.field(name.as_bytes(), value.as_bytes());
+            field.map_err(misuse)?;
+        }
+        let field = draft.field(b"Content-Type", b"text/plain; charset=utf-8");
+        field.map_err(misuse)?;
+        net.keep_alive = false;
+        run.status = Some(PyString::new(py, &status).unbind());
+        let text = format!(
+            "Refused a WebSocket handshake of {client}: {}",
+            reject.message()
+        );
+        (text, run.request_id.as_ref().map(|id| id.clone_ref(py)))
+    };
+    let page = format!("{}\n", reject.message());
+    pieces::finish(exchange, &PyBytes::new(py, page.as_bytes()))?;
+    core.log_about(py, "warning", &text, id.as_ref())
 }

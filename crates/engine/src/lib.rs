@@ -13,7 +13,7 @@
 //! requests   core wsgi/input wsgi/caches wsgi/environ exchange
 //! responses  sending taken response failure pieces
 //! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/run wsgi/paused wsgi/mod
-//! ASGI       asgi/marks asgi/first_step asgi/awaitable asgi/scope asgi/shared asgi/request asgi/receive asgi/start asgi/send asgi/mod
+//! ASGI       asgi/marks asgi/leaving asgi/first_step asgi/awaitable asgi/scope asgi/shared asgi/start asgi/websocket asgi/request asgi/receive asgi/send asgi/mod
 //! Python     methods spare unserved engine driver
 //! ```
 
@@ -60,9 +60,9 @@ mod _engine {
     #[pymodule_export]
     use crate::asgi::first_step::FirstStep;
     #[pymodule_export]
-    use crate::asgi::request::Request;
+    use crate::asgi::leaving::ClientDisconnected;
     #[pymodule_export]
-    use crate::asgi::shared::ClientDisconnected;
+    use crate::asgi::request::Request;
     #[pymodule_export]
     use crate::board::{InFlight, Overdue, Scoreboard, WorkerSnapshot};
     #[pymodule_export]

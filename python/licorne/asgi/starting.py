@@ -10,13 +10,13 @@ import asyncio
 import sys
 from functools import partial
 
+from licorne._engine import FirstStep
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from contextvars import Context
     from typing import Protocol
-
-    from licorne.asgi.types import Called
 
     Task = asyncio.Task[object]
     Coro = Coroutine[object, object, object]
@@ -43,15 +43,27 @@ class Starter:
         self._loop = loop
         self._get_factory = loop.get_task_factory
         self._get_debug = loop.get_debug
-        self._usual: Start = self._usual_way()
+        self._is_running = loop.is_running
+        #: Before 3.12: a new task schedules its first step with `call_soon`; it is run instead.
+        self._first_step: FirstStep | None = None
+        self._usual: Start = self._by_create_task
+        if EAGER:
+            self._usual = partial(asyncio.Task, loop=loop, eager_start=True)  # type: ignore[call-arg]
+        elif hasattr(loop, "__dict__"):
+            # A loop may have no room for attributes of its own.
+            self._usual = self._first_step = FirstStep(loop)
 
     def choose(self) -> Start:
         """How tasks are to be started now: an answer for one turn of the engine.
 
         The application may set a task factory or the debug mode at any time, and expects its
-        factory to be called, and slow steps to be told with the name of their task.
+        factory to be called, and slow steps to be told with the name of their task. Outside of
+        `run_forever` a step would find no running loop.
         """
-        if self._get_factory() is not None or self._get_debug():
+        if self._get_factory() is not None or self._get_debug() or not self._is_running():
+            return self._by_create_task
+        if self._first_step is not None and self._first_step.hindered:
+            # A tool has its own `call_soon` there, and would miss the step.
             return self._by_create_task
         return self._usual
 
@@ -59,48 +71,9 @@ class Starter:
         """Make the task of a coroutine, and run its first step if the loop allows for that."""
         return self.choose()(coro, context=context)
 
-    def _usual_way(self) -> Start:
-        if EAGER:
-            return partial(asyncio.Task, loop=self._loop, eager_start=True)  # type: ignore[call-arg]
-        # A loop may have no room for attributes of its own.
-        self._attributes: dict[str, object] = getattr(self._loop, "__dict__", {})
-        return self._by_first_step if hasattr(self._loop, "__dict__") else self._by_create_task
-
     def _by_create_task(self, coro: Coro, *, context: Context) -> Task:
         # Inside of the context and not by an argument: 3.10 has none, nor have many factories.
         return context.run(self._loop.create_task, coro)
-
-    def _by_first_step(self, coro: Coro, *, context: Context) -> Task:
-        """Before 3.12: a new task schedules its first step with `call_soon`; it is run instead."""
-        loop, attributes = self._loop, self._attributes
-        if not loop.is_running() or "call_soon" in attributes:
-            # The step would find no running loop; or a tool, which has its own `call_soon` there,
-            # would miss it.
-            return self._by_create_task(coro, context=context)
-        call_soon = loop.call_soon
-        first: list[tuple[Called, Context]] = []
-
-        def capture(callback: Called, *args: object, context: Context | None = None) -> object:
-            if context is None or _coroutine_of(callback) is not coro:
-                # A finalizer's, or a signal handler's.
-                return call_soon(callback, *args, context=context)
-            first.append((callback, context))
-            return None
-
-        attributes["call_soon"] = capture
-        try:
-            task: Task = context.run(asyncio.Task, coro, loop=loop)
-        finally:
-            del attributes["call_soon"]
-        for step, inner in first:
-            inner.run(step)
-        return task
-
-
-def _coroutine_of(step: object) -> object:
-    """The coroutine of which a callback is a step, if it is one."""
-    task = getattr(step, "__self__", None)
-    return task.get_coro() if isinstance(task, asyncio.Task) else None
 
 
 def starter(loop: asyncio.AbstractEventLoop) -> Starter:

@@ -29,12 +29,13 @@ WORKER_ALIASES = {
     "gevent_wsgi": "licorne.workers.gpywsgi.GeventPyWSGIWorker",
     "tornado": "licorne.workers.gtornado.TornadoWorker",
     "asgi": "licorne.workers.gasgi.ASGIWorker",
-    # Of older versions: aiohttp's own worker is aiohttp.GunicornWebWorker.
-    "gaiohttp": "licorne.workers.gasgi.ASGIWorker",
 }
 
 #: The names of `sync`.
 SYNC = ("sync", "gunicorn.workers.sync.SyncWorker", WORKER_ALIASES["sync"])
+
+#: Worker types of older versions, by what took their place.
+STANDS_FOR = {"gaiohttp": "asgi"}
 
 #: Packages that a worker type needs, by the extra of the same name.
 EXTRAS = ("eventlet", "gevent", "tornado")
@@ -55,10 +56,13 @@ def worker_class(holder: Section, spec: object) -> type:
 
 
 def worker_uri(spec: object, threads: object) -> object:
-    """What the user asked for; `sync`, by any of its names, with several threads is `gthread`."""
+    """What the user asked for; `sync`, by any of its names, with several threads is `gthread`.
+
+    Of a type that is no more, what stands for it.
+    """
     if spec in SYNC and isinstance(threads, int) and threads > 1:
         return "gthread"
-    return spec
+    return STANDS_FOR.get(spec, spec) if isinstance(spec, str) else spec
 
 
 def logger_class(holder: Section, spec: object) -> type:

@@ -13,6 +13,7 @@ import threading
 
 from licorne.asgi.recognise import is_asgi
 from licorne.config.settings.hooks import nothing
+from licorne.errors import StartFailed
 from licorne.http.views import Request, Response
 from licorne.http.wsgi import may_be_replaced
 from licorne.system import unpatched
@@ -62,6 +63,16 @@ class EngineWorker(Worker):
     def check_config(cls, _cfg: Config, log: Logger) -> None:
         """Called at the start, in the master: what a subclass overrides in vain is told."""
         cls._tell_ignored(log)
+
+    @classmethod
+    def check_application(cls, cfg: Config, app: object) -> None:
+        """Called by `--check-config`: StartFailed says that this type cannot serve it."""
+        if is_asgi(app) and not cfg.is_default("worker_class"):
+            raise StartFailed(
+                "the application is ASGI, and the worker type "
+                f"{cfg.worker_class_str} (worker_class, from {cfg.origins['worker_class']}) serves "
+                "WSGI: use -k asgi, or leave -k away"
+            )
 
     @classmethod
     def _tell_ignored(cls, log: Logger) -> None:

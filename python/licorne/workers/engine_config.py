@@ -112,6 +112,10 @@ class EngineConfig(RequestRules):
         # Where no metrics are served, no request pays for looks at the clock.
         self.timed = bool(cfg.metrics_bind)
         self.access = AccessLog(log, cfg) if AccessLog.sees(log) else None
+        self.websocket_compression = cfg.websocket_compression
+        self.websocket_max_message_size = cfg.websocket_max_message_size
+        self.websocket_ping_interval = float(cfg.websocket_ping_interval)
+        self.websocket_ping_timeout = float(cfg.websocket_ping_timeout)
         self.request_id = cfg.request_id
         self.queue_time = cfg.queue_time
         self.max_requests = wiring.max_requests

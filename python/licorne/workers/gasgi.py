@@ -17,7 +17,6 @@ from licorne.http.views import Request
 from licorne.workers import reloading, tasks
 from licorne.workers.base import Worker
 from licorne.workers.base_asyncio import LAST_MOMENT, LoopWorker
-from licorne.workers.engine_config import Kind
 from licorne.workers.frames import Stack
 
 TYPE_CHECKING = False
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from licorne._engine import AsgiDriver, AsgiRequest, Engine, Exchange
     from licorne.config import Config
     from licorne.glogging import Logger
+    from licorne.workers.engine_config import Kind
 
 
 class ASGIWorker(LoopWorker):
@@ -62,6 +62,11 @@ class ASGIWorker(LoopWorker):
             raise ConfigError(f"{given(cfg, 'asgi_loop', cfg.asgi_loop)}: {problem}.")
         cls.tell_threads(cfg, log)
 
+    @classmethod
+    def check_application(cls, _cfg: Config, app: object) -> None:
+        """Called by `--check-config`: StartFailed says that it cannot be called as ASGI."""
+        asgi3(app)
+
     @staticmethod
     def tell_threads(cfg: Config, log: Logger) -> None:
         """Say that there are no threads for requests."""
@@ -88,8 +93,9 @@ class ASGIWorker(LoopWorker):
         mode = self.cfg.asgi_lifespan
         self.lifespan = Lifespan(self.application, self.log, mode, self.state)
         self._starting = self.loop.create_task(self.lifespan.startup())
-        # A signal must end the wait of the loop, so that its handler runs (uvloop).
-        self.loop.add_reader(self.PIPE[0], self._signalled)
+        if self.PIPE:
+            # A signal must end the wait of the loop, so that its handler runs (uvloop).
+            self.loop.add_reader(self.PIPE[0], self._signalled)
         try:
             self.loop.run_until_complete(self._starting)
         except asyncio.CancelledError:
@@ -100,11 +106,12 @@ class ASGIWorker(LoopWorker):
                 self.log.exception("The application left while it started: %r", leaving.code)
             raise
         finally:
-            self.loop.remove_reader(self.PIPE[0])
+            self._signalled()
 
     def _signalled(self) -> None:
         """The handler has run, or runs next; the numbers are the engine's to read."""
-        self.loop.remove_reader(self.PIPE[0])
+        if self.PIPE:
+            self.loop.remove_reader(self.PIPE[0])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop after the current work (TERM), or in the middle of the start."""
@@ -138,7 +145,7 @@ class ASGIWorker(LoopWorker):
             self.driver.close()
 
     def wait_for_end(self) -> None:
-        """Run the loop; then end the requests that are left, the application, and its other tasks."""
+        """Run the loop; then end what is left: requests, the application, its other tasks."""
         self.run_loop()
         self.end_requests()
         self.end_application()

@@ -49,7 +49,7 @@ def test_a_factory_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert kind("loops_of_test:Place.make").startswith("asyncio.")
-    assert loops.complaint("loops_of_test:Nobody") == ""
+    assert loops.complaint("loops_of_test:Other") == ""
     with pytest.raises(StartFailed, match="what it has made is no event loop: None; give the MOD"):
         loops.new_loop("loops_of_test:nothing")
     with pytest.raises(StartFailed, match=r"no loop came of it: AttributeError: .* 'other'"):

@@ -68,7 +68,7 @@ def test_it_ends_in_the_first_step(loop: asyncio.AbstractEventLoop) -> None:
 
     async def request() -> str:
         seen.extend([asyncio.current_task(), NAME.get(), asyncio.get_running_loop()])
-        NAME.set("of nobody else")
+        NAME.set("of this request alone")
         return "answer"
 
     started = Started(loop, request())

@@ -204,7 +204,9 @@ fn next_of(iterator: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
     // result is a new reference, or null with an exception or at the end.
     let next = unsafe {
         if ffi::PyIter_Check(iterator.as_ptr()) == 0 {
-            return Err(PyRuntimeError::new_err("a future of the loop is no iterator"));
+            return Err(PyRuntimeError::new_err(
+                "a future of the loop is no iterator",
+            ));
         }
         Bound::from_owned_ptr_or_opt(py, ffi::PyIter_Next(iterator.as_ptr()))
     };

@@ -110,18 +110,18 @@ impl FirstStep {
 
     /// The task of a coroutine, whose first step has been run in `context`. To be called in a callback
     /// of the running loop, outside of all tasks.
-    #[pyo3(signature = (coroutine, *, context))]
+    #[pyo3(signature = (coro, *, context))]
     fn __call__<'py>(
         &self,
-        coroutine: &Bound<'py, PyAny>,
+        coro: &Bound<'py, PyAny>,
         context: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = coroutine.py();
+        let py = coro.py();
         let capture = self.capture.get();
-        capture.state().coroutine = Some(coroutine.clone().unbind());
+        capture.state().coroutine = Some(coro.clone().unbind());
         let attributes = self.attributes.bind(py);
         attributes.set_item(intern!(py, "call_soon"), &self.capture)?;
-        let task = self.make(coroutine, context);
+        let task = self.make(coro, context);
         let removed = attributes.del_item(intern!(py, "call_soon"));
         let Captured { coroutine, step } = std::mem::take(&mut *capture.state());
         drop(coroutine);
@@ -148,12 +148,8 @@ impl FirstStep {
             // SAFETY: one positional argument, and two for the keywords that the tuple names; the
             // result is a new reference or null.
             return unsafe {
-                let made = ffi::PyObject_Vectorcall(
-                    task.as_ptr(),
-                    arguments.as_ptr(),
-                    1,
-                    names.as_ptr(),
-                );
+                let made =
+                    ffi::PyObject_Vectorcall(task.as_ptr(), arguments.as_ptr(), 1, names.as_ptr());
                 Bound::from_owned_ptr_or_err(py, made)
             };
         }

@@ -5,6 +5,7 @@
 
 pub(crate) mod awaitable;
 pub(crate) mod first_step;
+pub(crate) mod leaving;
 mod marks;
 pub(crate) mod receive;
 pub(crate) mod request;
@@ -12,3 +13,4 @@ pub(crate) mod scope;
 pub(crate) mod send;
 pub(crate) mod shared;
 pub(crate) mod start;
+pub(crate) mod websocket;

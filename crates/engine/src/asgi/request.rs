@@ -6,20 +6,20 @@ use net::baton::Room;
 use net::body::Body;
 use net::exchange::RequestKey;
 use net::incoming::BodyPart;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::exceptions::asyncio::CancelledError;
-use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
-use super::shared::{ClientDisconnected, Shared};
+use super::leaving::{from_leaving, left};
+use super::shared::Shared;
+use super::websocket::{On, WebSocket};
 use crate::exchange::Exchange;
 use crate::pieces;
 
 /// Bytes of a body in one event, at most.
 const PART: usize = 64 * 1024;
-/// Exceptions looked at behind the one that ended a request.
-const DEEPEST: usize = 16;
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub(crate) struct Request {
     pub(super) key: Option<RequestKey>,
     number: u64,
     state: Mutex<State>,
+    /// It is the handshake of a WebSocket connection, and then that.
+    pub(super) websocket: Option<Box<WebSocket>>,
 }
 
 impl Request {
@@ -88,6 +90,7 @@ impl Request {
         py: Python<'_>,
         shared: Arc<Shared>,
         exchange: &Bound<'_, Exchange>,
+        is_websocket: bool,
     ) -> PyResult<Py<Self>> {
         let (key, number, body) = {
             let mut this = exchange.try_borrow_mut()?;
@@ -116,8 +119,22 @@ impl Request {
                     unfinished: None,
                     seen: None,
                 }),
+                websocket: is_websocket.then(|| Box::new(WebSocket::new())),
             },
         )
+    }
+
+    /// What the events of a WebSocket connection are carried out on.
+    pub(super) fn on<'a, 'py>(&'a self, py: Python<'py>) -> On<'a, 'py> {
+        On {
+            shared: &self.shared,
+            exchange: self.exchange.bind(py),
+            key: self.key,
+        }
+    }
+
+    pub(crate) fn is_websocket(&self) -> bool {
+        self.websocket.is_some()
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -182,6 +199,9 @@ impl Request {
     }
 
     fn next_event(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        if let Some(websocket) = &self.websocket {
+            return websocket.next_event(py, &self.shared, self.key);
+        }
         if let Some(part) = self.next_part()? {
             let (bytes, more) = part;
             let event = PyDict::new(py);
@@ -245,15 +265,10 @@ impl Request {
     }
 
     /// A future that is completed when it is worth to ask again.
-    pub(crate) fn wait<'py>(
-        slf: &Bound<'py, Self>,
-        wanted: Wanted,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn wait<'py>(slf: &Bound<'py, Self>, wanted: Wanted) -> PyResult<Bound<'py, PyAny>> {
         let this = slf.get();
         let future = this.shared.future(slf.py())?;
-        this.state()
-            .waiters
-            .push((wanted, future.clone().unbind()));
+        this.state().waiters.push((wanted, future.clone().unbind()));
         Self::attend(slf);
         Ok(future)
     }
@@ -297,7 +312,11 @@ impl Request {
             .waiters
             .iter()
             .any(|(wanted, _)| *wanted == Wanted::Room);
-        if waits && self.key.is_none_or(|key| self.shared.core.reactor.room(key).is_some()) {
+        if waits
+            && self
+                .key
+                .is_none_or(|key| self.shared.core.reactor.room(key).is_some())
+        {
             self.wake(py, |wanted| wanted == Wanted::Room)?;
         }
         Ok(())
@@ -309,6 +328,9 @@ impl Request {
         let this = slf.get();
         if std::mem::replace(&mut this.state().gone, true) {
             return Ok(());
+        }
+        if let Some(websocket) = &this.websocket {
+            websocket.client_left();
         }
         this.wake(py, |_| true)?;
         if this.running(py).is_some() {
@@ -351,12 +373,15 @@ impl Request {
         }
         let over = self.stage() == Stage::Over;
         let exchange = self.exchange.bind(py);
-        let ended = match outcome {
-            Ok(()) if over => Ok(()),
-            Ok(()) if self.is_gone() => pieces::abandon(exchange),
-            Ok(()) => self.unanswered(py),
-            Err(error) if self.is_gone() && from_leaving(py, &error) => pieces::abandon(exchange),
-            Err(error) => pieces::fail(exchange, error),
+        let ended = match (&self.websocket, outcome) {
+            (Some(websocket), outcome) => websocket.settle(&self.on(py), outcome),
+            (None, Ok(())) if over => Ok(()),
+            (None, Ok(())) if self.is_gone() => pieces::abandon(exchange),
+            (None, Ok(())) => self.unanswered(py),
+            (None, Err(error)) if self.is_gone() && from_leaving(py, &error) => {
+                pieces::abandon(exchange)
+            }
+            (None, Err(error)) => pieces::fail(exchange, error),
         };
         let seen = self.state().seen.take();
         let told = match seen {
@@ -382,7 +407,7 @@ impl Request {
     /// The exception for what is sent to a client that has left.
     pub(crate) fn left(&self) -> PyErr {
         self.state().gone = true;
-        ClientDisconnected::new_err("the client has closed the connection")
+        left()
     }
 
     fn running(&self, py: Python<'_>) -> Option<Py<PyAny>> {
@@ -448,43 +473,4 @@ pub(crate) fn outcome_of(task: &Bound<'_, PyAny>) -> PyResult<()> {
     } else {
         Err(PyErr::from_value(error))
     }
-}
-
-/// Whether an application has ended because its client has left: by what `send()` has raised, or by
-/// being cancelled.
-fn from_leaving(py: Python<'_>, error: &PyErr) -> bool {
-    let mut looked_at = 0;
-    let mut next = Some(error.value(py).clone());
-    while let Some(error) = next {
-        if error.is_instance_of::<ClientDisconnected>() || error.is_instance_of::<CancelledError>()
-        {
-            return true;
-        }
-        looked_at += 1;
-        if looked_at > DEEPEST {
-            return false;
-        }
-        next = behind(&error);
-    }
-    false
-}
-
-/// The exception that led to this one: its cause, the only one of its group, or its context.
-fn behind<'py>(error: &Bound<'py, PyBaseException>) -> Option<Bound<'py, PyBaseException>> {
-    let py = error.py();
-    let inside = error.getattr(intern!(py, "exceptions")).ok();
-    let only = inside
-        .and_then(|all| all.get_item(0).ok())
-        .and_then(|only| only.cast_into().ok());
-    if only.is_some() {
-        return only;
-    }
-    for name in ["__cause__", "__context__"] {
-        if let Ok(other) = error.getattr(name)
-            && let Ok(other) = other.cast_into::<PyBaseException>()
-        {
-            return Some(other);
-        }
-    }
-    None
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use net::exchange as net_exchange;
 use net::peer::Peer;
+use proto::ws::Handshake;
 use proto::{Field, Known, RequestHead, Version};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -83,10 +84,7 @@ impl Scopes {
         let (scope, fields) = match (&self.repeated.kept, &self.fields) {
             (Some(scope), Some(fields)) if repeats => {
                 let fields = fields.bind(py);
-                (
-                    scope.bind(py).copy()?,
-                    fields.get_slice(0, fields.len()),
-                )
+                (scope.bind(py).copy()?, fields.get_slice(0, fields.len()))
             }
             _ => {
                 let scope = self.template.bind(py).copy()?;
@@ -112,7 +110,37 @@ impl Scopes {
         if let Some(state) = &options.state {
             scope.set_item(intern!(py, "state"), state.bind(py).copy()?)?;
         }
-        scope.set_item(intern!(py, "extensions"), options.extensions.bind(py).copy()?)?;
+        scope.set_item(
+            intern!(py, "extensions"),
+            options.extensions.bind(py).copy()?,
+        )?;
+        Ok(scope)
+    }
+
+    /// The scope of a WebSocket handshake.
+    pub(crate) fn build_websocket<'py>(
+        &mut self,
+        py: Python<'py>,
+        core: &Core,
+        options: &Options,
+        exchange: &net_exchange::Exchange,
+        id: Option<&Py<PyString>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let scope = self.build(py, core, options, exchange, id)?;
+        let secure = exchange.head.https() == Some(true);
+        scope.set_item(intern!(py, "type"), intern!(py, "websocket"))?;
+        scope.set_item(intern!(py, "scheme"), if secure { "wss" } else { "ws" })?;
+        scope.del_item(intern!(py, "method"))?;
+        let subprotocols = PyList::empty(py);
+        if let Ok(handshake) = Handshake::of(&exchange.head, None) {
+            for each in handshake.subprotocols() {
+                subprotocols.append(text::latin1(py, each)?)?;
+            }
+        }
+        scope.set_item(intern!(py, "subprotocols"), subprotocols)?;
+        let extensions = PyDict::new(py);
+        extensions.set_item(intern!(py, "websocket.http.response"), PyDict::new(py))?;
+        scope.set_item(intern!(py, "extensions"), extensions)?;
         Ok(scope)
     }
 
@@ -260,7 +288,10 @@ fn set_field(fields: &Bound<'_, PyList>, name: &[u8], value: &[u8]) -> PyResult<
     for index in (0..fields.len()).rev() {
         let pair = fields.get_item(index)?;
         let found = pair.get_item(0)?;
-        if found.cast::<PyBytes>().is_ok_and(|found| found.as_bytes() == name) {
+        if found
+            .cast::<PyBytes>()
+            .is_ok_and(|found| found.as_bytes() == name)
+        {
             fields.del_item(index)?;
         }
     }

@@ -97,9 +97,13 @@ impl Kind {
     const fn fits(self, stage: Stage) -> bool {
         matches!(
             (self, stage),
-            (Self::Start | Self::EarlyHint | Self::Informational, Stage::Head)
-                | (Self::Body | Self::PathSend | Self::ZeroCopySend, Stage::Body)
-                | (Self::Trailers, Stage::Trailers)
+            (
+                Self::Start | Self::EarlyHint | Self::Informational,
+                Stage::Head
+            ) | (
+                Self::Body | Self::PathSend | Self::ZeroCopySend,
+                Stage::Body
+            ) | (Self::Trailers, Stage::Trailers)
         )
     }
 }
@@ -119,12 +123,18 @@ fn send(request: &Bound<'_, Request>, event: &Bound<'_, PyAny>) -> PyResult<Sent
     let Ok(event) = event.cast::<PyDict>() else {
         let kind = event.get_type();
         let kind = kind.name()?;
-        return Err(PyTypeError::new_err(format!("an ASGI event is a dict, not {kind}")));
+        return Err(PyTypeError::new_err(format!(
+            "an ASGI event is a dict, not {kind}"
+        )));
     };
     let Some(name) = event.get_item(intern!(py, "type"))? else {
         return Err(PyValueError::new_err("an ASGI event has a \"type\""));
     };
     let name = name.cast::<PyString>()?.to_str()?;
+    if let Some(websocket) = &this.websocket {
+        let room = websocket.send(&this.on(py), name, event)?;
+        return Ok(if room { Sent::Done } else { Sent::Full });
+    }
     let Some(kind) = Kind::of(name) else {
         return Err(PyValueError::new_err(format!(
             "{name:?} is no event of an HTTP response"
@@ -142,7 +152,7 @@ fn send(request: &Bound<'_, Request>, event: &Bound<'_, PyAny>) -> PyResult<Sent
     }
     match kind {
         Kind::Start => {
-            let trailers = start::start(this, event)?;
+            let trailers = start::start(&this.shared, this.exchange.bind(py), event)?;
             this.set_stage(Stage::Body);
             this.set_trailers(trailers);
             Ok(Sent::Done)
@@ -223,7 +233,9 @@ fn trailers(request: &Bound<'_, Request>, event: &Bound<'_, PyDict>) -> PyResult
 fn path_send(request: &Bound<'_, Request>, event: &Bound<'_, PyDict>) -> PyResult<Sent> {
     let py = event.py();
     let Some(path) = event.get_item(intern!(py, "path"))? else {
-        return Err(PyValueError::new_err("http.response.pathsend has no \"path\""));
+        return Err(PyValueError::new_err(
+            "http.response.pathsend has no \"path\"",
+        ));
     };
     let path: PathBuf = path.extract()?;
     let file = File::open(&path).map_err(|error| named(&path.display().to_string(), &error))?;
@@ -252,7 +264,9 @@ fn named(path: &str, error: &std::io::Error) -> PyErr {
 fn zero_copy_send(request: &Bound<'_, Request>, event: &Bound<'_, PyDict>) -> PyResult<Sent> {
     let py = event.py();
     let Some(given) = event.get_item(intern!(py, "file"))? else {
-        return Err(PyValueError::new_err("http.response.zerocopysend has no \"file\""));
+        return Err(PyValueError::new_err(
+            "http.response.zerocopysend has no \"file\"",
+        ));
     };
     let fd: RawFd = if given.hasattr(intern!(py, "fileno"))? {
         given.call_method0(intern!(py, "fileno"))?.extract()?
@@ -337,4 +351,3 @@ fn interim(request: &Request, status: &str, headers: &Bound<'_, PyAny>) -> PyRes
     }
     Ok(Sent::Done)
 }
-

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use net::exchange::RequestKey;
-use pyo3::exceptions::PyOSError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -14,13 +13,6 @@ use pyo3::types::{PyDict, PyString};
 use super::awaitable::Done;
 use super::request::Request;
 use crate::core::Core;
-
-pyo3::create_exception!(
-    licorne._engine,
-    ClientDisconnected,
-    PyOSError,
-    "The client has closed the connection: what is sent to it reaches nothing (ASGI HTTP, 2.4)."
-);
 
 /// What every scope has, and how requests are treated.
 pub(crate) struct Options {
@@ -61,7 +53,9 @@ impl Options {
             versions: versions.unbind(),
             extensions: extensions.unbind(),
             state: options.getattr(intern!(py, "state"))?.extract()?,
-            grace: options.getattr(intern!(py, "disconnect_grace"))?.extract()?,
+            grace: options
+                .getattr(intern!(py, "disconnect_grace"))?
+                .extract()?,
         })
     }
 
@@ -90,11 +84,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(
-        core: Arc<Core>,
-        options: Options,
-        of: &Bound<'_, PyAny>,
-    ) -> PyResult<Self> {
+    pub(crate) fn new(core: Arc<Core>, options: Options, of: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = of.py();
         Ok(Self {
             core,
@@ -135,7 +125,9 @@ impl Shared {
         if self.round_due.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        let round = locked(&self.round).as_ref().map(|round| round.clone_ref(py));
+        let round = locked(&self.round)
+            .as_ref()
+            .map(|round| round.clone_ref(py));
         match round {
             Some(round) => self.call_soon.bind(py).call1((round,)).map(drop),
             None => Ok(()),
@@ -171,7 +163,9 @@ impl Shared {
     }
 
     pub(crate) fn find(&self, py: Python<'_>, key: RequestKey) -> Option<Py<Request>> {
-        locked(&self.known).get(&key).map(|found| found.clone_ref(py))
+        locked(&self.known)
+            .get(&key)
+            .map(|found| found.clone_ref(py))
     }
 
     /// All requests that are not over.

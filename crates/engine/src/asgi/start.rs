@@ -7,31 +7,40 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
-use super::request::Request;
+use super::shared::Shared;
+use crate::exchange::Exchange;
 use crate::fields::misuse;
 use crate::text::latin1_bytes;
 
 /// `http.response.start`: checks status and headers, and gives them to the draft; sends nothing.
 /// True: trailers are to come.
-pub(crate) fn start(request: &Request, event: &Bound<'_, PyDict>) -> PyResult<bool> {
+pub(crate) fn start(
+    shared: &Shared,
+    exchange: &Bound<'_, Exchange>,
+    event: &Bound<'_, PyDict>,
+) -> PyResult<bool> {
     let py = event.py();
     let Some(status) = event.get_item(intern!(py, "status"))? else {
-        return Err(PyValueError::new_err("http.response.start has no \"status\""));
+        return Err(PyValueError::new_err(
+            "the start of a response has no \"status\"",
+        ));
     };
-    let status: u16 = status.extract().map_err(|_| {
-        PyTypeError::new_err(format!("http.response.start: \"status\" is no status code: {status:?}"))
-    })?;
-    let line = request.shared.status(py, status);
+    let status: u16 = status
+        .extract()
+        .map_err(|_| PyTypeError::new_err(format!("\"status\" is no status code: {status:?}")))?;
+    let line = shared.status(py, status);
     let headers = event.get_item(intern!(py, "headers"))?;
     let trailers = match event.get_item(intern!(py, "trailers"))? {
         Some(trailers) => trailers.is_truthy()?,
         None => false,
     };
-    let mut this = request.exchange.bind(py).try_borrow_mut()?;
+    let mut this = exchange.try_borrow_mut()?;
     let run = &mut this.run;
     let draft = &mut run.open()?.response.draft;
     let text = line.bind(py).as_any().as_borrowed();
-    draft.start(latin1_bytes(&text, "the status")?).map_err(misuse)?;
+    draft
+        .start(latin1_bytes(&text, "the status")?)
+        .map_err(misuse)?;
     if let Some(headers) = &headers
         && let Err(error) = add(draft, headers)
     {
@@ -61,7 +70,9 @@ fn add(draft: &mut ResponseDraft, headers: &Bound<'_, PyAny>) -> PyResult<()> {
 #[inline]
 fn add_pair(draft: &mut ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()> {
     let (name, value) = pair_of(pair)?;
-    draft.field(name.as_bytes(), value.as_bytes()).map_err(misuse)
+    draft
+        .field(name.as_bytes(), value.as_bytes())
+        .map_err(misuse)
 }
 
 /// Name and value of a header.
@@ -93,7 +104,9 @@ pub(crate) fn bytes_of<'py>(
         if ffi::PyObject_CheckBuffer(given.as_ptr()) == 0 {
             let kind = given.get_type();
             let kind = kind.name()?;
-            return Err(PyTypeError::new_err(format!("{what} must be bytes, not {kind}")));
+            return Err(PyTypeError::new_err(format!(
+                "{what} must be bytes, not {kind}"
+            )));
         }
         let bytes = ffi::PyBytes_FromObject(given.as_ptr());
         Bound::from_owned_ptr_or_err(py, bytes).map(|bytes| bytes.cast_into_unchecked())

@@ -14,8 +14,8 @@ use pyo3::types::{PyDict, PyString};
 use super::caches::{Caches, PeerText};
 use super::input::Input;
 use crate::core::{Core, Names};
-use crate::request_id::{self, RequestIds};
 use crate::repeated::repeated_by_clients;
+use crate::request_id::{self, RequestIds};
 use crate::text;
 
 /// Longest value that is remembered.

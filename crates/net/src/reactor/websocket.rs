@@ -466,7 +466,10 @@ impl Reactor {
         // There is no end of the client's to wait for.
         conn.had_last_request = true;
         // A close frame can say that, and the connection is open.
-        if self.push_close(token, close::INTERNAL_ERROR, NO_ANSWER).is_ok() {
+        if self
+            .push_close(token, close::INTERNAL_ERROR, NO_ANSWER)
+            .is_ok()
+        {
             self.finish_websocket(token);
         }
     }

@@ -25,9 +25,9 @@ class Workers(Section):
         default="sync", view=worker_class, convert=convert.class_spec,
         doc="""The kind of worker: an alias, a dotted path, or a class.
 
-        The aliases are sync, gthread, gevent, eventlet, tornado, and gevent_pywsgi or gevent_wsgi
-        for gevent's own server; docs/workers.md says what they are. `sync` with more than one
-        thread is `gthread`.
+        The aliases are sync, gthread, asgi, gevent, eventlet, tornado, and gevent_pywsgi or
+        gevent_wsgi for gevent's own server; docs/workers.md says what they are. `sync` with more
+        than one thread is `gthread`. When none is given and the application is ASGI, it is `asgi`.
         """,
     )  # fmt: skip
     threads: int = option(
