@@ -353,8 +353,8 @@ MISTAKES = {
     "both": r"websocket\.send.*(?:text|bytes)",
     "bytes": r"websocket\.send.*text.*bytes",
     "str": r"websocket\.send.*bytes.*str",
-    "code": r"websocket\.close.*1005",
-    "reason": r"websocket\.close.*reason",
+    "code": "close code",
+    "reason": r"[Rr]eason is longer",
 }
 
 
