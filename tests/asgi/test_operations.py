@@ -23,7 +23,7 @@ LIMIT = ("--request-timeout", "0.4")
 
 
 def test_a_request_over_its_time(start: Start) -> None:
-    """504, its task is cancelled, its coroutines are in the log; the others and the worker go on."""
+    """504, its task is cancelled, its coroutines are in the log; the other requests go on."""
     server = start("operations_app", *LIMIT, tracebacks=True)
     pid = server.worker_pid()
     with server.client() as client, server.client() as beside:
@@ -93,7 +93,7 @@ def test_every_atom_of_the_access_log(start: Start, tmp_path: Path, where: str) 
     assert server.stop() == 0
     first, second = log.read_text().splitlines()
     assert re.fullmatch(
-        r'127\.0\.0\.1 - - "GET /fields\?a=b HTTP/1\.1" GET /fields a=b HTTP/1\.1 200 0 - '
+        r'127\.0\.0\.1 - - "GET /fields\?a=b HTTP/1\.1" GET /fields a=b HTTP/1\.1 200 0 0 '
         rf'"ref" "agent" <{pid}> in said D=\d+ L=\d\.\d+',
         first,
     )

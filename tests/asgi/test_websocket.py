@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from e2e.client import Client
 from patience import PATIENCE
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from websockets.sync.client import ClientConnection
+
     from asgi.conftest import Shared, Token
     from e2e.server import Server
 
@@ -32,7 +36,7 @@ def site(shared: Shared) -> Server:
     return shared("websocket_app", "--websocket-max-message-size", "300000", tracebacks=True)
 
 
-def opened(site: Server, path: str, **more: object) -> ClientConnection:
+def opened(site: Server, path: str, **more: object) -> AbstractContextManager[ClientConnection]:
     """A connection that was accepted, with compression unless `more` says otherwise."""
     url = f"ws://127.0.0.1:{site.port}{path}"
     return connect(url, open_timeout=PATIENCE, close_timeout=PATIENCE, max_size=None, **more)
@@ -49,8 +53,8 @@ def closed(connection: ClientConnection) -> tuple[int, str]:
 
 def refused(site: Server, path: str) -> tuple[int, bytes, dict[str, str]]:
     """Status, body and header fields of a handshake that is refused."""
-    with pytest.raises(InvalidStatus) as caught:
-        opened(site, path).close()
+    with pytest.raises(InvalidStatus) as caught, opened(site, path):
+        pass
     answer = caught.value.response
     return answer.status_code, bytes(answer.body or b""), dict(answer.headers.raw_items())
 

@@ -82,7 +82,11 @@ async def events(scope: Scope, receive: Receive, send: Send) -> None:
         }
     )
     await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
-    event = await receive()
+    try:
+        event = await receive()
+    except asyncio.CancelledError:
+        tell(token(scope), "cancelled")
+        raise
     tell(token(scope), event["type"])
     await send({"type": "http.response.body", "body": b""})
 
