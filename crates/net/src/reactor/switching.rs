@@ -54,7 +54,8 @@ impl Reactor {
     /// its client still sends is dropped (RFC 9110 section 9.3.6).
     pub(crate) fn end_tunnel(&mut self, key: RequestKey) {
         let conn = busy(&mut self.conns, key);
-        if let Some(conn) = conn.filter(|conn| conn.is_tunnel() && conn.serving.websocket.is_none()) {
+        if let Some(conn) = conn.filter(|conn| conn.is_tunnel() && conn.serving.websocket.is_none())
+        {
             conn.end_tunnel();
             self.flush(key.connection);
         }

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use proto::ws::{self, Event, Handshake, Payload, Role};
 
+use super::silence::CLOSING_MS;
 use super::*;
 use crate::config::Config;
 use crate::testing::{Bytes, Client, Rig, pass_ms};
@@ -25,11 +26,11 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         len @ 0..126 => bytes.push(0x80 | u8::try_from(len).unwrap()),
         len @ 126..0x1_0000 => {
-            bytes.push(0x80 | 126);
+            bytes.push(0xfe);
             bytes.extend(u16::try_from(len).unwrap().to_be_bytes());
         }
         len => {
-            bytes.push(0x80 | 127);
+            bytes.push(0xff);
             bytes.extend(u64::try_from(len).unwrap().to_be_bytes());
         }
     }
@@ -130,8 +131,12 @@ fn read_as_client(
         let step = connection.receive(&policy, &mut pool, received, eof, &mut out);
         let ws::Received { consumed, event } = step.unwrap();
         let message = match &event {
-            Event::Message(kind, Payload::Input(range)) => Some((*kind, received[range.clone()].to_vec())),
-            Event::Message(kind, Payload::Gathered) => Some((*kind, connection.gathered().to_vec())),
+            Event::Message(kind, Payload::Input(range)) => {
+                Some((*kind, received[range.clone()].to_vec()))
+            }
+            Event::Message(kind, Payload::Gathered) => {
+                Some((*kind, connection.gathered().to_vec()))
+            }
             _ => None,
         };
         received.drain(..consumed);
@@ -168,7 +173,11 @@ fn messages_come_however_their_bytes_come() {
         let named = std::mem::take(&mut rig.reactor.news.messages);
         got.extend(take_all(&mut rig, key));
         assert_eq!(got, expected, "{cut}");
-        assert_eq!(named.is_empty(), cut == all.len() || got.is_empty(), "{cut}");
+        assert_eq!(
+            named.is_empty(),
+            cut == all.len() || got.is_empty(),
+            "{cut}"
+        );
         client.expect(b"\x8a\x01?");
         let conn = rig.reactor.conns.get_mut(key.connection).unwrap();
         assert!(!conn.has_input());
@@ -195,7 +204,10 @@ fn the_application_is_told_when_it_waits() {
     client.send(frame(PING, b""));
     client.send(frame(0x01, b"be"));
     rig.turn();
-    assert!(rig.reactor.news.messages.is_empty(), "there is no message yet");
+    assert!(
+        rig.reactor.news.messages.is_empty(),
+        "there is no message yet"
+    );
     client.send(frame(0x80, b"gun"));
     client.send(frame(TEXT, b"next"));
     rig.turn();
@@ -213,7 +225,10 @@ fn what_has_come_without_a_turn_is_there() {
         client.send(frame(TEXT, word.as_bytes()));
     }
     rig.turn();
-    assert_eq!(take_all(&mut rig, key), [text("one"), text("two"), text("three")]);
+    assert_eq!(
+        take_all(&mut rig, key),
+        [text("one"), text("two"), text("three")]
+    );
 }
 
 /// The application is slow: above the bound the kernel holds the client back.
@@ -352,7 +367,8 @@ fn a_bomb_does_not_go_off() {
     client.receive(SWITCHING.len());
     let mut peer = ws::Connection::new(Role::Client(7), agreed);
     let (policy, mut pool, mut out) = (ws::Policy::default(), ws::Pool::default(), Vec::new());
-    peer.binary(&policy, &mut pool, &vec![0; 10 << 20], &mut out).unwrap();
+    peer.binary(&policy, &mut pool, &vec![0; 10 << 20], &mut out)
+        .unwrap();
     client.send(out);
     rig.turn();
     let reason = ws::Reject::MessageTooBig.message();
@@ -407,14 +423,14 @@ fn it_keeps_its_place() {
 #[test]
 fn an_idle_connection_is_small() {
     let (mut rig, mut client, key) = open(|_| {});
-    client.send(frame(TEXT, &[b'x'; 50_000]));
+    client.send(frame(TEXT, &vec![b'x'; 50_000]));
     client.send(frame(0x01, b"two "));
     client.send(frame(0x80, b"parts"));
     for _ in 0..3 {
         rig.turn();
     }
     assert_eq!(take_all(&mut rig, key).len(), 2);
-    send(&mut rig, key, Kind::Text, &[b'x'; 50_000]);
+    send(&mut rig, key, Kind::Text, &vec![b'x'; 50_000]);
     client.receive(50_004);
     let conn = rig.reactor.conns.get_mut(key.connection).unwrap();
     assert!(conn.input().is_empty() && conn.output.is_empty());
