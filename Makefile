@@ -46,7 +46,7 @@ generate: $(VENV)/.dev ## Write the reference of the settings, their schema and 
 format: $(VENV)/.dev ## Format everything
 	cargo fmt --all && $(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: ## Measure licorne and its peers (takes about half an hour; BENCH=--help for choices)
+bench: ## Measure licorne and its peers (takes more than an hour; BENCH=--help for choices)
 	$(PYTHON) -m bench $(BENCH)
 
 system: ## Install the programs that tests talk to (Debian, as root), or say which are missing

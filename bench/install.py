@@ -12,13 +12,15 @@ import sys
 import venv
 from pathlib import Path
 
-from bench.servers import LICORNE, SERVERS
+from bench.server import LICORNE
+from bench.servers import SERVERS
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = Path(__file__).resolve().parent
 VENV = HOME / ".venv"
 BUILD = HOME / "build"
-FRAMEWORKS = ("flask", "django")
+#: What is served, and the loop that licorne takes: without one of them, its rows say so.
+SERVED = ("flask", "django", "starlette", "fastapi", "uvloop")
 
 
 def say(text: str) -> None:
@@ -33,9 +35,9 @@ def environment(licorne_python: Path | None, *, install_peers: bool) -> tuple[Pa
     if not (VENV / "bin" / "python").exists():
         say("bench: making bench/.venv")
         venv.create(VENV, with_pip=True)
-    for framework in FRAMEWORKS:
-        if reason := _pip(framework):
-            say(f"bench: {framework} not installed: {reason}")
+    for package in SERVED:
+        if reason := _pip(package):
+            say(f"bench: {package} not installed: {reason}")
     missing = {}
     for server in SERVERS:
         reasons = [reason for package in server.requires if (reason := _pip(package))]

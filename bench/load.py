@@ -24,7 +24,7 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk sends."""
+    """What is sent: by wrk, or on WebSockets and event streams that are held open."""
 
     path: str = "/"
     connections: int = 64
@@ -34,6 +34,10 @@ class Load:
     close: bool = False
     #: So many answers are counted by their bodies.
     tally: int = 0
+    #: The body that one answer must have before the load begins; empty: only success is looked for.
+    expects: bytes = b""
+    #: Whether WebSockets offer to compress.
+    deflate: bool = False
 
     def arguments(self) -> list[str]:
         """The KEY=VALUE arguments that wrk.lua understands."""

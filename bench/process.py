@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import resource
 import signal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.servers import Server
+    from bench.server import Server
 
 SERVER_CORE, LOAD_CORE = 0, 1
 READY_WITHIN = 20.0
@@ -36,6 +37,7 @@ class Tools:
     licorne_python: Path
     responder: Path
     pace: Path
+    websocket: Path
     scratch: Path
 
 
@@ -122,6 +124,19 @@ def ask(port: int, path: str, timeout: float = 5.0) -> bytes:
     return answer
 
 
+def exchange(port: int, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+    """One request with a body: the status of the answer, and its body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_WITHIN)
+    try:
+        connection.request(method, path, body or None)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except http.client.HTTPException as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+    finally:
+        connection.close()
+
+
 def replaced_ms(port: int) -> float:
     """Kill the worker that answers, and wait for the next one's answer: how long that takes."""
     before = _body(ask(port, "/pid"))
@@ -152,6 +167,7 @@ def first_block_seconds(port: int, path: str) -> float:
 def on_load_core() -> None:
     """Keep this process, and what it starts, on the core of the load."""
     os.sched_setaffinity(0, {LOAD_CORE} & _cores() or _cores())
+    _many_files()
 
 
 def free_port() -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bench.servers import RESPONDER
+from bench.server import RESPONDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from bench.scenario import Measure, Scenario
 
 #: Columns where more is better; in those not named in either set there is no best.
-MORE = {"requests/s", "slow/s"}
+MORE = {"requests/s", "slow/s", "messages/s", "opened/s"}
 LESS = {
-    *("switches/s", "processor ms", "first ms", "later ms"),
+    *("event ms", "switches/s", "processor ms", "first ms", "later ms"),
     *("p99 ms", "user µs", "system µs", "cpu µs", "steady cpu µs", "PSS MB", "start ms"),
     *("start p99 ms", "start p50 ms", "start max ms"),
     *("difference, kept", "difference, new", "total s, kept", "total s, new", "slow p99 ms"),

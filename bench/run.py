@@ -22,10 +22,12 @@ from bench.load import LoadError
 from bench.process import NotServingError, Running, Tools, on_load_core
 from bench.report import Row, table, write_json
 from bench.scenarios import SCENARIOS
-from bench.servers import SERVERS, Server
+from bench.server import RESPONDER
+from bench.servers import SERVERS
 
 if TYPE_CHECKING:
     from bench.scenario import Scenario
+    from bench.server import Server
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -55,12 +57,13 @@ def main(argv: list[str] | None = None) -> int:
             licorne_python=licorne_python,
             responder=install.compiled("responder"),
             pace=install.compiled("pace"),
+            websocket=install.compiled("websocket"),
             scratch=Path(scratch),
         )
         for scenario in scenarios:
             servers = _taking_part(scenario, args.server, missing)
             rows = _measure(scenario, servers, tools, args.rounds, args.seconds)
-            rows += [Row(n, failures=[r]) for n, r in missing.items() if not args.server]
+            rows += _absent(scenario, args.server, missing)
             results[scenario.name] = rows
             print(table(scenario, rows), flush=True)
     print(f"record: {write_json(RESULTS, facts, results)}")
@@ -134,12 +137,20 @@ def _taking_part(scenario: Scenario, wanted: list[str], missing: dict[str, str])
         if server.name in missing or (wanted and server.name not in wanted):
             continue
         if scenario.only:
-            takes_part = server.name in scenario.only
+            takes_part = server.name in scenario.only and server.interface == scenario.interface
+        elif server.name == RESPONDER:
+            takes_part = scenario.responder
         else:
-            takes_part = not server.on_request and (server.runs_python or scenario.responder)
+            takes_part = not server.on_request and server.interface == scenario.interface
         if takes_part:
             chosen.append(server)
     return chosen
+
+
+def _absent(scenario: Scenario, wanted: list[str], missing: dict[str, str]) -> list[Row]:
+    """A row with the reason for each server that was not asked for by name and is not installed."""
+    names = [each.name for each in SERVERS if each.interface == scenario.interface]
+    return [Row(name, failures=[missing[name]]) for name in names if name in missing and not wanted]
 
 
 def _facts(rounds: int, seconds: float, licorne_python: Path) -> dict[str, object]:
@@ -156,9 +167,9 @@ def _facts(rounds: int, seconds: float, licorne_python: Path) -> dict[str, objec
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = [scenario.name for scenario in SCENARIOS]
-    names += {scenario.group for scenario in SCENARIOS if scenario.group}
+    names += sorted({scenario.group for scenario in SCENARIOS if scenario.group})
     parser.add_argument("--scenario", action="append", choices=names, help="only this one")
-    servers = [server.name for server in SERVERS]
+    servers = list(dict.fromkeys(server.name for server in SERVERS))
     parser.add_argument("--server", action="append", choices=servers, default=[], help="only this")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3, help="length of one measurement")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.load import Load
 from bench.process import Variant
+from bench.server import WSGI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,8 @@ class Scenario:
     measure: Callable[[Scenario, Running, Tools, float], Measure]
     load: Load = field(default_factory=Load)
     variant: Variant = field(default_factory=Variant)
+    #: Servers that call the application by this take part.
+    interface: str = WSGI
     #: A name under which several are asked for.
     group: str = ""
     #: Only these servers; empty: all that are not started on request only.

@@ -8,39 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench import mixed, usage
-from bench.app import PAUSE, TURN
+from bench import asgi, mixed, usage
+from bench.app import TURN
 from bench.crowd import Idle, LongPolls, SlowClients, SlowViews, settle
 from bench.fairness import start_delays
 from bench.load import Load, LoadError, pace, wrk
+from bench.measures import RATE, check, start, streaming, throughput
 from bench.overload import overloaded
-from bench.process import Variant, ask, first_block_seconds, replaced_ms
+from bench.process import Variant, ask, replaced_ms
 from bench.scenario import Measure, Scenario
 
 if TYPE_CHECKING:
     from bench.process import Running, Tools
-
-
-def throughput(scenario: Scenario, server: Running, _tools: Tools, seconds: float) -> Measure:
-    """Rate, p99, and processor time per request under wrk."""
-    load = scenario.load
-    _check(server, scenario)
-    wrk(server.port, load, 1)  # connections, caches and the interpreter's specialisation are warm
-    before, switched = usage.times(server.pid), usage.switches(server.pid)
-    seen = wrk(server.port, load, seconds)
-    spent = usage.times(server.pid) - before
-    values = {
-        "requests/s": seen.rate,
-        "user µs": spent.user * 1e6 / seen.requests,
-        "system µs": spent.system * 1e6 / seen.requests,
-        "cpu µs": (spent.user + spent.system) * 1e6 / seen.requests,
-        "switches/s": (usage.switches(server.pid) - switched) / seen.seconds,
-        "PSS MB": usage.tree_pss(server.pid) / 1024,
-        "errors": float(seen.errors),
-    }
-    if seen.p99_ms is not None:
-        values["p99 ms"] = seen.p99_ms
-    return Measure(values)
 
 
 def cost(scenario: Scenario, server: Running, tools: Tools, seconds: float) -> Measure:
@@ -49,7 +28,7 @@ def cost(scenario: Scenario, server: Running, tools: Tools, seconds: float) -> M
     Under wrk a worker has many requests to read at a time; at a fixed rate it mostly has one or
     two, wakes and sleeps for them, and everything is colder.
     """
-    _check(server, scenario)
+    check(server, scenario)
     load = scenario.load
     wrk(server.port, load, 1)  # as in `throughput`
     before_ns = usage.run_ns(server.pid)
@@ -64,14 +43,6 @@ def cost(scenario: Scenario, server: Running, tools: Tools, seconds: float) -> M
         "errors": float(flood.errors + steady.errors),
     }
     return Measure(values)
-
-
-def streaming(scenario: Scenario, server: Running, tools: Tools, seconds: float) -> Measure:
-    """As `throughput`, and whether blocks leave when they are made, as PEP 3333 demands."""
-    measured = throughput(scenario, server, tools, seconds)
-    if first_block_seconds(server.port, "/halting") < PAUSE / 2:
-        return measured
-    return Measure(measured.values, "does not stream: it collects the body first")
 
 
 def slow_views(_scenario: Scenario, server: Running, tools: Tools, seconds: float) -> Measure:
@@ -153,17 +124,6 @@ def memory(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float)
     return Measure(values, "" if held else "closes after each answer")
 
 
-def start(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float) -> Measure:
-    """Time from the start to the first answer, and the processor time of all its processes."""
-    settle()
-    spent = usage.times(server.pid)
-    values = {
-        "start ms": server.start_seconds * 1000,
-        "processor ms": (spent.user + spent.system) * 1000,
-    }
-    return Measure(values)
-
-
 def killed(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float) -> Measure:
     """How long nothing is answered when the one worker is killed: right after its first answer, and
     when it has served for more than a second."""
@@ -193,7 +153,7 @@ def long_polls(_scenario: Scenario, server: Running, _tools: Tools, _seconds: fl
 def overload(scenario: Scenario, server: Running, _tools: Tools, seconds: float) -> Measure:
     """Times of the requests that are accepted, and of the 503s, at three times what it can do."""
     capacity = round(max(1, scenario.variant.threads) / TURN)
-    _check(server, scenario)
+    check(server, scenario)
     return Measure(overloaded(server.port, scenario.load.path, capacity, QUEUE, seconds))
 
 
@@ -206,23 +166,11 @@ def _keeps_alive(server: Running) -> bool:
     return alive
 
 
-def _check(server: Running, scenario: Scenario) -> None:
-    """Refuse to measure a server that does not answer the path with success."""
-    if scenario.load.method == "GET":
-        answer = ask(server.port, scenario.load.path)
-        if answer[9:12] != b"200":
-            raise LoadError(f"answers {answer[:40]!r}")
-
-
 CROWD = 1000
 #: `queue_timeout` of the servers that have one.
 QUEUE = 0.5
 #: Requests a second that one core serves easily, whatever it logs.
 STEADY = 20_000
-RATE = (
-    *("requests/s", "p99 ms", "user µs", "system µs", "cpu µs"),
-    *("switches/s", "PSS MB", "errors"),
-)
 THREADED = ("licorne threads", "gunicorn threads")
 GREENLETS = ("licorne gevent", "gunicorn gevent")
 #: Worker types whose own loop polls the engine, beside the one that does not, and a peer.
@@ -402,4 +350,5 @@ SCENARIOS = (
         fresh=True,
     ),
     *mixed.SCENARIOS,
+    *asgi.SCENARIOS,
 )

@@ -1,4 +1,4 @@
-"""How each server is started: one row each, data only.
+"""How each WSGI server is started: one row each, data only. Those of ASGI are added at the end.
 
 Every row is the best fair setting with one worker: keep-alive on, access log off, no debugging,
 bodies of the upload scenario allowed. `{bin}`, `{python}`, `{port}`, `{app}`, `{threads}` and
@@ -7,41 +7,8 @@ bodies of the upload scenario allowed. `{bin}`, `{python}`, `{port}`, `{app}`, `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-
-@dataclass(frozen=True, kw_only=True)
-class Server:
-    """One server, and what it can be asked to do."""
-
-    name: str
-    command: tuple[str, ...]
-    #: What pip installs for it; empty for what is not a Python distribution.
-    requires: tuple[str, ...] = ()
-    #: Arguments that turn an access log on; None: it has none.
-    access_log: tuple[str, ...] | None = None
-    #: Arguments that make it JSON, beside those; None: it has no such format.
-    json: tuple[str, ...] | None = None
-    #: Arguments that keep it off, where it is on by default.
-    quiet: tuple[str, ...] = ()
-    #: Arguments for N application threads; None: not a matter of this server.
-    threads: tuple[str, ...] | None = None
-    #: Arguments for the pipelining scenario only.
-    pipelining: tuple[str, ...] = ()
-    environment: tuple[tuple[str, str], ...] = ()
-    #: Scenarios that make no sense for it, with the reason shown in the table.
-    skips: dict[str, str] = field(default_factory=dict)
-    #: Served only where a scenario names it.
-    on_request: bool = False
-
-    @property
-    def runs_python(self) -> bool:
-        """Whether it serves the application, and not an answer of its own."""
-        return self.name != RESPONDER
-
-
-RESPONDER = "C responder"
-LICORNE = "licorne"
+from bench import servers_asgi
+from bench.server import LICORNE, RESPONDER, Server
 
 _GUNICORN = ("{bin}/gunicorn", "-w", "{workers}", "-b", "127.0.0.1:{port}", "--keep-alive", "75")
 _GTHREAD = (*_GUNICORN, "-k", "gthread", "--worker-connections", "4096")
@@ -59,7 +26,7 @@ _PEREGRINE = (
 _ONE_BY_ONE = "one connection at a time: it closes after each answer"
 
 SERVERS = (
-    Server(name=RESPONDER, command=("{responder}", "{port}")),
+    Server(name=RESPONDER, command=("{responder}", "{port}"), interface=""),
     Server(
         name=LICORNE,
         command=(*_LICORNE, "-k", "sync", "{app}"),
@@ -247,4 +214,5 @@ SERVERS = (
         requires=("cheroot",),
         command=("{python}", "-m", "bench.runner", "cheroot", "{app}", "{port}"),
     ),
+    *servers_asgi.SERVERS,
 )

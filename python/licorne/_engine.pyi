@@ -1,12 +1,15 @@
 """The native engine: everything that touches bytes of a request (crates/engine)."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from asyncio import AbstractEventLoop, Task
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextvars import Context
 from types import TracebackType
 from typing import Protocol, final
 
 from _typeshed import WriteableBuffer
 from _typeshed.wsgi import WSGIApplication
 
+from licorne.asgi.options import AsgiOptions
 from licorne.http.rules import RequestRules
 from licorne.workers.engine_config import EngineConfig
 
@@ -735,3 +738,73 @@ class Engine:
 
     def access_log_reopened(self) -> None:
         """The access log's file was reopened: write to its new descriptor from now on."""
+
+@final
+class FirstStep:
+    """Makes tasks on one loop and runs their first steps, where asyncio cannot (before 3.12).
+
+    An attribute of the loop stands before its `call_soon` while a task is made.
+    """
+
+    def __init__(self, of: AbstractEventLoop, /) -> None: ...
+    @property
+    def hindered(self) -> bool:
+        """Something else stands before `call_soon` already."""
+
+    def __call__(
+        self, coro: Coroutine[object, object, object], *, context: Context
+    ) -> Task[object]:
+        """In a callback of the running loop, outside of all tasks: the task of a coroutine.
+
+        Its first step has been run in the context.
+        """
+
+class ClientDisconnected(OSError):
+    """The client has closed the connection: what is sent to it reaches nothing (ASGI HTTP 2.4)."""
+
+@final
+class AsgiRequest:
+    """A request that goes on after its first step."""
+
+    @property
+    def exchange(self) -> Exchange: ...
+    @property
+    def task(self) -> Task[object] | None:
+        """The task that runs the application; None when it has ended."""
+
+    @property
+    def request_id(self) -> str | None: ...
+    @property
+    def overdue(self) -> bool:
+        """It is over its time, and its client has been answered."""
+
+    def cancel(self) -> None:
+        """Cancel its task, if that has not ended."""
+
+    def ended(self, task: Task[object]) -> None:
+        """Called by its task when that has ended."""
+
+@final
+class AsgiDriver:
+    """Turns the engine for an asyncio loop, and begins the task of each request."""
+
+    def __init__(self, engine: Engine, options: AsgiOptions) -> None: ...
+    @property
+    def unfinished(self) -> dict[int, AsgiRequest]:
+        """Requests that go on after their first step, by their numbers."""
+
+    def turn(self, inspected: bool) -> float | None:
+        """Begin the requests that are ready, and tell those that wait.
+
+        Seconds until the next call at the latest; None when there will be no more requests.
+        `inspected`: hooks look at them. Never waits.
+        """
+
+    def round(self) -> None:
+        """Write what was held back in a round of the loop, and begin pipelined requests."""
+
+    def open(self) -> None:
+        """Have `round` called after each round of the loop with output."""
+
+    def close(self) -> None:
+        """The loop is about to end."""

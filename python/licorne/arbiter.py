@@ -28,7 +28,7 @@ from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Phase, Policy, begin
 from licorne.supervisor.tables import BOOT_ERRORS
 from licorne.system import process, unpatched, upgrade
-from licorne.workers.slots import Slots
+from licorne.workers.slots import Slots, most_at_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,8 +136,8 @@ class Arbiter(Spawning):
     def slots(self) -> Slots:
         """The slots of the scoreboard; made once, before the first fork."""
         if self._slots is None:
-            most = getattr(self.worker_class, "most_at_once", lambda cfg: int(cfg.threads))
-            self._slots = Slots(self.cfg.workers, most(self.cfg))
+            most = most_at_once(self.worker_class, self.cfg)
+            self._slots = Slots(self.cfg.workers, most)
         return self._slots
 
     @property

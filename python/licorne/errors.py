@@ -16,6 +16,10 @@ class AppImportError(Exception):
     """The application named by the user cannot be found or is not an application."""
 
 
+class StartFailed(Exception):  # noqa: N818 - what has happened, as HaltServer
+    """The application was loaded and cannot be served; the message is for its author."""
+
+
 class HaltServer(BaseException):
     """The master must stop with a reason and an exit status.
 

@@ -17,6 +17,8 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 CATCH_ALL = {
     "app/base.py",
     "arbiter.py",
+    "asgi/lifespan.py",
+    "asgi/loops.py",
     "config/sources.py",
     "ctl/server.py",
     "glogging/logger.py",
@@ -42,6 +44,7 @@ ENGINE = {
     "metrics/collect.py",
     "metrics/connection.py",
     "workers/engine.py",
+    "workers/gasgi.py",
     "workers/slots.py",
 }
 

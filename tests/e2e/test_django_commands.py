@@ -95,6 +95,49 @@ def test_runserver_is_the_engine(start: Manage, reloading: tuple[str, ...]) -> N
     assert not server.log.matching("KeyboardInterrupt")
 
 
+@pytest.mark.parametrize("reloading", [(), ("--noreload",)])
+def test_runserver_serves_asgi_when_the_project_says_so(
+    start: Manage, reloading: tuple[str, ...]
+) -> None:
+    server = start("runserver", "127.0.0.1:0", *reloading, PROJECT_DEBUG="1", PROJECT_ASGI="1")
+    at = url(server)
+    answer = requests.get(at, timeout=PATIENCE)
+    assert (answer.status_code, answer.headers["Server"]) == (200, "licorne")
+    assert answer.headers["X-Entry"] == "demo_project.asgi"
+    server.log.wait_for(r'^\[.*\] "GET / HTTP/1\.1" 200 8$')
+    # Of Django's handler for static files, around the application.
+    style = requests.get(f"{at}{CSS}", timeout=PATIENCE)
+    assert (style.status_code, "X-Entry" in style.headers) == (200, False)
+    assert server.output.matching("^Serving ASGI_APPLICATION demo_project.asgi.application$")
+    if not reloading:
+        server.log.wait_for(WATCHED)
+    assert interrupt(server) == 0
+    assert not server.log.matching("KeyboardInterrupt|Traceback")
+
+
+def test_runserver_asgi_reloads(start: Manage, copy: Path) -> None:
+    server = start("runserver", "127.0.0.1:0", cwd=copy, PROJECT_ASGI="1")
+    assert requests.get(url(server), timeout=PATIENCE).status_code == 200
+    server.log.wait_for(WATCHED)
+    views = copy / "notes" / "views.py"
+    views.write_text(views.read_text() + "\n")
+    answer = requests.get(url(server, 2), timeout=PATIENCE)
+    assert answer.headers["X-Entry"] == "demo_project.asgi"
+    assert interrupt(server) == 0
+
+
+def test_runserver_noasgi(start: Manage) -> None:
+    server = start("runserver", "127.0.0.1:0", "--noreload", "--noasgi", PROJECT_ASGI="1")
+    answer = requests.get(url(server), timeout=PATIENCE)
+    assert answer.headers["X-Entry"] == "demo_project.wsgi"
+
+
+def test_the_command_serves_asgi_when_it_is_told_to(start: Manage) -> None:
+    server = start("licorne", "-k", "asgi", "127.0.0.1:0", PROJECT_ASGI="1")
+    assert requests.get(server.url, timeout=PATIENCE).headers["X-Entry"] == "demo_project.asgi"
+    assert server.stop() == 0
+
+
 def test_runserver_without_the_app_is_djangos(start: Manage) -> None:
     server = start("runserver", "127.0.0.1:0", PROJECT_APPS="none")
     assert requests.get(url(server), timeout=PATIENCE).headers["Server"].startswith("WSGIServer/")

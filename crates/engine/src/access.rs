@@ -147,6 +147,35 @@ impl Access {
         })
     }
 
+    /// Whether there are lines, as far as is known before a response is complete.
+    #[inline]
+    pub(crate) fn writes(&self) -> bool {
+        self.native
+            .as_ref()
+            .is_none_or(|native| native.lines.is_some() || !native.ours.load(Ordering::Relaxed))
+    }
+
+    /// Looks whether all is as it was set up, and no lines are asked for.
+    fn is_silent(&self, py: Python<'_>, first: bool) -> PyResult<bool> {
+        let Some(native) = &self.native else {
+            return Ok(false);
+        };
+        if first {
+            native.ours.store(native.untouched(py)?, Ordering::Relaxed);
+        }
+        Ok(native.lines.is_none() && native.ours.load(Ordering::Relaxed))
+    }
+
+    /// What becomes of the line of a request without an environ: Python writes it, if anything does.
+    #[inline]
+    pub(crate) fn without_environ(&self, py: Python<'_>, first: bool) -> PyResult<Line> {
+        Ok(if self.is_silent(py, first)? {
+            Line::None
+        } else {
+            Line::Python
+        })
+    }
+
     /// The descriptor that native lines go to.
     pub(crate) fn fd(&self, py: Python<'_>) -> PyResult<Option<i32>> {
         if self.lines().is_none() {

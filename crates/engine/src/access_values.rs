@@ -2,7 +2,7 @@
 
 use net::access_log::{Source, Style};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::lookup::Key;
 use crate::text::latin1_bytes;
@@ -102,13 +102,17 @@ impl Source for Values<'_, '_> {
             .and_then(|headers| headers.cast::<PyList>().ok());
         let found = pairs.into_iter().flatten().filter_map(|pair| {
             let (found, value) = pair
-                .extract::<(Bound<'_, PyString>, Bound<'_, PyAny>)>()
+                .extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()
                 .ok()?;
-            found
-                .to_str()
-                .ok()?
-                .eq_ignore_ascii_case(name)
-                .then_some(value)
+            let same = match found.cast::<PyBytes>() {
+                // ASGI gives bytes.
+                Ok(found) => found.as_bytes().eq_ignore_ascii_case(name.as_bytes()),
+                Err(_) => {
+                    let found = found.cast::<PyString>().ok()?;
+                    found.to_str().ok()?.eq_ignore_ascii_case(name)
+                }
+            };
+            same.then_some(value)
         });
         found
             .last()
@@ -144,6 +148,10 @@ impl Source for Values<'_, '_> {
 /// Appends the text of a value; false if it is none.
 #[inline]
 fn append(value: &Bound<'_, PyAny>, style: Style, line: &mut Vec<u8>) -> bool {
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        style.escape(line, bytes.as_bytes());
+        return true;
+    }
     let borrowed = value.as_borrowed();
     if let Ok(text) = latin1_bytes(&borrowed, "value") {
         style.escape(line, text);

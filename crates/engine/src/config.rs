@@ -9,6 +9,7 @@ use net::body::BodyStore;
 use net::config::Config;
 use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
+use net::websocket::Settings as WebSocket;
 use proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, SchemeHeader, Trusted,
 };
@@ -62,6 +63,7 @@ attributes!(
     Settings {
         access: Option<Py<PyAny>>,
         addresses: Vec<Option<(String, String)>>,
+        asgi: bool,
         beat: f64,
         body_buffer_size: u64,
         body_timeout: f64,
@@ -95,6 +97,10 @@ attributes!(
         threads: usize,
         timed: bool,
         tmp_upload_dir: String,
+        websocket_compression: bool,
+        websocket_max_message_size: usize,
+        websocket_ping_interval: f64,
+        websocket_ping_timeout: f64,
         write_timeout: f64,
     }
 );
@@ -142,6 +148,8 @@ pub(crate) struct PythonConfig {
     pub(crate) polled: bool,
     /// Called there for what a request waits with for its client (`wait`, `wake`).
     pub(crate) make_waiter: Option<Py<PyAny>>,
+    /// How WebSocket connections are served.
+    pub(crate) websocket: WebSocket,
 }
 
 impl PythonConfig {
@@ -162,6 +170,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
     let settings = Settings::read(config)?;
     let limits = limits(&settings)?;
     let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
+    let websocket = websocket(&settings)?;
     let reactor = Config {
         policy: policy.clone(),
         body: Arc::new(BodyStore::new(
@@ -179,6 +188,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         )?,
         threads: settings.threads,
         polled: settings.polled,
+        gathers: settings.asgi,
         max_connections: settings.max_connections,
         siblings: settings.siblings,
         handover: settings.handover,
@@ -189,8 +199,8 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         grace_ms,
         beat_ms: milliseconds("beat", settings.beat)?,
         standin_beats: settings.standin_beats,
-        flowing_bodies: false,
-        websocket: net::websocket::Settings::default(),
+        flowing_bodies: settings.asgi,
+        websocket,
         timed: settings.timed,
     };
     let python = PythonConfig {
@@ -210,6 +220,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         access: settings.access,
         polled: settings.polled,
         make_waiter: settings.make_waiter,
+        websocket,
     };
     Ok((reactor, python))
 }
@@ -282,6 +293,22 @@ fn limits(settings: &Settings) -> PyResult<TimeLimits> {
         requests,
         milliseconds("silence", settings.silence)?,
     ))
+}
+
+fn websocket(settings: &Settings) -> PyResult<WebSocket> {
+    let usual = WebSocket::default();
+    let mut policy = usual.policy;
+    policy.message_size = settings.websocket_max_message_size;
+    Ok(WebSocket {
+        policy,
+        compression: usual.compression.filter(|_| settings.websocket_compression),
+        ping_interval_ms: milliseconds(
+            "websocket_ping_interval",
+            settings.websocket_ping_interval,
+        )?,
+        ping_timeout_ms: milliseconds("websocket_ping_timeout", settings.websocket_ping_timeout)?,
+        ..usual
+    })
 }
 
 /// A limit and its exceptions, each with the name of its setting.

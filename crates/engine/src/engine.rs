@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use net::baton::{Loop, Taken};
+use net::baton::{Loop, Taken, TurnOutcome};
 use net::notice::Notice;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -122,22 +122,21 @@ impl Engine {
         py: Python<'py>,
         inspected: bool,
     ) -> PyResult<Option<(Bound<'py, PyList>, f64)>> {
-        if self.left.load(Ordering::Relaxed) {
+        let Some(turn) = self.net_turn(py, usize::MAX) else {
             return Ok(None);
-        }
-        shared::release(py);
-        let turn = self.core.reactor.turn(thread_number());
+        };
         let requests = PyList::empty(py);
         for net in turn.requests {
             requests.append(self.hand_over(py, net, inspected)?)?;
         }
-        if turn.late {
-            self.late.store(true, Ordering::Relaxed);
-        }
-        let told = self.tell_turn(py, turn.notices, turn.room);
-        let told = told.and(self.core.disconnects.wake(py, &turn.disconnected));
-        if let Err(error) = told {
-            // A logger of the user failed, or a loop: the requests must not be lost for it.
+        let woken = if turn.room {
+            self.core.parked.wake(py, &self.core.reactor)
+        } else {
+            Ok(())
+        };
+        let woken = woken.and(self.core.disconnects.wake(py, &turn.disconnected));
+        if let Err(error) = woken {
+            // A loop of the user failed: the requests must not be lost for it.
             error.write_unraisable(py, None);
         }
         if turn.stopped && requests.is_empty() {
@@ -275,7 +274,7 @@ impl Engine {
 impl Engine {
     /// A request for a loop that polls, counted. `inspected`: hooks look at it afterwards.
     #[inline]
-    fn hand_over<'py>(
+    pub(crate) fn hand_over<'py>(
         &self,
         py: Python<'py>,
         net: Box<net::exchange::Exchange>,
@@ -295,14 +294,26 @@ impl Engine {
         Ok(exchange)
     }
 
-    /// Says what a turn has found: to the log, and to requests that wait for room.
-    fn tell_turn(&self, py: Python<'_>, notices: Vec<Notice>, room: bool) -> PyResult<()> {
-        let woken = if room {
-            self.core.parked.wake(py, &self.core.reactor)
-        } else {
-            Ok(())
-        };
-        self.tell(py, notices).and(woken)
+    /// A turn for at most `most` requests, whose notices are written; `None` in a process that the
+    /// application has forked.
+    pub(crate) fn net_turn(&self, py: Python<'_>, most: usize) -> Option<TurnOutcome> {
+        if self.left.load(Ordering::Relaxed) {
+            return None;
+        }
+        shared::release(py);
+        let mut turn = self.core.reactor.turn(thread_number(), most);
+        if turn.late {
+            self.late.store(true, Ordering::Relaxed);
+        }
+        if let Err(error) = self.tell(py, std::mem::take(&mut turn.notices)) {
+            // A logger of the user failed: the requests must not be lost for it.
+            error.write_unraisable(py, None);
+        }
+        Some(turn)
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 
     /// Writes what the reactor had to tell.

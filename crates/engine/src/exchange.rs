@@ -9,12 +9,14 @@ use proto::RequestHead;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString};
 
 use crate::access::{Access, LastLine, Line};
 use crate::access_values::Answered;
 use crate::core::Core;
 use crate::past::{Facts, Past};
+use crate::queue;
+use crate::text;
 use crate::wsgi::caches::Caches;
 
 /// One request with its response, between the engine and the application.
@@ -39,6 +41,8 @@ pub(crate) struct Run {
     pub(crate) socket: Option<OwnedFd>,
     /// The application drops bytes that may not be sent; it was told once.
     pub(crate) warned: bool,
+    /// Trailer fields, for the end of the body.
+    pub(crate) trailers: Vec<(Vec<u8>, Vec<u8>)>,
     /// Its entry on the scoreboard, while the application runs.
     pub(crate) entry: Option<usize>,
     pub(crate) started_ns: u64,
@@ -86,6 +90,7 @@ impl Run {
             environ: None,
             socket: None,
             warned: false,
+            trailers: Vec::new(),
             entry: None,
             started_ns: 0,
             queue_ns: None,
@@ -109,6 +114,32 @@ impl Run {
         }
     }
 
+    /// The application begins with the request, on `thread` if that is not 0; its entry on the
+    /// scoreboard, which says so from now on.
+    #[inline]
+    pub(crate) fn start(&mut self, core: &Core, thread: u32) -> PyResult<Option<usize>> {
+        let Some(net) = &mut self.net else {
+            return Err(is_over());
+        };
+        self.entry = net.entry;
+        net.begun = true;
+        let limit_ms = core.config.limits.of(net.head.path());
+        // Exactly only where the time it took is logged or measured.
+        let timed = core.access.as_ref().is_some_and(Access::timed);
+        let now_ns = if timed || core.queue_timed {
+            net::clock::monotonic_ns()
+        } else {
+            net::clock::coarse_monotonic_ns()
+        };
+        self.started_ns = now_ns;
+        core.board
+            .begin(core.slot, self.entry, now_ns, thread, limit_ms);
+        if core.queue_timed {
+            self.queue_ns = Some(queue::waited_ns(net, now_ns));
+        }
+        Ok(self.entry)
+    }
+
     /// Takes the native exchange out: the response is complete, or never will be. What hooks look at
     /// afterwards is kept.
     pub(crate) fn leave(&mut self, inspected: bool) -> Option<Box<net_exchange::Exchange>> {
@@ -122,8 +153,11 @@ impl Run {
     /// Renders the access log line of a response that is complete.
     #[inline]
     pub(crate) fn render(&mut self, py: Python<'_>, access: &Access) -> PyResult<Line> {
-        let (Some(environ), Some(net)) = (&self.environ, &self.net) else {
+        let Some(net) = &self.net else {
             return Ok(Line::Python);
+        };
+        let Some(environ) = &self.environ else {
+            return access.without_environ(py, net.first);
         };
         let answered = Answered {
             environ,
@@ -206,6 +240,7 @@ impl Exchange {
         self.run.status = None;
         self.run.socket = None;
         self.run.warned = false;
+        self.run.trailers.clear();
         self.run.inspected = false;
         self.run.past = None;
         self.run.entry = None;
@@ -226,7 +261,7 @@ impl Exchange {
         let headers = PyList::empty(py);
         if let Some(given) = &self.run.headers {
             for pair in given.bind(py).try_iter()? {
-                headers.append(pair?)?;
+                headers.append(as_text(pair?)?)?;
             }
         }
         Ok(headers)
@@ -245,7 +280,7 @@ impl Exchange {
     }
 }
 
-fn is_over() -> PyErr {
+pub(crate) fn is_over() -> PyErr {
     PyRuntimeError::new_err("the request of this exchange is over")
 }
 
@@ -257,6 +292,17 @@ impl Drop for Exchange {
             self.core.board.forget(self.core.slot, entry);
         }
     }
+}
+
+/// A pair of ASGI has bytes, and is text to hooks and loggers, as those of WSGI.
+fn as_text(pair: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    let py = pair.py();
+    let Ok((name, value)) = pair.extract::<(Bound<'_, PyBytes>, Bound<'_, PyBytes>)>() else {
+        return Ok(pair);
+    };
+    let (name, value) = (name.as_bytes(), value.as_bytes());
+    let text = (text::latin1(py, name)?, text::latin1(py, value)?);
+    Ok(text.into_pyobject(py)?.into_any())
 }
 
 /// How many references there are to an object.

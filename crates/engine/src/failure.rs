@@ -64,6 +64,20 @@ pub(crate) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     }
 }
 
+/// Tells of an application that has failed while its connection spoke WebSocket.
+#[cold]
+pub(crate) fn tell(exchange: &Bound<'_, Exchange>, error: &PyErr) -> PyResult<()> {
+    let py = exchange.py();
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    let overdue = core.is_overdue(this.run.entry);
+    let id = this.run.request_id.as_ref().map(|id| id.clone_ref(py));
+    let shown = id.as_ref().map(|id| id.bind(py).to_string());
+    let (method, target) = method_and_target(this.run.open()?, shown.as_deref());
+    drop(this);
+    tell_failure(&core, py, (&method, &target), error, overdue, id.as_ref())
+}
+
 /// What the log says of an application that failed, or that was ended.
 #[cold]
 fn tell_failure(

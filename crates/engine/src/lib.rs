@@ -7,24 +7,27 @@
 //! (`tests/architecture/test_rust.py` reads the list):
 //!
 //! ```text
-//! values     text lookup queue request_id past parked shared chunks breakpoint counts config
+//! values     text lookup queue request_id repeated past parked shared chunks breakpoint counts config
 //! services   board explain head fields reader reply
 //! the log    intact access_values access_unserved access
 //! requests   core wsgi/input wsgi/caches wsgi/environ exchange
-//! responses  sending taken response failure
-//! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/run wsgi/paused wsgi/pieces wsgi/mod
-//! Python     methods spare unserved engine
+//! responses  sending taken response failure pieces
+//! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/run wsgi/paused wsgi/mod
+//! ASGI       asgi/marks asgi/leaving asgi/first_step asgi/awaitable asgi/scope asgi/shared asgi/start asgi/websocket asgi/request asgi/receive asgi/send asgi/mod
+//! Python     methods spare unserved engine driver
 //! ```
 
 mod access;
 mod access_unserved;
 mod access_values;
+mod asgi;
 mod board;
 mod breakpoint;
 mod chunks;
 mod config;
 mod core;
 mod counts;
+mod driver;
 mod engine;
 mod exchange;
 mod explain;
@@ -36,8 +39,10 @@ mod lookup;
 mod methods;
 mod parked;
 mod past;
+mod pieces;
 mod queue;
 mod reader;
+mod repeated;
 mod reply;
 mod request_id;
 mod response;
@@ -53,11 +58,19 @@ mod wsgi;
 #[pyo3::pymodule]
 mod _engine {
     #[pymodule_export]
+    use crate::asgi::first_step::FirstStep;
+    #[pymodule_export]
+    use crate::asgi::leaving::ClientDisconnected;
+    #[pymodule_export]
+    use crate::asgi::request::Request;
+    #[pymodule_export]
     use crate::board::{InFlight, Overdue, Scoreboard, WorkerSnapshot};
     #[pymodule_export]
     use crate::breakpoint::BreakpointHook;
     #[pymodule_export]
     use crate::counts::Counts;
+    #[pymodule_export]
+    use crate::driver::AsgiDriver;
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]

@@ -12,6 +12,7 @@ use crate::core::thread_number;
 use crate::exchange::Exchange;
 use crate::explain;
 use crate::head;
+use crate::pieces;
 use crate::queue;
 use crate::taken;
 use crate::text;
@@ -249,23 +250,23 @@ impl Exchange {
 
     /// Gives a block to the connection, behind the head; false: there is no room for more now.
     fn send(slf: &Bound<'_, Self>, block: &Bound<'_, PyBytes>) -> PyResult<bool> {
-        wsgi::send(slf, block)
+        pieces::send(slf, block)
     }
 
     /// Gives the last block to the connection: the response is complete.
     #[pyo3(signature = (block, /))]
     fn finish(slf: &Bound<'_, Self>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
-        wsgi::finish(slf, block)
+        pieces::finish(slf, block)
     }
 
     /// The application has failed: 500, or the end of the connection.
     fn fail(slf: &Bound<'_, Self>, error: &Bound<'_, PyAny>) -> PyResult<()> {
-        wsgi::fail(slf, PyErr::from_value(error.clone()))
+        pieces::fail(slf, PyErr::from_value(error.clone()))
     }
 
     /// The response will not be completed: ends the connection without the rest of it.
     fn abandon(slf: &Bound<'_, Self>) -> PyResult<()> {
-        wsgi::abandon(slf)
+        pieces::abandon(slf)
     }
 
     /// Has `waiter` woken, once, when the client has read on, or has gone; false: it has already.

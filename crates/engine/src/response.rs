@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyString};
 use crate::access::Line;
 use crate::core::{Core, thread_number};
 use crate::exchange::{Exchange, Run};
-use crate::fields::out_of_turn;
+use crate::fields::{out_of_turn, unsendable};
 use crate::sending::{self, discard, wait_for_room};
 use crate::shared::SharedBytes;
 use crate::taken;
@@ -186,9 +186,51 @@ pub(crate) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     if !run.open()?.response.begun() {
         sending::head(&core, py, run, BodySize::Known(0))?;
     }
+    let trailers = std::mem::take(&mut run.trailers);
     let net = run.open()?;
-    let ending = net.response.end(&mut net.out).map_err(out_of_turn)?;
+    let ending = if trailers.is_empty() {
+        net.response.end(&mut net.out).map_err(out_of_turn)?
+    } else {
+        let fields = trailers.iter().map(|(name, value)| (&name[..], &value[..]));
+        let ended = net.response.end_with(fields, &mut net.out);
+        ended.map_err(unsendable)?
+    };
     complete(py, this, &core, Tail::None, ending)
+}
+
+/// Trailer fields for the end of the body.
+pub(crate) fn add_trailers(
+    exchange: &Bound<'_, Exchange>,
+    fields: Vec<(Vec<u8>, Vec<u8>)>,
+) -> PyResult<()> {
+    let mut this = exchange.try_borrow_mut()?;
+    this.run.trailers.extend(fields);
+    Ok(())
+}
+
+/// A part of a file as a part of the body, whose end is still to come.
+pub(crate) fn push_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> PyResult<Room> {
+    let py = exchange.py();
+    let mut this = exchange.try_borrow_mut()?;
+    let core = Arc::clone(&this.core);
+    let run = &mut this.run;
+    if !run.open()?.response.begun() {
+        sending::head(&core, py, run, BodySize::Unknown)?;
+    }
+    let net = run.open()?;
+    let given = part.remaining;
+    let allowed = net.response.file(given, &mut net.out);
+    part.remaining = allowed.map_err(out_of_turn)?;
+    let allowed = part.remaining;
+    let Some(key) = net.key else {
+        return Ok(Room::Gone);
+    };
+    let (me, nothing) = (thread_number(), Block::<SharedBytes>::None);
+    core.reactor.stream(me, key, &net.out, nothing);
+    net.out.clear();
+    core.reactor.stream_file(me, key, part);
+    sending::count(&core, py, run, in_memory(given), in_memory(allowed))?;
+    Ok(core.reactor.room(key).unwrap_or(Room::Full))
 }
 
 /// The rest of the body is a part of a file, and its end.

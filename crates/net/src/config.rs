@@ -42,6 +42,9 @@ pub struct Config {
     /// Another loop polls the reactor, and its thread runs many requests at a time (greenlets,
     /// callbacks); each turn hands over all that is ready.
     pub polled: bool,
+    /// A loop that polls calls [`crate::baton::Loop::flush`] after each of its rounds: blocks of
+    /// responses wait for it, and leave together.
+    pub gathers: bool,
     /// Connections at most; accepting rests at the limit. 0 is unlimited.
     pub max_connections: usize,
     /// There are other workers on the same listeners: leave connections to them.

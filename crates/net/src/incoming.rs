@@ -79,6 +79,11 @@ impl Incoming {
         self.state == Flow::Ended
     }
 
+    /// Nothing more is to come, and nothing waits.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended() && self.waiting() == 0
+    }
+
     /// Whether the socket may be read for more.
     pub(crate) fn wants_bytes(&self) -> bool {
         match self.state {

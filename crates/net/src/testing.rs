@@ -72,6 +72,7 @@ pub(crate) fn config() -> Config {
         policy: Policy::default(),
         body: Arc::new(BodyStore::new(1 << 20, std::env::temp_dir())),
         flowing_bodies: false,
+        gathers: false,
         websocket: crate::websocket::Settings::default(),
         keepalive_ms: 2_000,
         header_timeout_ms: 10_000,

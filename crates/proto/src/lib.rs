@@ -35,6 +35,7 @@ mod known;
 mod limits;
 mod parts;
 mod reject;
+mod status;
 mod tunnel;
 
 pub use connection::Connection;
@@ -43,5 +44,6 @@ pub use forwarded::{ClientAddress, Forwarding, HeaderMap, SchemeHeader, Trusted}
 pub use head::{Field, RequestHead, Version};
 pub use known::{Known, KnownMethod};
 pub use limits::{Limits, Permissions, Policy};
-pub use reject::{Reject, reason_phrase};
+pub use reject::Reject;
+pub use status::reason_phrase;
 pub use tunnel::Tunnel;

@@ -139,26 +139,11 @@ reject_table! {
 impl Reject {
     /// The reason phrase of the status.
     pub const fn reason(self) -> &'static str {
-        match reason_phrase(self.status()) {
+        match crate::status::reason_phrase(self.status()) {
             Some(reason) => reason,
             None => "Bad Request",
         }
     }
-}
-
-/// The reason phrase of a status that refuses a request (RFC 9110, section 15, and RFC 6585).
-pub const fn reason_phrase(status: u16) -> Option<&'static str> {
-    Some(match status {
-        400 => "Bad Request",
-        403 => "Forbidden",
-        408 => "Request Timeout",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        417 => "Expectation Failed",
-        431 => "Request Header Fields Too Large",
-        501 => "Not Implemented",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

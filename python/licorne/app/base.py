@@ -14,7 +14,7 @@ import sys
 from licorne import aliases, ondemand
 from licorne.config import Config, sources
 from licorne.config.convert import working_directory
-from licorne.errors import AppImportError, ConfigError
+from licorne.errors import AppImportError, ConfigError, StartFailed
 from licorne.system import upgrade
 
 TYPE_CHECKING = False
@@ -254,8 +254,11 @@ class Application(BaseApplication):
             print(f"\nError: {error}", file=sys.stderr)
             sys.exit(1)
         try:
-            self.load()
-        except (ConfigError, AppImportError) as error:
+            loaded = self.load()
+            fits = getattr(self.cfg.worker_class, "check_application", None)
+            if fits is not None:
+                fits(self.cfg, loaded)
+        except (ConfigError, AppImportError, StartFailed) as error:
             print(f"\nError: {error}", file=sys.stderr)
             sys.exit(1)
         except Exception:

@@ -1,4 +1,4 @@
-"""The WSGI application of a Django project, whichever command serves it.
+"""The application of a Django project, WSGI or ASGI, whichever command serves it.
 
 Django is imported by name, in the process that serves it: it is no dependency of licorne.
 """
@@ -31,20 +31,37 @@ def make_wsgi_application() -> WSGIApp:
 
     DJANGO_SETTINGS_MODULE says which project, and its folder is on the path.
     """
+    named = _named("WSGI_APPLICATION")
+    if named is not None:
+        return importer.import_app(named)
+    made: WSGIApp = import_module("django.core.wsgi").get_wsgi_application()
+    return made
+
+
+def make_asgi_application() -> object:
+    """What the setting ASGI_APPLICATION names, which is Channels'; without it, Django's own."""
+    named = _named("ASGI_APPLICATION")
+    if named is not None:
+        return importer.import_app(named)
+    made: object = import_module("django.core.asgi").get_asgi_application()
+    return made
+
+
+def _named(setting: str) -> str | None:
+    """The application that a setting of the project names, as MODULE:NAME."""
     try:
         settings = import_module("django.conf").settings
     except ModuleNotFoundError as error:
         if error.name != "django":
             raise
         raise AppImportError("Django is not installed in this environment.") from error
-    dotted: str | None = settings.WSGI_APPLICATION
+    dotted: str | None = getattr(settings, setting, None)
     if dotted is None:
-        made: WSGIApp = import_module("django.core.wsgi").get_wsgi_application()
-        return made
+        return None
     module, _, name = dotted.rpartition(".")
     if not module or not name.isidentifier():
         raise AppImportError(
-            f"WSGI_APPLICATION must name an object in a module, as 'project.wsgi.application' "
-            f"does; it is {dotted!r} in {settings.SETTINGS_MODULE}."
+            f"{setting} must name an object in a module, as 'project.{setting[:4].lower()}"
+            f".application' does; it is {dotted!r} in {settings.SETTINGS_MODULE}."
         )
-    return importer.import_app(f"{module}:{name}")
+    return f"{module}:{name}"

@@ -28,13 +28,11 @@ WORKER_ALIASES = {
     "gevent_pywsgi": "licorne.workers.gpywsgi.GeventPyWSGIWorker",
     "gevent_wsgi": "licorne.workers.gpywsgi.GeventPyWSGIWorker",
     "tornado": "licorne.workers.gtornado.TornadoWorker",
+    "asgi": "licorne.workers.gasgi.ASGIWorker",
 }
 
 #: The names of `sync`.
 SYNC = ("sync", "gunicorn.workers.sync.SyncWorker", WORKER_ALIASES["sync"])
-
-#: Names that gunicorn knows, or knew, and that licorne does not serve yet.
-NOT_YET = ("asgi", "gaiohttp")
 
 #: Worker types of older versions, by what took their place.
 STANDS_FOR = {"gaiohttp": "asgi"}
@@ -58,10 +56,13 @@ def worker_class(holder: Section, spec: object) -> type:
 
 
 def worker_uri(spec: object, threads: object) -> object:
-    """What the user asked for; `sync`, by any of its names, with several threads is `gthread`."""
+    """What the user asked for; `sync`, by any of its names, with several threads is `gthread`.
+
+    Of a type that is no more, what stands for it.
+    """
     if spec in SYNC and isinstance(threads, int) and threads > 1:
         return "gthread"
-    return spec
+    return STANDS_FOR.get(spec, spec) if isinstance(spec, str) else spec
 
 
 def logger_class(holder: Section, spec: object) -> type:
@@ -126,14 +127,6 @@ def _dotted(path: str) -> object:
 
 
 def _published(name: str, aliases: dict[str, str], group: str) -> object:
-    if name in NOT_YET and group == "gunicorn.workers":
-        called = repr(name)
-        if name in STANDS_FOR:
-            called += f" is {STANDS_FOR[name]!r} here, which"
-        raise ConfigError(
-            f"worker class {called} is not available yet in this version of licorne; "
-            f"use one of: {', '.join(aliases)}."
-        )
     from importlib.metadata import entry_points
 
     for point in entry_points(group=group, name=name):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 #: Words that are offered, though others may be given too.
 KNOWN_WORDS = {
+    "asgi_loop": ("auto", "asyncio", "uvloop"),
     "worker_class": tuple(WORKER_ALIASES),
     "loglevel": ("debug", "info", "warning", "error", "critical"),
 }

@@ -131,6 +131,17 @@ def lower_text(value: object) -> str:
     return text(value).lower()
 
 
+def loop(value: object) -> str:
+    """`auto`, `asyncio`, `uvloop` in any case, or MODULE:FACTORY, of which nothing is imported."""
+    said = text(value).strip()
+    module, colon, factory = said.partition(":")
+    if colon and all(part.isidentifier() for part in (*module.split("."), *factory.split("."))):
+        return said
+    if said.lower() not in {"auto", "asyncio", "uvloop"}:
+        raise ValueError("give auto, asyncio, uvloop, or MODULE:FACTORY of a function for a loop")
+    return said.lower()
+
+
 def optional_text(value: object) -> str | None:
     """A string, or None."""
     return None if value is None else text(value)

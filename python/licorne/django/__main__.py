@@ -36,7 +36,9 @@ class ManagedApplication(Application):
         self.cfg.set("default_proc_name", settings, origin=django_wsgi.VARIABLE)
 
     def load(self) -> WSGIApp:
-        """Set Django up and take its application."""
+        """Set Django up and take its application: with `-k asgi`, that of ASGI_APPLICATION."""
+        if self.cfg.worker_class_str == "asgi":
+            return django_wsgi.make_asgi_application()  # type: ignore[return-value]
         return django_wsgi.make_wsgi_application()
 
 

@@ -1,7 +1,8 @@
 """The engine under Django's development server, in its process: no master, no fork.
 
 Django's runserver says where to listen, gives the application and waits: in the main thread, or
-with its reloader in another one. Requests run on the threads of `workers.gthread`.
+with its reloader in another one. Requests run on the threads of `workers.gthread`; those of an ASGI
+application on a loop, as those of `workers.gasgi`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import time
 
 from licorne import sock, util
 from licorne.app.base import BaseApplication
+from licorne.asgi.recognise import is_asgi
+from licorne.errors import StartFailed
 from licorne.glogging import Logger
 from licorne.glogging.atoms import status_code
 from licorne.workers.gthread import ThreadWorker
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication as WSGIApp
 
     from licorne.glogging.atoms import RequestLike, ResponseLike
+    from licorne.workers.engine import EngineWorker as Worker
     from licorne.workers.engine_config import Kind
 
 #: Requests at a time. Django's own server has no limit; a thread that waits costs next to nothing.
@@ -100,6 +104,25 @@ class DevelopmentWorker(ThreadWorker):
         return kind
 
 
+def _asgi_worker() -> type[Worker]:
+    """The asgi worker, without a process of its own; asyncio is imported for it."""
+    import asyncio  # noqa: PLC0415 - only for ASGI
+
+    from licorne.asgi.loops import new_loop  # noqa: PLC0415 - the same
+    from licorne.workers.gasgi import ASGIWorker  # noqa: PLC0415 - the same
+
+    class DevelopmentASGIWorker(ASGIWorker):
+        """The loop of asgi workers, on a thread beside the main one."""
+
+        def run(self) -> None:
+            """Start the application, and serve it."""
+            asyncio.set_event_loop(new_loop(self.cfg.asgi_loop))
+            self.start_application()
+            super().run()
+
+    return DevelopmentASGIWorker
+
+
 class EngineServer:
     """What runserver makes and runs, its `server_cls` (django.core.servers.basehttp.run)."""
 
@@ -109,19 +132,23 @@ class EngineServer:
     def __init__(self, address: tuple[str, int], _handlers: type, ipv6: bool = False) -> None:
         """Listen; what an OSError means is said by Django."""
         threaded = isinstance(self, socketserver.ThreadingMixIn)
-        application = Development(THREADS if threaded else 1)
-        cfg = application.cfg
-        log = DevelopmentLog(cfg)
-        listener = (sock.TCP6Socket if ipv6 else sock.TCPSocket)(address, cfg, log)
-        util.close_on_exec(listener.fileno())
-        self.server_port = int(listener.sock.getsockname()[1])
-        self._worker = DevelopmentWorker(1, 0, [listener], application, 0, cfg, log)
-        Slots(1, cfg.threads).take(self._worker)
+        self._settings = Development(THREADS if threaded else 1)
+        cfg = self._settings.cfg
+        self._log = DevelopmentLog(cfg)
+        self._listener = (sock.TCP6Socket if ipv6 else sock.TCPSocket)(address, cfg, self._log)
+        util.close_on_exec(self._listener.fileno())
+        self.server_port = int(self._listener.sock.getsockname()[1])
+        self._worker: Worker | None = None
         self._ended = threading.Event()
 
     def set_app(self, application: WSGIApp) -> None:
-        """Take what to serve."""
-        self._worker.wsgi = application
+        """Take what to serve, WSGI or ASGI."""
+        kind = _asgi_worker() if is_asgi(application) else DevelopmentWorker
+        cfg = self._settings.cfg
+        worker = kind(1, 0, [self._listener], self._settings, 0, cfg, self._log)
+        worker.wsgi = application
+        Slots(1, max(THREADS, cfg.threads)).take(worker)
+        self._worker = worker
 
     def serve_forever(self) -> None:
         """Serve until `stop`, or until an interrupt comes out of here."""
@@ -134,13 +161,18 @@ class EngineServer:
 
     def _serve(self) -> None:
         try:
-            self._worker.run()
+            if self._worker is not None:
+                self._worker.run()
+        except StartFailed as error:
+            self._log.error("%s", error, exc_info=error.__cause__)
         finally:
             self._ended.set()
 
     def stop(self) -> bool:
         """End, with a moment for requests in hand; False when one of them takes longer."""
         worker = self._worker
+        if worker is None:
+            return True
         board, engine = worker.scoreboard, worker.engine
         # For a worker that has not made its engine yet.
         worker.alive = False

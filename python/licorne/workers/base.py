@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
+    from mmap import mmap
     from types import FrameType
 
     from _typeshed.wsgi import WSGIApplication
@@ -83,6 +84,8 @@ class Worker:
         #: Set by the arbiter before the fork; a worker that a program makes has no scoreboard.
         self.scoreboard: Scoreboard | None = None
         self.slot = 0
+        #: Shared memory where a worker notes that it has become one of another type (`Slots`).
+        self.kinds: mmap | None = None
         #: The arbiter's wake-up pipe: one byte makes it look at the scoreboard.
         self.wakeup_fd = -1
         #: Fingerprint of what kept the last worker from booting; 0 for nothing.
@@ -174,6 +177,7 @@ class Worker:
         if self.age == 1:
             aliases.tell_hidden(self.log)
         hooks.require("post_worker_init", self.cfg.post_worker_init, self)
+        self.start_application()
         self.booted = True
         for listener in self.sockets:
             listener.begin()
@@ -182,6 +186,15 @@ class Worker:
         if self.ready_before_run or not self.cfg.timeout:
             self.mark_ready()
         self.run()
+
+    def failing(self, error: BaseException) -> object:
+        """What serves while the application cannot be loaded (`reload`): it shows why."""
+        import traceback
+
+        return util.make_fail_app("".join(traceback.format_exception(error)))
+
+    def start_application(self) -> None:
+        """Start what was loaded, if there is something to start before it serves."""
 
     def _expect_debuggers(self) -> None:
         """Keep `timeout` from interrupting a debugger."""

@@ -128,12 +128,16 @@ class AsyncWorker(EngineWorker):
         exchanges, wait = turned
         for exchange in exchanges:
             self.begin(exchange)
+        self.turn_within(wait)
+        if engine.late():
+            self.end_late()
+
+    def turn_within(self, wait: float) -> None:
+        """See to it that the next turn comes in so many seconds at the latest."""
         now = time.monotonic()
         if not now < self.due <= now + wait + SLACK:
             self.due = now + wait
             self.call_later(wait, self._turn_in_time)
-        if engine.late():
-            self.end_late()
 
     def try_beat(self) -> None:
         """Call the `notify` of a subclass; an exception would be lost in the loop."""

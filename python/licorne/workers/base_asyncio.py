@@ -185,6 +185,12 @@ class LoopWorker(AsyncWorker):
 
     def wait_for_end(self) -> None:
         """Run the loop; what is left then has a second to end."""
+        self.run_loop()
+        self.end_requests()
+        self.end_tasks()
+
+    def run_loop(self) -> None:
+        """Run the loop until there will be no more requests."""
         while not self.over:
             self.attempt(self.loop.run_forever)
             # Pipelined requests come in as those before them are answered.
@@ -197,13 +203,19 @@ class LoopWorker(AsyncWorker):
         self.loop.remove_reader(self._fd)
         if self._timer is not None:
             self._timer.cancel()
-        self._await([task for each in list(self.unfinished.values()) for task in each.end()])
+
+    def end_requests(self) -> None:
+        """End the requests that are left."""
+        self.let_end([task for each in list(self.unfinished.values()) for task in each.end()])
+
+    def end_tasks(self) -> None:
+        """End the other tasks of the loop."""
         tasks = asyncio.all_tasks(self.loop)
         for task in tasks:
             task.cancel()
-        self._await(tasks)
+        self.let_end(tasks)
 
-    def _await(self, tasks: Iterable[Task]) -> None:
+    def let_end(self, tasks: Iterable[Task]) -> None:
         """Let tasks end, for a moment."""
         left = [task for task in tasks if not task.done()]
         if left:

@@ -11,11 +11,13 @@ import os
 import signal
 import threading
 
+from licorne.asgi.recognise import is_asgi
 from licorne.config.settings.hooks import nothing
+from licorne.errors import StartFailed
 from licorne.http.views import Request, Response
 from licorne.http.wsgi import may_be_replaced
 from licorne.system import unpatched
-from licorne.workers import asgi, overrides
+from licorne.workers import overrides
 from licorne.workers.access_log import IN_HAND
 from licorne.workers.base import Worker
 from licorne.workers.engine_config import EngineConfig, Kind, Wiring
@@ -63,6 +65,16 @@ class EngineWorker(Worker):
         cls._tell_ignored(log)
 
     @classmethod
+    def check_application(cls, cfg: Config, app: object) -> None:
+        """Called by `--check-config`: StartFailed says that this type cannot serve it."""
+        if is_asgi(app) and not cfg.is_default("worker_class"):
+            raise StartFailed(
+                "the application is ASGI, and the worker type "
+                f"{cfg.worker_class_str} (worker_class, from {cfg.origins['worker_class']}) serves "
+                "WSGI: use -k asgi, or leave -k away"
+            )
+
+    @classmethod
     def _tell_ignored(cls, log: Logger) -> None:
         names = tuple(
             name
@@ -72,10 +84,12 @@ class EngineWorker(Worker):
         overrides.tell_ignored(cls, log, names)
 
     def load_wsgi(self) -> None:
-        """Load the application; one that is not WSGI is told, and answers nothing."""
+        """Load the application; for one that is ASGI this is the wrong kind of worker."""
         super().load_wsgi()
-        if self.wsgi is not None and asgi.is_asgi(self.wsgi):
-            self.wsgi = asgi.refuse(self)
+        if self.wsgi is not None and is_asgi(self.wsgi):
+            from licorne.workers import recognised
+
+            recognised.asgi(self)
 
     def run(self) -> None:
         """Serve until the engine is drained."""

@@ -38,6 +38,7 @@ class Kind:
         max_connections: int = 0,
         polled: bool = False,
         make_waiter: Callable[[], Waiter] | None = None,
+        asgi: bool = False,
     ) -> None:
         #: Without threads the application keeps the loop's own: no sign of life meanwhile.
         self.multithread = multithread
@@ -50,6 +51,8 @@ class Kind:
         self.polled = polled
         #: Makes a waiter for a request that has to wait for its client there.
         self.make_waiter = make_waiter
+        #: The application is ASGI: bodies flow, and blocks of responses wait for the end of a round.
+        self.asgi = asgi
 
 
 class Wiring:
@@ -88,6 +91,7 @@ class EngineConfig(RequestRules):
         super().__init__(cfg)
         self.polled = kind.polled
         self.make_waiter = kind.make_waiter
+        self.asgi = kind.asgi
         threads = kind.multithread and not kind.polled
         self._times(cfg, threads)
         self.body_buffer_size = cfg.body_buffer_size
@@ -108,6 +112,10 @@ class EngineConfig(RequestRules):
         # Where no metrics are served, no request pays for looks at the clock.
         self.timed = bool(cfg.metrics_bind)
         self.access = AccessLog(log, cfg) if AccessLog.sees(log) else None
+        self.websocket_compression = cfg.websocket_compression
+        self.websocket_max_message_size = cfg.websocket_max_message_size
+        self.websocket_ping_interval = float(cfg.websocket_ping_interval)
+        self.websocket_ping_timeout = float(cfg.websocket_ping_timeout)
         self.request_id = cfg.request_id
         self.queue_time = cfg.queue_time
         self.max_requests = wiring.max_requests

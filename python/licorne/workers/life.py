@@ -7,7 +7,7 @@ import signal
 import sys
 
 from licorne import hooks
-from licorne.errors import AppImportError, HaltServer
+from licorne.errors import AppImportError, HaltServer, StartFailed
 from licorne.glogging import Logger
 from licorne.supervisor.tables import BOOT_ERRORS
 from licorne.system import process
@@ -53,6 +53,11 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
         print(error, file=sys.stderr)
         sys.stderr.flush()
         sys.exit(APP_LOAD_ERROR)
+    except StartFailed as error:
+        # Said in words for the author of the application; the traceback is that of its own code.
+        if not _known(worker, error):
+            log.error("%s", error, exc_info=error.__cause__)  # noqa: TRY400 - see above
+        sys.exit(WORKER_BOOT_ERROR)
     except (Exception, KeyboardInterrupt, HaltServer) as error:
         # The rim of a worker: user code of any kind ran in it.
         if worker.booted or not _known(worker, error):

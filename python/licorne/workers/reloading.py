@@ -58,16 +58,9 @@ def load(worker: Worker, reloader: Watcher) -> WSGIApplication:
         # User code: anything may come out of it, and the next change of a file may repair it.
         worker.log.exception("The application cannot be loaded; waiting for a file to change")
         reloader.loaded(suspects(error))
-        return failed(error)
+        return worker.failing(error)  # type: ignore[return-value]
     reloader.loaded()
     return wsgi
-
-
-def failed(error: BaseException) -> WSGIApplication:
-    """An application that answers every request with the traceback of this error."""
-    from licorne.util import make_fail_app  # noqa: PLC0415 - only when it failed
-
-    return make_fail_app("".join(traceback.format_exception(error)))
 
 
 def suspects(error: BaseException) -> set[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from licorne._engine import Counts, InFlight, Scoreboard, WorkerSnapshot
+    from licorne.config import Config
     from licorne.workers.base import Worker
 
 #: Room for what so many threads of one worker run; what more threads run can neither be named after
@@ -15,6 +18,14 @@ MOST_THREADS = 1024
 
 #: A code from here up is the fingerprint of what kept a worker from booting.
 BOOT_FAILURE = 1 << 32
+
+
+def most_at_once(kind: type[Worker], cfg: Config) -> int:
+    """For how many requests of one worker the scoreboard has to have room."""
+    own: object = getattr(kind, "most_at_once", None)
+    most = own(cfg) if callable(own) else cfg.threads
+    # The application may be ASGI, which is known only when a worker has loaded it.
+    return max(most, cfg.worker_connections) if cfg.is_default("worker_class") else most
 
 
 class Slots:
@@ -27,6 +38,8 @@ class Slots:
         count = max(256, 4 * workers)
         self.scoreboard: Scoreboard = Scoreboard(count, min(max(threads, 1), MOST_THREADS))
         self._free = list(range(count))[::-1]
+        #: Shared memory: 1 for a worker that has become asgi, because its application is.
+        self._kinds = mmap.mmap(-1, count)
         #: Requests finished by workers that have ended.
         self.finished = 0
         #: What workers that have ended had counted, by worker type.
@@ -36,13 +49,14 @@ class Slots:
         """Give the worker an empty slot; an OSError says that there is none."""
         if not self._free:
             raise OSError("the scoreboard has no free slot")
-        worker.scoreboard = self.scoreboard
-        worker.slot = self._free.pop()
+        self.use(worker, self._free.pop())
+        self._kinds[worker.slot] = 0
         self.scoreboard.reset(worker.slot)
 
     def use(self, worker: Worker, slot: int) -> None:
         """Put a worker into the slot that the master has taken for it (in a mold)."""
         worker.scoreboard = self.scoreboard
+        worker.kinds = self._kinds
         worker.slot = slot
 
     def release(self, worker: Worker) -> None:
@@ -64,7 +78,7 @@ class Slots:
         return counted
 
     def _add(self, counted: dict[str, Counts], worker: Worker) -> None:
-        kind = worker.cfg.worker_class_str
+        kind = "asgi" if self._kinds[worker.slot] else worker.cfg.worker_class_str
         counts = self.scoreboard.counts(worker.slot)
         counted[kind] = counted[kind] + counts if kind in counted else counts
 

@@ -247,7 +247,13 @@ def test_check_config(tmp_path: Path) -> None:
     assert "Traceback" not in failed.stderr
     failed = licorne("--check-config", "-k", "asgi", "good", cwd=tmp_path)
     assert failed.returncode == 1
-    assert "worker class 'asgi' is not available yet" in failed.stderr
+    assert failed.stderr.startswith("\nError: the worker type asgi calls app(scope, receive, send)")
+    (tmp_path / "other.py").write_text("async def application(scope, receive, send): pass\n")
+    failed = licorne("--check-config", "-k", "sync", "other", cwd=tmp_path)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("\nError: the application is ASGI, and the worker type sync (")
+    assert licorne("--check-config", "other", cwd=tmp_path).returncode == 0
+    assert licorne("--check-config", "-k", "asgi", "other", cwd=tmp_path).returncode == 0
 
 
 def test_print_config(tmp_path: Path) -> None:

@@ -30,8 +30,6 @@ def test_a_class_a_path_an_alias_and_gunicorns_path() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("asgi", "'asgi' is not available yet"),
-        ("gaiohttp", "worker class 'gaiohttp' is 'asgi' here, which is not available yet"),
         ("nope", "class uri 'nope' invalid or not found: known names are sync, gthread"),
         ("no.such.Class", "there is no module 'no'"),
         ("licorne.glogging.Nope", "has no 'Nope'"),
@@ -52,6 +50,13 @@ def test_a_module_missing_inside_of_a_worker_module_is_not_hidden(
     with pytest.raises(ModuleNotFoundError, match="missing_dependency_x"):
         load("worker_of_test.Worker")
     assert "worker_of_test" not in sys.modules
+
+
+def test_what_is_no_more_has_something_that_stands_for_it() -> None:
+    cfg = Config()
+    cfg.set("worker_class", "gaiohttp")
+    assert cfg.worker_class is load("asgi") is load("gunicorn.workers.gasgi.ASGIWorker")
+    assert cfg.worker_class_str == "asgi"
 
 
 def test_setup_and_install_are_called() -> None:

@@ -17,6 +17,19 @@ def test_integer(given: object, value: int) -> None:
     assert convert.integer(given) == value
 
 
+@pytest.mark.parametrize(
+    ("given", "value"), [("AUTO", "auto"), (" uvloop", "uvloop"), ("a.B:c.D", "a.B:c.D")]
+)
+def test_loop(given: object, value: str) -> None:
+    assert convert.loop(given) == value
+
+
+@pytest.mark.parametrize("given", ["", "trio", "a:", ":b", "a.b", "a-b:c", "a:b()", "a:b:c"])
+def test_not_a_loop(given: object) -> None:
+    with pytest.raises(ValueError, match="give auto, asyncio, uvloop, or MODULE:FACTORY"):
+        convert.loop(given)
+
+
 @pytest.mark.parametrize("given", ["x", "", "1.5", -1, "-1", None, 1.5, [], 2**63])
 def test_not_an_integer(given: object) -> None:
     with pytest.raises((TypeError, ValueError), match="give"):

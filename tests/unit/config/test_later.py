@@ -25,8 +25,6 @@ def test_the_default_is_accepted(name: str) -> None:
         ("proxy_allow_ips", "*"),
         ("ciphers", "ECDHE+AESGCM"),
         ("http2_max_frame_size", 32768),
-        ("asgi_loop", "uvloop"),
-        ("root_path", "/api"),
         ("dirty_timeout", 60),
     ],
 )

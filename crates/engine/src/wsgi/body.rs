@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyIterator, PyList, PyTuple};
 
 use super::file;
 use crate::exchange::{Exchange, Paused};
+use crate::pieces::close;
 use crate::response::{end, push, send_file, stream, wait_if_full, whole};
 use crate::sending::discard;
 
@@ -142,14 +143,6 @@ fn is_full(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
         .net
         .as_ref()
         .is_some_and(|net| net.response.is_full()))
-}
-
-pub(super) fn close(answer: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = answer.py();
-    match answer.getattr_opt(intern!(py, "close"))? {
-        Some(close) => close.call0().map(drop),
-        None => Ok(()),
-    }
 }
 
 /// `write()`: the block is sent before it returns, or on its way in parallel (PEP 3333).

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use net::exchange as net_exchange;
 use net::peer::Peer;
 use proto::{Known, RequestHead};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::repeated::RepeatedHead;
 use crate::text;
 
 /// The text of one kind seen last, with its Python form.
@@ -27,17 +27,6 @@ pub(crate) struct Caches {
     peers: Vec<Option<PeerText>>,
     /// The address of the last new client: a proxy's connections share it.
     address: Option<(IpAddr, Py<PyString>)>,
-}
-
-/// Clients on a kept connection often send the same head again (monitoring, proxies, APIs). The
-/// second time its environ is kept, without what depends on the connection, and from the third time
-/// on it is copied as a whole.
-#[derive(Default)]
-pub(super) struct RepeatedHead {
-    head: Vec<u8>,
-    trusted: bool,
-    listener: usize,
-    pub(super) environ: Option<Py<PyDict>>,
 }
 
 /// A request target in the forms that an environ has.
@@ -75,7 +64,7 @@ impl Caches {
 
     /// A second dict, beside the template, that refers to the objects of the exchange.
     pub(crate) fn repeated_environ(&self) -> Option<&Py<PyDict>> {
-        self.repeated.environ.as_ref()
+        self.repeated.kept.as_ref()
     }
 
     /// The environ key of a header field that is not among the known ones.
@@ -125,24 +114,6 @@ impl Caches {
             *known = Some(peer_text(py, &mut self.address, peer, (ip, port))?);
         }
         present(known.as_ref())
-    }
-}
-
-impl RepeatedHead {
-    /// Whether this request has the same head, from an equal peer on the same listener.
-    #[inline]
-    pub(super) fn is_of(&self, exchange: &net_exchange::Exchange) -> bool {
-        self.head == exchange.head.raw()
-            && self.trusted == exchange.trusted
-            && self.listener == exchange.listener
-    }
-
-    pub(super) fn remember(&mut self, exchange: &net_exchange::Exchange) {
-        self.head.clear();
-        self.head.extend_from_slice(exchange.head.raw());
-        self.trusted = exchange.trusted;
-        self.listener = exchange.listener;
-        self.environ = None;
     }
 }
 

@@ -14,6 +14,7 @@ use pyo3::types::{PyDict, PyString};
 use super::caches::{Caches, PeerText};
 use super::input::Input;
 use crate::core::{Core, Names};
+use crate::repeated::repeated_by_clients;
 use crate::request_id::{self, RequestIds};
 use crate::text;
 
@@ -53,13 +54,13 @@ pub(crate) fn build<'py>(
     exchange: &mut net_exchange::Exchange,
 ) -> PyResult<(Bound<'py, PyDict>, bool)> {
     let repeats = caches.repeated.is_of(exchange);
-    let environ = match &caches.repeated.environ {
+    let environ = match &caches.repeated.kept {
         Some(environ) if repeats => environ.bind(py).copy()?,
         _ => {
             let environ = template.bind(py).copy()?;
             of_head(py, core, &Entries { dict: &environ }, caches, exchange)?;
             if repeats {
-                caches.repeated.environ = Some(environ.copy()?.unbind());
+                caches.repeated.kept = Some(environ.copy()?.unbind());
             } else {
                 caches.repeated.remember(exchange);
             }
@@ -225,19 +226,6 @@ fn add(
         }
     };
     entries.put_any(key, value.as_ptr())
-}
-
-/// Fields whose value is mostly that of the request before, and no secret worth keeping apart; not
-/// Transfer-Encoding, which is no part of an environ.
-fn repeated_by_clients(known: Known) -> bool {
-    !matches!(
-        known,
-        Known::Authorization
-            | Known::ProxyAuthorization
-            | Known::Cookie
-            | Known::ContentLength
-            | Known::TransferEncoding
-    )
 }
 
 #[inline]

@@ -6,14 +6,12 @@ pub(crate) mod environ;
 pub(crate) mod file;
 pub(crate) mod input;
 mod paused;
-mod pieces;
 mod response;
 mod run;
 mod start;
 
 pub(crate) use body::write;
 pub(crate) use paused::resume;
-pub(crate) use pieces::{abandon, fail, finish, send};
 pub(crate) use response::Response;
 pub(crate) use run::{begin, run};
 pub(crate) use start::{early_hints, start_response};

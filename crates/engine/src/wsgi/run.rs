@@ -8,9 +8,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{body, environ};
-use crate::access::Access;
 use crate::core::{Core, thread_id};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, is_over};
 use crate::failure;
 use crate::queue;
 
@@ -87,28 +86,10 @@ fn prepare<'py>(
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
     let this = &mut *this;
+    *entry = this.run.start(core, thread)?;
     let (Some(net), Some(bundle)) = (&mut this.run.net, &mut this.bundle) else {
-        return Err(PyRuntimeError::new_err(
-            "the request of this exchange is over",
-        ));
+        return Err(is_over());
     };
-    this.run.entry = net.entry;
-    *entry = net.entry;
-    net.begun = true;
-    let limit_ms = core.config.limits.of(net.head.path());
-    // Exactly only where the time it took is logged or measured.
-    let timed = core.access.as_ref().is_some_and(Access::timed);
-    let now_ns = if timed || core.queue_timed {
-        net::clock::monotonic_ns()
-    } else {
-        net::clock::coarse_monotonic_ns()
-    };
-    this.run.started_ns = now_ns;
-    core.board
-        .begin(core.slot, this.run.entry, now_ns, thread, limit_ms);
-    if core.queue_timed {
-        this.run.queue_ns = Some(queue::waited_ns(net, this.run.started_ns));
-    }
     let (environ, repeated) = environ::build(py, core, &bundle.template, &mut bundle.caches, net)?;
     this.run.repeated = repeated;
     if let Some(ids) = &core.ids {

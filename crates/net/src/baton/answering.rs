@@ -68,6 +68,11 @@ impl Loop {
         self.held_back(&mut state);
     }
 
+    /// Writes what was held back: the loop that polls has come to the end of a round.
+    pub fn flush(&self) {
+        self.lock().reactor.flush_output();
+    }
+
     /// A part of a file as a part of a response.
     pub fn stream_file(&self, me: u32, key: RequestKey, part: FilePart) {
         let mut state = self.lock();
@@ -130,8 +135,8 @@ impl Loop {
     #[inline]
     #[expect(clippy::unused_self, reason = "beside grab and depart")]
     pub(super) fn let_hold(&self, state: &mut State, me: u32) {
-        let allowed = state.driver.is(me) && !state.polled;
-        state.reactor.allow_batch(allowed);
+        let gathers = !state.polled || state.reactor.config.gathers;
+        state.reactor.allow_batch(gathers && state.driver.is(me));
     }
 }
 

@@ -45,8 +45,9 @@ impl Loop {
         self.poller.fd()
     }
 
-    /// One turn without waiting, by the thread of the polling loop.
-    pub fn turn(&self, me: u32) -> TurnOutcome {
+    /// One turn without waiting, by the thread of the polling loop, for `most` requests: the others
+    /// are left to the next turn, or to [`Loop::take_ready`].
+    pub fn turn(&self, me: u32, most: usize) -> TurnOutcome {
         let mut state = self.lock();
         let state = &mut *state;
         state.driver = Driver::InReactor(me);
@@ -57,7 +58,7 @@ impl Loop {
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, true);
-        let most = state.reactor.most_at_once();
+        let most = state.reactor.most_at_once().min(most);
         let mut requests = Vec::with_capacity(state.reactor.inbox.len().min(most));
         // Afterwards only what its loop has returned is there.
         while state.reactor.drain != Drain::Stopped
@@ -66,7 +67,7 @@ impl Loop {
         {
             requests.push(exchange);
         }
-        if requests.len() == most && !state.reactor.inbox.is_empty() {
+        if requests.len() == most && most > 0 && !state.reactor.inbox.is_empty() {
             // No event tells of the others.
             self.poller.wake();
         }
@@ -138,6 +139,11 @@ impl Loop {
         self.lock().reactor.read_body(key, most, room)
     }
 
+    /// Whether the body of a request has come and was handed out as a whole.
+    pub fn body_is_over(&self, key: RequestKey) -> bool {
+        self.lock().reactor.body_is_over(key)
+    }
+
     /// Has a later [`Loop::turn`] tell, once, that the client of `key` sends no more.
     pub fn report_disconnect(&self, key: RequestKey) {
         let mut state = self.lock();
@@ -166,6 +172,14 @@ impl Loop {
             state.request_ended(me);
         }
         admitted
+    }
+
+    /// A request for which its application has no room: 503, and the client may come again.
+    pub fn shed(&self, me: u32, exchange: Box<Exchange>) {
+        let mut state = self.lock();
+        self.let_hold(&mut state, me);
+        state.reactor.shed(exchange);
+        state.request_ended(me);
     }
 
     /// A complete request that its loop has not begun, and will not: [`Loop::close`] answers it with

@@ -151,6 +151,11 @@ impl Reactor {
         self.admit_late(exchange, now_ns)
     }
 
+    /// Answers 503 to a request for which its application has no room (`limit_concurrency`).
+    pub(crate) fn shed(&mut self, exchange: Box<Exchange>) {
+        self.refuse_to_begin(exchange, Refusal::Shed, clock::monotonic_ns());
+    }
+
     fn admit_late(&mut self, exchange: Box<Exchange>, now_ns: u64) -> Option<Box<Exchange>> {
         let Some(refusal) = self.refusal_of(&exchange, now_ns) else {
             return Some(exchange);

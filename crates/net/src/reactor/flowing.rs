@@ -31,6 +31,12 @@ impl Reactor {
         part
     }
 
+    /// Whether all of it has come and was handed out.
+    pub(crate) fn body_is_over(&mut self, key: RequestKey) -> bool {
+        let incoming = busy(&mut self.conns, key).map(|conn| &conn.serving.incoming);
+        incoming.is_some_and(|incoming| incoming.as_ref().is_none_or(|body| body.is_over()))
+    }
+
     fn take_part(&mut self, key: RequestKey, most: usize, room: &mut Vec<u8>) -> BodyPart {
         let Some(conn) = busy(&mut self.conns, key) else {
             return BodyPart::Gone;

@@ -85,6 +85,23 @@ pub(super) fn interim<'a>(
     Ok(())
 }
 
+/// Appends the end of a chunked body with trailer fields; of those that may be no trailers (framing,
+/// the connection) nothing is sent (RFC 9110, section 6.5.1).
+pub(super) fn last_chunk<'a>(
+    out: &mut Vec<u8>,
+    fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+) -> Result<(), Misuse> {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in fields {
+        check_field(name, value)?;
+        if Owner::of(name) == Owner::Application {
+            push_line(out, name, value);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
 /// Appends a number in decimal digits.
 #[inline]
 pub fn push_decimal(out: &mut Vec<u8>, number: u64) {

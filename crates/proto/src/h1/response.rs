@@ -172,6 +172,25 @@ impl Response {
         })
     }
 
+    /// `End`, with trailer fields (RFC 9110, section 6.5): they are sent behind a chunked body, and
+    /// dropped where there is no place for them.
+    pub fn end_with<'a>(
+        &mut self,
+        fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+        out: &mut Vec<u8>,
+    ) -> Result<Ending, Unsendable> {
+        if self.framing != BodyFraming::Chunked {
+            return Ok(self.end(out)?);
+        }
+        let next = self.state.on(Command::End)?;
+        let mut last = Vec::new();
+        encode::last_chunk(&mut last, fields)?;
+        self.state = next;
+        self.close_chunk(out);
+        out.append(&mut last);
+        Ok(Ending::Complete)
+    }
+
     /// `Reset`: the rest will not come. If there was no head yet a later one is refused, too.
     pub fn reset(&mut self) {
         self.state = self.state.on(Command::Reset).unwrap_or(Sending::Closed);

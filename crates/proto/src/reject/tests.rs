@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::status::reason_phrase;
 
 #[test]
 fn every_row_is_complete_and_its_own() {

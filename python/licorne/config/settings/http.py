@@ -110,6 +110,8 @@ class Http(Section):
     root_path: str = option(
         "--root-path",
         default="",
-        later="ASGI",
-        doc="The path under which an ASGI application is mounted.",
+        doc="""The path under which an ASGI application is mounted.
+
+        It is `root_path` of the scope; WSGI applications get theirs from SCRIPT_NAME.
+        """,
     )

@@ -25,9 +25,9 @@ class Workers(Section):
         default="sync", view=worker_class, convert=convert.class_spec,
         doc="""The kind of worker: an alias, a dotted path, or a class.
 
-        The aliases are sync, gthread, gevent, eventlet, tornado, and gevent_pywsgi or gevent_wsgi
-        for gevent's own server; docs/workers.md says what they are. `sync` with more than one
-        thread is `gthread`.
+        The aliases are sync, gthread, asgi, gevent, eventlet, tornado, and gevent_pywsgi or
+        gevent_wsgi for gevent's own server; docs/workers.md says what they are. `sync` with more
+        than one thread is `gthread`. When none is given and the application is ASGI, it is `asgi`.
         """,
     )  # fmt: skip
     threads: int = option(
@@ -203,28 +203,66 @@ class Workers(Section):
     asgi_loop: str = option(
         "--asgi-loop",
         default="auto",
-        convert=convert.lower_text,
-        choices=("auto", "asyncio", "uvloop"),
-        later="ASGI",
-        doc="The event loop of asgi workers; `auto` is uvloop when it is installed.",
+        convert=convert.loop,
+        metavar="LOOP",
+        doc="""The event loop of asgi workers: `auto`, `asyncio`, `uvloop`, or MODULE:FACTORY.
+
+        `auto` is uvloop when it is installed. A factory is called without arguments in each worker,
+        and returns an `asyncio.AbstractEventLoop`.
+        """,
     )
     asgi_lifespan: str = option(
         "--asgi-lifespan",
         default="auto",
         convert=convert.lower_text,
         choices=("auto", "on", "off"),
-        later="ASGI",
-        doc="Whether to run the lifespan protocol; `auto` is on when the application supports it.",
+        doc="""Whether to run the lifespan protocol; `auto` is on when the application supports it.
+
+        `auto` serves an application that raises or returns before it has started as one without the
+        protocol; `on` takes that for a failed start. lifespan.startup.failed is one in both.
+        `boot_timeout` bounds the start, `graceful_timeout` the end.
+        """,
     )
     asgi_disconnect_grace_period: int = option(
         "--asgi-disconnect-grace-period",
         default=3,
-        later="ASGI",
-        doc="Seconds that a task has after its client went away, before it is cancelled.",
+        doc="""Seconds that a task has after its client went away, before it is cancelled.
+
+        The application gets http.disconnect at once. 0 cancels at once, too.
+        """,
+    )
+    limit_concurrency: int = option(
+        "--limit-concurrency",
+        default=0,
+        doc="""Most requests with the application at a time in one asgi worker; 0 for no limit.
+
+        What comes beyond is answered 503 with Retry-After. The name is uvicorn's.
+        """,
     )
     websocket_max_message_size: int = option(
         "--websocket-max-message-size",
         default=16 * 1024 * 1024,
-        later="ASGI",
-        doc="Largest WebSocket message in bytes; 0 for no limit. A larger one closes with 1009.",
+        doc="""Largest WebSocket message in bytes; 0 for no limit. A larger one closes with 1009.
+
+        What counts is the message after it was inflated.
+        """,
+    )
+    websocket_ping_interval: float = option(
+        "--websocket-ping-interval",
+        default=20.0,
+        doc="Seconds of silence after which a WebSocket client is sent a ping; 0 for never.",
+    )
+    websocket_ping_timeout: float = option(
+        "--websocket-ping-timeout",
+        default=20.0,
+        doc="""Seconds after a ping until a silent WebSocket connection is closed; 0 for never.
+
+        Whatever the client sends is a sign of life.
+        """,
+    )
+    websocket_compression: bool = option(
+        "--no-websocket-compression",
+        default=True,
+        const=False,
+        doc="Do not compress WebSocket messages (permessage-deflate), whatever clients offer.",
     )

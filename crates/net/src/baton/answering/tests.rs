@@ -12,7 +12,7 @@ fn a_connection_that_switches_goes_on_under_its_name() {
     let mut client = rig.connect();
     client.send(UPGRADE);
     let baton = Loop::new(rig.reactor).unwrap();
-    let mut exchange = baton.turn(1).requests.pop().unwrap();
+    let mut exchange = baton.turn(1, 9).requests.pop().unwrap();
     assert_eq!(baton.lock().running, 1);
     exchange.response.draft.start(b"200 OK").unwrap();
     let mut exchange = baton.switch(1, exchange, None).unwrap_err();
@@ -25,7 +25,7 @@ fn a_connection_that_switches_goes_on_under_its_name() {
     let mut room = Vec::new();
     assert_eq!(baton.read_body(key, 9, &mut room), BodyPart::Later);
     client.send("in");
-    assert_eq!(baton.turn(1).bodies, [key]);
+    assert_eq!(baton.turn(1, 9).bodies, [key]);
     assert_eq!(baton.read_body(key, 9, &mut room), BodyPart::Bytes(2));
     let block = Block::<Bytes>::Bytes(b"out");
     assert_eq!(baton.stream(1, key, b"", block), Room::Yes);

@@ -38,7 +38,7 @@ fn a_loop_that_is_blocked_has_its_pings_answered() {
     let mut client = rig.connect();
     client.send(UPGRADE);
     let baton = Loop::new(rig.reactor).unwrap();
-    let exchange = baton.turn(1).requests.pop().unwrap();
+    let exchange = baton.turn(1, 9).requests.pop().unwrap();
     let (key, exchange) = accept(&baton, exchange);
     client.expect(SWITCHING);
     assert_eq!(baton.take_message(key), Message::Later);
@@ -51,7 +51,7 @@ fn a_loop_that_is_blocked_has_its_pings_answered() {
     }
     client.expect(b"\x8a\x00");
     assert!(baton.pending());
-    assert_eq!(baton.turn(1).messages, [key]);
+    assert_eq!(baton.turn(1, 9).messages, [key]);
     assert_eq!(baton.take_message(key), Message::Text(b"a".to_vec()));
     let message = Outgoing::<Bytes>::Bytes(b"out");
     let room = baton.send_message(1, key, Kind::Binary, message);
@@ -72,15 +72,15 @@ fn a_loop_is_woken_for_an_end() {
     let mut client = rig.connect();
     client.send(UPGRADE);
     let baton = Loop::new(rig.reactor).unwrap();
-    let exchange = baton.turn(1).requests.pop().unwrap();
+    let exchange = baton.turn(1, 9).requests.pop().unwrap();
     let (key, exchange) = accept(&baton, exchange);
     baton.recycle(exchange);
     assert_eq!(baton.take_message(key), Message::Later);
-    baton.turn(1);
+    baton.turn(1, 9);
     assert!(!crate::poll::readable(baton.poll_fd()));
     baton.stop(1_000);
     assert!(crate::poll::readable(baton.poll_fd()));
-    assert_eq!(baton.turn(1).messages, [key]);
+    assert_eq!(baton.turn(1, 9).messages, [key]);
     let reason = String::new();
     let expected = Message::Closed { code: 1001, reason };
     assert_eq!(baton.take_message(key), expected);

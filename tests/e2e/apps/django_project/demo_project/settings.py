@@ -34,6 +34,8 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "demo_project.urls"
 WSGI_APPLICATION = "demo_project.wsgi.application"
+if os.environ.get("PROJECT_ASGI") == "1":
+    ASGI_APPLICATION = "demo_project.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

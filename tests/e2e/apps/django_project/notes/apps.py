@@ -27,9 +27,10 @@ class Here(threading.local):
 HERE = Here()
 
 
-def started(environ, **_signal):
-    """The query of a request, up to the first &, is its name here."""
-    HERE.tag = environ["QUERY_STRING"].partition("&")[0] or "nothing"
+def started(environ=None, scope=None, **_signal):
+    """The query of a request, up to the first &, is its name here; WSGI or ASGI tells it."""
+    query = scope["query_string"].decode() if environ is None else environ["QUERY_STRING"]
+    HERE.tag = query.partition("&")[0] or "nothing"
     tell("started", HERE.tag)
 
 

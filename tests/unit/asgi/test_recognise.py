@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import operator
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ import pytest
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 
-from licorne.workers.asgi import is_asgi
+from licorne.asgi.recognise import asgi3, is_asgi
+from licorne.errors import StartFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,3 +134,78 @@ def test_django() -> None:
     # Making one would need settings.
     assert is_asgi(ASGIHandler.__new__(ASGIHandler))
     assert not is_asgi(WSGIHandler.__new__(WSGIHandler))
+
+
+class Kept:
+    """An application that notes how it was called."""
+
+    called: list[object]
+
+    def __init__(self) -> None:
+        self.called = []
+
+    async def single(self, *arguments: object) -> None:
+        self.called += arguments
+
+    def function(self, scope: object, receive: object, send: object) -> object:
+        return self.single(scope, receive, send)
+
+    def double(self, anything: object) -> Callable[..., object]:
+        self.called.append(anything)
+        return self.single
+
+    def any(self, *arguments: object) -> object:
+        return self.single(*arguments)
+
+    def awaitable(self, scope: object, receive: object, send: object) -> object:
+        return asyncio.ensure_future(self.single(scope, receive, send))
+
+
+@pytest.mark.parametrize("name", ["single", "function", "double", "any", "awaitable"])
+def test_each_form_is_called_as_one_that_makes_a_coroutine(name: str) -> None:
+    kept = Kept()
+    app = asgi3(getattr(kept, name))
+
+    async def main() -> None:
+        await asyncio.create_task(app({"type": "http"}, receive, send))
+
+    async def receive() -> dict[str, object]:
+        return {}
+
+    async def send(_message: object) -> None: ...
+
+    asyncio.run(main())
+    assert kept.called == [{"type": "http"}, receive, send]
+
+
+@pytest.mark.parametrize("name", [*ASGI])
+def test_what_is_recognised_is_taken(name: str) -> None:
+    app = ASGI[name]
+    is_coroutine = name in {
+        "a coroutine function", "with more", "partial", "partial of partial", "an object",
+        "a method", "a partial object",
+    }  # fmt: skip
+    assert (asgi3(app) is app) == is_coroutine
+
+
+#: With the worker type given, what could be either is taken for ASGI.
+EITHER = {
+    "lambda", "any arguments", "a decorated view", "a decorated function of three",
+    "of C, without one", "of C, a method", "of C, an object", "a mock", "one argument",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*WSGI])
+def test_wsgi_is_refused_with_words(name: str) -> None:
+    if name in EITHER:
+        assert callable(asgi3(WSGI[name]))
+        return
+    with pytest.raises(StartFailed, match=r"calls app\(scope, receive, send\)|cannot be called"):
+        asgi3(WSGI[name])
+
+
+def test_a_coroutine_function_of_another_shape_is_refused() -> None:
+    async def factory(scope: object) -> None: ...
+
+    with pytest.raises(StartFailed, match=r"factory\(scope: 'object'\) -> 'None' cannot be"):
+        asgi3(factory)

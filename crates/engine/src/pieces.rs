@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use net::baton::Room;
 use pyo3::exceptions::PyBrokenPipeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::body::close;
 use crate::core::thread_number;
 use crate::exchange::{Exchange, Paused};
 use crate::failure::{self, asks_to_end};
@@ -78,8 +78,17 @@ pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     }
 }
 
+/// Closes what a WSGI application has returned (PEP 3333).
+pub(crate) fn close(answer: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = answer.py();
+    match answer.getattr_opt(intern!(py, "close"))? {
+        Some(close) => close.call0().map(drop),
+        None => Ok(()),
+    }
+}
+
 /// The request is over, on the scoreboard too.
-fn conclude(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+pub(crate) fn conclude(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     if let Some(key) = this.run.reports_disconnect.take() {

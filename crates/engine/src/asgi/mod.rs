@@ -1,0 +1,16 @@
+//! ASGI 3.0: a request as a scope, its events as awaitables, its task on the loop that polls.
+//!
+//! Everything here runs on the loop's thread, and waits for nothing: what an application has to wait
+//! for is a future of its loop, which a turn of the engine completes.
+
+pub(crate) mod awaitable;
+pub(crate) mod first_step;
+pub(crate) mod leaving;
+mod marks;
+pub(crate) mod receive;
+pub(crate) mod request;
+pub(crate) mod scope;
+pub(crate) mod send;
+pub(crate) mod shared;
+pub(crate) mod start;
+pub(crate) mod websocket;

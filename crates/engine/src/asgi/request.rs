@@ -1,0 +1,476 @@
+//! One HTTP request of an ASGI application: how far it has come, and who waits for it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use net::baton::Room;
+use net::body::Body;
+use net::exchange::RequestKey;
+use net::incoming::BodyPart;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+use super::leaving::{from_leaving, left};
+use super::shared::Shared;
+use super::websocket::{On, WebSocket};
+use crate::exchange::Exchange;
+use crate::pieces;
+
+/// Bytes of a body in one event, at most.
+const PART: usize = 64 * 1024;
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// The next event of `receive()`.
+    Event,
+    /// Room for more of the response.
+    Room,
+}
+
+/// How far the response has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nothing of it was given.
+    Head,
+    /// Its start was given.
+    Body,
+    /// Its body is complete, and trailers were announced.
+    Trailers,
+    /// It is complete, or will never be.
+    Over,
+}
+
+/// The request body, as `receive()` hands it out.
+enum Arriving {
+    /// It is here, and was handed out as far as this byte.
+    Whole(Body, u64),
+    /// It flows.
+    Flowing,
+    /// It was handed out.
+    Over,
+}
+
+struct State {
+    arriving: Arriving,
+    stage: Stage,
+    /// Trailers follow the body.
+    trailers: bool,
+    /// The client has left.
+    gone: bool,
+    /// News of turns are for it.
+    attended: bool,
+    /// Futures of those that wait.
+    waiters: Vec<(Wanted, Py<PyAny>)>,
+    /// The task that runs the application, if it has not ended with its first step.
+    task: Option<Py<PyAny>>,
+    /// The requests that have a task; this one is among them.
+    unfinished: Option<Py<PyDict>>,
+    /// What the hooks are called with, and what calls the last of them.
+    seen: Option<(Py<PyAny>, Py<PyAny>)>,
+}
+
+/// A request with the application.
+#[pyclass(frozen, module = "licorne._engine", name = "AsgiRequest")]
+pub(crate) struct Request {
+    pub(super) exchange: Py<Exchange>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) key: Option<RequestKey>,
+    number: u64,
+    state: Mutex<State>,
+    /// It is the handshake of a WebSocket connection, and then that.
+    pub(super) websocket: Option<Box<WebSocket>>,
+}
+
+impl Request {
+    /// A request that begins. Its body leaves the exchange.
+    pub(crate) fn new(
+        py: Python<'_>,
+        shared: Arc<Shared>,
+        exchange: &Bound<'_, Exchange>,
+        is_websocket: bool,
+    ) -> PyResult<Py<Self>> {
+        let (key, number, body) = {
+            let mut this = exchange.try_borrow_mut()?;
+            let net = this.run.open()?;
+            (net.key, net.id, std::mem::take(&mut net.body))
+        };
+        let arriving = match body {
+            Body::Flowing => Arriving::Flowing,
+            body => Arriving::Whole(body, 0),
+        };
+        Py::new(
+            py,
+            Self {
+                exchange: exchange.clone().unbind(),
+                shared,
+                key,
+                number,
+                state: Mutex::new(State {
+                    arriving,
+                    stage: Stage::Head,
+                    trailers: false,
+                    gone: false,
+                    attended: false,
+                    waiters: Vec::new(),
+                    task: None,
+                    unfinished: None,
+                    seen: None,
+                }),
+                websocket: is_websocket.then(|| Box::new(WebSocket::new())),
+            },
+        )
+    }
+
+    /// What the events of a WebSocket connection are carried out on.
+    pub(super) fn on<'a, 'py>(&'a self, py: Python<'py>) -> On<'a, 'py> {
+        On {
+            shared: &self.shared,
+            exchange: self.exchange.bind(py),
+            key: self.key,
+        }
+    }
+
+    pub(crate) fn is_websocket(&self) -> bool {
+        self.websocket.is_some()
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        self.state().stage
+    }
+
+    pub(crate) fn set_stage(&self, stage: Stage) {
+        self.state().stage = stage;
+    }
+
+    pub(crate) fn has_trailers(&self) -> bool {
+        self.state().trailers
+    }
+
+    pub(crate) fn set_trailers(&self, trailers: bool) {
+        self.state().trailers = trailers;
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.state().gone
+    }
+
+    /// The task goes on after its first step.
+    pub(crate) fn set_task(&self, task: Py<PyAny>, unfinished: Py<PyDict>) {
+        let mut state = self.state();
+        state.task = Some(task);
+        state.unfinished = Some(unfinished);
+    }
+
+    /// Hooks look at it: `after` is called with `seen` when it has ended.
+    pub(crate) fn set_seen(&self, seen: Py<PyAny>, after: Py<PyAny>) {
+        self.state().seen = Some((seen, after));
+    }
+
+    /// More of its body has come, or its end.
+    pub(crate) fn body_has_come(&self, py: Python<'_>) -> PyResult<()> {
+        self.wake(py, |wanted| wanted == Wanted::Event)
+    }
+
+    /// The next event, or room for more; `None`: it has to be waited for.
+    pub(crate) fn take(slf: &Bound<'_, Self>, wanted: Wanted) -> PyResult<Option<Py<PyAny>>> {
+        match wanted {
+            Wanted::Event => slf.get().next_event(slf.py()),
+            Wanted::Room => slf.get().has_room(slf.py()),
+        }
+    }
+
+    fn has_room(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let room = match self.key {
+            Some(key) if !self.is_gone() => self.shared.core.reactor.room(key),
+            _ => Some(Room::Gone),
+        };
+        match room {
+            None => Ok(None),
+            Some(Room::Gone) => Err(self.left()),
+            Some(_) => Ok(Some(py.None())),
+        }
+    }
+
+    fn next_event(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        if let Some(websocket) = &self.websocket {
+            return websocket.next_event(py, &self.shared, self.key);
+        }
+        if let Some(part) = self.next_part()? {
+            let (bytes, more) = part;
+            let event = PyDict::new(py);
+            event.set_item(intern!(py, "type"), intern!(py, "http.request"))?;
+            event.set_item(intern!(py, "body"), PyBytes::new(py, &bytes))?;
+            event.set_item(intern!(py, "more_body"), more)?;
+            return Ok(Some(event.into_any().unbind()));
+        }
+        let state = self.state();
+        if !state.gone && state.stage != Stage::Over {
+            return Ok(None);
+        }
+        drop(state);
+        let event = PyDict::new(py);
+        event.set_item(intern!(py, "type"), intern!(py, "http.disconnect"))?;
+        Ok(Some(event.into_any().unbind()))
+    }
+
+    /// The next part of the body, and whether more is to come; `None`: there is none now.
+    fn next_part(&self) -> PyResult<Option<(Vec<u8>, bool)>> {
+        let mut state = self.state();
+        let mut bytes = Vec::new();
+        let over = state.stage == Stage::Over;
+        match &mut state.arriving {
+            Arriving::Over => Ok(None),
+            Arriving::Whole(body, position) => {
+                let left = body.len().saturating_sub(*position);
+                bytes.resize(usize::try_from(left).map_or(PART, |left| left.min(PART)), 0);
+                let count = body.read_at(&mut bytes, *position)?;
+                bytes.truncate(count);
+                *position += count as u64;
+                // A file that is shorter than it was has no more, either.
+                let more = count > 0 && *position < body.len();
+                if !more {
+                    state.arriving = Arriving::Over;
+                }
+                Ok(Some((bytes, more)))
+            }
+            Arriving::Flowing if over => Ok(None),
+            Arriving::Flowing => {
+                let Some(key) = self.key else {
+                    state.gone = true;
+                    return Ok(None);
+                };
+                let reactor = &self.shared.core.reactor;
+                let more = match reactor.read_body(key, PART, &mut bytes) {
+                    BodyPart::Later => return Ok(None),
+                    BodyPart::Gone => {
+                        state.gone = true;
+                        return Ok(None);
+                    }
+                    BodyPart::Bytes(_) => !reactor.body_is_over(key),
+                    BodyPart::End => false,
+                };
+                if !more {
+                    state.arriving = Arriving::Over;
+                }
+                Ok(Some((bytes, more)))
+            }
+        }
+    }
+
+    /// A future that is completed when it is worth to ask again.
+    pub(crate) fn wait<'py>(slf: &Bound<'py, Self>, wanted: Wanted) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.get();
+        let future = this.shared.future(slf.py())?;
+        this.state().waiters.push((wanted, future.clone().unbind()));
+        Self::attend(slf);
+        Ok(future)
+    }
+
+    /// News of a turn are for it, too, and the end of its client is one, from now on.
+    pub(crate) fn attend(slf: &Bound<'_, Self>) {
+        let this = slf.get();
+        let attends = {
+            let mut state = this.state();
+            state.stage != Stage::Over && !std::mem::replace(&mut state.attended, true)
+        };
+        if let Some(key) = this.key.filter(|_| attends) {
+            this.shared.remember(key, slf.clone().unbind());
+            this.shared.core.reactor.report_disconnect(key);
+        }
+    }
+
+    /// Completes the futures of those that wait for this.
+    pub(crate) fn wake(&self, py: Python<'_>, which: impl Fn(Wanted) -> bool) -> PyResult<()> {
+        let mut woken = Vec::new();
+        self.state().waiters.retain_mut(|(wanted, future)| {
+            let wakes = which(*wanted);
+            if wakes {
+                woken.push(future.clone_ref(py));
+            }
+            !wakes
+        });
+        for future in woken {
+            let future = future.bind(py);
+            if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
+                future.call_method1(intern!(py, "set_result"), (py.None(),))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// There may be room again.
+    pub(crate) fn look_for_room(&self, py: Python<'_>) -> PyResult<()> {
+        let waits = self
+            .state()
+            .waiters
+            .iter()
+            .any(|(wanted, _)| *wanted == Wanted::Room);
+        if waits
+            && self
+                .key
+                .is_none_or(|key| self.shared.core.reactor.room(key).is_some())
+        {
+            self.wake(py, |wanted| wanted == Wanted::Room)?;
+        }
+        Ok(())
+    }
+
+    /// The client has left: those that wait are told, and what has not ended in time is cancelled.
+    pub(crate) fn client_left(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        if std::mem::replace(&mut this.state().gone, true) {
+            return Ok(());
+        }
+        if let Some(websocket) = &this.websocket {
+            websocket.client_left();
+        }
+        this.wake(py, |_| true)?;
+        if this.running(py).is_some() {
+            let grace = this.shared.options.grace;
+            if grace > 0.0 {
+                let cancel = slf.getattr(intern!(py, "cancel"))?;
+                this.shared.call_later(py, grace, &cancel)?;
+            } else {
+                this.cancel(py)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The response is complete, or will never be.
+    pub(crate) fn set_over(&self, py: Python<'_>) -> PyResult<()> {
+        let (attended, waits) = {
+            let mut state = self.state();
+            state.stage = Stage::Over;
+            (state.attended, !state.waiters.is_empty())
+        };
+        if let Some(key) = self.key.filter(|_| attended) {
+            self.shared.forget(key);
+        }
+        if waits {
+            self.wake(py, |_| true)?;
+        }
+        self.shared.ask_for_round(py)
+    }
+
+    /// The task has ended, or the call that should have begun it: what it owes is settled.
+    pub(crate) fn settle(&self, py: Python<'_>, outcome: PyResult<()>) -> PyResult<()> {
+        let (task, unfinished) = {
+            let mut state = self.state();
+            (state.task.take(), state.unfinished.take())
+        };
+        drop(task);
+        if let Some(unfinished) = unfinished {
+            unfinished.bind(py).del_item(self.number)?;
+        }
+        let over = self.stage() == Stage::Over;
+        let exchange = self.exchange.bind(py);
+        let ended = match (&self.websocket, outcome) {
+            (Some(websocket), outcome) => websocket.settle(&self.on(py), outcome),
+            (None, Ok(())) if over => Ok(()),
+            (None, Ok(())) if self.is_gone() => pieces::abandon(exchange),
+            (None, Ok(())) => self.unanswered(py),
+            (None, Err(error)) if self.is_gone() && from_leaving(py, &error) => {
+                pieces::abandon(exchange)
+            }
+            (None, Err(error)) => pieces::fail(exchange, error),
+        };
+        let seen = self.state().seen.take();
+        let told = match seen {
+            Some((seen, after)) => after.bind(py).call1((seen,)).map(drop),
+            None => Ok(()),
+        };
+        if !over {
+            self.set_over(py)?;
+        }
+        ended.and(told)
+    }
+
+    /// The application has returned, and owes an answer, or a part of it.
+    fn unanswered(&self, py: Python<'_>) -> PyResult<()> {
+        let said = match self.stage() {
+            Stage::Head => "without an answer: no http.response.start was sent",
+            _ => "before its response was complete: the last http.response.body is missing",
+        };
+        let error = PyRuntimeError::new_err(format!("the application has returned {said}"));
+        pieces::fail(self.exchange.bind(py), error)
+    }
+
+    /// The exception for what is sent to a client that has left.
+    pub(crate) fn left(&self) -> PyErr {
+        self.state().gone = true;
+        left()
+    }
+
+    fn running(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.state().task.as_ref().map(|task| task.clone_ref(py))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Request {
+    /// The task that runs the application; `None` when it has ended.
+    #[getter]
+    fn task(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.running(py)
+    }
+
+    #[getter]
+    fn exchange(&self, py: Python<'_>) -> Py<Exchange> {
+        self.exchange.clone_ref(py)
+    }
+
+    #[getter]
+    fn request_id(&self, py: Python<'_>) -> PyResult<Option<Py<PyString>>> {
+        let this = self.exchange.bind(py).try_borrow()?;
+        Ok(this.run.request_id.as_ref().map(|id| id.clone_ref(py)))
+    }
+
+    /// It is over its time, and its client has been answered.
+    #[getter]
+    fn overdue(&self, py: Python<'_>) -> PyResult<bool> {
+        let this = self.exchange.bind(py).try_borrow()?;
+        Ok(this.run.net.is_some() && this.core.is_overdue(this.run.entry))
+    }
+
+    /// Cancels its task, if that has not ended.
+    fn cancel(&self, py: Python<'_>) -> PyResult<()> {
+        match self.running(py) {
+            Some(task) => task.bind(py).call_method0(intern!(py, "cancel")).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Called by its task when that has ended.
+    fn ended(&self, py: Python<'_>, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        let outcome = outcome_of(task);
+        self.settle(py, outcome)?;
+        Ok(())
+    }
+}
+
+/// What a task that is done has come to.
+pub(crate) fn outcome_of(task: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    if task.call_method0(intern!(py, "cancelled"))?.is_truthy()? {
+        return Err(CancelledError::new_err(()));
+    }
+    let error = task.call_method0(intern!(py, "exception"))?;
+    if error.is_none() {
+        Ok(())
+    } else {
+        Err(PyErr::from_value(error))
+    }
+}

@@ -1,0 +1,114 @@
+//! Heads of responses as ASGI gives them: a number, and pairs of bytes.
+
+use proto::h1::ResponseDraft;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+use super::shared::Shared;
+use crate::exchange::Exchange;
+use crate::fields::misuse;
+use crate::text::latin1_bytes;
+
+/// `http.response.start`: checks status and headers, and gives them to the draft; sends nothing.
+/// True: trailers are to come.
+pub(crate) fn start(
+    shared: &Shared,
+    exchange: &Bound<'_, Exchange>,
+    event: &Bound<'_, PyDict>,
+) -> PyResult<bool> {
+    let py = event.py();
+    let Some(status) = event.get_item(intern!(py, "status"))? else {
+        return Err(PyValueError::new_err(
+            "the start of a response has no \"status\"",
+        ));
+    };
+    let status: u16 = status
+        .extract()
+        .map_err(|_| PyTypeError::new_err(format!("\"status\" is no status code: {status:?}")))?;
+    let line = shared.status(py, status);
+    let headers = event.get_item(intern!(py, "headers"))?;
+    let trailers = match event.get_item(intern!(py, "trailers"))? {
+        Some(trailers) => trailers.is_truthy()?,
+        None => false,
+    };
+    let mut this = exchange.try_borrow_mut()?;
+    let run = &mut this.run;
+    let draft = &mut run.open()?.response.draft;
+    let text = line.bind(py).as_any().as_borrowed();
+    draft
+        .start(latin1_bytes(&text, "the status")?)
+        .map_err(misuse)?;
+    if let Some(headers) = &headers
+        && let Err(error) = add(draft, headers)
+    {
+        draft.clear();
+        return Err(error);
+    }
+    run.status = Some(line);
+    run.headers = headers.map(Bound::unbind);
+    Ok(trailers)
+}
+
+/// Puts pairs of bytes into a draft.
+#[inline]
+fn add(draft: &mut ResponseDraft, headers: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Ok(list) = headers.cast_exact::<PyList>() {
+        for pair in list.iter() {
+            add_pair(draft, &pair)?;
+        }
+        return Ok(());
+    }
+    for pair in headers.try_iter()? {
+        add_pair(draft, &pair?)?;
+    }
+    Ok(())
+}
+
+#[inline]
+fn add_pair(draft: &mut ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (name, value) = pair_of(pair)?;
+    draft
+        .field(name.as_bytes(), value.as_bytes())
+        .map_err(misuse)
+}
+
+/// Name and value of a header.
+pub(crate) fn pair_of<'py>(
+    pair: &Bound<'py, PyAny>,
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    let not_a_pair = || PyTypeError::new_err("a response header must be a pair of name and value");
+    if pair.len().map_err(|_| not_a_pair())? != 2 {
+        return Err(not_a_pair());
+    }
+    Ok((
+        bytes_of(pair.get_item(0)?, "a header name")?,
+        bytes_of(pair.get_item(1)?, "a header value")?,
+    ))
+}
+
+/// Bytes, or what has them (`bytearray`, `memoryview`).
+pub(crate) fn bytes_of<'py>(
+    given: Bound<'py, PyAny>,
+    what: &'static str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let given = match given.cast_into::<PyBytes>() {
+        Ok(bytes) => return Ok(bytes),
+        Err(other) => other.into_inner(),
+    };
+    let py = given.py();
+    // SAFETY: a live object; the result is a new reference, or null with an exception.
+    unsafe {
+        if ffi::PyObject_CheckBuffer(given.as_ptr()) == 0 {
+            let kind = given.get_type();
+            let kind = kind.name()?;
+            return Err(PyTypeError::new_err(format!(
+                "{what} must be bytes, not {kind}"
+            )));
+        }
+        let bytes = ffi::PyBytes_FromObject(given.as_ptr());
+        Bound::from_owned_ptr_or_err(py, bytes).map(|bytes| bytes.cast_into_unchecked())
+    }
+}

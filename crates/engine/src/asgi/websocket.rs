@@ -1,0 +1,476 @@
+//! One WebSocket connection of an ASGI application (ASGI WebSocket, version 2.5): its events, and
+//! what may follow what.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use net::baton::Room;
+use net::exchange::RequestKey;
+use net::websocket::{Message, Outgoing};
+use proto::ws::{Handshake, Kind, close};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+use super::leaving::{from_leaving, left};
+use super::shared::Shared;
+use super::start::{bytes_of, pair_of};
+use crate::access::Line;
+use crate::core::thread_number;
+use crate::exchange::Exchange;
+use crate::fields::misuse;
+use crate::pieces;
+use crate::response;
+use crate::sending;
+use crate::shared::SharedBytes;
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The application has not decided.
+    Connecting,
+    /// It refuses with a response of its own, whose body is to come.
+    Denying,
+    /// Messages go both ways.
+    Open,
+    /// The application has closed it, or refused it; or its client has.
+    Closed,
+}
+
+/// What an application may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kinds {
+    Accept,
+    Message,
+    Close,
+    DenialStart,
+    DenialBody,
+}
+
+impl Kinds {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "websocket.accept" => Self::Accept,
+            "websocket.send" => Self::Message,
+            "websocket.close" => Self::Close,
+            "websocket.http.response.start" => Self::DenialStart,
+            "websocket.http.response.body" => Self::DenialBody,
+            _ => return None,
+        })
+    }
+
+    /// Whether it may come at this stage.
+    const fn fits(self, stage: Stage) -> bool {
+        matches!(
+            (self, stage),
+            (
+                Self::Accept | Self::Close | Self::DenialStart,
+                Stage::Connecting
+            ) | (Self::DenialBody, Stage::Denying)
+                | (Self::Message | Self::Close, Stage::Open)
+        )
+    }
+}
+
+const fn said(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Connecting => "the connection is neither accepted nor refused",
+        Stage::Denying => "websocket.http.response.body is to follow",
+        Stage::Open => "the connection is open",
+        Stage::Closed => "the connection is closed",
+    }
+}
+
+struct State {
+    stage: Stage,
+    /// `websocket.connect` was handed out.
+    connected: bool,
+    /// `websocket.disconnect` was handed out.
+    told: bool,
+    /// The client has left, or has closed the connection.
+    gone: bool,
+}
+
+/// What is particular to a WebSocket connection.
+pub(crate) struct WebSocket {
+    state: Mutex<State>,
+}
+
+impl WebSocket {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                stage: Stage::Connecting,
+                connected: false,
+                told: false,
+                gone: false,
+            }),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_stage(&self, stage: Stage) {
+        self.state().stage = stage;
+    }
+
+    /// The client has left before the application has decided.
+    pub(super) fn client_left(&self) {
+        self.state().gone = true;
+    }
+
+    /// The next event; `None`: it has to be waited for.
+    pub(super) fn next_event(
+        &self,
+        py: Python<'_>,
+        shared: &Shared,
+        key: Option<RequestKey>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let (stage, gone) = {
+            let mut state = self.state();
+            if !std::mem::replace(&mut state.connected, true) {
+                drop(state);
+                let event = PyDict::new(py);
+                event.set_item(intern!(py, "type"), intern!(py, "websocket.connect"))?;
+                return Ok(Some(event.into_any().unbind()));
+            }
+            if state.told {
+                return Err(PyRuntimeError::new_err(
+                    "receive() after websocket.disconnect: nothing more will come",
+                ));
+            }
+            (state.stage, state.gone)
+        };
+        match (stage, key) {
+            (Stage::Open, Some(key)) => {
+                let message = shared.core.reactor.take_message(key);
+                self.event_of(py, message)
+            }
+            (Stage::Connecting | Stage::Denying, _) if !gone => Ok(None),
+            _ => self.disconnect(py, close::ABNORMAL, "").map(Some),
+        }
+    }
+
+    fn event_of(&self, py: Python<'_>, message: Message) -> PyResult<Option<Py<PyAny>>> {
+        let event = PyDict::new(py);
+        let kind = intern!(py, "type");
+        match message {
+            Message::Later => return Ok(None),
+            Message::Text(text) => {
+                event.set_item(kind, intern!(py, "websocket.receive"))?;
+                event.set_item(intern!(py, "text"), text_of(py, &text)?)?;
+            }
+            Message::Binary(bytes) => {
+                event.set_item(kind, intern!(py, "websocket.receive"))?;
+                event.set_item(intern!(py, "bytes"), PyBytes::new(py, &bytes))?;
+            }
+            Message::Closed { code, reason } => {
+                return self.disconnect(py, code, &reason).map(Some);
+            }
+            Message::Gone => return self.disconnect(py, close::ABNORMAL, "").map(Some),
+        }
+        Ok(Some(event.into_any().unbind()))
+    }
+
+    fn disconnect(&self, py: Python<'_>, code: u16, reason: &str) -> PyResult<Py<PyAny>> {
+        {
+            let mut state = self.state();
+            state.told = true;
+            state.gone = true;
+        }
+        let event = PyDict::new(py);
+        event.set_item(intern!(py, "type"), intern!(py, "websocket.disconnect"))?;
+        event.set_item(intern!(py, "code"), code)?;
+        event.set_item(intern!(py, "reason"), reason)?;
+        Ok(event.into_any().unbind())
+    }
+
+    /// Carries an event out. False: the client reads slowly.
+    pub(super) fn send(
+        &self,
+        on: &On<'_, '_>,
+        name: &str,
+        event: &Bound<'_, PyDict>,
+    ) -> PyResult<bool> {
+        let Some(kind) = Kinds::of(name) else {
+            return Err(PyValueError::new_err(format!(
+                "{name:?} is no event of a WebSocket connection"
+            )));
+        };
+        let (stage, gone) = {
+            let state = self.state();
+            (state.stage, state.gone)
+        };
+        if gone {
+            return Err(left());
+        }
+        if !kind.fits(stage) {
+            return Err(PyRuntimeError::new_err(format!(
+                "unexpected {name}: {}",
+                said(stage)
+            )));
+        }
+        match kind {
+            Kinds::Accept => self.accept(on, event).map(|()| true),
+            Kinds::Message => self.message(on, event),
+            Kinds::Close if stage == Stage::Open => self.close(on, event).map(|()| true),
+            Kinds::Close => self.refuse(on).map(|()| true),
+            Kinds::DenialStart => {
+                super::start::start(on.shared, on.exchange, event)?;
+                self.set_stage(Stage::Denying);
+                Ok(true)
+            }
+            Kinds::DenialBody => self.deny(on, event),
+        }
+    }
+
+    fn accept(&self, on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<()> {
+        let py = event.py();
+        let chosen = event.get_item(intern!(py, "subprotocol"))?;
+        let chosen: Option<String> = match chosen.filter(|chosen| !chosen.is_none()) {
+            Some(chosen) => Some(chosen.extract()?),
+            None => None,
+        };
+        let mut pairs = Vec::new();
+        if let Some(headers) = event.get_item(intern!(py, "headers"))? {
+            for pair in headers.try_iter()? {
+                pairs.push(pair_of(&pair?)?);
+            }
+        }
+        let core = &on.shared.core;
+        let mut this = on.exchange.try_borrow_mut()?;
+        let run = &mut this.run;
+        let net = run.open()?;
+        let compression = core.config.websocket.compression;
+        let mut draft = std::mem::take(&mut net.response.draft);
+        let agreed = {
+            let handshake = Handshake::of(&net.head, compression)
+                .map_err(|reject| PyRuntimeError::new_err(reject.message()))?;
+            let chosen = chosen.as_deref().map(str::as_bytes);
+            handshake.accept(chosen, &mut draft).map_err(ws_misuse)?;
+            handshake.deflate()
+        };
+        net.response.draft = draft;
+        for (name, value) in &pairs {
+            let field = net.response.draft.field(name.as_bytes(), value.as_bytes());
+            field.map_err(misuse)?;
+        }
+        run.status = Some(on.shared.status(py, 101));
+        sending::head(core, py, run, proto::h1::BodySize::Known(0))?;
+        let net = run.open()?;
+        let switched = core.reactor.switch_websocket(thread_number(), net, agreed);
+        drop(this);
+        if switched.is_none() {
+            self.state().gone = true;
+            return Err(left());
+        }
+        self.set_stage(Stage::Open);
+        on.shared.ask_for_round(py)
+    }
+
+    fn message(&self, on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<bool> {
+        let py = event.py();
+        let given = |name| -> PyResult<Option<Bound<'_, PyAny>>> {
+            Ok(event
+                .get_item(name)?
+                .filter(|value: &Bound<'_, PyAny>| !value.is_none()))
+        };
+        let Some(key) = on.key else {
+            return Err(left());
+        };
+        let reactor = &on.shared.core.reactor;
+        let me = thread_number();
+        let room = match (given(intern!(py, "text"))?, given(intern!(py, "bytes"))?) {
+            (Some(text), None) => {
+                let Ok(text) = text.cast::<PyString>() else {
+                    let kind = text.get_type();
+                    let kind = kind.name()?;
+                    return Err(PyTypeError::new_err(format!(
+                        "websocket.send: \"text\" must be str, not {kind}"
+                    )));
+                };
+                let bytes = text.to_str()?.as_bytes();
+                let outgoing = Outgoing::<SharedBytes>::Bytes(bytes);
+                reactor.send_message(me, key, Kind::Text, outgoing)
+            }
+            (None, Some(bytes)) => {
+                let bytes = bytes_of(bytes, "websocket.send: \"bytes\"")?;
+                let outgoing = Outgoing::Shared(SharedBytes::new(&bytes));
+                reactor.send_message(me, key, Kind::Binary, outgoing)
+            }
+            _ => {
+                return Err(PyValueError::new_err(
+                    "websocket.send needs either \"text\" or \"bytes\"",
+                ));
+            }
+        };
+        match room {
+            Room::Yes => on.shared.ask_for_round(py).map(|()| true),
+            Room::Full => Ok(false),
+            Room::Gone => Err(left()),
+        }
+    }
+
+    fn close(&self, on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<()> {
+        let py = event.py();
+        let code: u16 = match event.get_item(intern!(py, "code"))? {
+            Some(code) if !code.is_none() => code.extract()?,
+            _ => close::NORMAL,
+        };
+        let reason: String = match event.get_item(intern!(py, "reason"))? {
+            Some(reason) if !reason.is_none() => reason.extract()?,
+            _ => String::new(),
+        };
+        if let Some(key) = on.key {
+            let closed = on.shared.core.reactor.close_websocket(key, code, &reason);
+            closed.map_err(ws_misuse)?;
+        }
+        // The client's answer is still to come, and told as the end.
+        on.shared.ask_for_round(py)
+    }
+
+    /// `websocket.close` before the connection was accepted: 403.
+    fn refuse(&self, on: &On<'_, '_>) -> PyResult<()> {
+        let py = on.exchange.py();
+        self.set_stage(Stage::Closed);
+        {
+            let mut this = on.exchange.try_borrow_mut()?;
+            let run = &mut this.run;
+            let status = on.shared.status(py, 403);
+            let draft = &mut run.open()?.response.draft;
+            draft.start(b"403 Forbidden").map_err(misuse)?;
+            run.status = Some(status);
+        }
+        pieces::finish(on.exchange, &PyBytes::new(py, b""))
+    }
+
+    fn deny(&self, on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<bool> {
+        let py = event.py();
+        let block = match event.get_item(intern!(py, "body"))? {
+            Some(block) => bytes_of(block, "websocket.http.response.body: \"body\"")?,
+            None => PyBytes::new(py, b""),
+        };
+        let more = match event.get_item(intern!(py, "more_body"))? {
+            Some(more) => more.is_truthy()?,
+            None => false,
+        };
+        if !more {
+            self.set_stage(Stage::Closed);
+            return pieces::finish(on.exchange, &block).map(|()| true);
+        }
+        match response::push(on.exchange, &block)? {
+            Room::Yes => on.shared.ask_for_round(py).map(|()| true),
+            Room::Full => Ok(false),
+            Room::Gone => Err(left()),
+        }
+    }
+
+    /// The application has ended: what is open is closed, what was not answered is answered, and the
+    /// access log has its line.
+    pub(super) fn settle(&self, on: &On<'_, '_>, outcome: PyResult<()>) -> PyResult<()> {
+        let (stage, gone) = {
+            let mut state = self.state();
+            (
+                std::mem::replace(&mut state.stage, Stage::Closed),
+                state.gone,
+            )
+        };
+        match stage {
+            Stage::Open => {
+                let told = match outcome {
+                    Ok(()) => Ok(()),
+                    Err(error) if gone && from_leaving(on.py(), &error) => Ok(()),
+                    Err(error) => self.failed(on, error),
+                };
+                self.end(on)?;
+                told
+            }
+            Stage::Closed => match outcome {
+                Ok(()) => Ok(()),
+                Err(error) if from_leaving(on.py(), &error) => Ok(()),
+                Err(error) => pieces::fail(on.exchange, error),
+            },
+            Stage::Connecting | Stage::Denying if gone => pieces::abandon(on.exchange),
+            Stage::Connecting | Stage::Denying => {
+                let error = outcome.err().unwrap_or_else(|| {
+                    PyRuntimeError::new_err(
+                        "the application has returned without an answer: the connection was \
+                         neither accepted nor refused",
+                    )
+                });
+                pieces::fail(on.exchange, error)
+            }
+        }
+    }
+
+    /// The client learns that the application has failed, and the log why.
+    fn failed(&self, on: &On<'_, '_>, error: PyErr) -> PyResult<()> {
+        if let Some(key) = on.key {
+            // It may be closed already.
+            let closed = on
+                .shared
+                .core
+                .reactor
+                .close_websocket(key, close::INTERNAL_ERROR, "");
+            closed.map_err(ws_misuse)?;
+        }
+        crate::failure::tell(on.exchange, &error)
+    }
+
+    /// An accepted connection is over for its application.
+    fn end(&self, on: &On<'_, '_>) -> PyResult<()> {
+        let py = on.py();
+        let core = Arc::clone(&on.shared.core);
+        let mut this = on.exchange.try_borrow_mut()?;
+        let run = &mut this.run;
+        let line = match &core.access {
+            Some(access) => run.render(py, access)?,
+            None => Line::None,
+        };
+        let Some(net) = run.leave(line == Line::Python) else {
+            return Ok(());
+        };
+        let native = (line == Line::Native).then_some(run.last_line.line.as_slice());
+        if let Some(key) = on.key {
+            core.reactor
+                .end_websocket(thread_number(), key, Some(net), native);
+        }
+        let started_ns = run.started_ns;
+        drop(this);
+        pieces::conclude(on.exchange)?;
+        match &core.access {
+            Some(access) if line == Line::Python => {
+                let elapsed_ns = net::clock::monotonic_ns() - started_ns;
+                access.write(py, on.exchange.as_any(), elapsed_ns)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a connection's events are carried out on.
+pub(crate) struct On<'a, 'py> {
+    pub(super) shared: &'a Shared,
+    pub(super) exchange: &'a Bound<'py, Exchange>,
+    pub(super) key: Option<RequestKey>,
+}
+
+impl<'py> On<'_, 'py> {
+    fn py(&self) -> Python<'py> {
+        self.exchange.py()
+    }
+}
+
+fn ws_misuse(misuse: proto::ws::Misuse) -> PyErr {
+    PyValueError::new_err(misuse.message())
+}
+
+/// A str of UTF-8, which the protocol has checked.
+fn text_of<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyString>> {
+    match std::str::from_utf8(text) {
+        Ok(text) => Ok(PyString::new(py, text)),
+        Err(error) => Err(PyValueError::new_err(format!("a text message: {error}"))),
+    }
+}
