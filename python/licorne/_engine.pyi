@@ -759,7 +759,7 @@ class FirstStep:
         Its first step has been run in the context.
         """
 
-class ClientDisconnected(OSError):
+class ClientDisconnected(OSError):  # noqa: N818 - uvicorn names it so
     """The client has closed the connection: what is sent to it reaches nothing (ASGI HTTP 2.4)."""
 
 @final

@@ -37,6 +37,7 @@ CATCH_ALL = {
 #: the metrics it serves, a worker after the fork, `--explain-proxy` to answer,
 #: a program that asks for gunicorn's parser.
 ENGINE = {
+    "asgi/starting.py",
     "http/errorpage.py",
     "http/reading.py",
     "http/response.py",

@@ -104,13 +104,12 @@ impl Source for Values<'_, '_> {
             let (found, value) = pair
                 .extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()
                 .ok()?;
-            let same = match found.cast::<PyBytes>() {
+            let same = if let Ok(found) = found.cast::<PyBytes>() {
                 // ASGI gives bytes.
-                Ok(found) => found.as_bytes().eq_ignore_ascii_case(name.as_bytes()),
-                Err(_) => {
-                    let found = found.cast::<PyString>().ok()?;
-                    found.to_str().ok()?.eq_ignore_ascii_case(name)
-                }
+                found.as_bytes().eq_ignore_ascii_case(name.as_bytes())
+            } else {
+                let found = found.cast::<PyString>().ok()?;
+                found.to_str().ok()?.eq_ignore_ascii_case(name)
             };
             same.then_some(value)
         });

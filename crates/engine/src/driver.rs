@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use net::baton::TurnOutcome;
-use net::exchange as net_exchange;
+use net::exchange::{self as net_exchange, RequestKey};
 use proto::protocol::{self, Served};
 use proto::ws::{Compression, Handshake, HandshakeReject};
 use pyo3::exceptions::PyRuntimeError;
@@ -15,11 +15,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::access::Access;
+use crate::asgi::options::Options;
 use crate::asgi::receive::Receive;
 use crate::asgi::request::{Request, outcome_of};
 use crate::asgi::scope::Scopes;
 use crate::asgi::send::Send;
-use crate::asgi::shared::{Options, Shared};
+use crate::asgi::shared::Shared;
 use crate::core::{Core, thread_number};
 use crate::engine::Engine;
 use crate::exchange::Exchange;
@@ -101,7 +102,7 @@ impl AsgiDriver {
         this.shared.set_round_due(false);
         let (wait, more) = turned?;
         if more {
-            this.ask_for_round(slf)?;
+            this.shared.ask_for_round(py)?;
         }
         Ok(wait)
     }
@@ -119,7 +120,7 @@ impl AsgiDriver {
         let more = this.begin_ready(&this.round_of(py, inspected.is_truthy()?)?);
         this.shared.set_round_due(false);
         if more {
-            this.ask_for_round(slf)?;
+            this.shared.ask_for_round(py)?;
         }
         Ok(())
     }
@@ -138,10 +139,6 @@ impl AsgiDriver {
 }
 
 impl AsgiDriver {
-    fn ask_for_round(&self, slf: &Bound<'_, Self>) -> PyResult<()> {
-        self.shared.ask_for_round(slf.py())
-    }
-
     fn round_of<'py>(&self, py: Python<'py>, inspected: bool) -> PyResult<Round<'py>> {
         let start = self.starter.bind(py).call_method0(intern!(py, "choose"))?;
         Ok(Round { start, inspected })
@@ -184,21 +181,26 @@ impl AsgiDriver {
     /// Tells the requests that wait.
     fn tell(&self, py: Python<'_>, turn: &TurnOutcome) -> PyResult<()> {
         for key in turn.bodies.iter().chain(&turn.messages) {
-            if let Some(request) = self.shared.find(py, *key) {
+            if let Some(request) = self.find(py, *key) {
                 request.get().body_has_come(py)?;
             }
         }
         for key in &turn.disconnected {
-            if let Some(request) = self.shared.find(py, *key) {
-                Request::client_left(request.bind(py))?;
+            if let Some(request) = self.find(py, *key) {
+                Request::client_left(&request)?;
             }
         }
         if turn.room {
-            for (_, request) in self.shared.all(py) {
+            for request in self.shared.all(py) {
+                let request = request.bind(py).cast::<Request>()?;
                 request.get().look_for_room(py)?;
             }
         }
         Ok(())
+    }
+
+    fn find<'py>(&self, py: Python<'py>, key: RequestKey) -> Option<Bound<'py, Request>> {
+        self.shared.find(py, key)?.into_bound(py).cast_into().ok()
     }
 
     /// What goes wrong with a request never ends the others.

@@ -13,7 +13,9 @@
 //! requests   core wsgi/input wsgi/caches wsgi/environ exchange
 //! responses  sending taken response failure pieces
 //! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/run wsgi/paused wsgi/mod
-//! ASGI       asgi/marks asgi/leaving asgi/first_step asgi/awaitable asgi/scope asgi/shared asgi/start asgi/websocket asgi/request asgi/receive asgi/send asgi/mod
+//! ASGI       asgi/marks asgi/leaving asgi/first_step asgi/done asgi/options asgi/scope asgi/shared
+//!            asgi/arriving asgi/start asgi/websocket_stage asgi/websocket asgi/request asgi/waiting
+//!            asgi/receive asgi/send asgi/mod
 //! Python     methods spare unserved engine driver
 //! ```
 

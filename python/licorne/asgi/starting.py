@@ -10,13 +10,13 @@ import asyncio
 import sys
 from functools import partial
 
-from licorne._engine import FirstStep
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from contextvars import Context
     from typing import Protocol
+
+    from licorne._engine import FirstStep
 
     Task = asyncio.Task[object]
     Coro = Coroutine[object, object, object]
@@ -51,6 +51,8 @@ class Starter:
             self._usual = partial(asyncio.Task, loop=loop, eager_start=True)  # type: ignore[call-arg]
         elif hasattr(loop, "__dict__"):
             # A loop may have no room for attributes of its own.
+            from licorne._engine import FirstStep  # noqa: PLC0415 - after the fork
+
             self._usual = self._first_step = FirstStep(loop)
 
     def choose(self) -> Start:

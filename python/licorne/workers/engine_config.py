@@ -51,7 +51,7 @@ class Kind:
         self.polled = polled
         #: Makes a waiter for a request that has to wait for its client there.
         self.make_waiter = make_waiter
-        #: The application is ASGI: bodies flow, and blocks of responses wait for the end of a round.
+        #: The application is ASGI: bodies flow, and blocks of responses leave after each round.
         self.asgi = asgi
 
 

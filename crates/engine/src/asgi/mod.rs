@@ -3,14 +3,18 @@
 //! Everything here runs on the loop's thread, and waits for nothing: what an application has to wait
 //! for is a future of its loop, which a turn of the engine completes.
 
-pub(crate) mod awaitable;
+mod arriving;
+pub(crate) mod done;
 pub(crate) mod first_step;
 pub(crate) mod leaving;
 mod marks;
+pub(crate) mod options;
 pub(crate) mod receive;
 pub(crate) mod request;
 pub(crate) mod scope;
 pub(crate) mod send;
 pub(crate) mod shared;
 pub(crate) mod start;
+pub(crate) mod waiting;
 pub(crate) mod websocket;
+mod websocket_stage;

@@ -3,9 +3,10 @@
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
-use super::awaitable::{Ready, Waiting};
+use super::done::Ready;
 use super::marks;
 use super::request::{Request, Wanted};
+use super::waiting::Waiting;
 
 /// The callable by which an application gets its events.
 #[pyclass(frozen, module = "licorne._engine", name = "AsgiReceive")]

@@ -1,25 +1,21 @@
-//! One HTTP request of an ASGI application: how far it has come, and who waits for it.
+//! One request of an ASGI application: how far it has come, and what waits for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use net::baton::Room;
-use net::body::Body;
 use net::exchange::RequestKey;
-use net::incoming::BodyPart;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
+use super::arriving::{Arriving, Part};
 use super::leaving::{from_leaving, left};
 use super::shared::Shared;
 use super::websocket::{On, WebSocket};
 use crate::exchange::Exchange;
 use crate::pieces;
-
-/// Bytes of a body in one event, at most.
-const PART: usize = 64 * 1024;
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,16 +36,6 @@ pub(crate) enum Stage {
     /// Its body is complete, and trailers were announced.
     Trailers,
     /// It is complete, or will never be.
-    Over,
-}
-
-/// The request body, as `receive()` hands it out.
-enum Arriving {
-    /// It is here, and was handed out as far as this byte.
-    Whole(Body, u64),
-    /// It flows.
-    Flowing,
-    /// It was handed out.
     Over,
 }
 
@@ -97,10 +83,6 @@ impl Request {
             let net = this.run.open()?;
             (net.key, net.id, std::mem::take(&mut net.body))
         };
-        let arriving = match body {
-            Body::Flowing => Arriving::Flowing,
-            body => Arriving::Whole(body, 0),
-        };
         Py::new(
             py,
             Self {
@@ -109,7 +91,7 @@ impl Request {
                 key,
                 number,
                 state: Mutex::new(State {
-                    arriving,
+                    arriving: Arriving::of(body),
                     stage: Stage::Head,
                     trailers: false,
                     gone: false,
@@ -223,45 +205,16 @@ impl Request {
     /// The next part of the body, and whether more is to come; `None`: there is none now.
     fn next_part(&self) -> PyResult<Option<(Vec<u8>, bool)>> {
         let mut state = self.state();
-        let mut bytes = Vec::new();
         let over = state.stage == Stage::Over;
-        match &mut state.arriving {
-            Arriving::Over => Ok(None),
-            Arriving::Whole(body, position) => {
-                let left = body.len().saturating_sub(*position);
-                bytes.resize(usize::try_from(left).map_or(PART, |left| left.min(PART)), 0);
-                let count = body.read_at(&mut bytes, *position)?;
-                bytes.truncate(count);
-                *position += count as u64;
-                // A file that is shorter than it was has no more, either.
-                let more = count > 0 && *position < body.len();
-                if !more {
-                    state.arriving = Arriving::Over;
-                }
-                Ok(Some((bytes, more)))
+        let key = self.key.filter(|_| !over);
+        Ok(match state.arriving.next(&self.shared.core.reactor, key)? {
+            Part::Bytes(bytes, more) => Some((bytes, more)),
+            Part::Later => None,
+            Part::Gone => {
+                state.gone |= !over;
+                None
             }
-            Arriving::Flowing if over => Ok(None),
-            Arriving::Flowing => {
-                let Some(key) = self.key else {
-                    state.gone = true;
-                    return Ok(None);
-                };
-                let reactor = &self.shared.core.reactor;
-                let more = match reactor.read_body(key, PART, &mut bytes) {
-                    BodyPart::Later => return Ok(None),
-                    BodyPart::Gone => {
-                        state.gone = true;
-                        return Ok(None);
-                    }
-                    BodyPart::Bytes(_) => !reactor.body_is_over(key),
-                    BodyPart::End => false,
-                };
-                if !more {
-                    state.arriving = Arriving::Over;
-                }
-                Ok(Some((bytes, more)))
-            }
-        }
+        })
     }
 
     /// A future that is completed when it is worth to ask again.
@@ -281,7 +234,7 @@ impl Request {
             state.stage != Stage::Over && !std::mem::replace(&mut state.attended, true)
         };
         if let Some(key) = this.key.filter(|_| attends) {
-            this.shared.remember(key, slf.clone().unbind());
+            this.shared.remember(key, slf.clone().into_any().unbind());
             this.shared.core.reactor.report_disconnect(key);
         }
     }

@@ -14,7 +14,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
-use super::shared::Options;
+use super::options::Options;
 use crate::core::Core;
 use crate::repeated::{RepeatedHead, repeated_by_clients};
 use crate::text;
@@ -88,7 +88,7 @@ impl Scopes {
             }
             _ => {
                 let scope = self.template.bind(py).copy()?;
-                self.of_head(core, options, &scope, exchange)?;
+                Self::of_head(core, options, &scope, exchange)?;
                 let fields = self.fields(py, exchange)?;
                 if repeats {
                     self.repeated.kept = Some(scope.copy()?.unbind());
@@ -146,7 +146,6 @@ impl Scopes {
 
     /// Everything that the head alone decides, but for its fields.
     fn of_head(
-        &self,
         core: &Core,
         options: &Options,
         scope: &Bound<'_, PyDict>,

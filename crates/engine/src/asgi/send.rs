@@ -11,10 +11,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyBytes, PyDict, PyList, PyString};
 
-use super::awaitable::{Ready, Waiting};
+use super::done::Ready;
 use super::marks;
 use super::request::{Request, Stage, Wanted};
 use super::start::{self, bytes_of, pair_of};
+use super::waiting::Waiting;
 use crate::core::thread_number;
 use crate::fields;
 use crate::pieces;

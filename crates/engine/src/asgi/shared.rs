@@ -1,5 +1,5 @@
-//! What all requests of an asgi worker share: its loop, what goes into every scope, and who waits for
-//! news from a turn.
+//! What all requests of an asgi worker share: its loop, what goes into every scope, and the requests
+//! that wait for news of a turn.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,62 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use net::exchange::RequestKey;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyString;
 
-use super::awaitable::Done;
-use super::request::Request;
+use super::done::Done;
+use super::options::Options;
 use crate::core::Core;
-
-/// What every scope has, and how requests are treated.
-pub(crate) struct Options {
-    pub(super) root_path: Py<PyString>,
-    pub(super) root_path_bytes: Vec<u8>,
-    /// `server` for each listener.
-    servers: Vec<Py<PyAny>>,
-    pub(super) versions: Py<PyDict>,
-    pub(super) extensions: Py<PyDict>,
-    /// The state that lifespan start-up has left.
-    pub(super) state: Option<Py<PyDict>>,
-    /// Seconds that a request has after its client has left.
-    pub(super) grace: f64,
-}
-
-impl Options {
-    /// Reads the attributes of Python's object.
-    pub(crate) fn read(options: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = options.py();
-        let versions = PyDict::new(py);
-        versions.set_item(intern!(py, "version"), "3.0")?;
-        versions.set_item(intern!(py, "spec_version"), "2.5")?;
-        let extensions = PyDict::new(py);
-        for name in [
-            "http.response.early_hint",
-            "http.response.informational",
-            "http.response.pathsend",
-            "http.response.trailers",
-            "http.response.zerocopysend",
-        ] {
-            extensions.set_item(name, PyDict::new(py))?;
-        }
-        let root_path: String = options.getattr(intern!(py, "root_path"))?.extract()?;
-        Ok(Self {
-            root_path: PyString::new(py, &root_path).unbind(),
-            root_path_bytes: root_path.into_bytes(),
-            servers: options.getattr(intern!(py, "servers"))?.extract()?,
-            versions: versions.unbind(),
-            extensions: extensions.unbind(),
-            state: options.getattr(intern!(py, "state"))?.extract()?,
-            grace: options
-                .getattr(intern!(py, "disconnect_grace"))?
-                .extract()?,
-        })
-    }
-
-    pub(super) fn server_of(&self, py: Python<'_>, listener: usize) -> Py<PyAny> {
-        let server = self.servers.get(listener);
-        server.map_or_else(|| py.None(), |server| server.clone_ref(py))
-    }
-}
 
 /// Shared by the driver and the requests that it has begun.
 pub(crate) struct Shared {
@@ -76,7 +25,7 @@ pub(crate) struct Shared {
     pub(crate) done: Py<Done>,
     statuses: Mutex<HashMap<u16, Py<PyString>>>,
     /// Requests that are not over: news of a turn name them.
-    known: Mutex<HashMap<RequestKey, Py<Request>>>,
+    known: Mutex<HashMap<RequestKey, Py<PyAny>>>,
     /// Called at the end of a round of the loop in which there was output.
     round: Mutex<Option<Py<PyAny>>>,
     /// It is asked for, or a turn does it.
@@ -152,7 +101,7 @@ impl Shared {
         text
     }
 
-    pub(crate) fn remember(&self, key: RequestKey, request: Py<Request>) {
+    pub(crate) fn remember(&self, key: RequestKey, request: Py<PyAny>) {
         let before = locked(&self.known).insert(key, request);
         drop(before);
     }
@@ -162,17 +111,17 @@ impl Shared {
         drop(before);
     }
 
-    pub(crate) fn find(&self, py: Python<'_>, key: RequestKey) -> Option<Py<Request>> {
+    pub(crate) fn find(&self, py: Python<'_>, key: RequestKey) -> Option<Py<PyAny>> {
         locked(&self.known)
             .get(&key)
             .map(|found| found.clone_ref(py))
     }
 
     /// All requests that are not over.
-    pub(crate) fn all(&self, py: Python<'_>) -> Vec<(RequestKey, Py<Request>)> {
+    pub(crate) fn all(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
         locked(&self.known)
-            .iter()
-            .map(|(key, request)| (*key, request.clone_ref(py)))
+            .values()
+            .map(|request| request.clone_ref(py))
             .collect()
     }
 }

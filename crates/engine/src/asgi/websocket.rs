@@ -15,6 +15,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use super::leaving::{from_leaving, left};
 use super::shared::Shared;
 use super::start::{bytes_of, pair_of};
+use super::websocket_stage::{Kind as Event, Stage, said};
 use crate::access::Line;
 use crate::core::thread_number;
 use crate::exchange::Exchange;
@@ -23,63 +24,6 @@ use crate::pieces;
 use crate::response;
 use crate::sending;
 use crate::shared::SharedBytes;
-
-/// How far a connection has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// The application has not decided.
-    Connecting,
-    /// It refuses with a response of its own, whose body is to come.
-    Denying,
-    /// Messages go both ways.
-    Open,
-    /// The application has closed it, or refused it; or its client has.
-    Closed,
-}
-
-/// What an application may send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kinds {
-    Accept,
-    Message,
-    Close,
-    DenialStart,
-    DenialBody,
-}
-
-impl Kinds {
-    fn of(name: &str) -> Option<Self> {
-        Some(match name {
-            "websocket.accept" => Self::Accept,
-            "websocket.send" => Self::Message,
-            "websocket.close" => Self::Close,
-            "websocket.http.response.start" => Self::DenialStart,
-            "websocket.http.response.body" => Self::DenialBody,
-            _ => return None,
-        })
-    }
-
-    /// Whether it may come at this stage.
-    const fn fits(self, stage: Stage) -> bool {
-        matches!(
-            (self, stage),
-            (
-                Self::Accept | Self::Close | Self::DenialStart,
-                Stage::Connecting
-            ) | (Self::DenialBody, Stage::Denying)
-                | (Self::Message | Self::Close, Stage::Open)
-        )
-    }
-}
-
-const fn said(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Connecting => "the connection is neither accepted nor refused",
-        Stage::Denying => "websocket.http.response.body is to follow",
-        Stage::Open => "the connection is open",
-        Stage::Closed => "the connection is closed",
-    }
-}
 
 struct State {
     stage: Stage,
@@ -194,7 +138,7 @@ impl WebSocket {
         name: &str,
         event: &Bound<'_, PyDict>,
     ) -> PyResult<bool> {
-        let Some(kind) = Kinds::of(name) else {
+        let Some(kind) = Event::of(name) else {
             return Err(PyValueError::new_err(format!(
                 "{name:?} is no event of a WebSocket connection"
             )));
@@ -213,16 +157,16 @@ impl WebSocket {
             )));
         }
         match kind {
-            Kinds::Accept => self.accept(on, event).map(|()| true),
-            Kinds::Message => self.message(on, event),
-            Kinds::Close if stage == Stage::Open => self.close(on, event).map(|()| true),
-            Kinds::Close => self.refuse(on).map(|()| true),
-            Kinds::DenialStart => {
+            Event::Accept => self.accept(on, event).map(|()| true),
+            Event::Message => Self::message(on, event),
+            Event::Close if stage == Stage::Open => Self::close(on, event).map(|()| true),
+            Event::Close => self.refuse(on).map(|()| true),
+            Event::DenialStart => {
                 super::start::start(on.shared, on.exchange, event)?;
                 self.set_stage(Stage::Denying);
                 Ok(true)
             }
-            Kinds::DenialBody => self.deny(on, event),
+            Event::DenialBody => self.deny(on, event),
         }
     }
 
@@ -270,7 +214,7 @@ impl WebSocket {
         on.shared.ask_for_round(py)
     }
 
-    fn message(&self, on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<bool> {
+    fn message(on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<bool> {
         let py = event.py();
         let given = |name| -> PyResult<Option<Bound<'_, PyAny>>> {
             Ok(event
@@ -313,7 +257,7 @@ impl WebSocket {
         }
     }
 
-    fn close(&self, on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn close(on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<()> {
         let py = event.py();
         let code: u16 = match event.get_item(intern!(py, "code"))? {
             Some(code) if !code.is_none() => code.extract()?,
@@ -382,9 +326,9 @@ impl WebSocket {
                 let told = match outcome {
                     Ok(()) => Ok(()),
                     Err(error) if gone && from_leaving(on.py(), &error) => Ok(()),
-                    Err(error) => self.failed(on, error),
+                    Err(error) => Self::failed(on, &error),
                 };
-                self.end(on)?;
+                Self::end(on)?;
                 told
             }
             Stage::Closed => match outcome {
@@ -406,7 +350,7 @@ impl WebSocket {
     }
 
     /// The client learns that the application has failed, and the log why.
-    fn failed(&self, on: &On<'_, '_>, error: PyErr) -> PyResult<()> {
+    fn failed(on: &On<'_, '_>, error: &PyErr) -> PyResult<()> {
         if let Some(key) = on.key {
             // It may be closed already.
             let closed = on
@@ -416,11 +360,11 @@ impl WebSocket {
                 .close_websocket(key, close::INTERNAL_ERROR, "");
             closed.map_err(ws_misuse)?;
         }
-        crate::failure::tell(on.exchange, &error)
+        crate::failure::tell(on.exchange, error)
     }
 
     /// An accepted connection is over for its application.
-    fn end(&self, on: &On<'_, '_>) -> PyResult<()> {
+    fn end(on: &On<'_, '_>) -> PyResult<()> {
         let py = on.py();
         let core = Arc::clone(&on.shared.core);
         let mut this = on.exchange.try_borrow_mut()?;

@@ -1,0 +1,122 @@
+//! What `receive()` and `send()` return: awaitables that are mostly done already, so that nothing is
+//! suspended. They are coroutines to everything that asks (`collections.abc.Coroutine`), and may
+//! become tasks.
+
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+/// It is done, with nothing to say. One for all.
+#[pyclass(frozen, module = "licorne._engine")]
+pub(crate) struct Done;
+
+#[pymethods]
+impl Done {
+    fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    /// The end of an iterator without a value: `None` comes out of `await`.
+    #[expect(clippy::unused_self, reason = "a method of Python")]
+    fn __next__(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
+    #[expect(clippy::unused_self, reason = "a method of Python")]
+    fn send(&self, _value: &Bound<'_, PyAny>) -> PyResult<()> {
+        Err(PyStopIteration::new_err(()))
+    }
+
+    #[pyo3(signature = (kind, value=None, traceback=None))]
+    #[expect(clippy::unused_self, reason = "a method of Python")]
+    fn throw(
+        &self,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        Err(thrown(kind, value, traceback)?)
+    }
+
+    #[expect(clippy::unused_self, reason = "a method of Python")]
+    fn close(&self) {}
+}
+
+/// It is done, with an event or an exception.
+#[pyclass(module = "licorne._engine")]
+pub(crate) struct Ready(Option<PyResult<Py<PyAny>>>);
+
+impl Ready {
+    pub(crate) fn new(outcome: PyResult<Py<PyAny>>) -> Self {
+        Self(Some(outcome))
+    }
+}
+
+#[pymethods]
+impl Ready {
+    fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __next__(&mut self) -> PyResult<()> {
+        match self.0.take() {
+            Some(Ok(event)) => Err(PyStopIteration::new_err((event,))),
+            Some(Err(error)) => Err(error),
+            None => Err(used_up()),
+        }
+    }
+
+    fn send(&mut self, _value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.__next__()
+    }
+
+    #[pyo3(signature = (kind, value=None, traceback=None))]
+    fn throw(
+        &mut self,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        self.0 = None;
+        Err(thrown(kind, value, traceback)?)
+    }
+
+    fn close(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// The exception that `throw` is given, in each of its forms.
+pub(super) fn thrown(
+    kind: &Bound<'_, PyAny>,
+    value: Option<&Bound<'_, PyAny>>,
+    traceback: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PyErr> {
+    let value = value.filter(|value| !value.is_none());
+    let raised = match value {
+        Some(value) if value.is_instance_of::<pyo3::exceptions::PyBaseException>() => value.clone(),
+        Some(value) => match value.cast::<PyTuple>() {
+            Ok(arguments) => kind.call1(arguments)?,
+            Err(_) => kind.call1((value,))?,
+        },
+        None if kind.is_instance_of::<pyo3::types::PyType>() => kind.call0()?,
+        None => kind.clone(),
+    };
+    if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none()) {
+        raised.setattr(intern!(raised.py(), "__traceback__"), traceback)?;
+    }
+    Ok(PyErr::from_value(raised))
+}
+
+pub(super) fn used_up() -> PyErr {
+    PyRuntimeError::new_err("cannot reuse already awaited coroutine")
+}
