@@ -379,6 +379,10 @@ class Scoreboard:
     def mark_ready(self, slot: int) -> None:
         """Say that the application is loaded."""
 
+    def set_replaced(self, slot: int) -> None:
+        """Say that the worker is about to be told to end while the server goes on: its clients that
+        come again find another one, and WebSocket clients are told so (close code 1012)."""
+
     def retire(self, slot: int, code: int) -> None:
         """Ask to be replaced, with a key of `supervisor.causes.BY_CODE`; the first one stays."""
 

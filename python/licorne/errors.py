@@ -20,6 +20,25 @@ class StartFailed(Exception):  # noqa: N818 - what has happened, as HaltServer
     """The application was loaded and cannot be served; the message is for its author."""
 
 
+class ConnectionClosed(ConnectionError):  # noqa: N818 - what has happened, as HaltServer
+    """A WebSocket connection has ended: what `environ["licorne.websocket"]` raises then.
+
+    `code` and `reason` are those of the client's close frame (RFC 6455, section 7.1.5): 1005 if it
+    had no code, 1006 if none came. Where the server has ended it, they are its own: 1001 at a stop.
+    `code` is None as long as messages wait that came before the end.
+    """
+
+    def __init__(self, code: int | None = None, reason: str = "") -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        code = "" if self.code is None else f" with code {self.code}"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"the WebSocket connection is closed{code}{reason}"
+
+
 class HaltServer(BaseException):
     """The master must stop with a reason and an exit status.
 

@@ -148,6 +148,12 @@ impl Scoreboard {
         Ok(())
     }
 
+    /// The master is about to end the worker in `slot`, and the server goes on without it.
+    fn set_replaced(&self, slot: usize) -> PyResult<()> {
+        self.inner.set_replaced(self.checked(slot)?);
+        Ok(())
+    }
+
     /// The access log lines that a worker which has ended did not write; they are there once.
     fn left_lines<'py>(&self, py: Python<'py>, slot: usize) -> PyResult<Bound<'py, PyBytes>> {
         let slot = self.checked(slot)?;

@@ -37,6 +37,8 @@ pub(crate) struct Core {
     server: Mutex<ServerFields>,
     /// Requests that wait for their clients, where another loop polls the engine.
     pub(crate) parked: Parked,
+    /// WebSocket connections whose applications wait for messages there.
+    pub(crate) receiving: Parked,
     /// Requests to be told when their clients have gone.
     pub(crate) disconnects: Disconnects,
 }
@@ -69,6 +71,7 @@ impl Core {
             log,
             taken: AtomicU64::new(0),
             parked: Parked::default(),
+            receiving: Parked::default(),
             disconnects: Disconnects::default(),
         })
     }

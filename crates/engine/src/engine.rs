@@ -135,6 +135,7 @@ impl Engine {
             Ok(())
         };
         let woken = woken.and(self.core.disconnects.wake(py, &turn.disconnected));
+        let woken = woken.and(self.core.receiving.wake_for(py, &turn.messages));
         if let Err(error) = woken {
             // A loop of the user failed: the requests must not be lost for it.
             error.write_unraisable(py, None);

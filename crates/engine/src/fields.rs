@@ -66,14 +66,7 @@ pub(crate) fn interim(
     if response.begun() || version == Version::Http10 {
         return Ok(bytes);
     }
-    let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-    for pair in headers.try_iter()? {
-        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
-        pairs.push((
-            text_or_bytes(&name, "a header name")?,
-            text_or_bytes(&value, "a header value")?,
-        ));
-    }
+    let pairs = pairs_of(headers)?;
     let pairs = pairs
         .iter()
         .map(|(name, value)| (name.as_slice(), value.as_slice()));
@@ -81,6 +74,19 @@ pub(crate) fn interim(
         .interim(version, status.as_bytes(), pairs, &mut bytes)
         .map_err(unsendable)?;
     Ok(bytes)
+}
+
+/// Header pairs of an application, as bytes.
+pub(crate) fn pairs_of(headers: &Bound<'_, PyAny>) -> PyResult<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut pairs = Vec::new();
+    for pair in headers.try_iter()? {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+        pairs.push((
+            text_or_bytes(&name, "a header name")?,
+            text_or_bytes(&value, "a header value")?,
+        ));
+    }
+    Ok(pairs)
 }
 
 /// gunicorn takes both here, whatever PEP 3333 says of header fields.

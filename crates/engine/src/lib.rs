@@ -11,8 +11,8 @@
 //! services   board explain head fields reader reply
 //! the log    intact access_values access_unserved access
 //! requests   core wsgi/input wsgi/caches wsgi/environ exchange
-//! responses  sending taken response failure pieces
-//! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/run wsgi/paused wsgi/mod
+//! responses  sending taken response failure pieces websocket
+//! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/websocket wsgi/run wsgi/paused wsgi/mod
 //! ASGI       asgi/marks asgi/leaving asgi/first_step asgi/done asgi/options asgi/scope asgi/shared
 //!            asgi/arriving asgi/start asgi/websocket_stage asgi/websocket asgi/request asgi/waiting
 //!            asgi/receive asgi/send asgi/mod
@@ -54,6 +54,7 @@ mod spare;
 mod taken;
 mod text;
 mod unserved;
+mod websocket;
 mod wsgi;
 
 /// The native engine: everything that touches bytes of a request.
@@ -91,6 +92,8 @@ mod _engine {
     use crate::wsgi::file::file_extent;
     #[pymodule_export]
     use crate::wsgi::input::Input;
+    #[pymodule_export]
+    use crate::wsgi::websocket::WebSocket;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the Python name")]

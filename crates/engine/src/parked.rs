@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use net::baton::{Loop, Room};
 use net::exchange::RequestKey;
+use net::websocket::Message;
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -21,19 +22,50 @@ impl Parked {
         reactor: &Loop,
         key: RequestKey,
     ) -> PyResult<bool> {
-        let py = make_waiter.py();
         loop {
             if let Some(room) = reactor.room(key) {
                 return Ok(room != Room::Gone);
             }
-            let waiter = make_waiter.call0()?;
-            self.lock().push((key, waiter.clone().unbind()));
-            let woken = waiter.call_method0(intern!(py, "wait"));
-            // An exception that was thrown into the wait leaves its waiter behind.
-            let left = self.take(|(_, other)| other.is(&waiter));
-            drop(left);
-            woken?;
+            self.wait(make_waiter, key)?;
         }
+    }
+
+    /// Waits for the next message of a WebSocket client, or for the end of its connection.
+    pub(crate) fn wait_for_message(
+        &self,
+        make_waiter: &Bound<'_, PyAny>,
+        reactor: &Loop,
+        key: RequestKey,
+    ) -> PyResult<Message> {
+        loop {
+            let message = reactor.take_message(key);
+            if message != Message::Later {
+                return Ok(message);
+            }
+            self.wait(make_waiter, key)?;
+        }
+    }
+
+    /// Waits until a waiter for `key` is woken.
+    fn wait(&self, make_waiter: &Bound<'_, PyAny>, key: RequestKey) -> PyResult<()> {
+        let waiter = make_waiter.call0()?;
+        self.lock().push((key, waiter.clone().unbind()));
+        let woken = waiter.call_method0(intern!(make_waiter.py(), "wait"));
+        // An exception that was thrown into the wait leaves its waiter behind.
+        let left = self.take(|(_, other)| other.is(&waiter));
+        drop(left);
+        woken.map(drop)
+    }
+
+    /// Wakes what waits for messages of these connections.
+    pub(crate) fn wake_for(&self, py: Python<'_>, keys: &[RequestKey]) -> PyResult<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        for (_, waiter) in self.take(|(key, _)| keys.contains(key)) {
+            waiter.bind(py).call_method0(intern!(py, "wake"))?;
+        }
+        Ok(())
     }
 
     /// Has `waiter` woken when the client of `key` has read on, or has gone. False: it has already.

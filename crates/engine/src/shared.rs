@@ -4,6 +4,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use net::output::Shared;
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -55,4 +57,28 @@ pub(crate) fn release(_py: Python<'_>) {
     let released = std::mem::take(&mut *RELEASED.lock().unwrap_or_else(PoisonError::into_inner));
     // Dropped here, under the interpreter lock and outside of the mutex.
     drop(released);
+}
+
+/// Bytes, or what has them (`bytearray`, `memoryview`).
+pub(crate) fn bytes_of<'py>(
+    given: Bound<'py, PyAny>,
+    what: &'static str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let given = match given.cast_into::<PyBytes>() {
+        Ok(bytes) => return Ok(bytes),
+        Err(other) => other.into_inner(),
+    };
+    let py = given.py();
+    // SAFETY: a live object; the result is a new reference, or null with an exception.
+    unsafe {
+        if ffi::PyObject_CheckBuffer(given.as_ptr()) == 0 {
+            let kind = given.get_type();
+            let kind = kind.name()?;
+            return Err(PyTypeError::new_err(format!(
+                "{what} must be bytes, not {kind}"
+            )));
+        }
+        let bytes = ffi::PyBytes_FromObject(given.as_ptr());
+        Bound::from_owned_ptr_or_err(py, bytes).map(|bytes| bytes.cast_into_unchecked())
+    }
 }

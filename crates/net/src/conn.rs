@@ -20,7 +20,6 @@ use crate::output::Output;
 use crate::peer::Peer;
 use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
-use crate::websocket::Settings;
 pub(crate) use serving::Serving;
 
 /// What a connection is doing.
@@ -220,32 +219,6 @@ impl Conn {
     /// The client has said that its last request is the last one, and everything it sent was read.
     pub(crate) fn sends_no_more(&self) -> bool {
         self.had_last_request && !self.has_more() && !self.in_body()
-    }
-
-    /// A request's head is complete and its body is not.
-    pub(crate) fn in_body(&self) -> bool {
-        self.pending.is_some() || self.body_is_open()
-    }
-
-    /// The application has a request whose body is still to come.
-    pub(crate) fn body_is_open(&self) -> bool {
-        self.serving
-            .incoming
-            .as_ref()
-            .is_some_and(|body| !body.ended())
-    }
-
-    /// The socket may be read while the application has the request: for its body, or for messages.
-    pub(crate) fn wants_bytes(&self, settings: &Settings) -> bool {
-        let Serving {
-            incoming,
-            websocket,
-            ..
-        } = &self.serving;
-        let body = incoming.as_ref().is_some_and(|body| body.wants_bytes());
-        let messages = websocket.as_ref();
-        let messages = messages.is_some_and(|each| each.wants_bytes(settings));
-        body || messages && !self.stalled
     }
 
     /// The response is complete and the connection is kept: the next request may come.

@@ -9,6 +9,7 @@ from licorne import hooks
 from licorne.errors import HaltServer
 from licorne.master import reaping
 from licorne.supervisor import actions
+from licorne.supervisor.roster import Phase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def _signal(arbiter: Arbiter, pid: int, name: str) -> None:
     if name == "ABRT" and pid in arbiter.WORKERS:
         _abort(arbiter, arbiter.WORKERS[pid])
         return
+    if name == "TERM" and arbiter.roster.phase is Phase.RUNNING and pid in arbiter.WORKERS:
+        arbiter.slots.set_replaced(arbiter.WORKERS[pid])
     arbiter.parts.listeners.settle(arbiter.roster, arbiter.WORKERS)
     arbiter.kill_worker(pid, getattr(signal, f"SIG{name}"))
 

@@ -66,6 +66,10 @@ class Slots:
         self.scoreboard.vacate(worker.slot)
         self._free.append(worker.slot)
 
+    def set_replaced(self, worker: Worker) -> None:
+        """The worker is told to end, and the server goes on without it."""
+        self.scoreboard.set_replaced(worker.slot)
+
     def counts(self, living: Iterable[Worker]) -> dict[str, Counts]:
         """What all workers have counted since the start, by worker type: it never goes back."""
         counted = dict(self._ended)

@@ -14,12 +14,13 @@ use pyo3::types::{PyAny, PyBytes, PyDict, PyList, PyString};
 use super::done::Ready;
 use super::marks;
 use super::request::{Request, Stage, Wanted};
-use super::start::{self, bytes_of, pair_of};
+use super::start::{self, pair_of};
 use super::waiting::Waiting;
 use crate::core::thread_number;
 use crate::fields;
 use crate::pieces;
 use crate::response;
+use crate::shared::bytes_of;
 
 /// The callable by which an application answers.
 #[pyclass(frozen, module = "licorne._engine", name = "AsgiSend")]

@@ -2,7 +2,6 @@
 
 use proto::h1::ResponseDraft;
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -10,6 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 use super::shared::Shared;
 use crate::exchange::Exchange;
 use crate::fields::misuse;
+use crate::shared::bytes_of;
 use crate::text::latin1_bytes;
 
 /// `http.response.start`: checks status and headers, and gives them to the draft; sends nothing.
@@ -87,28 +87,4 @@ pub(crate) fn pair_of<'py>(
         bytes_of(pair.get_item(0)?, "a header name")?,
         bytes_of(pair.get_item(1)?, "a header value")?,
     ))
-}
-
-/// Bytes, or what has them (`bytearray`, `memoryview`).
-pub(crate) fn bytes_of<'py>(
-    given: Bound<'py, PyAny>,
-    what: &'static str,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let given = match given.cast_into::<PyBytes>() {
-        Ok(bytes) => return Ok(bytes),
-        Err(other) => other.into_inner(),
-    };
-    let py = given.py();
-    // SAFETY: a live object; the result is a new reference, or null with an exception.
-    unsafe {
-        if ffi::PyObject_CheckBuffer(given.as_ptr()) == 0 {
-            let kind = given.get_type();
-            let kind = kind.name()?;
-            return Err(PyTypeError::new_err(format!(
-                "{what} must be bytes, not {kind}"
-            )));
-        }
-        let bytes = ffi::PyBytes_FromObject(given.as_ptr());
-        Bound::from_owned_ptr_or_err(py, bytes).map(|bytes| bytes.cast_into_unchecked())
-    }
 }

@@ -1,12 +1,12 @@
 //! One WebSocket connection of an ASGI application (ASGI WebSocket, version 2.5): its events, and
 //! what may follow what.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use net::baton::Room;
 use net::exchange::RequestKey;
 use net::websocket::{Message, Outgoing};
-use proto::ws::{Handshake, Kind, close};
+use proto::ws::{Kind, close};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -14,16 +14,15 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::leaving::{from_leaving, left};
 use super::shared::Shared;
-use super::start::{bytes_of, pair_of};
+use super::start::pair_of;
 use super::websocket_stage::{Kind as Event, Stage, said};
-use crate::access::Line;
 use crate::core::thread_number;
 use crate::exchange::Exchange;
 use crate::fields::misuse;
 use crate::pieces;
 use crate::response;
-use crate::sending;
-use crate::shared::SharedBytes;
+use crate::shared::{SharedBytes, bytes_of};
+use crate::websocket;
 
 struct State {
     stage: Stage,
@@ -104,7 +103,7 @@ impl WebSocket {
             Message::Later => return Ok(None),
             Message::Text(text) => {
                 event.set_item(kind, intern!(py, "websocket.receive"))?;
-                event.set_item(intern!(py, "text"), text_of(py, &text)?)?;
+                event.set_item(intern!(py, "text"), websocket::text(py, &text)?)?;
             }
             Message::Binary(bytes) => {
                 event.set_item(kind, intern!(py, "websocket.receive"))?;
@@ -183,28 +182,12 @@ impl WebSocket {
                 pairs.push(pair_of(&pair?)?);
             }
         }
-        let core = &on.shared.core;
+        let fields = pairs
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let mut this = on.exchange.try_borrow_mut()?;
-        let run = &mut this.run;
-        let net = run.open()?;
-        let compression = core.config.websocket.compression;
-        let mut draft = std::mem::take(&mut net.response.draft);
-        let agreed = {
-            let handshake = Handshake::of(&net.head, compression)
-                .map_err(|reject| PyRuntimeError::new_err(reject.message()))?;
-            let chosen = chosen.as_deref().map(str::as_bytes);
-            handshake.accept(chosen, &mut draft).map_err(ws_misuse)?;
-            handshake.deflate()
-        };
-        net.response.draft = draft;
-        for (name, value) in &pairs {
-            let field = net.response.draft.field(name.as_bytes(), value.as_bytes());
-            field.map_err(misuse)?;
-        }
-        run.status = Some(on.shared.status(py, 101));
-        sending::head(core, py, run, proto::h1::BodySize::Known(0))?;
-        let net = run.open()?;
-        let switched = core.reactor.switch_websocket(thread_number(), net, agreed);
+        let core = &on.shared.core;
+        let switched = websocket::accept(core, py, &mut this.run, chosen.as_deref(), fields)?;
         drop(this);
         if switched.is_none() {
             self.state().gone = true;
@@ -269,7 +252,7 @@ impl WebSocket {
         };
         if let Some(key) = on.key {
             let closed = on.shared.core.reactor.close_websocket(key, code, &reason);
-            closed.map_err(ws_misuse)?;
+            closed.map_err(websocket::misuse)?;
         }
         // The client's answer is still to come, and told as the end.
         on.shared.ask_for_round(py)
@@ -358,39 +341,17 @@ impl WebSocket {
                 .core
                 .reactor
                 .close_websocket(key, close::INTERNAL_ERROR, "");
-            closed.map_err(ws_misuse)?;
+            closed.map_err(websocket::misuse)?;
         }
         crate::failure::tell(on.exchange, error)
     }
 
     /// An accepted connection is over for its application.
     fn end(on: &On<'_, '_>) -> PyResult<()> {
-        let py = on.py();
-        let core = Arc::clone(&on.shared.core);
-        let mut this = on.exchange.try_borrow_mut()?;
-        let run = &mut this.run;
-        let line = match &core.access {
-            Some(access) => run.render(py, access)?,
-            None => Line::None,
-        };
-        let Some(net) = run.leave(line == Line::Python) else {
-            return Ok(());
-        };
-        let native = (line == Line::Native).then_some(run.last_line.line.as_slice());
         if let Some(key) = on.key {
-            core.reactor
-                .end_websocket(thread_number(), key, Some(net), native);
+            websocket::end(on.exchange, key)?;
         }
-        let started_ns = run.started_ns;
-        drop(this);
-        pieces::conclude(on.exchange)?;
-        match &core.access {
-            Some(access) if line == Line::Python => {
-                let elapsed_ns = net::clock::monotonic_ns() - started_ns;
-                access.write(py, on.exchange.as_any(), elapsed_ns)
-            }
-            _ => Ok(()),
-        }
+        pieces::conclude(on.exchange)
     }
 }
 
@@ -404,17 +365,5 @@ pub(crate) struct On<'a, 'py> {
 impl<'py> On<'_, 'py> {
     fn py(&self) -> Python<'py> {
         self.exchange.py()
-    }
-}
-
-fn ws_misuse(misuse: proto::ws::Misuse) -> PyErr {
-    PyValueError::new_err(misuse.message())
-}
-
-/// A str of UTF-8, which the protocol has checked.
-fn text_of<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyString>> {
-    match std::str::from_utf8(text) {
-        Ok(text) => Ok(PyString::new(py, text)),
-        Err(error) => Err(PyValueError::new_err(format!("a text message: {error}"))),
     }
 }

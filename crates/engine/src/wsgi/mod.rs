@@ -9,6 +9,7 @@ mod paused;
 mod response;
 mod run;
 mod start;
+pub(crate) mod websocket;
 
 pub(crate) use body::write;
 pub(crate) use paused::resume;

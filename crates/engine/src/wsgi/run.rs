@@ -7,7 +7,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::{body, environ};
+use super::{body, environ, websocket};
 use crate::core::{Core, thread_id};
 use crate::exchange::{Exchange, is_over};
 use crate::failure;
@@ -61,10 +61,22 @@ fn answer(
     // Of many requests on one thread none has it for itself, unless they run one after the other.
     let alone = !core.config.polled || core.config.pauses();
     let thread = if alone { thread_id() } else { 0 };
-    let (environ, start_response) = prepare(core, exchange, thread, entry)?;
-    let answer = call_two(app, environ.as_any(), &start_response)?;
+    let (environ, start_response, upgrade) = prepare(core, exchange, thread, entry)?;
+    let offered = if upgrade {
+        websocket::offer(exchange, &environ)?
+    } else {
+        None
+    };
+    let mut called = call_two(app, environ.as_any(), &start_response);
     drop(environ);
     drop(start_response);
+    if let Some(offered) = offered {
+        match websocket::conclude(exchange, &offered, called)? {
+            Some(answer) => called = Ok(answer),
+            None => return Ok(()),
+        }
+    }
+    let answer = called?;
     body::send(py, exchange, &answer)
 }
 
@@ -75,14 +87,14 @@ pub(crate) fn begin(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
 }
 
 /// Says on the scoreboard that the request begins, and builds its environ. `entry` becomes its
-/// entry there.
+/// entry there. Also whether the request asks to go on with another protocol.
 #[inline]
 fn prepare<'py>(
     core: &Core,
     exchange: &Bound<'py, Exchange>,
     thread: u32,
     entry: &mut Option<usize>,
-) -> PyResult<(Bound<'py, pyo3::types::PyDict>, Py<PyAny>)> {
+) -> PyResult<(Bound<'py, pyo3::types::PyDict>, Py<PyAny>, bool)> {
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
     let this = &mut *this;
@@ -92,6 +104,7 @@ fn prepare<'py>(
     };
     let (environ, repeated) = environ::build(py, core, &bundle.template, &mut bundle.caches, net)?;
     this.run.repeated = repeated;
+    let upgrade = net.head.upgrade();
     if let Some(ids) = &core.ids {
         this.run.request_id = Some(environ::request_id(&environ, core, ids, net)?);
     }
@@ -101,7 +114,7 @@ fn prepare<'py>(
         environ.set_item(&core.names.queue_time, queue::seconds(ns))?;
     }
     this.run.environ = Some(environ.clone().unbind());
-    Ok((environ, bundle.start_response.clone_ref(py)))
+    Ok((environ, bundle.start_response.clone_ref(py), upgrade))
 }
 
 /// Calls `callable(first, second)` without a tuple.

@@ -171,3 +171,6 @@ impl Loop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

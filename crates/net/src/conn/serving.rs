@@ -6,7 +6,7 @@ use proto::{RequestHead, StreamId};
 use super::{Conn, Phase};
 use crate::exchange::{RequestKey, Token};
 use crate::incoming::Incoming;
-use crate::websocket::WebSocket;
+use crate::websocket::{Settings, WebSocket};
 
 /// One request that is with the application, or was the last one that has been.
 #[derive(Debug)]
@@ -83,6 +83,32 @@ impl Conn {
     pub(crate) fn served(&mut self, id: u64) -> Option<&mut Serving> {
         let owed = self.owes(self.serving.stream) && !self.is_tunnel();
         (owed && self.serving.id == id).then_some(&mut self.serving)
+    }
+
+    /// A request's head is complete and its body is not.
+    pub(crate) fn in_body(&self) -> bool {
+        self.pending.is_some() || self.body_is_open()
+    }
+
+    /// The application has a request whose body is still to come.
+    pub(crate) fn body_is_open(&self) -> bool {
+        self.serving
+            .incoming
+            .as_ref()
+            .is_some_and(|body| !body.ended())
+    }
+
+    /// The socket may be read while the application has the request: for its body, or for messages.
+    pub(crate) fn wants_bytes(&self, settings: &Settings) -> bool {
+        let Serving {
+            incoming,
+            websocket,
+            ..
+        } = &self.serving;
+        let body = incoming.as_ref().is_some_and(|body| body.wants_bytes());
+        let messages = websocket.as_ref();
+        let messages = messages.is_some_and(|each| each.wants_bytes(settings));
+        body || messages && !self.stalled
     }
 
     /// The response to `request` has switched: what comes from now on is no HTTP. False: there is more

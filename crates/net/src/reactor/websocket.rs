@@ -1,39 +1,25 @@
 //! WebSocket connections, from the response that accepts to their end. Everything that the protocol
 //! asks for is done here, whenever the reactor turns: the application may be busy.
-//!
-//! A connection ends in one of these ways, and the application is told once, behind the messages that
-//! it has not taken:
-//!
-//! | what happens | what the client gets | code for the application |
-//! |---|---|---|
-//! | its close frame comes | the answer to it | its code; 1005 without one |
-//! | the application closes | close frame, then the end when the client has answered, or after [`CLOSING_MS`] | that of the answer; 1006 without one |
-//! | the client breaks a rule | close frame with the code of the [`Reject`] | the same code |
-//! | the client sends nothing for `ping_timeout` behind a ping | close frame 1011 | 1006 |
-//! | its bytes end, or nothing reaches it any more | | 1006 |
-//! | the worker stops | close frame 1001; 1012 if another worker takes its place | the same code, at once |
+
+mod closing;
+mod silence;
 
 use std::collections::HashMap;
 
-use proto::ws::{Agreed, Kind, Misuse, Reject, State, close};
+use proto::ws::{Agreed, Kind, Reject};
 
 use super::Reactor;
 use super::streaming::Room;
 use super::writing::{LOW_WATER, busy};
-use crate::conn::{Conn, Phase};
+use crate::conn::Conn;
 use crate::exchange::{Exchange, RequestKey, Token};
 use crate::output::{COPY_LIMIT, Shared};
-use crate::timer::{Cause, Deadline};
-use crate::websocket::{Look, Message, Outgoing, Settings, Tools, Waiting, WebSocket};
+use crate::timer::Deadline;
+use crate::websocket::{Message, Outgoing, Settings, Tools, Waiting, WebSocket};
 
-/// How long a client has for its close frame behind ours, in ms, from when that is written: as long
-/// as the `websockets` library waits.
-const CLOSING_MS: u64 = 10_000;
 /// Bytes of answers to pings that wait for a client above which it is not read: it asks, and does not
 /// read.
 const MOST_ANSWERS: usize = 64 * 1024;
-/// What a client is told that has not answered a ping.
-const NO_ANSWER: &str = "keepalive ping timeout";
 
 /// What the WebSocket connections of a reactor share.
 pub(super) struct WebSockets {
@@ -105,7 +91,7 @@ impl Reactor {
         let Some(conn) = busy(&mut self.conns, key) else {
             return self.take_ended(key);
         };
-        let Some(websocket) = conn.websocket() else {
+        let Some(websocket) = conn.websocket().filter(|each| !each.left) else {
             return Message::Gone;
         };
         let first = websocket.waiting.take();
@@ -183,109 +169,6 @@ impl Reactor {
         }
     }
 
-    /// Sends the close frame. What the client has sent before its own one is dropped, and when that
-    /// has come, or its time is over, the connection ends. Nothing is done if it is closing already.
-    pub(crate) fn close_websocket(
-        &mut self,
-        key: RequestKey,
-        code: u16,
-        reason: &str,
-    ) -> Result<(), Misuse> {
-        let Some(websocket) = busy(&mut self.conns, key).and_then(Conn::websocket) else {
-            return close::check(Some(code), reason);
-        };
-        if websocket.protocol.state() != State::Open {
-            return close::check(Some(code), reason);
-        }
-        self.push_close(key.connection, code, reason)?;
-        if let Some(websocket) = busy(&mut self.conns, key).and_then(Conn::websocket) {
-            websocket.waiting.drop_messages();
-        }
-        self.await_close(key.connection);
-        Ok(())
-    }
-
-    /// The application is done with a connection: it is closed with 1000, unless it is closing or has
-    /// ended, and nothing more is told of it.
-    pub(crate) fn end_websocket(&mut self, key: RequestKey) {
-        self.websockets.ended.remove(&key);
-        let Some(websocket) = busy(&mut self.conns, key).and_then(Conn::websocket) else {
-            return;
-        };
-        websocket.left = true;
-        websocket.awaited = false;
-        websocket.waiting.drop_messages();
-        let open = websocket.protocol.state() == State::Open;
-        // A close frame without a reason, and with this code, is always right.
-        if open && self.push_close(key.connection, close::NORMAL, "").is_ok() {
-            self.await_close(key.connection);
-        } else {
-            // What had no room is dropped from now on.
-            self.read_messages(key.connection);
-        }
-    }
-
-    /// The worker stops: every client is told, and every application.
-    pub(super) fn close_websockets(&mut self) {
-        let all = self.conns.iter();
-        let all = all.filter(|(_, conn)| conn.serving.websocket.is_some());
-        let tokens: Vec<_> = all.map(|(token, _)| token).collect();
-        for token in tokens {
-            self.go_away(token);
-        }
-    }
-
-    /// Time is up: what is left of a WebSocket connection ends.
-    pub(super) fn end_websocket_now(&mut self, token: Token) {
-        self.go_away(token);
-        self.finish_websocket(token);
-    }
-
-    /// Closes a connection because the worker stops. Its application may take what has come before,
-    /// and is told at once.
-    fn go_away(&mut self, token: Token) {
-        let code = if self.board.is_replaced(self.slot) {
-            close::SERVICE_RESTART
-        } else {
-            close::GOING_AWAY
-        };
-        if self.push_close(token, code, "").is_err() {
-            return;
-        }
-        if let Some(conn) = self.conns.get_mut(token) {
-            let key = conn.serving.key(token);
-            if let Some(websocket) = conn.websocket() {
-                websocket.waiting.end(code, "");
-                tell(websocket, key, &mut self.news.messages);
-            }
-        }
-        self.await_close(token);
-    }
-
-    /// Puts a close frame into the output.
-    fn push_close(&mut self, token: Token, code: u16, reason: &str) -> Result<(), Misuse> {
-        let Self {
-            conns, websockets, ..
-        } = self;
-        let Tools { pool, out } = &mut websockets.tools;
-        let Some(conn) = conns.get_mut(token) else {
-            return Ok(());
-        };
-        if let Some(websocket) = &mut conn.serving.websocket {
-            websocket.protocol.close(Some(code), reason, pool, out)?;
-            queue(conn, out);
-        }
-        Ok(())
-    }
-
-    /// The close frame is on its way: the client has its time for the answer.
-    fn await_close(&mut self, token: Token) {
-        self.look_for_life(token);
-        self.flush(token);
-        // What had no room is dropped from now on.
-        self.read_messages(token);
-    }
-
     /// Goes on with what was read before, and with what the kernel has.
     pub(super) fn read_messages(&mut self, token: Token) {
         let Some(conn) = self.conns.get_mut(token) else {
@@ -341,33 +224,6 @@ impl Reactor {
         }
     }
 
-    /// The connection is over for the protocol: what is queued is written, then it is closed, by the
-    /// server first (RFC 6455, section 7.1.1).
-    fn finish_websocket(&mut self, token: Token) {
-        let Some(conn) = self.conns.get_mut(token) else {
-            return;
-        };
-        let Some(websocket) = conn.serving.websocket.take() else {
-            return;
-        };
-        conn.phase = Phase::Closing;
-        conn.stalled = false;
-        conn.take_input();
-        let key = conn.serving.key(token);
-        self.keep_waiting(key, websocket);
-        self.flush(token);
-    }
-
-    /// A connection has gone or is over: what waits for its application is kept until that takes it.
-    pub(super) fn keep_waiting(&mut self, key: RequestKey, mut websocket: Box<WebSocket>) {
-        websocket.waiting.end(close::ABNORMAL, "");
-        tell(&mut websocket, key, &mut self.news.messages);
-        self.news.room = true;
-        if !websocket.left && websocket.waiting.has_news() {
-            self.websockets.ended.insert(key, websocket.waiting);
-        }
-    }
-
     /// Nothing can be written to a client: what it has sent before, its close frame perhaps, is read.
     pub(super) fn on_broken_websocket(&mut self, token: Token) {
         let Some(conn) = self.conns.get_mut(token) else {
@@ -394,90 +250,6 @@ impl Reactor {
         if emptied && conn.websocket().is_some_and(|each| each.broken) {
             self.remove(token);
         }
-    }
-
-    /// Sees to it that the client is still there, or closes in time: the deadline of a WebSocket
-    /// connection, unless it has something to read.
-    pub(super) fn look_for_life(&mut self, token: Token) {
-        let now_ms = self.now_ms();
-        let settings = &self.config.websocket;
-        let Some(conn) = self.conns.get_mut(token) else {
-            return;
-        };
-        let paused = !conn.wants_bytes(settings);
-        let Some(websocket) = conn.websocket() else {
-            return;
-        };
-        let life = &mut websocket.life;
-        if paused {
-            // Its bytes are left with the kernel, and so would be an answer.
-            life.seen(now_ms);
-        }
-        let open = websocket.protocol.state() == State::Open;
-        let pings = open && life.look(now_ms, settings) == Look::Ping;
-        if pings {
-            life.pinged(now_ms, settings);
-        }
-        let deadline = match life.look(now_ms, settings) {
-            _ if !open => Deadline::after(Cause::Closing, now_ms, CLOSING_MS),
-            Look::Never => Deadline::NONE,
-            Look::At(at_ms) => Deadline::at(Cause::Silence, at_ms),
-            Look::Ping | Look::Lost => Deadline::at(Cause::Silence, now_ms),
-        };
-        conn.deadline = deadline;
-        self.scan.note(deadline);
-        if pings {
-            self.ping(token);
-        }
-    }
-
-    fn ping(&mut self, token: Token) {
-        let Self {
-            conns, websockets, ..
-        } = self;
-        let out = &mut websockets.tools.out;
-        if let Some(conn) = conns.get_mut(token)
-            && let Some(websocket) = &mut conn.serving.websocket
-            && websocket.protocol.ping(&[], out).is_ok()
-        {
-            queue(conn, out);
-            self.flush(token);
-        }
-    }
-
-    /// A client may have been silent for too long.
-    pub(super) fn on_silence(&mut self, token: Token) {
-        // More may have come than the poller has told of.
-        self.read(token);
-        let now_ms = self.now_ms();
-        let settings = self.config.websocket;
-        let Some(conn) = self.conns.get_mut(token) else {
-            return;
-        };
-        let reads = conn.wants_bytes(&settings);
-        let Some(websocket) = conn.websocket() else {
-            return;
-        };
-        let open = websocket.protocol.state() == State::Open;
-        if !(open && reads && websocket.life.look(now_ms, &settings) == Look::Lost) {
-            return self.look_for_life(token);
-        }
-        websocket.waiting.end(close::ABNORMAL, "");
-        // There is no end of the client's to wait for.
-        conn.had_last_request = true;
-        // A close frame can say that, and the connection is open.
-        if self
-            .push_close(token, close::INTERNAL_ERROR, NO_ANSWER)
-            .is_ok()
-        {
-            self.finish_websocket(token);
-        }
-    }
-
-    /// A client has not sent its close frame in time.
-    pub(super) fn on_unanswered_close(&mut self, token: Token) {
-        self.read(token);
-        self.finish_websocket(token);
     }
 }
 

@@ -243,3 +243,15 @@ fn readiness_is_forgotten_by_a_reset() {
     board.reset(0);
     assert!(!board.read(0).ready);
 }
+
+#[test]
+fn a_worker_knows_that_another_one_takes_its_place() {
+    let board = Scoreboard::new(2, 1).unwrap();
+    assert!(!board.is_replaced(0));
+    board.set_replaced(0);
+    assert!(board.is_replaced(0) && !board.is_replaced(1));
+    board.retire(1, RetireCause::MaxRequests as u64);
+    assert!(board.is_replaced(1), "it has asked for it");
+    board.reset(0);
+    assert!(!board.is_replaced(0));
+}

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use proto::ws::{self, Event, Handshake, Payload, Role};
 
+use super::silence::CLOSING_MS;
 use super::*;
 use crate::config::Config;
 use crate::testing::{Bytes, Client, Rig, pass_ms};
@@ -25,11 +26,11 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         len @ 0..126 => bytes.push(0x80 | u8::try_from(len).unwrap()),
         len @ 126..0x1_0000 => {
-            bytes.push(0x80 | 126);
+            bytes.push(0xfe);
             bytes.extend(u16::try_from(len).unwrap().to_be_bytes());
         }
         len => {
-            bytes.push(0x80 | 127);
+            bytes.push(0xff);
             bytes.extend(u64::try_from(len).unwrap().to_be_bytes());
         }
     }
@@ -422,14 +423,14 @@ fn it_keeps_its_place() {
 #[test]
 fn an_idle_connection_is_small() {
     let (mut rig, mut client, key) = open(|_| {});
-    client.send(frame(TEXT, &[b'x'; 50_000]));
+    client.send(frame(TEXT, &vec![b'x'; 50_000]));
     client.send(frame(0x01, b"two "));
     client.send(frame(0x80, b"parts"));
     for _ in 0..3 {
         rig.turn();
     }
     assert_eq!(take_all(&mut rig, key).len(), 2);
-    send(&mut rig, key, Kind::Text, &[b'x'; 50_000]);
+    send(&mut rig, key, Kind::Text, &vec![b'x'; 50_000]);
     client.receive(50_004);
     let conn = rig.reactor.conns.get_mut(key.connection).unwrap();
     assert!(conn.input().is_empty() && conn.output.is_empty());

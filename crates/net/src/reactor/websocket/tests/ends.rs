@@ -116,6 +116,7 @@ fn an_unanswered_close_ends_in_time() {
         let (mut rig, mut client, key) = open(|_| {});
         if done {
             rig.reactor.end_websocket(key);
+            assert_eq!(take(&mut rig, key), Message::Gone);
         } else {
             rig.reactor.close_websocket(key, 1000, "").unwrap();
             assert_eq!(take(&mut rig, key), Message::Later);

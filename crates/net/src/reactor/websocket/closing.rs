@@ -1,0 +1,163 @@
+//! How WebSocket connections end.
+//!
+//! A connection ends in one of these ways, and the application is told once, behind the messages that
+//! it has not taken:
+//!
+//! | what happens | what the client gets | code for the application |
+//! |---|---|---|
+//! | its close frame comes | the answer to it | its code; 1005 without one |
+//! | the application closes | close frame, then the end when the client has answered, or after [`CLOSING_MS`] | that of the answer; 1006 without one |
+//! | the client breaks a rule | close frame with the code of the [`Reject`] | the same code |
+//! | the client sends nothing for `ping_timeout` behind a ping | close frame 1011 | 1006 |
+//! | its bytes end, or nothing reaches it any more | | 1006 |
+//! | the worker stops | close frame 1001; 1012 if another worker takes its place | the same code, at once |
+
+use proto::ws::{Misuse, State, close};
+
+use super::{queue, tell};
+use crate::conn::{Conn, Phase};
+use crate::exchange::{RequestKey, Token};
+use crate::reactor::Reactor;
+use crate::reactor::writing::busy;
+use crate::websocket::{Tools, WebSocket};
+
+impl Reactor {
+    /// Sends the close frame. What the client has sent before its own one is dropped, and when that
+    /// has come, or its time is over, the connection ends. Nothing is done if it is closing already.
+    pub(crate) fn close_websocket(
+        &mut self,
+        key: RequestKey,
+        code: u16,
+        reason: &str,
+    ) -> Result<(), Misuse> {
+        let Some(websocket) = busy(&mut self.conns, key).and_then(Conn::websocket) else {
+            return close::check(Some(code), reason);
+        };
+        if websocket.protocol.state() != State::Open {
+            return close::check(Some(code), reason);
+        }
+        self.push_close(key.connection, code, reason)?;
+        if let Some(websocket) = busy(&mut self.conns, key).and_then(Conn::websocket) {
+            websocket.waiting.drop_messages();
+        }
+        self.await_close(key.connection);
+        Ok(())
+    }
+
+    /// The application is done with a connection: it is closed with 1000, unless it is closing or has
+    /// ended, and nothing more is told of it.
+    pub(crate) fn end_websocket(&mut self, key: RequestKey) {
+        self.websockets.ended.remove(&key);
+        let Some(websocket) = busy(&mut self.conns, key).and_then(Conn::websocket) else {
+            return;
+        };
+        websocket.left = true;
+        websocket.awaited = false;
+        websocket.waiting.drop_messages();
+        let open = websocket.protocol.state() == State::Open;
+        // A close frame without a reason, and with this code, is always right.
+        if open && self.push_close(key.connection, close::NORMAL, "").is_ok() {
+            self.await_close(key.connection);
+        } else {
+            // What had no room is dropped from now on.
+            self.read_messages(key.connection);
+        }
+    }
+
+    /// The worker stops: every client is told, and every application.
+    pub(in crate::reactor) fn close_websockets(&mut self) {
+        let all = self.conns.iter();
+        let all = all.filter(|(_, conn)| conn.serving.websocket.is_some());
+        let tokens: Vec<_> = all.map(|(token, _)| token).collect();
+        for token in tokens {
+            self.go_away(token);
+        }
+    }
+
+    /// Time is up: what is left of a WebSocket connection ends.
+    pub(in crate::reactor) fn end_websocket_now(&mut self, token: Token) {
+        self.go_away(token);
+        self.finish_websocket(token);
+    }
+
+    /// Closes a connection because the worker stops. Its application may take what has come before,
+    /// and is told at once.
+    pub(super) fn go_away(&mut self, token: Token) {
+        let code = if self.board.is_replaced(self.slot) {
+            close::SERVICE_RESTART
+        } else {
+            close::GOING_AWAY
+        };
+        if self.push_close(token, code, "").is_err() {
+            return;
+        }
+        if let Some(conn) = self.conns.get_mut(token) {
+            let key = conn.serving.key(token);
+            if let Some(websocket) = conn.websocket() {
+                websocket.waiting.end(code, "");
+                tell(websocket, key, &mut self.news.messages);
+            }
+        }
+        self.await_close(token);
+    }
+
+    /// Puts a close frame into the output.
+    pub(super) fn push_close(
+        &mut self,
+        token: Token,
+        code: u16,
+        reason: &str,
+    ) -> Result<(), Misuse> {
+        let Self {
+            conns, websockets, ..
+        } = self;
+        let Tools { pool, out } = &mut websockets.tools;
+        let Some(conn) = conns.get_mut(token) else {
+            return Ok(());
+        };
+        if let Some(websocket) = &mut conn.serving.websocket {
+            websocket.protocol.close(Some(code), reason, pool, out)?;
+            queue(conn, out);
+        }
+        Ok(())
+    }
+
+    /// The close frame is on its way: the client has its time for the answer.
+    pub(super) fn await_close(&mut self, token: Token) {
+        self.look_for_life(token);
+        self.flush(token);
+        // What had no room is dropped from now on.
+        self.read_messages(token);
+    }
+
+    /// The connection is over for the protocol: what is queued is written, then it is closed, by the
+    /// server first (RFC 6455, section 7.1.1).
+    pub(super) fn finish_websocket(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
+        let Some(websocket) = conn.serving.websocket.take() else {
+            return;
+        };
+        conn.phase = Phase::Closing;
+        conn.stalled = false;
+        conn.take_input();
+        let key = conn.serving.key(token);
+        self.keep_waiting(key, websocket);
+        self.flush(token);
+    }
+
+    /// A connection has gone or is over: what waits for its application is kept until that takes it.
+    pub(in crate::reactor) fn keep_waiting(
+        &mut self,
+        key: RequestKey,
+        mut websocket: Box<WebSocket>,
+    ) {
+        websocket.waiting.end(close::ABNORMAL, "");
+        tell(&mut websocket, key, &mut self.news.messages);
+        self.news.room = true;
+        if !websocket.left && websocket.waiting.has_news() {
+            self.websockets.ended.insert(key, websocket.waiting);
+        }
+    }
+}
