@@ -130,10 +130,12 @@ def test_a_unix_socket(start: Start, short_tmp: str) -> None:
 
 
 def test_the_root_path(start: Start) -> None:
-    """The setting of gunicorn's name: where the application is mounted."""
+    """Where the application is mounted. A proxy has taken it off the path: it is put back, as
+    uvicorn does."""
     server = start("http_app", "--root-path", "/mounted")
     with server.client() as client:
-        assert scope_of(client, "/scope")["root_path"] == "/mounted"
+        scope = scope_of(client, "/scope")
+    assert (scope["root_path"], scope["path"]) == ("/mounted", "/mounted/scope")
 
 
 def test_what_a_trusted_proxy_says(site: Server) -> None:

@@ -167,6 +167,16 @@ def test_a_stream_left_by_its_client_is_closed(site: Server, token: Token) -> No
     site.log.wait_for(f"TOLD {word} closed")
 
 
+def test_a_task_that_listens_ends_the_one_that_sends(site: Server, token: Token) -> None:
+    """Nothing is raised where it sends before: Django closes its response then."""
+    word = token()
+    with site.client() as client:
+        client.get(f"/listener?{word}")
+        assert client.some().startswith(b"HTTP/1.1 200")
+    site.log.wait_for(f"TOLD {word} http.disconnect")
+    assert site.log.matching(f"TOLD {word} sender") == [f"TOLD {word} sender CancelledError"]
+
+
 def test_a_task_factory_of_the_application(shared: Shared) -> None:
     server = shared("semantics_app:factory")
     with server.client() as client:

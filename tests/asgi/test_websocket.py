@@ -238,6 +238,12 @@ def test_both_ways_at_once(site: Server) -> None:
         assert received == [*map(str, range(50)), "mine"]
 
 
+def test_a_receive_that_waits_since_before_the_accept(site: Server) -> None:
+    with opened(site, "/receiving-first") as connection:
+        connection.send("mine")
+        assert connection.recv(PATIENCE) == "mine"
+
+
 def test_pings_are_answered_while_the_application_is_busy(site: Server, token: Token) -> None:
     """The application does not receive; the pong has what the ping had."""
     word = token()

@@ -12,6 +12,7 @@ from routes import Receive, Routes, Scope, Send, answer, gate, tell, token, whol
 application = Routes()
 
 
+@application.on("/mounted/scope")
 @application.on("/scope")
 async def show_scope(scope: Scope, receive: Receive, send: Send) -> None:
     """The scope as Python source; and then spoil it, which the next request must not see."""

@@ -302,6 +302,28 @@ async def generator(scope: Scope, _receive: Receive, send: Send) -> None:
         await blocks.aclose()
 
 
+@application.on("/listener")
+async def listener(scope: Scope, receive: Receive, send: Send) -> None:
+    """One task listens for the disconnect and ends another one that sends (as in Django)."""
+    await whole(receive)
+
+    async def blocks() -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            # Without ever waiting by itself.
+            while True:
+                await send({"type": "http.response.body", "body": bytes(1000), "more_body": True})
+        except BaseException as error:
+            tell(token(scope), "sender", type(error).__name__)
+            raise
+
+    sender = asyncio.create_task(blocks())
+    event = await receive()
+    sender.cancel()
+    await asyncio.wait({sender})
+    tell(token(scope), event["type"])
+
+
 @application.on("/ping")
 async def ping(_scope: Scope, _receive: Receive, send: Send) -> None:
     """A short answer."""

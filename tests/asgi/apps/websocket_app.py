@@ -187,6 +187,19 @@ async def both_ways(scope: Scope, receive: Receive, send: Send) -> None:
     await until_disconnect(scope, receive)
 
 
+@application.on("/receiving-first")
+async def receiving_first(scope: Scope, receive: Receive, send: Send) -> None:
+    """A task receives, before and after another one accepts (as in Quart)."""
+    event = await receive()
+    assert event["type"] == "websocket.connect"
+    receiving = asyncio.ensure_future(receive())
+    await asyncio.sleep(0)
+    await send({"type": "websocket.accept"})
+    event = await receiving
+    await text(send, event["text"])
+    await until_disconnect(scope, receive)
+
+
 @application.on("/busy")
 async def busy(scope: Scope, receive: Receive, send: Send) -> None:
     """Do not receive until the gate is open."""

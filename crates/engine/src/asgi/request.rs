@@ -24,6 +24,8 @@ pub(crate) enum Wanted {
     Event,
     /// Room for more of the response.
     Room,
+    /// Nothing: what was sent is dropped, a turn of the loop later.
+    Turn,
 }
 
 /// How far the response has come.
@@ -46,6 +48,12 @@ struct State {
     trailers: bool,
     /// The client has left.
     gone: bool,
+    /// Those that waited then were told.
+    parted: bool,
+    /// `receive()` waited then: the application learns of it there, and `send()` raises nothing.
+    listens: bool,
+    /// Events that were dropped since.
+    dropped: u32,
     /// News of turns are for it.
     attended: bool,
     /// Futures of those that wait.
@@ -57,6 +65,16 @@ struct State {
     /// What the hooks are called with, and what calls the last of them.
     seen: Option<(Py<PyAny>, Py<PyAny>)>,
 }
+
+impl State {
+    fn look_for_listeners(&mut self) {
+        let waits = |(wanted, _): &(Wanted, _)| *wanted == Wanted::Event;
+        self.listens |= !self.parted && self.waiters.iter().any(waits);
+    }
+}
+
+/// Events that are dropped without a turn of the loop between them, at most.
+const DROPPED_IN_A_ROW: u32 = 16;
 
 /// A request with the application.
 #[pyclass(frozen, module = "licorne._engine", name = "AsgiRequest")]
@@ -95,6 +113,9 @@ impl Request {
                     stage: Stage::Head,
                     trailers: false,
                     gone: false,
+                    parted: false,
+                    listens: false,
+                    dropped: 0,
                     attended: false,
                     waiters: Vec::new(),
                     task: None,
@@ -165,6 +186,7 @@ impl Request {
         match wanted {
             Wanted::Event => slf.get().next_event(slf.py()),
             Wanted::Room => slf.get().has_room(slf.py()),
+            Wanted::Turn => Ok(Some(slf.py().None())),
         }
     }
 
@@ -175,7 +197,7 @@ impl Request {
         };
         match room {
             None => Ok(None),
-            Some(Room::Gone) => Err(self.left()),
+            Some(Room::Gone) => self.left().map(|()| Some(py.None())),
             Some(_) => Ok(Some(py.None())),
         }
     }
@@ -279,8 +301,13 @@ impl Request {
     pub(crate) fn client_left(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
-        if std::mem::replace(&mut this.state().gone, true) {
-            return Ok(());
+        {
+            let mut state = this.state();
+            state.gone = true;
+            state.look_for_listeners();
+            if std::mem::replace(&mut state.parted, true) {
+                return Ok(());
+            }
         }
         if let Some(websocket) = &this.websocket {
             websocket.client_left();
@@ -357,10 +384,23 @@ impl Request {
         pieces::fail(self.exchange.bind(py), error)
     }
 
-    /// The exception for what is sent to a client that has left.
-    pub(crate) fn left(&self) -> PyErr {
-        self.state().gone = true;
-        left()
+    /// What becomes of an event for a client that has left: `send()` raises (ASGI HTTP, 2.4). But
+    /// where another task listens with `receive()`, as Django's and asgiref's do, the event is
+    /// dropped: that task ends this one in order, which an exception here would prevent.
+    pub(crate) fn left(&self) -> PyResult<()> {
+        let mut state = self.state();
+        state.gone = true;
+        state.look_for_listeners();
+        if state.listens { Ok(()) } else { Err(left()) }
+    }
+
+    /// Whether the loop is to have a turn after an event that was dropped: an application that sends
+    /// without end would keep it from the listener. Mostly not: an application that waits by itself
+    /// is to be cancelled there, as it would be with servers whose `send()` never waits.
+    pub(crate) fn owes_a_turn(&self) -> bool {
+        let mut state = self.state();
+        state.dropped = state.dropped.wrapping_add(1);
+        state.dropped.is_multiple_of(DROPPED_IN_A_ROW)
     }
 
     fn running(&self, py: Python<'_>) -> Option<Py<PyAny>> {

@@ -15,6 +15,8 @@ pub(crate) struct Waiting {
     wanted: Wanted,
     /// The iterator of the future that it waits for now.
     future: Option<Py<PyAny>>,
+    /// It is suspended once, without a future (as `asyncio.sleep(0)`).
+    owes_a_turn: bool,
 }
 
 impl Waiting {
@@ -23,6 +25,15 @@ impl Waiting {
             request: Some(request),
             wanted,
             future: None,
+            owes_a_turn: false,
+        }
+    }
+
+    /// It waits for the next turn of the loop.
+    pub(crate) fn for_a_turn(request: Py<Request>) -> Self {
+        Self {
+            owes_a_turn: true,
+            ..Self::new(request, Wanted::Turn)
         }
     }
 
@@ -41,6 +52,9 @@ impl Waiting {
     }
 
     fn go_on(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        if std::mem::take(&mut self.owes_a_turn) {
+            return Ok(py.None());
+        }
         loop {
             if let Some(yielded) = self.rest(py)? {
                 return Ok(yielded);
