@@ -41,15 +41,22 @@ pub(crate) enum Stage {
     Over,
 }
 
+/// The other end of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Client {
+    Here,
+    /// It has left, as `send()` or `receive()` has found.
+    Gone,
+    /// And those that waited were told.
+    Told,
+}
+
 struct State {
     arriving: Arriving,
     stage: Stage,
     /// Trailers follow the body.
     trailers: bool,
-    /// The client has left.
-    gone: bool,
-    /// Those that waited then were told.
-    parted: bool,
+    client: Client,
     /// `receive()` waited then: the application learns of it there, and `send()` raises nothing.
     listens: bool,
     /// Events that were dropped since.
@@ -67,9 +74,19 @@ struct State {
 }
 
 impl State {
+    fn is_gone(&self) -> bool {
+        self.client != Client::Here
+    }
+
+    fn set_gone(&mut self) {
+        if self.client == Client::Here {
+            self.client = Client::Gone;
+        }
+    }
+
     fn look_for_listeners(&mut self) {
         let waits = |(wanted, _): &(Wanted, _)| *wanted == Wanted::Event;
-        self.listens |= !self.parted && self.waiters.iter().any(waits);
+        self.listens |= self.client != Client::Told && self.waiters.iter().any(waits);
     }
 }
 
@@ -112,8 +129,7 @@ impl Request {
                     arriving: Arriving::of(body),
                     stage: Stage::Head,
                     trailers: false,
-                    gone: false,
-                    parted: false,
+                    client: Client::Here,
                     listens: false,
                     dropped: 0,
                     attended: false,
@@ -161,7 +177,7 @@ impl Request {
     }
 
     pub(crate) fn is_gone(&self) -> bool {
-        self.state().gone
+        self.state().is_gone()
     }
 
     /// The task goes on after its first step.
@@ -215,7 +231,7 @@ impl Request {
             return Ok(Some(event.into_any().unbind()));
         }
         let state = self.state();
-        if !state.gone && state.stage != Stage::Over {
+        if !state.is_gone() && state.stage != Stage::Over {
             return Ok(None);
         }
         drop(state);
@@ -233,7 +249,9 @@ impl Request {
             Part::Bytes(bytes, more) => Some((bytes, more)),
             Part::Later => None,
             Part::Gone => {
-                state.gone |= !over;
+                if !over {
+                    state.set_gone();
+                }
                 None
             }
         })
@@ -303,9 +321,8 @@ impl Request {
         let this = slf.get();
         {
             let mut state = this.state();
-            state.gone = true;
             state.look_for_listeners();
-            if std::mem::replace(&mut state.parted, true) {
+            if std::mem::replace(&mut state.client, Client::Told) == Client::Told {
                 return Ok(());
             }
         }
@@ -389,8 +406,8 @@ impl Request {
     /// dropped: that task ends this one in order, which an exception here would prevent.
     pub(crate) fn left(&self) -> PyResult<()> {
         let mut state = self.state();
-        state.gone = true;
         state.look_for_listeners();
+        state.set_gone();
         if state.listens { Ok(()) } else { Err(left()) }
     }
 
