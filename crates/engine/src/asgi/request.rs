@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use super::arriving::{Arriving, Part};
 use super::leaving::{from_leaving, left};
 use super::shared::Shared;
+use super::waiter::Waiter;
 use super::websocket::{On, WebSocket};
 use crate::exchange::Exchange;
 use crate::pieces;
@@ -64,7 +65,7 @@ struct State {
     /// News of turns are for it.
     attended: bool,
     /// Futures of those that wait.
-    waiters: Vec<(Wanted, Py<PyAny>)>,
+    waiters: Vec<(Wanted, Py<Waiter>)>,
     /// The task that runs the application, if it has not ended with its first step.
     task: Option<Py<PyAny>>,
     /// The requests that have a task; this one is among them.
@@ -192,9 +193,9 @@ impl Request {
         self.state().seen = Some((seen, after));
     }
 
-    /// More of its body has come, or its end.
-    pub(crate) fn body_has_come(&self, py: Python<'_>) -> PyResult<()> {
-        self.wake(py, |wanted| wanted == Wanted::Event)
+    /// There may be an event for `receive()`; `now` as [`Waiter::complete`] says.
+    pub(crate) fn look_for_events(&self, py: Python<'_>, now: bool) -> PyResult<()> {
+        self.wake(py, |wanted| wanted == Wanted::Event, now)
     }
 
     /// The next event, or room for more; `None`: it has to be waited for.
@@ -258,12 +259,24 @@ impl Request {
     }
 
     /// A future that is completed when it is worth to ask again.
-    pub(crate) fn wait<'py>(slf: &Bound<'py, Self>, wanted: Wanted) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn wait<'py>(
+        slf: &Bound<'py, Self>,
+        wanted: Wanted,
+    ) -> PyResult<Bound<'py, Waiter>> {
         let this = slf.get();
-        let future = this.shared.future(slf.py())?;
-        this.state().waiters.push((wanted, future.clone().unbind()));
+        let waiter = Bound::new(slf.py(), Waiter::new(Arc::clone(&this.shared)))?;
+        let cancelled: Vec<_> = {
+            let mut state = this.state();
+            let waiters = &mut state.waiters;
+            let cancelled = waiters.extract_if(.., |(_, each)| each.get().is_done());
+            let cancelled = cancelled.collect();
+            waiters.push((wanted, waiter.clone().unbind()));
+            cancelled
+        };
+        // Outside of the lock: what is released may run code of Python.
+        drop(cancelled);
         Self::attend(slf);
-        Ok(future)
+        Ok(waiter)
     }
 
     /// News of a turn are for it, too, and the end of its client is one, from now on.
@@ -279,23 +292,18 @@ impl Request {
         }
     }
 
-    /// Completes the futures of those that wait for this.
-    pub(crate) fn wake(&self, py: Python<'_>, which: impl Fn(Wanted) -> bool) -> PyResult<()> {
-        let mut woken = Vec::new();
-        self.state().waiters.retain_mut(|(wanted, future)| {
-            let wakes = which(*wanted);
-            if wakes {
-                woken.push(future.clone_ref(py));
-            }
-            !wakes
-        });
-        for future in woken {
-            let future = future.bind(py);
-            if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
-                future.call_method1(intern!(py, "set_result"), (py.None(),))?;
-            }
+    /// Completes the futures of those that wait for this; `now` as [`Waiter::complete`] says.
+    fn wake(&self, py: Python<'_>, which: impl Fn(Wanted) -> bool, now: bool) -> PyResult<()> {
+        let woken: Vec<_> = {
+            let mut state = self.state();
+            let woken = state.waiters.extract_if(.., |(wanted, _)| which(*wanted));
+            woken.collect()
+        };
+        let mut told = Ok(());
+        for (_, waiter) in woken {
+            told = told.and(Waiter::complete(waiter.bind(py), now));
         }
-        Ok(())
+        told
     }
 
     /// There may be room again.
@@ -310,7 +318,7 @@ impl Request {
                 .key
                 .is_none_or(|key| self.shared.core.reactor.room(key).is_some())
         {
-            self.wake(py, |wanted| wanted == Wanted::Room)?;
+            self.wake(py, |wanted| wanted == Wanted::Room, true)?;
         }
         Ok(())
     }
@@ -329,7 +337,7 @@ impl Request {
         if let Some(websocket) = &this.websocket {
             websocket.client_left();
         }
-        this.wake(py, |_| true)?;
+        this.wake(py, |_| true, true)?;
         if this.running(py).is_some() {
             let grace = this.shared.options.grace;
             if grace > 0.0 {
@@ -353,7 +361,7 @@ impl Request {
             self.shared.forget(key);
         }
         if waits {
-            self.wake(py, |_| true)?;
+            self.wake(py, |_| true, false)?;
         }
         self.shared.ask_for_round(py)
     }

@@ -145,7 +145,7 @@ fn send(request: &Bound<'_, Request>, event: &Bound<'_, PyAny>) -> PyResult<Sent
         let room = websocket.send(&this.on(py), name, event)?;
         if name == "websocket.accept" {
             // A `receive()` that waited for the decision waits for messages from now on.
-            this.body_has_come(py)?;
+            this.look_for_events(py, false)?;
         }
         return Ok(if room { Sent::Done } else { Sent::Full });
     }
