@@ -7,7 +7,7 @@ QUICK := MATURIN_PEP517_ARGS="--profile dev"
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench system clean
+.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench autobahn system clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -48,6 +48,9 @@ format: $(VENV)/.dev ## Format everything
 
 bench: ## Measure licorne and its peers (takes more than an hour; BENCH=--help for choices)
 	$(PYTHON) -m bench $(BENCH)
+
+autobahn: $(VENV)/.test ## Run Autobahn's fuzzing client against the asgi worker (needs Python 2.7)
+	$(BIN)/python tools/autobahn
 
 system: ## Install the programs that tests talk to (Debian, as root), or say which are missing
 	@tools/system-packages curl faketime haproxy nginx strace systemctl wrk
