@@ -122,6 +122,7 @@ impl Scoreboard {
         worker.connections.store(0, Ordering::Relaxed);
         worker.free.store(0, Ordering::Relaxed);
         worker.queue.set(0, 0);
+        worker.queue.forget_loop();
         worker.reading.end();
         worker.retire.store(0, Ordering::Relaxed);
         worker.replaced.store(0, Ordering::Relaxed);
