@@ -39,6 +39,8 @@ struct Worker {
     connections: AtomicU64,
     /// Threads that would begin with a request at once.
     free: AtomicU64,
+    /// Whether it accepts new connections, or leaves them to its siblings for a moment.
+    accepts: AtomicU64,
     queue: Queue,
     reading: Reading,
     /// Why the worker asks to be replaced: a [`RetireCause`], 0 while it does not.
@@ -144,6 +146,7 @@ impl Scoreboard {
         worker.requests.store(0, Ordering::Relaxed);
         worker.connections.store(0, Ordering::Relaxed);
         worker.free.store(0, Ordering::Relaxed);
+        worker.accepts.store(0, Ordering::Relaxed);
         worker.queue.set(0, 0);
         worker.reading.end();
         worker.retire.store(0, Ordering::Relaxed);
