@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use super::Loop;
 use super::driver::QUIET_NS;
 use super::state::State;
+use crate::clock;
 use crate::exchange::{Exchange, RequestKey};
 use crate::output::{FilePart, Shared};
 use crate::reactor::{Block, Room, Tail};
@@ -55,6 +56,9 @@ impl Loop {
     ) -> Room {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
+        if state.polled {
+            self.let_gather(&mut state, me);
+        }
         let room = state.reactor.stream(key, head, block);
         self.held_back(&mut state);
         room
@@ -106,9 +110,24 @@ impl Loop {
         let Some(since_ns) = state.reactor.parts_since() else {
             return;
         };
-        if !std::mem::replace(&mut state.streams, true) && state.alarm_ns > since_ns + QUIET_NS {
+        let known = std::mem::replace(&mut state.streams, true);
+        if state.polled && !known {
+            // It is written as soon as the application waits, and its loop turns, or by the stand-in.
+            self.poller.wake();
+            self.alarm.set(since_ns + QUIET_NS, since_ns);
+        } else if !known && state.alarm_ns > since_ns + QUIET_NS {
             self.set_alarm(state, since_ns + QUIET_NS, since_ns);
         }
+    }
+
+    /// On a loop that polls: a block that comes soon after another one, without a turn between them, may
+    /// wait for the next ones. The first leaves at once: most have none so near.
+    fn let_gather(&self, state: &mut State, me: u32) {
+        let now_ns = clock::monotonic_ns();
+        let soon = now_ns < state.streamed_ns + QUIET_NS;
+        state.streamed_ns = now_ns;
+        let allowed = soon && state.driver.is(me);
+        state.reactor.allow_batch(allowed);
     }
 
     /// Gives the socket of an exchange away, with the bytes read beyond the request, and those of

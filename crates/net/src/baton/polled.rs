@@ -54,6 +54,8 @@ impl Loop {
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, true);
+        state.streams = false;
+        state.streamed_ns = 0;
         let most = state.reactor.most_at_once();
         let mut requests = Vec::with_capacity(state.reactor.inbox.len().min(most));
         // Afterwards only what its loop has returned is there.

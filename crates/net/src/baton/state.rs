@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) probe: Option<Probe>,
     /// Blocks of a response were held back since the stand-in last looked.
     pub(super) streams: bool,
+    /// When a block of a response was last given, on a loop that polls; 0: not since its last turn.
+    pub(super) streamed_ns: u64,
     /// Application threads that wait for work without driving.
     pub(super) idle: usize,
     /// Application threads that wait for room without driving.
@@ -68,6 +70,7 @@ impl State {
             sharing: Sharing::default(),
             probe: None,
             streams: false,
+            streamed_ns: 0,
             idle: 0,
             waiting_for_room: 0,
             polling: false,
