@@ -305,7 +305,7 @@ def keywords(_environ: Environ, start_response: StartResponse) -> Iterable[bytes
 def gate(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """One block; the second one when the pipe was written to that ?fifo= names.
 
-    ?more= gives so many blocks ahead of the first; with ?hold= no other code of the worker runs meanwhile.
+    ?more= gives so many blocks ahead of the first; with ?hold= no other code runs meanwhile.
     """
     start_response("200 OK", TEXT)
     asked = query(environ)

@@ -159,8 +159,7 @@ fn ms_until(at_ns: u64, now_ns: u64) -> u64 {
 /// One turn without waiting, while the driver is away.
 fn help_once(baton: &Loop, state: &mut State) {
     let mut events = state.buffers.pop().unwrap_or_else(Events::new);
-    let free = state.idle > 0;
-    state.reactor.set_accepting(free);
+    state.accept_if_free(false);
     if baton.poller.wait(&mut events, Some(0)).is_err() {
         events.clear();
     }
@@ -211,11 +210,18 @@ fn drive<'a>(baton: &'a Loop, mut state: MutexGuard<'a, State>) {
 /// A turn of the stand-in as the driver: how long it may wait afterwards, in ms; `None` if it does
 /// not have the baton any more.
 pub(super) fn turn(baton: &Loop, state: &mut State) -> Option<u64> {
+    if !matches!(state.driver, Driver::InReactor(_)) {
+        // The last free thread may have begun with a request since the wait did, and the events of the
+        // wait tell of a new client.
+        state.accept_if_free(false);
+    }
     turn_once(baton, state);
     if state.driver != Driver::StandIn || baton.closing.load(Ordering::SeqCst) {
         return None;
     }
-    let free = state.idle > 0;
-    state.reactor.set_accepting(free);
+    state.accept_if_free(false);
     Some(state.wait_ms())
 }
+
+#[cfg(test)]
+mod tests;

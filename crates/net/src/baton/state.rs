@@ -79,6 +79,12 @@ impl State {
         }
     }
 
+    /// New connections are accepted while an application thread is free: an idle one, or the driver if it
+    /// `takes` requests.
+    pub(super) fn accept_if_free(&mut self, takes: bool) {
+        self.reactor.set_accepting(takes || self.idle > 0);
+    }
+
     /// How long a driver that takes no requests itself may wait, in ms. The thread that was woken for
     /// the complete ones may be stuck in a slow request: then another one is woken.
     pub(super) fn wait_ms(&self) -> u64 {
