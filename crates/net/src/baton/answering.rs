@@ -6,7 +6,6 @@ use std::os::fd::OwnedFd;
 use super::Loop;
 use super::driver::QUIET_NS;
 use super::state::State;
-use crate::clock;
 use crate::exchange::{Exchange, RequestKey};
 use crate::output::{FilePart, Shared};
 use crate::reactor::{Block, Room, Tail};
@@ -57,7 +56,7 @@ impl Loop {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
         if state.polled {
-            self.let_gather(&mut state, me);
+            state.let_gather(me);
         }
         let room = state.reactor.stream(key, head, block);
         self.held_back(&mut state);
@@ -118,16 +117,6 @@ impl Loop {
         } else if !known && state.alarm_ns > since_ns + QUIET_NS {
             self.set_alarm(state, since_ns + QUIET_NS, since_ns);
         }
-    }
-
-    /// On a loop that polls: a block that comes soon after another one, without a turn between them, may
-    /// wait for the next ones. The first leaves at once: most have none so near.
-    fn let_gather(&self, state: &mut State, me: u32) {
-        let now_ns = clock::monotonic_ns();
-        let soon = now_ns < state.streamed_ns + QUIET_NS;
-        state.streamed_ns = now_ns;
-        let allowed = soon && state.driver.is(me);
-        state.reactor.allow_batch(allowed);
     }
 
     /// Gives the socket of an exchange away, with the bytes read beyond the request, and those of

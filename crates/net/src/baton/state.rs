@@ -79,6 +79,16 @@ impl State {
         }
     }
 
+    /// On a loop that polls: a block that comes soon after another one, without a turn between them, may
+    /// wait for the next ones. The first leaves at once: most have none so near.
+    pub(super) fn let_gather(&mut self, me: u32) {
+        let now_ns = clock::monotonic_ns();
+        let soon = now_ns < self.streamed_ns + QUIET_NS;
+        self.streamed_ns = now_ns;
+        let allowed = soon && self.driver.is(me);
+        self.reactor.allow_batch(allowed);
+    }
+
     /// New connections are accepted while an application thread is free: an idle one, or the driver if it
     /// `takes` requests.
     pub(super) fn accept_if_free(&mut self, takes: bool) {

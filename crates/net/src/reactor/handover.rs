@@ -21,9 +21,8 @@ use crate::stream::Stream;
 /// A connection that is in the queue for so long, in ns, is put behind the others, so that the kernel
 /// tells another process: the one that it told may have been stopped, or have died.
 const UNTAKEN_NS: u64 = 2_000_000;
-/// A request that has waited for so long, in ns, is given to siblings of which one is free; others only
-/// as many as threads are free. With more workers than processors all have requests that wait for some
-/// milliseconds, and each would give away all of its connections.
+/// A request that has waited for so long, in ns, is given if a sibling is free; of others only as many as
+/// threads are free: with few processors all wait for milliseconds, and each worker would give all it has.
 const LONG_NS: u64 = 10_000_000;
 /// Rest of a worker that has no room for a connection that it could serve, in ms.
 const FULL_MS: u64 = 100;
@@ -172,9 +171,8 @@ impl Reactor {
             return;
         }
         let free = self.free_of_siblings();
-        let mut given = 0;
         self.look_after_given(free > 0);
-        let mut wanted = false;
+        let (mut given, mut wanted) = (0, false);
         for _ in 0..self.inbox.len() {
             let Some(exchange) = self.inbox.pop_front() else {
                 break;

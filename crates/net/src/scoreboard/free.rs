@@ -62,11 +62,15 @@ fn comes_soon(accepts: bool, free: u64, silent_ms: u64) -> bool {
 impl Scoreboard {
     /// The worker in `slot` has ended: it is no sibling of the others any more.
     pub fn vacate(&self, slot: usize) {
-        let worker = self.worker(slot);
-        worker.ready.store(0, Ordering::Relaxed);
-        worker.free.store(0, Ordering::Relaxed);
-        worker.accepts.store(0, Ordering::Relaxed);
+        self.worker(slot).ready.store(0, Ordering::Relaxed);
+        self.set_out(slot);
         self.changes().fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The worker has no free thread, and accepts nothing.
+    pub(super) fn set_out(&self, slot: usize) {
+        self.set_free(slot, 0);
+        self.set_accepts(slot, false);
     }
 
     /// Behind all slots: grows with each worker that comes or goes.

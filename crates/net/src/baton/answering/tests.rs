@@ -2,6 +2,7 @@ use std::os::unix::net::UnixStream;
 
 use super::super::standin;
 use super::*;
+use crate::clock;
 use crate::incoming::BodyPart;
 use crate::testing::{Bytes, Client, Rig, pass_ms};
 
