@@ -55,11 +55,15 @@ def opened(
     return connect(url, subprotocols=list(subprotocols) or None, open_timeout=PATIENCE, **options)  # type: ignore[arg-type]
 
 
+def _read_on(connection: ClientConnection) -> None:
+    while True:
+        connection.recv(PATIENCE)
+
+
 def end_of(connection: ClientConnection) -> tuple[int, str]:
     """The close frame of the server."""
     with pytest.raises(ConnectionClosed) as caught:
-        while True:
-            connection.recv(PATIENCE)
+        _read_on(connection)
     received = caught.value.rcvd
     assert received is not None
     return received.code, received.reason

@@ -11,10 +11,12 @@ from licorne.errors import ConnectionClosed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from licorne._engine import WebSocket
+
 log = logging.getLogger("gunicorn.error")
 
 
-def echo(ws: Any) -> None:
+def echo(ws: WebSocket) -> None:
     """Each message comes back."""
     ws.accept()
     for message in ws:
@@ -22,13 +24,13 @@ def echo(ws: Any) -> None:
     log.info("the end of echo: closed=%s", ws.closed)
 
 
-def choose(ws: Any) -> None:
+def choose(ws: WebSocket) -> None:
     """The second subprotocol, and a field of the response."""
     ws.accept(ws.subprotocols[1], [("X-Chosen", "second")])
     ws.send(",".join(ws.subprotocols))
 
 
-def told(ws: Any) -> None:
+def told(ws: WebSocket) -> None:
     """Says how it has ended."""
     ws.accept()
     try:
@@ -41,7 +43,7 @@ def told(ws: Any) -> None:
         log.info("send: %s", error.code)
 
 
-def closes(ws: Any) -> None:
+def closes(ws: WebSocket) -> None:
     """Ends by itself, and waits for the answer."""
     ws.accept()
     ws.close(4000, "that was it")
@@ -51,7 +53,7 @@ def closes(ws: Any) -> None:
         log.info("answered with %s", error.code)
 
 
-def wrong(ws: Any) -> None:
+def wrong(ws: WebSocket) -> None:
     """What an application can do wrong."""
     for attempt in (
         lambda: ws.receive(),
@@ -77,21 +79,21 @@ def _tell_error(attempt: Callable[[], object]) -> None:
         log.info("%s: %s", type(error).__name__, error)
 
 
-def fails(ws: Any) -> None:
+def fails(ws: WebSocket) -> None:
     """An error after the handshake."""
     ws.accept()
     ws.receive()
     raise RuntimeError("on purpose")
 
 
-def large(ws: Any) -> None:
+def large(ws: WebSocket) -> None:
     """More than a slow client takes at once."""
     ws.accept()
     for number in range(64):
         ws.send(bytes([number]) * 100_000)
 
 
-def busy(ws: Any) -> None:
+def busy(ws: WebSocket) -> None:
     """Computes for some time with the interpreter lock, and without asking for messages."""
     ws.accept()
     ws.send("busy")
@@ -101,7 +103,7 @@ def busy(ws: Any) -> None:
     ws.send(ws.receive())
 
 
-ROUTES: dict[str, Callable[[Any], None]] = {
+ROUTES: dict[str, Callable[[WebSocket], None]] = {
     "/" + each.__name__: each for each in (echo, choose, told, closes, wrong, fails, large, busy)
 }
 
