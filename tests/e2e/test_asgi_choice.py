@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import signal
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
+
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +39,25 @@ def test_it_is_served_without_a_word(
     assert server.stop() == 0
     assert server.log.matching("^(started|ended)$") == ["started", "ended"]
     assert len(server.log.matching("the worker type is asgi")) == ("-k" not in more)
+
+
+def test_metrics_and_requests_over_their_time_know_of_it(serve: Serve) -> None:
+    """The master has made its scoreboard before any worker knew what it serves."""
+    server = serve(
+        "lifespan_app:app", "--metrics-bind", "127.0.0.1:0", "--request-timeout", "0.5",
+        tracebacks=True,
+    )  # fmt: skip
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.client()) for _ in range(5)]
+        for client in clients:
+            client.get("/sleep")
+        for client in clients:
+            assert client.response().status == 504
+    server.log.wait_for(r"lifespan_app\.py\W.* in app", 5)
+    at = server.log.wait_for(r"Metrics at: (http://\S+)")[1]
+    text = requests.get(f"{at}/metrics", timeout=PATIENCE).text
+    assert 'worker_type="asgi",code="5xx"} 5' in text
+    assert 'worker_type="sync"' not in text
 
 
 def test_threads_are_ignored_with_a_line(serve: Serve) -> None:

@@ -29,6 +29,8 @@ pub(crate) enum Client {
 pub(crate) enum Refusal {
     /// It has waited for longer than `queue_timeout`.
     Shed,
+    /// The application has as many as `limit_concurrency` lets it have.
+    Crowded,
     /// Its client has left.
     Abandoned,
 }

@@ -25,7 +25,8 @@ def asgi(worker: EngineWorker) -> None:
     app: object = worker.wsgi
     uri: object = getattr(worker.app, "app_uri", None)
     name = str(uri or getattr(app, "__name__", type(app).__name__))
-    if worker.cfg.is_default("worker_class"):
+    # A program may have given its arbiter another class.
+    if worker.cfg.is_default("worker_class") and type(worker) is worker.cfg.worker_class:
         _become(worker, name)
         return
     worker.log.error(

@@ -30,6 +30,8 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
         sys.stderr.write("ended\n")
         await send({"type": "lifespan.shutdown.complete"})
         return
+    if scope["path"] == "/sleep":
+        await asyncio.sleep(600)
     loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
     text = f"{NAME.get()}, {scope['state']['pool']}, {loop}".encode()  # type: ignore[index]
     await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -36,6 +36,8 @@ pub(super) struct Waiting {
     shown: usize,
     /// How many were shed since the error log was told, and when it may be told again, in ms.
     untold: u64,
+    /// The same of those for which the application had no room.
+    untold_crowded: u64,
     tell_ms: u64,
     /// Makes the access log lines of those that are not begun; without one there are none.
     log: Option<Arc<dyn LogUnserved>>,
@@ -47,6 +49,7 @@ impl Waiting {
             watch: Watch::new(),
             shown: 0,
             untold: 0,
+            untold_crowded: 0,
             tell_ms: 0,
             log: None,
         }
@@ -75,7 +78,7 @@ impl Reactor {
         if self.waiting.watch.due(self.now_ns) {
             self.look_at_waiting();
         }
-        if self.waiting.untold > 0 && self.now_ms() >= self.waiting.tell_ms {
+        if self.waiting.untold + self.waiting.untold_crowded > 0 && self.now_ms() >= self.waiting.tell_ms {
             self.tell_of_shed();
         }
         if self.waiting.shown != 0 || !self.inbox.is_empty() {
@@ -153,7 +156,7 @@ impl Reactor {
 
     /// Answers 503 to a request for which its application has no room (`limit_concurrency`).
     pub(crate) fn shed(&mut self, exchange: Box<Exchange>) {
-        self.refuse_to_begin(exchange, Refusal::Shed, clock::monotonic_ns());
+        self.refuse_to_begin(exchange, Refusal::Crowded, clock::monotonic_ns());
     }
 
     fn admit_late(&mut self, exchange: Box<Exchange>, now_ns: u64) -> Option<Box<Exchange>> {
@@ -208,7 +211,7 @@ impl Reactor {
         let conn = key.and_then(|key| self.conns.get_mut(key.connection));
         let served = conn.is_some_and(|conn| conn.served(exchange.id).is_some());
         let old = exchange.head.version() < Version::Http11;
-        let more = refusal == Refusal::Shed && exchange.keep_alive && !old;
+        let more = refusal != Refusal::Abandoned && exchange.keep_alive && !old;
         let keep = more && key.is_some_and(|key| !self.last_answer(key));
         let mut page = Vec::new();
         let is_head = exchange.head.known_method() == Some(KnownMethod::Head);
@@ -260,27 +263,38 @@ impl Reactor {
     fn count_refusal(&mut self, exchange: &Exchange, refusal: Refusal, now_ns: u64) {
         let tally = self.board.tally(self.slot);
         match refusal {
-            Refusal::Shed => tally.shed(),
+            Refusal::Shed | Refusal::Crowded => tally.shed(),
             Refusal::Abandoned => tally.abandoned(),
         }
         if self.config.timed {
             tally.waited(now_ns.saturating_sub(exchange.ready_ns));
         }
-        self.waiting.untold += u64::from(refusal == Refusal::Shed);
+        match refusal {
+            Refusal::Shed => self.waiting.untold += 1,
+            Refusal::Crowded => self.waiting.untold_crowded += 1,
+            Refusal::Abandoned => {}
+        }
     }
 
     /// Says in the error log how many were shed, from time to time: an access log there need not be.
     pub(super) fn tell_of_shed(&mut self) {
-        let count = std::mem::take(&mut self.waiting.untold);
-        if count == 0 {
-            return;
-        }
         self.waiting.tell_ms = self.now_ms() + TOLD_MS;
-        let text = format!(
-            "{count} requests answered 503: they had waited for a thread for longer than \
-             queue_timeout"
-        );
-        self.notices.push(Level::Warning, text);
+        let waiting = &mut self.waiting;
+        for (count, why) in [
+            (
+                std::mem::take(&mut waiting.untold),
+                "they had waited for a thread for longer than queue_timeout",
+            ),
+            (
+                std::mem::take(&mut waiting.untold_crowded),
+                "the application had as many as limit_concurrency lets it have",
+            ),
+        ] {
+            if count > 0 {
+                let text = format!("{count} requests answered 503: {why}");
+                self.notices.push(Level::Warning, text);
+            }
+        }
     }
 
     /// A request was taken: if the scoreboard says that some wait, it says how many still do.
