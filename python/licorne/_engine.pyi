@@ -430,7 +430,7 @@ class WebSocket:
     the connection then (RFC 6455). An application that returns without accepting answers as ever;
     what one returns that has accepted is ignored, and the connection is closed with 1000.
 
-    Calls wait: on a thread of their own without the interpreter lock, on a greenlet while the others
+    Calls wait: on a thread without the interpreter lock, on a greenlet while the others
     run. At the end they raise `licorne.errors.ConnectionClosed`.
     """
 

@@ -56,14 +56,14 @@ def closes(ws: WebSocket) -> None:
 def wrong(ws: WebSocket) -> None:
     """What an application can do wrong."""
     for attempt in (
-        lambda: ws.receive(),
+        ws.receive,
         lambda: ws.accept("not offered"),
         lambda: ws.accept(headers=[("X-Split", "a\r\nb")]),
     ):
         _tell_error(attempt)
     ws.accept()
     for attempt in (
-        lambda: ws.accept(),
+        ws.accept,
         lambda: ws.close(1005),
         lambda: ws.close(1000, "x" * 124),
         lambda: ws.send(3),
