@@ -150,8 +150,13 @@ impl WebSocket {
     ) -> PyResult<()> {
         let exchange = match &*self.state() {
             State::Offered(exchange) => exchange.clone_ref(py),
-            State::Accepted(..) | State::Over(_) => {
+            State::Accepted(..) => {
                 return Err(PyRuntimeError::new_err("accept(): it was accepted already"));
+            }
+            State::Over(_) => {
+                return Err(PyRuntimeError::new_err(
+                    "accept(): the application has returned already",
+                ));
             }
         };
         let pairs = headers.map(pairs_of).transpose()?.unwrap_or_default();
