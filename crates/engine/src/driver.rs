@@ -174,7 +174,8 @@ impl AsgiDriver {
             };
             self.begin_guarded(round, net);
         }
-        reactor.flush();
+        // Answers wait for those of the next round, which follows soon; the stand-in sees to it that
+        // they do not wait for long.
         true
     }
 

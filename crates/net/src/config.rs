@@ -42,8 +42,8 @@ pub struct Config {
     /// Another loop polls the reactor, and its thread runs many requests at a time (greenlets,
     /// callbacks); each turn hands over all that is ready.
     pub polled: bool,
-    /// A loop that polls calls [`crate::baton::Loop::flush`] after each of its rounds: blocks of
-    /// responses wait for it, and leave together.
+    /// A loop that polls asks for ready requests ([`crate::baton::Loop::take_ready`]) after each of
+    /// its rounds with output: blocks of responses wait for that, and leave together.
     pub gathers: bool,
     /// Connections at most; accepting rests at the limit. 0 is unlimited.
     pub max_connections: usize,

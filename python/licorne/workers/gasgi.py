@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from typing import cast
 
@@ -137,6 +138,8 @@ class ASGIWorker(LoopWorker):
         from licorne._engine import AsgiDriver  # noqa: PLC0415 - after the fork
 
         self.driver = AsgiDriver(engine, AsgiOptions(self, self.lifespan))
+        # What the application has made at its start lives as long as the worker.
+        gc.freeze()
         self.mark_ready()
         self.driver.open()
         try:

@@ -21,36 +21,33 @@ pub(crate) struct FirstStep {
     capture: Py<Capture>,
 }
 
-/// Stands before `call_soon`: keeps the first step of one coroutine's task, and passes on the rest.
+/// Stands before `call_soon`: keeps steps of tasks, and passes on the rest.
 #[pyclass(frozen, module = "licorne._engine")]
 struct Capture {
     call_soon: Py<PyAny>,
-    state: Mutex<Captured>,
-}
-
-#[derive(Default)]
-struct Captured {
-    coroutine: Option<Py<PyAny>>,
-    step: Option<(Py<PyAny>, Py<PyAny>)>,
+    /// Callbacks with their contexts, in the order in which they came.
+    steps: Mutex<Vec<(Py<PyAny>, Py<PyAny>)>>,
 }
 
 impl Capture {
-    fn state(&self) -> MutexGuard<'_, Captured> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn steps(&self) -> MutexGuard<'_, Vec<(Py<PyAny>, Py<PyAny>)>> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a callback is a step of the task of the coroutine that is awaited.
-    fn is_awaited(&self, py: Python<'_>, callback: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Some(task) = callback.getattr_opt(intern!(py, "__self__"))? else {
-            return Ok(false);
-        };
-        let Some(get_coro) = task.getattr_opt(intern!(py, "get_coro"))? else {
-            return Ok(false);
-        };
-        let coroutine = get_coro.call0()?;
-        let state = self.state();
-        let awaited = state.coroutine.as_ref();
-        Ok(awaited.is_some_and(|awaited| awaited.is(&coroutine)))
+    fn pass_on<'py>(
+        &self,
+        callback: &Bound<'py, PyAny>,
+        arguments: Option<&Bound<'py, PyTuple>>,
+        context: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = callback.py();
+        let keywords = PyDict::new(py);
+        keywords.set_item(intern!(py, "context"), context)?;
+        let mut all = vec![callback.clone()];
+        all.extend(arguments.into_iter().flatten());
+        self.call_soon
+            .bind(py)
+            .call(PyTuple::new(py, all)?, Some(&keywords))
     }
 }
 
@@ -64,21 +61,15 @@ impl Capture {
         arguments: &Bound<'py, PyTuple>,
         context: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(context) = context
-            && self.is_awaited(py, callback)?
-        {
-            let step = (callback.clone().unbind(), context.clone().unbind());
-            self.state().step = Some(step);
-            return Ok(py.None().into_bound(py));
+        match context {
+            Some(context) if arguments.is_empty() => {
+                let step = (callback.clone().unbind(), context.clone().unbind());
+                self.steps().push(step);
+                Ok(py.None().into_bound(py))
+            }
+            // A finalizer's, or a signal handler's.
+            _ => self.pass_on(callback, Some(arguments), context),
         }
-        // A finalizer's, or a signal handler's.
-        let keywords = PyDict::new(py);
-        keywords.set_item(intern!(py, "context"), context)?;
-        let callback = PyTuple::new(py, [callback])?;
-        let all = callback.as_sequence().concat(arguments.as_sequence())?;
-        self.call_soon
-            .bind(py)
-            .call(all.to_tuple()?, Some(&keywords))
     }
 }
 
@@ -91,7 +82,7 @@ impl FirstStep {
         let asyncio = py.import(intern!(py, "asyncio"))?;
         let capture = Capture {
             call_soon: of.getattr(intern!(py, "call_soon"))?.unbind(),
-            state: Mutex::default(),
+            steps: Mutex::default(),
         };
         Ok(Self {
             task: asyncio.getattr(intern!(py, "Task"))?.unbind(),
@@ -117,18 +108,29 @@ impl FirstStep {
         context: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = coro.py();
-        let capture = self.capture.get();
-        capture.state().coroutine = Some(coro.clone().unbind());
         let attributes = self.attributes.bind(py);
         attributes.set_item(intern!(py, "call_soon"), &self.capture)?;
         let task = self.make(coro, context);
         let removed = attributes.del_item(intern!(py, "call_soon"));
-        let Captured { coroutine, step } = std::mem::take(&mut *capture.state());
-        drop(coroutine);
+        let capture = self.capture.get();
+        let steps = std::mem::take(&mut *capture.steps());
+        let mut first = None;
+        for (step, context) in steps {
+            let (step, context) = (step.into_bound(py), context.into_bound(py));
+            let of = step.getattr_opt(intern!(py, "__self__"))?;
+            if let (Ok(task), Some(of)) = (&task, &of)
+                && of.is(task)
+            {
+                first = Some((step, context));
+            } else {
+                // A finalizer has run meanwhile, and this is its.
+                capture.pass_on(&step, None, Some(&context))?;
+            }
+        }
         let task = task?;
         removed?;
-        if let Some((step, context)) = step {
-            within(context.bind(py), || step.bind(py).call0().map(drop))?;
+        if let Some((step, context)) = first {
+            within(&context, || step.call0().map(drop))?;
         }
         Ok(task)
     }

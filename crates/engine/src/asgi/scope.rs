@@ -56,6 +56,13 @@ impl Scopes {
         template.set_item(intern!(py, "query_string"), PyBytes::new(py, b""))?;
         template.set_item(intern!(py, "root_path"), &options.root_path)?;
         template.set_item(intern!(py, "server"), options.server_of(py, 0))?;
+        // A copy has the table of its original, and growing one would cost more than all else.
+        for key in ["headers", "client", "asgi", "extensions"] {
+            template.set_item(PyString::intern(py, key), py.None())?;
+        }
+        if options.state.is_some() {
+            template.set_item(intern!(py, "state"), py.None())?;
+        }
         let known = Known::ALL
             .iter()
             .map(|known| PyBytes::new(py, known.name().as_bytes()).unbind())

@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     call_later: Py<PyAny>,
     /// The result of every event that need not wait.
     pub(crate) done: Py<Done>,
-    statuses: Mutex<HashMap<u16, Py<PyString>>>,
+    statuses: Mutex<Vec<Option<Py<PyString>>>>,
     /// Requests that are not over: news of a turn name them.
     known: Mutex<HashMap<RequestKey, Py<PyAny>>>,
     /// Called at the end of a round of the loop in which there was output.
@@ -90,13 +90,18 @@ impl Shared {
 
     /// The status line of a response, `200 OK`.
     pub(crate) fn status(&self, py: Python<'_>, code: u16) -> Py<PyString> {
-        if let Some(text) = locked(&self.statuses).get(&code) {
+        let index = usize::from(code);
+        if let Some(Some(text)) = locked(&self.statuses).get(index) {
             return text.clone_ref(py);
         }
         let reason = proto::reason_phrase(code).unwrap_or_default();
         let text = PyString::new(py, format!("{code} {reason}").trim_end()).unbind();
         if (100..1000).contains(&code) {
-            locked(&self.statuses).insert(code, text.clone_ref(py));
+            let mut statuses = locked(&self.statuses);
+            if statuses.len() <= index {
+                statuses.resize_with(index + 1, || None);
+            }
+            statuses[index] = Some(text.clone_ref(py));
         }
         text
     }

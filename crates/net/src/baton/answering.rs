@@ -68,11 +68,6 @@ impl Loop {
         self.held_back(&mut state);
     }
 
-    /// Writes what was held back: the loop that polls has come to the end of a round.
-    pub fn flush(&self) {
-        self.lock().reactor.flush_output();
-    }
-
     /// A part of a file as a part of a response.
     pub fn stream_file(&self, me: u32, key: RequestKey, part: FilePart) {
         let mut state = self.lock();

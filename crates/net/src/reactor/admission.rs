@@ -78,7 +78,9 @@ impl Reactor {
         if self.waiting.watch.due(self.now_ns) {
             self.look_at_waiting();
         }
-        if self.waiting.untold + self.waiting.untold_crowded > 0 && self.now_ms() >= self.waiting.tell_ms {
+        if self.waiting.untold + self.waiting.untold_crowded > 0
+            && self.now_ms() >= self.waiting.tell_ms
+        {
             self.tell_of_shed();
         }
         if self.waiting.shown != 0 || !self.inbox.is_empty() {
