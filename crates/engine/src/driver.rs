@@ -151,12 +151,10 @@ impl AsgiDriver {
         let Some(turn) = self.engine.get().net_turn(py, 0) else {
             return Ok((None, false));
         };
-        if let Err(error) = self.tell(py, &turn) {
-            // A future of the application failed: the requests must not be lost for it.
-            error.write_unraisable(py, None);
-        }
+        let told = self.tell(py, &turn);
         let round = self.round_of(py, inspected)?;
         let more = self.begin_ready(&round);
+        told?;
         if turn.stopped {
             return Ok((None, false));
         }
@@ -179,25 +177,27 @@ impl AsgiDriver {
         true
     }
 
-    /// Tells the requests that wait.
+    /// Tells the requests that wait: they go on at once. The first of their failures comes out when all
+    /// are told; only what asks the process to end does not stay with its task.
     fn tell(&self, py: Python<'_>, turn: &TurnOutcome) -> PyResult<()> {
+        let mut told = Ok(());
         for key in turn.bodies.iter().chain(&turn.messages) {
             if let Some(request) = self.find(py, *key) {
-                request.get().body_has_come(py)?;
+                told = told.and(request.get().look_for_events(py, true));
             }
         }
         for key in &turn.disconnected {
             if let Some(request) = self.find(py, *key) {
-                Request::client_left(&request)?;
+                told = told.and(Request::client_left(&request));
             }
         }
         if turn.room {
             for request in self.shared.all(py) {
                 let request = request.bind(py).cast::<Request>()?;
-                request.get().look_for_room(py)?;
+                told = told.and(request.get().look_for_room(py));
             }
         }
-        Ok(())
+        told
     }
 
     fn find<'py>(&self, py: Python<'py>, key: RequestKey) -> Option<Bound<'py, Request>> {

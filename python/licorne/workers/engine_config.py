@@ -92,6 +92,9 @@ class EngineConfig(RequestRules):
         self.polled = kind.polled
         self.make_waiter = kind.make_waiter
         self.asgi = kind.asgi
+        if kind.asgi and cfg.is_default("client_address"):
+            # As uvicorn: the `client` of a scope is the one behind trusted proxies.
+            self.client_address = "x-forwarded-for"
         threads = kind.multithread and not kind.polled
         self._times(cfg, threads)
         self.body_buffer_size = cfg.body_buffer_size

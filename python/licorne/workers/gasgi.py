@@ -7,6 +7,7 @@ import gc
 import time
 from typing import cast
 
+from licorne import hooks
 from licorne.asgi.failing import page_of
 from licorne.asgi.lifespan import Lifespan
 from licorne.asgi.loops import complaint, new_loop
@@ -15,7 +16,7 @@ from licorne.asgi.recognise import asgi3
 from licorne.config.check import given
 from licorne.errors import ConfigError, StartFailed
 from licorne.http.views import Request
-from licorne.workers import reloading, tasks
+from licorne.workers import leaving, reloading, tasks
 from licorne.workers.base import Worker
 from licorne.workers.base_asyncio import LAST_MOMENT, LoopWorker
 from licorne.workers.frames import Stack
@@ -102,9 +103,9 @@ class ASGIWorker(LoopWorker):
         except asyncio.CancelledError:
             if self.alive:
                 raise
-        except SystemExit as leaving:
+        except SystemExit as left:
             if self.alive:
-                self.log.exception("The application left while it started: %r", leaving.code)
+                self.log.exception("The application left while it started: %r", left.code)
             raise
         finally:
             self._signalled()
@@ -119,6 +120,18 @@ class ASGIWorker(LoopWorker):
         super().handle_exit(sig, frame)
         if self._starting is not None and not self._starting.done():
             self.loop.call_soon_threadsafe(self._starting.cancel)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at once (INT, QUIT): requests are cancelled, the application has a moment to end.
+
+        Raised here, SystemExit would come out of the task that runs.
+        """
+        if self.driver is None:
+            super().handle_quit(sig, frame)
+        self._end_within(leaving.QUICK)
+        self.alive = False
+        hooks.call(self.log, "worker_int", self.cfg.worker_int, self)
+        self.loop.call_soon_threadsafe(self.tell_end)
 
     def run(self) -> None:
         """Serve; or only end the application, when TERM came while it started."""

@@ -3,11 +3,12 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+
+use super::within::within;
 
 /// Makes genuine tasks on one loop, and runs their first steps.
 #[pyclass(frozen, module = "licorne._engine")]
@@ -159,20 +160,4 @@ impl FirstStep {
         keywords.set_item(intern!(py, "loop"), &self.of)?;
         within(context, || task.call((coroutine,), Some(&keywords)))
     }
-}
-
-/// Runs something in a context, as `Context.run` does.
-fn within<T>(context: &Bound<'_, PyAny>, run: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
-    // SAFETY: a live object, which the call checks to be a context.
-    if unsafe { ffi::PyContext_Enter(context.as_ptr()) } < 0 {
-        return Err(PyErr::take(context.py())
-            .unwrap_or_else(|| PyTypeError::new_err("a context is needed")));
-    }
-    let result = run();
-    // SAFETY: the context that was entered, left in the same thread. An exception that was raised
-    // meanwhile is in `result`, not in the thread's state.
-    if unsafe { ffi::PyContext_Exit(context.as_ptr()) } < 0 {
-        return Err(PyErr::fetch(context.py()));
-    }
-    result
 }

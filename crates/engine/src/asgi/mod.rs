@@ -15,6 +15,8 @@ pub(crate) mod scope;
 pub(crate) mod send;
 pub(crate) mod shared;
 pub(crate) mod start;
+pub(crate) mod waiter;
 pub(crate) mod waiting;
 pub(crate) mod websocket;
 mod websocket_stage;
+mod within;

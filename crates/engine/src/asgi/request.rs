@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use super::arriving::{Arriving, Part};
 use super::leaving::{from_leaving, left};
 use super::shared::Shared;
+use super::waiter::Waiter;
 use super::websocket::{On, WebSocket};
 use crate::exchange::Exchange;
 use crate::pieces;
@@ -24,6 +25,8 @@ pub(crate) enum Wanted {
     Event,
     /// Room for more of the response.
     Room,
+    /// Nothing: what was sent is dropped, a turn of the loop later.
+    Turn,
 }
 
 /// How far the response has come.
@@ -39,17 +42,30 @@ pub(crate) enum Stage {
     Over,
 }
 
+/// The other end of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Client {
+    Here,
+    /// It has left, as `send()` or `receive()` has found.
+    Gone,
+    /// And those that waited were told.
+    Told,
+}
+
 struct State {
     arriving: Arriving,
     stage: Stage,
     /// Trailers follow the body.
     trailers: bool,
-    /// The client has left.
-    gone: bool,
+    client: Client,
+    /// `receive()` waited then: the application learns of it there, and `send()` raises nothing.
+    listens: bool,
+    /// Events that were dropped since.
+    dropped: u32,
     /// News of turns are for it.
     attended: bool,
     /// Futures of those that wait.
-    waiters: Vec<(Wanted, Py<PyAny>)>,
+    waiters: Vec<(Wanted, Py<Waiter>)>,
     /// The task that runs the application, if it has not ended with its first step.
     task: Option<Py<PyAny>>,
     /// The requests that have a task; this one is among them.
@@ -57,6 +73,26 @@ struct State {
     /// What the hooks are called with, and what calls the last of them.
     seen: Option<(Py<PyAny>, Py<PyAny>)>,
 }
+
+impl State {
+    fn is_gone(&self) -> bool {
+        self.client != Client::Here
+    }
+
+    fn set_gone(&mut self) {
+        if self.client == Client::Here {
+            self.client = Client::Gone;
+        }
+    }
+
+    fn look_for_listeners(&mut self) {
+        let waits = |(wanted, _): &(Wanted, _)| *wanted == Wanted::Event;
+        self.listens |= self.client != Client::Told && self.waiters.iter().any(waits);
+    }
+}
+
+/// Events that are dropped without a turn of the loop between them, at most.
+const DROPPED_IN_A_ROW: u32 = 16;
 
 /// A request with the application.
 #[pyclass(frozen, module = "licorne._engine", name = "AsgiRequest")]
@@ -94,7 +130,9 @@ impl Request {
                     arriving: Arriving::of(body),
                     stage: Stage::Head,
                     trailers: false,
-                    gone: false,
+                    client: Client::Here,
+                    listens: false,
+                    dropped: 0,
                     attended: false,
                     waiters: Vec::new(),
                     task: None,
@@ -140,7 +178,7 @@ impl Request {
     }
 
     pub(crate) fn is_gone(&self) -> bool {
-        self.state().gone
+        self.state().is_gone()
     }
 
     /// The task goes on after its first step.
@@ -155,9 +193,9 @@ impl Request {
         self.state().seen = Some((seen, after));
     }
 
-    /// More of its body has come, or its end.
-    pub(crate) fn body_has_come(&self, py: Python<'_>) -> PyResult<()> {
-        self.wake(py, |wanted| wanted == Wanted::Event)
+    /// There may be an event for `receive()`; `now` as [`Waiter::complete`] says.
+    pub(crate) fn look_for_events(&self, py: Python<'_>, now: bool) -> PyResult<()> {
+        self.wake(py, |wanted| wanted == Wanted::Event, now)
     }
 
     /// The next event, or room for more; `None`: it has to be waited for.
@@ -165,6 +203,7 @@ impl Request {
         match wanted {
             Wanted::Event => slf.get().next_event(slf.py()),
             Wanted::Room => slf.get().has_room(slf.py()),
+            Wanted::Turn => Ok(Some(slf.py().None())),
         }
     }
 
@@ -175,7 +214,7 @@ impl Request {
         };
         match room {
             None => Ok(None),
-            Some(Room::Gone) => Err(self.left()),
+            Some(Room::Gone) => self.left().map(|()| Some(py.None())),
             Some(_) => Ok(Some(py.None())),
         }
     }
@@ -193,7 +232,7 @@ impl Request {
             return Ok(Some(event.into_any().unbind()));
         }
         let state = self.state();
-        if !state.gone && state.stage != Stage::Over {
+        if !state.is_gone() && state.stage != Stage::Over {
             return Ok(None);
         }
         drop(state);
@@ -211,19 +250,33 @@ impl Request {
             Part::Bytes(bytes, more) => Some((bytes, more)),
             Part::Later => None,
             Part::Gone => {
-                state.gone |= !over;
+                if !over {
+                    state.set_gone();
+                }
                 None
             }
         })
     }
 
     /// A future that is completed when it is worth to ask again.
-    pub(crate) fn wait<'py>(slf: &Bound<'py, Self>, wanted: Wanted) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn wait<'py>(
+        slf: &Bound<'py, Self>,
+        wanted: Wanted,
+    ) -> PyResult<Bound<'py, Waiter>> {
         let this = slf.get();
-        let future = this.shared.future(slf.py())?;
-        this.state().waiters.push((wanted, future.clone().unbind()));
+        let waiter = Bound::new(slf.py(), Waiter::new(Arc::clone(&this.shared)))?;
+        let cancelled: Vec<_> = {
+            let mut state = this.state();
+            let waiters = &mut state.waiters;
+            let cancelled = waiters.extract_if(.., |(_, each)| each.get().is_done());
+            let cancelled = cancelled.collect();
+            waiters.push((wanted, waiter.clone().unbind()));
+            cancelled
+        };
+        // Outside of the lock: what is released may run code of Python.
+        drop(cancelled);
         Self::attend(slf);
-        Ok(future)
+        Ok(waiter)
     }
 
     /// News of a turn are for it, too, and the end of its client is one, from now on.
@@ -239,23 +292,18 @@ impl Request {
         }
     }
 
-    /// Completes the futures of those that wait for this.
-    pub(crate) fn wake(&self, py: Python<'_>, which: impl Fn(Wanted) -> bool) -> PyResult<()> {
-        let mut woken = Vec::new();
-        self.state().waiters.retain_mut(|(wanted, future)| {
-            let wakes = which(*wanted);
-            if wakes {
-                woken.push(future.clone_ref(py));
-            }
-            !wakes
-        });
-        for future in woken {
-            let future = future.bind(py);
-            if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
-                future.call_method1(intern!(py, "set_result"), (py.None(),))?;
-            }
+    /// Completes the futures of those that wait for this; `now` as [`Waiter::complete`] says.
+    fn wake(&self, py: Python<'_>, which: impl Fn(Wanted) -> bool, now: bool) -> PyResult<()> {
+        let woken: Vec<_> = {
+            let mut state = self.state();
+            let woken = state.waiters.extract_if(.., |(wanted, _)| which(*wanted));
+            woken.collect()
+        };
+        let mut told = Ok(());
+        for (_, waiter) in woken {
+            told = told.and(Waiter::complete(waiter.bind(py), now));
         }
-        Ok(())
+        told
     }
 
     /// There may be room again.
@@ -270,7 +318,7 @@ impl Request {
                 .key
                 .is_none_or(|key| self.shared.core.reactor.room(key).is_some())
         {
-            self.wake(py, |wanted| wanted == Wanted::Room)?;
+            self.wake(py, |wanted| wanted == Wanted::Room, true)?;
         }
         Ok(())
     }
@@ -279,13 +327,17 @@ impl Request {
     pub(crate) fn client_left(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
-        if std::mem::replace(&mut this.state().gone, true) {
-            return Ok(());
+        {
+            let mut state = this.state();
+            state.look_for_listeners();
+            if std::mem::replace(&mut state.client, Client::Told) == Client::Told {
+                return Ok(());
+            }
         }
         if let Some(websocket) = &this.websocket {
             websocket.client_left();
         }
-        this.wake(py, |_| true)?;
+        this.wake(py, |_| true, true)?;
         if this.running(py).is_some() {
             let grace = this.shared.options.grace;
             if grace > 0.0 {
@@ -309,7 +361,7 @@ impl Request {
             self.shared.forget(key);
         }
         if waits {
-            self.wake(py, |_| true)?;
+            self.wake(py, |_| true, false)?;
         }
         self.shared.ask_for_round(py)
     }
@@ -357,10 +409,23 @@ impl Request {
         pieces::fail(self.exchange.bind(py), error)
     }
 
-    /// The exception for what is sent to a client that has left.
-    pub(crate) fn left(&self) -> PyErr {
-        self.state().gone = true;
-        left()
+    /// What becomes of an event for a client that has left: `send()` raises (ASGI HTTP, 2.4). But
+    /// where another task listens with `receive()`, as Django's and asgiref's do, the event is
+    /// dropped: that task ends this one in order, which an exception here would prevent.
+    pub(crate) fn left(&self) -> PyResult<()> {
+        let mut state = self.state();
+        state.look_for_listeners();
+        state.set_gone();
+        if state.listens { Ok(()) } else { Err(left()) }
+    }
+
+    /// Whether the loop is to have a turn after an event that was dropped: an application that sends
+    /// without end would keep it from the listener. Mostly not: an application that waits by itself
+    /// is to be cancelled there, as it would be with servers whose `send()` never waits.
+    pub(crate) fn owes_a_turn(&self) -> bool {
+        let mut state = self.state();
+        state.dropped = state.dropped.wrapping_add(1);
+        state.dropped.is_multiple_of(DROPPED_IN_A_ROW)
     }
 
     fn running(&self, py: Python<'_>) -> Option<Py<PyAny>> {

@@ -50,7 +50,13 @@ impl Send {
         event: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         match send(self.0.bind(py), event) {
-            Ok(Sent::Done) => Ok(self.0.get().shared.done.bind(py).clone().into_any()),
+            Ok(Sent::Dropped) if self.0.get().owes_a_turn() => {
+                let waiting = Waiting::for_a_turn(self.0.clone_ref(py));
+                Ok(Bound::new(py, waiting)?.into_any())
+            }
+            Ok(Sent::Done | Sent::Dropped) => {
+                Ok(self.0.get().shared.done.bind(py).clone().into_any())
+            }
             Ok(Sent::Full) => {
                 let waiting = Waiting::new(self.0.clone_ref(py), Wanted::Room);
                 Ok(Bound::new(py, waiting)?.into_any())
@@ -67,6 +73,8 @@ enum Sent {
     Done,
     /// The client reads slowly.
     Full,
+    /// The client has left, and the application listens for that.
+    Dropped,
 }
 
 /// What an application may send.
@@ -135,6 +143,10 @@ fn send(request: &Bound<'_, Request>, event: &Bound<'_, PyAny>) -> PyResult<Sent
     let name = name.cast::<PyString>()?.to_str()?;
     if let Some(websocket) = &this.websocket {
         let room = websocket.send(&this.on(py), name, event)?;
+        if name == "websocket.accept" {
+            // A `receive()` that waited for the decision waits for messages from now on.
+            this.look_for_events(py, false)?;
+        }
         return Ok(if room { Sent::Done } else { Sent::Full });
     }
     let Some(kind) = Kind::of(name) else {
@@ -143,7 +155,7 @@ fn send(request: &Bound<'_, Request>, event: &Bound<'_, PyAny>) -> PyResult<Sent
         )));
     };
     if this.is_gone() {
-        return Err(this.left());
+        return this.left().map(|()| Sent::Dropped);
     }
     let stage = this.stage();
     if !kind.fits(stage) {
@@ -200,7 +212,7 @@ fn body(request: &Bound<'_, Request>, event: &Bound<'_, PyDict>) -> PyResult<Sen
 fn pushed(request: &Bound<'_, Request>, room: Room) -> PyResult<Sent> {
     let this = request.get();
     match room {
-        Room::Gone => return Err(this.left()),
+        Room::Gone => return this.left().map(|()| Sent::Dropped),
         Room::Yes => this.shared.ask_for_round(request.py())?,
         Room::Full => {
             Request::attend(request);

@@ -18,7 +18,7 @@ use crate::core::Core;
 pub(crate) struct Shared {
     pub(crate) core: Arc<Core>,
     pub(crate) options: Options,
-    create_future: Py<PyAny>,
+    of: Py<PyAny>,
     call_soon: Py<PyAny>,
     call_later: Py<PyAny>,
     /// The result of every event that need not wait.
@@ -38,7 +38,7 @@ impl Shared {
         Ok(Self {
             core,
             options,
-            create_future: of.getattr(intern!(py, "create_future"))?.unbind(),
+            of: of.clone().unbind(),
             call_soon: of.getattr(intern!(py, "call_soon"))?.unbind(),
             call_later: of.getattr(intern!(py, "call_later"))?.unbind(),
             done: Py::new(py, Done)?,
@@ -49,8 +49,14 @@ impl Shared {
         })
     }
 
-    pub(crate) fn future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.create_future.bind(py).call0()
+    /// The loop.
+    pub(super) fn of(&self, py: Python<'_>) -> Py<PyAny> {
+        self.of.clone_ref(py)
+    }
+
+    /// Its `call_soon`.
+    pub(super) fn soon<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.call_soon.bind(py)
     }
 
     pub(crate) fn call_later(

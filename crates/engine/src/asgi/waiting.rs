@@ -2,10 +2,11 @@
 
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
-use pyo3::{PyTraverseError, PyVisit, ffi, intern};
+use pyo3::{PyTraverseError, PyVisit};
 
 use super::done::{thrown, used_up};
 use super::request::{Request, Wanted};
+use super::waiter::Waiter;
 
 /// It waits for a request. What it waits for is taken when it goes on, so that one that is cancelled
 /// takes nothing with it.
@@ -13,8 +14,10 @@ use super::request::{Request, Wanted};
 pub(crate) struct Waiting {
     request: Option<Py<Request>>,
     wanted: Wanted,
-    /// The iterator of the future that it waits for now.
-    future: Option<Py<PyAny>>,
+    /// The future that it waits for now.
+    waiter: Option<Py<Waiter>>,
+    /// It is suspended once, without a future (as `asyncio.sleep(0)`).
+    owes_a_turn: bool,
 }
 
 impl Waiting {
@@ -22,41 +25,40 @@ impl Waiting {
         Self {
             request: Some(request),
             wanted,
-            future: None,
+            waiter: None,
+            owes_a_turn: false,
         }
     }
 
-    /// What the future yields, if it still waits.
-    fn rest(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        let Some(future) = self.future.take() else {
-            return Ok(None);
-        };
-        match next_of(future.bind(py))? {
-            Some(yielded) => {
-                self.future = Some(future);
-                Ok(Some(yielded))
-            }
-            None => Ok(None),
+    /// It waits for the next turn of the loop.
+    pub(crate) fn for_a_turn(request: Py<Request>) -> Self {
+        Self {
+            owes_a_turn: true,
+            ..Self::new(request, Wanted::Turn)
         }
     }
 
     fn go_on(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        loop {
-            if let Some(yielded) = self.rest(py)? {
-                return Ok(yielded);
-            }
-            let Some(request) = &self.request else {
-                return Err(used_up());
-            };
-            let request = request.bind(py).clone();
-            if let Some(event) = Request::take(&request, self.wanted)? {
-                self.request = None;
-                return Err(PyStopIteration::new_err((event,)));
-            }
-            let future = Request::wait(&request, self.wanted)?;
-            let iterator = future.call_method0(intern!(py, "__await__"))?;
-            self.future = Some(iterator.unbind());
+        if std::mem::take(&mut self.owes_a_turn) {
+            return Ok(py.None());
         }
+        if let Some(waiter) = self.waiter.take()
+            && !waiter.get().is_done()
+        {
+            self.waiter = Some(waiter);
+            return Err(PyRuntimeError::new_err("await wasn't used with future"));
+        }
+        let Some(request) = &self.request else {
+            return Err(used_up());
+        };
+        let request = request.bind(py).clone();
+        if let Some(event) = Request::take(&request, self.wanted)? {
+            self.request = None;
+            return Err(PyStopIteration::new_err((event,)));
+        }
+        let waiter = Request::wait(&request, self.wanted)?;
+        self.waiter = Some(waiter.clone().unbind());
+        Ok(waiter.into_any().unbind())
     }
 }
 
@@ -86,41 +88,22 @@ impl Waiting {
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         self.request = None;
-        self.future = None;
+        self.waiter = None;
         Err(thrown(kind, value, traceback)?)
     }
 
     fn close(&mut self) {
         self.request = None;
-        self.future = None;
+        self.waiter = None;
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.request)?;
-        visit.call(&self.future)
+        visit.call(&self.waiter)
     }
 
     fn __clear__(&mut self) {
-        let parts = (self.request.take(), self.future.take());
+        let parts = (self.request.take(), self.waiter.take());
         drop(parts);
-    }
-}
-
-/// The next value of an iterator; `None` at its end.
-fn next_of(iterator: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
-    let py = iterator.py();
-    // SAFETY: a live object; a future's iterator is one (PyIter_Check is what `cast` looks at). The
-    // result is a new reference, or null with an exception or at the end.
-    let next = unsafe {
-        if ffi::PyIter_Check(iterator.as_ptr()) == 0 {
-            return Err(PyRuntimeError::new_err(
-                "a future of the loop is no iterator",
-            ));
-        }
-        Bound::from_owned_ptr_or_opt(py, ffi::PyIter_Next(iterator.as_ptr()))
-    };
-    match next {
-        Some(next) => Ok(Some(next.unbind())),
-        None => PyErr::take(py).map_or(Ok(None), Err),
     }
 }

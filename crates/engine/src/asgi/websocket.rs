@@ -157,7 +157,7 @@ impl WebSocket {
         }
         match kind {
             Event::Accept => self.accept(on, event).map(|()| true),
-            Event::Message => Self::message(on, event),
+            Event::Message => self.message(on, event),
             Event::Close if stage == Stage::Open => Self::close(on, event).map(|()| true),
             Event::Close => self.refuse(on).map(|()| true),
             Event::DenialStart => {
@@ -197,7 +197,7 @@ impl WebSocket {
         on.shared.ask_for_round(py)
     }
 
-    fn message(on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<bool> {
+    fn message(&self, on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<bool> {
         let py = event.py();
         let given = |name| -> PyResult<Option<Bound<'_, PyAny>>> {
             Ok(event
@@ -236,7 +236,7 @@ impl WebSocket {
         match room {
             Room::Yes => on.shared.ask_for_round(py).map(|()| true),
             Room::Full => Ok(false),
-            Room::Gone => Err(left()),
+            Room::Gone => Err(self.has_left()),
         }
     }
 
@@ -273,6 +273,12 @@ impl WebSocket {
         pieces::finish(on.exchange, &PyBytes::new(py, b""))
     }
 
+    /// What `send()` raises when it finds that the client has left.
+    fn has_left(&self) -> PyErr {
+        self.state().gone = true;
+        left()
+    }
+
     fn deny(&self, on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<bool> {
         let py = event.py();
         let block = match event.get_item(intern!(py, "body"))? {
@@ -290,7 +296,7 @@ impl WebSocket {
         match response::push(on.exchange, &block)? {
             Room::Yes => on.shared.ask_for_round(py).map(|()| true),
             Room::Full => Ok(false),
-            Room::Gone => Err(left()),
+            Room::Gone => Err(self.has_left()),
         }
     }
 

@@ -57,7 +57,8 @@ class Http(Section):
 
         `x-forwarded-for` and `forwarded` (RFC 7239) are read from the right: the client is the
         first address that is not in forwarded_allow_ips. With `forwarded`, what that proxy says of
-        scheme and host counts too. `peer` is what gunicorn does.
+        scheme and host counts too. `peer` is what gunicorn does; for `client` of an ASGI scope,
+        `x-forwarded-for` is the default, as with uvicorn.
         """,
     )
     body_buffer_size: int = option(

@@ -1,0 +1,1 @@
+"""The asgi worker, shown to applications, frameworks and clients as they are."""
