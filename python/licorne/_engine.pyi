@@ -447,7 +447,7 @@ class WebSocket:
     ) -> None:
         """Accept the handshake, with one of `subprotocols` and fields of the response.
 
-        Raises ValueError for what cannot be said, ConnectionResetError if the client has gone.
+        Raises ValueError for what cannot be said.
         """
 
     def receive(self) -> str | bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import socket
+import struct
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -111,6 +113,18 @@ def test_a_client_that_is_lost(talking: Server) -> None:
     with opened(talking, "/told") as connection:
         connection.socket.close()
         talking.log.wait_for("closed with 1006 ''")
+
+
+def test_a_client_that_is_lost_before_the_connection_is_accepted(talking: Server) -> None:
+    """The application is told, and need not be interested: the log has no error of it."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in HANDSHAKE.items())
+    with socket.create_connection(("127.0.0.1", talking.port), PATIENCE) as client:
+        client.sendall(f"GET /late HTTP/1.1\r\nHost: a\r\n{head}\r\n".encode())
+        talking.log.wait_for("late: waits")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    talking.log.wait_for("late: closed=True")
+    assert talking.get("/")[0] == 200
+    assert not talking.log.matching("GET /late")
 
 
 def test_the_application_closes(talking: Server) -> None:

@@ -43,6 +43,17 @@ def told(ws: WebSocket) -> None:
         log.info("send: %s", error.code)
 
 
+def late(ws: WebSocket) -> None:
+    """Takes its time before it accepts, and does not look whether its client is still there."""
+    log.info("late: waits")
+    time.sleep(0.1)
+    try:
+        ws.accept()
+        ws.receive()
+    finally:
+        log.info("late: closed=%s", ws.closed)
+
+
 def closes(ws: WebSocket) -> None:
     """Ends by itself, and waits for the answer."""
     ws.accept()
@@ -104,7 +115,8 @@ def busy(ws: WebSocket) -> None:
 
 
 ROUTES: dict[str, Callable[[WebSocket], None]] = {
-    "/" + each.__name__: each for each in (echo, choose, told, closes, wrong, fails, large, busy)
+    "/" + each.__name__: each
+    for each in (echo, choose, told, late, closes, wrong, fails, large, busy)
 }
 
 
