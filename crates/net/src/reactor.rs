@@ -186,6 +186,11 @@ impl Reactor {
         self.now_ns / 1_000_000
     }
 
+    /// The same for what an application asks for: the last wait may be long ago.
+    fn fresh_ms(&self) -> u64 {
+        self.now_ns.max(clock::coarse_monotonic_ns()) / 1_000_000
+    }
+
     /// Takes over the events of a wait. Those of the last one must be processed.
     pub(crate) fn harvest(&mut self, events: &mut Events) {
         self.now_ns = clock::monotonic_ns();
