@@ -137,6 +137,10 @@ class WorkerSnapshot:
         """Seconds that the first of them has waited."""
 
     @property
+    def loop_lag(self) -> float | None:
+        """Seconds that its event loop was late lately; None if it has none."""
+
+    @property
     def retire(self) -> int:
         """Why the worker asks to be replaced (`supervisor.causes.BY_CODE`); 0: it does not."""
 
@@ -369,6 +373,9 @@ class Scoreboard:
 
     def vacate(self, slot: int) -> None:
         """The worker has ended (master): the others hand nothing over to it any more."""
+
+    def set_loop_lag(self, slot: int, lag: float) -> None:
+        """The event loop of a worker was so many seconds late lately."""
 
     def beat(self, slot: int) -> None:
         """A sign of life from a worker that does not run the engine."""

@@ -261,9 +261,7 @@ impl Reactor {
             self.poll_listeners();
             self.config.body.trim();
         }
-        if self.acceptor.rest_is_over(now_ms) {
-            self.resume_accepting();
-        }
+        self.end_rest(now_ms);
         if !self.drain.serving() {
             self.check_drained(now_ms);
         }

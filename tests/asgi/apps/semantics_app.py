@@ -199,7 +199,7 @@ async def tasks(_scope: Scope, receive: Receive, send: Send) -> None:
 
 @application.on("/functions")
 async def functions(_scope: Scope, receive: Receive, send: Send) -> None:
-    """How `receive` and `send` look to those who inspect them."""
+    """What `receive` and `send` are to code that inspects them."""
     waited = receive()
     # As asgiref: `inspect` knows marked callables from 3.12 on.
     of = inspect if sys.version_info >= (3, 12) else asyncio

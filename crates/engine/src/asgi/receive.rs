@@ -5,8 +5,8 @@ use pyo3::types::PyAny;
 
 use super::done::Ready;
 use super::marks;
-use super::request::{Request, Wanted};
-use super::waiting::Waiting;
+use super::request::Request;
+use super::waiting::{Waiting, Wanted};
 
 /// The callable by which an application gets its events.
 #[pyclass(frozen, module = "licorne._engine", name = "AsgiReceive")]

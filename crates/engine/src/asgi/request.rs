@@ -11,46 +11,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::arriving::{Arriving, Part};
-use super::leaving::{from_leaving, left};
+use super::leaving::{Client, from_leaving, left};
+use super::send::Stage;
 use super::shared::Shared;
 use super::waiter::Waiter;
+use super::waiting::Wanted;
 use super::websocket::{On, WebSocket};
 use crate::exchange::Exchange;
 use crate::pieces;
-
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// The next event of `receive()`.
-    Event,
-    /// Room for more of the response.
-    Room,
-    /// Nothing: what was sent is dropped, a turn of the loop later.
-    Turn,
-}
-
-/// How far the response has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Nothing of it was given.
-    Head,
-    /// Its start was given.
-    Body,
-    /// Its body is complete, and trailers were announced.
-    Trailers,
-    /// It is complete, or will never be.
-    Over,
-}
-
-/// The other end of the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Client {
-    Here,
-    /// It has left, as `send()` or `receive()` has found.
-    Gone,
-    /// And those that waited were told.
-    Told,
-}
 
 struct State {
     arriving: Arriving,
@@ -58,10 +26,6 @@ struct State {
     /// Trailers follow the body.
     trailers: bool,
     client: Client,
-    /// `receive()` waited then: the application learns of it there, and `send()` raises nothing.
-    listens: bool,
-    /// Events that were dropped since.
-    dropped: u32,
     /// News of turns are for it.
     attended: bool,
     /// Futures of those that wait.
@@ -75,24 +39,13 @@ struct State {
 }
 
 impl State {
-    fn is_gone(&self) -> bool {
-        self.client != Client::Here
-    }
-
-    fn set_gone(&mut self) {
-        if self.client == Client::Here {
-            self.client = Client::Gone;
-        }
-    }
-
-    fn look_for_listeners(&mut self) {
-        let waits = |(wanted, _): &(Wanted, _)| *wanted == Wanted::Event;
-        self.listens |= self.client != Client::Told && self.waiters.iter().any(waits);
+    /// Whether a `receive()` waits.
+    fn listens(&self) -> bool {
+        self.waiters
+            .iter()
+            .any(|(wanted, _)| *wanted == Wanted::Event)
     }
 }
-
-/// Events that are dropped without a turn of the loop between them, at most.
-const DROPPED_IN_A_ROW: u32 = 16;
 
 /// A request with the application.
 #[pyclass(frozen, module = "licorne._engine", name = "AsgiRequest")]
@@ -130,9 +83,7 @@ impl Request {
                     arriving: Arriving::of(body),
                     stage: Stage::Head,
                     trailers: false,
-                    client: Client::Here,
-                    listens: false,
-                    dropped: 0,
+                    client: Client::default(),
                     attended: false,
                     waiters: Vec::new(),
                     task: None,
@@ -178,7 +129,7 @@ impl Request {
     }
 
     pub(crate) fn is_gone(&self) -> bool {
-        self.state().is_gone()
+        self.state().client.is_gone()
     }
 
     /// The task goes on after its first step.
@@ -232,7 +183,7 @@ impl Request {
             return Ok(Some(event.into_any().unbind()));
         }
         let state = self.state();
-        if !state.is_gone() && state.stage != Stage::Over {
+        if !state.client.is_gone() && state.stage != Stage::Over {
             return Ok(None);
         }
         drop(state);
@@ -251,7 +202,8 @@ impl Request {
             Part::Later => None,
             Part::Gone => {
                 if !over {
-                    state.set_gone();
+                    let listens = state.listens();
+                    state.client.found_gone(listens);
                 }
                 None
             }
@@ -329,8 +281,8 @@ impl Request {
         let this = slf.get();
         {
             let mut state = this.state();
-            state.look_for_listeners();
-            if std::mem::replace(&mut state.client, Client::Told) == Client::Told {
+            let listens = state.listens();
+            if state.client.tell(listens) {
                 return Ok(());
             }
         }
@@ -409,23 +361,22 @@ impl Request {
         pieces::fail(self.exchange.bind(py), error)
     }
 
-    /// What becomes of an event for a client that has left: `send()` raises (ASGI HTTP, 2.4). But
-    /// where another task listens with `receive()`, as Django's and asgiref's do, the event is
-    /// dropped: that task ends this one in order, which an exception here would prevent.
+    /// What becomes of an event for a client that has left: the application is told by an exception,
+    /// or the event is dropped (see `Client`).
     pub(crate) fn left(&self) -> PyResult<()> {
         let mut state = self.state();
-        state.look_for_listeners();
-        state.set_gone();
-        if state.listens { Ok(()) } else { Err(left()) }
+        let listens = state.listens();
+        state.client.found_gone(listens);
+        if state.client.is_listened_for() {
+            Ok(())
+        } else {
+            Err(left())
+        }
     }
 
-    /// Whether the loop is to have a turn after an event that was dropped: an application that sends
-    /// without end would keep it from the listener. Mostly not: an application that waits by itself
-    /// is to be cancelled there, as it would be with servers whose `send()` never waits.
+    /// Whether the loop is to have a turn after an event that was dropped.
     pub(crate) fn owes_a_turn(&self) -> bool {
-        let mut state = self.state();
-        state.dropped = state.dropped.wrapping_add(1);
-        state.dropped.is_multiple_of(DROPPED_IN_A_ROW)
+        self.state().client.drops_one()
     }
 
     fn running(&self, py: Python<'_>) -> Option<Py<PyAny>> {

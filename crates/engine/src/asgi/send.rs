@@ -13,9 +13,9 @@ use pyo3::types::{PyAny, PyBytes, PyDict, PyList, PyString};
 
 use super::done::Ready;
 use super::marks;
-use super::request::{Request, Stage, Wanted};
+use super::request::Request;
 use super::start::{self, pair_of};
-use super::waiting::Waiting;
+use super::waiting::{Waiting, Wanted};
 use crate::core::thread_number;
 use crate::fields;
 use crate::pieces;
@@ -116,6 +116,19 @@ impl Kind {
             ) | (Self::Trailers, Stage::Trailers)
         )
     }
+}
+
+/// How far the response has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nothing of it was given.
+    Head,
+    /// Its start was given.
+    Body,
+    /// Its body is complete, and trailers were announced.
+    Trailers,
+    /// It is complete, or will never be.
+    Over,
 }
 
 const fn said(stage: Stage) -> &'static str {
