@@ -183,6 +183,20 @@ def test_an_application_that_does_not_accept_answers(talking: Server) -> None:
     assert (response.status_code, response.body) == (404, b"not here")
 
 
+def test_a_denied_handshake_leaves_nothing_behind(talking: Server) -> None:
+    """The same head comes again: each request has a handshake of its own."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in HANDSHAKE.items())
+    for _ in range(4):
+        with talking.client() as client:
+            client.send(f"GET /nothing HTTP/1.1\r\nHost: a\r\n{head}\r\n".encode())
+            answer = client.response()
+            assert (answer.status, answer.body) == (404, b"not here")
+    for _ in range(4):
+        with opened(talking, "/closes") as connection:
+            assert end_of(connection) == (4000, "that was it")
+    assert talking.get("/nothing") == (200, b"no handshake")
+
+
 @pytest.mark.parametrize(
     "changed",
     [
