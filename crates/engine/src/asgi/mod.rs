@@ -14,6 +14,7 @@ pub(crate) mod request;
 pub(crate) mod scope;
 pub(crate) mod send;
 pub(crate) mod shared;
+mod stage;
 pub(crate) mod start;
 pub(crate) mod waiter;
 pub(crate) mod waiting;

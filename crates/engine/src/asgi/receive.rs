@@ -6,7 +6,8 @@ use pyo3::types::PyAny;
 use super::done::Ready;
 use super::marks;
 use super::request::Request;
-use super::waiting::{Waiting, Wanted};
+use super::stage::Wanted;
+use super::waiting::Waiting;
 
 /// The callable by which an application gets its events.
 #[pyclass(frozen, module = "licorne._engine", name = "AsgiReceive")]
@@ -21,7 +22,7 @@ impl Receive {
 #[pymethods]
 impl Receive {
     #[classattr]
-    fn _is_coroutine_mark(py: Python<'_>) -> Py<PyAny> {
+    fn _is_coroutine_marker(py: Python<'_>) -> Py<PyAny> {
         marks::for_inspect(py)
     }
 

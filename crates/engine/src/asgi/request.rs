@@ -12,10 +12,9 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::arriving::{Arriving, Part};
 use super::leaving::{Client, from_leaving, left};
-use super::send::Stage;
 use super::shared::Shared;
+use super::stage::{Stage, Wanted};
 use super::waiter::Waiter;
-use super::waiting::Wanted;
 use super::websocket::{On, WebSocket};
 use crate::exchange::Exchange;
 use crate::pieces;

@@ -14,8 +14,9 @@ use pyo3::types::{PyAny, PyBytes, PyDict, PyList, PyString};
 use super::done::Ready;
 use super::marks;
 use super::request::Request;
+use super::stage::{Stage, Wanted};
 use super::start::{self, pair_of};
-use super::waiting::{Waiting, Wanted};
+use super::waiting::Waiting;
 use crate::core::thread_number;
 use crate::fields;
 use crate::pieces;
@@ -35,7 +36,7 @@ impl Send {
 #[pymethods]
 impl Send {
     #[classattr]
-    fn _is_coroutine_mark(py: Python<'_>) -> Py<PyAny> {
+    fn _is_coroutine_marker(py: Python<'_>) -> Py<PyAny> {
         marks::for_inspect(py)
     }
 
@@ -116,19 +117,6 @@ impl Kind {
             ) | (Self::Trailers, Stage::Trailers)
         )
     }
-}
-
-/// How far the response has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Nothing of it was given.
-    Head,
-    /// Its start was given.
-    Body,
-    /// Its body is complete, and trailers were announced.
-    Trailers,
-    /// It is complete, or will never be.
-    Over,
 }
 
 const fn said(stage: Stage) -> &'static str {

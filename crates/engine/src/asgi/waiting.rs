@@ -6,18 +6,8 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::done::{thrown, used_up};
 use super::request::Request;
+use super::stage::Wanted;
 use super::waiter::Waiter;
-
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// The next event of `receive()`.
-    Event,
-    /// Room for more of the response.
-    Room,
-    /// Nothing: what was sent is dropped, a turn of the loop later.
-    Turn,
-}
 
 /// It waits for a request. What it waits for is taken when it goes on, so that one that is cancelled
 /// takes nothing with it.
