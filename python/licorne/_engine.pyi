@@ -137,6 +137,10 @@ class WorkerSnapshot:
         """Seconds that the first of them has waited."""
 
     @property
+    def loop_lag(self) -> float | None:
+        """Seconds that its event loop was late lately; None if it has none."""
+
+    @property
     def retire(self) -> int:
         """Why the worker asks to be replaced (`supervisor.causes.BY_CODE`); 0: it does not."""
 
@@ -370,6 +374,9 @@ class Scoreboard:
     def vacate(self, slot: int) -> None:
         """The worker has ended (master): the others hand nothing over to it any more."""
 
+    def set_loop_lag(self, slot: int, lag: float) -> None:
+        """The event loop of a worker was so many seconds late lately."""
+
     def beat(self, slot: int) -> None:
         """A sign of life from a worker that does not run the engine."""
 
@@ -423,6 +430,46 @@ class BreakpointHook:
     """A `sys.breakpointhook` without a frame of its own: debuggers stop in its caller's."""
 
     def __call__(self, *args: object, **kwargs: object) -> object: ...
+
+@final
+class WebSocket:
+    """`environ["licorne.websocket"]`: a WebSocket handshake that a WSGI application may accept, and
+    the connection then (RFC 6455). An application that returns without accepting answers as ever;
+    what one returns that has accepted is ignored, and the connection is closed with 1000.
+
+    Calls wait: on a thread without the interpreter lock, on a greenlet while the others
+    run. At the end they raise `licorne.errors.ConnectionClosed`.
+    """
+
+    @property
+    def subprotocols(self) -> tuple[str, ...]:
+        """What the client offers, the preferred one first."""
+
+    @property
+    def closed(self) -> bool:
+        """The end was told, or the application has returned."""
+
+    def accept(
+        self, subprotocol: str | None = None, headers: Iterable[tuple[str, str]] | None = None
+    ) -> None:
+        """Accept the handshake, with one of `subprotocols` and fields of the response.
+
+        Raises ValueError for what cannot be said.
+        """
+
+    def receive(self) -> str | bytes:
+        """Wait for the next message."""
+
+    def __iter__(self) -> Iterator[str | bytes]: ...
+    def __next__(self) -> str | bytes:
+        """The next message, as long as there are some: the end raises StopIteration here."""
+
+    def send(self, message: str | bytes | bytearray | memoryview, /) -> None:
+        """Send a message; wait while the client reads slowly."""
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Send the close frame; `receive` then tells of the client's answer. Nothing happens if the
+        connection is closed, or closing. Raises ValueError for what a close frame cannot say."""
 
 @final
 class Exchange:

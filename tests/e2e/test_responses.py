@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,13 +57,15 @@ def test_no_blocks_at_all(site: Server) -> None:
         assert client.response().body == b"hello"
 
 
-def test_a_block_leaves_before_the_next_one_is_made(site: Server, fifo: str) -> None:
+@pytest.mark.parametrize("query", ["", "&more=1", "&more=5", "&more=5&hold=1"])
+def test_a_block_leaves_before_the_next_one_is_made(site: Server, fifo: str, query: str) -> None:
+    """Also one of several that came together, and if nothing else can run meanwhile."""
     with site.client() as client:
-        client.get(f"/gate?fifo={fifo}")
+        client.get(f"/gate?fifo={fifo}{query}")
         seen = b""
         while b"first" not in seen:
             seen += client.some()
-        open_gate(fifo)
+        Path(fifo).write_bytes(b"x")
         while not seen.endswith(b"0\r\n\r\n"):
             seen += client.some()
         assert b"second" in seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
 
     from faults.conftest import Start
 
-#: Stops a process when it has read from a client: a signal that is sent as a system call begins
-#: is delivered before the program runs on.
+#: Stops a process when it has read from a socket: a signal that is sent as a system call begins is
+#: delivered before the program runs on.
 TRACER = ("strace", "-f", "-e", "trace=recvfrom", "-e", "inject=recvfrom:signal=STOP", "-p")
+STOPPED = "--- SIGSTOP {"
 
 
 @contextmanager
 def stopped_by_reading(pid: int) -> Iterator[Lines]:
-    """Let a process stop after its next read."""
+    """Let a process stop after each read from a socket."""
     tracer = subprocess.Popen([*TRACER, str(pid)], stderr=subprocess.PIPE)
     assert tracer.stderr is not None
     lines = Lines(tracer.stderr)
@@ -45,6 +47,16 @@ def stopped_by_reading(pid: int) -> Iterator[Lines]:
         tracer.kill()
         tracer.wait()
         lines.rest()
+
+
+def stopped_with(trace: Lines, pid: int, read: str) -> None:
+    """Wait for the stop after one read: the stand-in reads its waker with the same call."""
+    stops = 1
+    trace.wait_for(STOPPED, stops)
+    while not trace.matching(read):
+        stops += 1
+        os.kill(pid, signal.SIGCONT)
+        trace.wait_for(STOPPED, stops)
 
 
 def in_flight(control: ControlClient) -> int:
@@ -112,12 +124,12 @@ def test_a_request_without_a_name_yet(start: Start) -> None:
         peer = "{}:{}".format(*client.socket.getsockname())
         with stopped_by_reading(first) as trace:
             client.get("/pid?lost")
-            trace.wait_for("stopped by SIGSTOP")
+            stopped_with(trace, first, re.escape('"GET /pid?lost'))
             os.kill(first, signal.SIGKILL)
             # Not a reset: nothing was left that had not been read.
             assert client.socket.recv(1) == b""
     server.output.wait_for("worker ready", 2)
-    assert being_read(server) == [peer]
+    eventually(lambda: being_read(server) == [peer], "the log names the client")
     assert named(server) == []
 
 

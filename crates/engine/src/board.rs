@@ -65,6 +65,8 @@ pub(crate) struct WorkerSnapshot {
     /// Complete requests that wait for a thread, and how many seconds the first of them has waited.
     waiting: u64,
     longest_wait: f64,
+    /// Seconds that its event loop was late lately, if it has one.
+    loop_lag: Option<f64>,
     retire: u64,
     in_flight: Py<pyo3::types::PyTuple>,
 }
@@ -218,6 +220,18 @@ impl Scoreboard {
         Ok(self.inner.loading_before(self.checked(slot)?))
     }
 
+    /// The event loop of a worker was so many seconds late lately.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped"
+    )]
+    fn set_loop_lag(&self, slot: usize, lag: f64) -> PyResult<()> {
+        let lag_ns = (lag.clamp(0.0, 1e6) * 1e9) as u64;
+        self.inner.set_loop_lag(self.checked(slot)?, lag_ns);
+        Ok(())
+    }
+
     fn read(&self, py: Python<'_>, slot: usize) -> PyResult<WorkerSnapshot> {
         let Snapshot {
             pid,
@@ -242,6 +256,7 @@ impl Scoreboard {
             connections,
             waiting,
             longest_wait: seconds(longest_wait_ns),
+            loop_lag: self.inner.loop_lag_ns(slot).map(seconds),
             retire,
             in_flight: pyo3::types::PyTuple::new(py, entries?)?.unbind(),
         })

@@ -186,6 +186,11 @@ impl Reactor {
         self.now_ns / 1_000_000
     }
 
+    /// The same for what an application asks for: the last wait may be long ago.
+    fn fresh_ms(&self) -> u64 {
+        self.now_ns.max(clock::coarse_monotonic_ns()) / 1_000_000
+    }
+
     /// Takes over the events of a wait. Those of the last one must be processed.
     pub(crate) fn harvest(&mut self, events: &mut Events) {
         self.now_ns = clock::monotonic_ns();
@@ -256,9 +261,7 @@ impl Reactor {
             self.poll_listeners();
             self.config.body.trim();
         }
-        if self.acceptor.rest_is_over(now_ms) {
-            self.resume_accepting();
-        }
+        self.end_rest(now_ms);
         if !self.drain.serving() {
             self.check_drained(now_ms);
         }

@@ -41,6 +41,8 @@ struct Worker {
     connections: AtomicU64,
     /// Threads that would begin with a request at once.
     free: AtomicU64,
+    /// Whether it accepts new connections.
+    accepts: AtomicU64,
     queue: Queue,
     reading: Reading,
     /// Why the worker asks to be replaced: a [`RetireCause`], 0 while it does not.
@@ -120,8 +122,9 @@ impl Scoreboard {
         worker.ready.store(0, Ordering::Relaxed);
         worker.requests.store(0, Ordering::Relaxed);
         worker.connections.store(0, Ordering::Relaxed);
-        worker.free.store(0, Ordering::Relaxed);
+        self.set_out(slot);
         worker.queue.set(0, 0);
+        worker.queue.forget_loop();
         worker.reading.end();
         worker.retire.store(0, Ordering::Relaxed);
         worker.replaced.store(0, Ordering::Relaxed);
@@ -129,8 +132,7 @@ impl Scoreboard {
         worker.told.store(0, Ordering::Relaxed);
         worker.asked.store(0, Ordering::Relaxed);
         worker.tally.reset();
-        for entry in 0..self.entries {
-            let entry = self.entry(slot, entry);
+        for entry in (0..self.entries).map(|entry| self.entry(slot, entry)) {
             entry.started_ns.store(0, Ordering::Relaxed);
             entry.overdue.store(NONE, Ordering::Relaxed);
         }
@@ -140,9 +142,8 @@ impl Scoreboard {
 
     /// Writes this process's id into the slot.
     pub fn claim(&self, slot: usize) {
-        self.worker(slot)
-            .pid
-            .store(std::process::id(), Ordering::Relaxed);
+        let pid = &self.worker(slot).pid;
+        pid.store(std::process::id(), Ordering::Relaxed);
         self.beat(slot, clock::monotonic_ms());
     }
 

@@ -124,18 +124,24 @@ def _present(master: Master) -> Iterator[Family]:
     connections: dict[Labels, float] = {}
     waiting: dict[Labels, float] = {}
     longest: dict[Labels, float] = {}
+    late: dict[Labels, float] = {}
     for worker in master.WORKERS.values():
         snapshot = master.slots.read(worker)
         in_flight[_slot(worker.slot)] = len(snapshot.in_flight)
         connections[_slot(worker.slot)] = snapshot.connections
         waiting[_slot(worker.slot)] = snapshot.waiting
         longest[_slot(worker.slot)] = snapshot.longest_wait
+        if snapshot.loop_lag is not None:
+            late[_slot(worker.slot)] = snapshot.loop_lag
     yield family("licorne_in_flight_requests", "gauge", "Requests with the application.", in_flight)
     yield family("licorne_connections", "gauge", "Open client connections.", connections)
     told = "Complete requests that wait for a thread."
     yield family("licorne_waiting_requests", "gauge", told, waiting)
     told = "How long the first of the waiting requests has waited."
     yield family("licorne_longest_wait_seconds", "gauge", told, longest)
+    if late:
+        told = "How late the event loop of the worker was, at most, in the last seconds."
+        yield family("licorne_event_loop_lag_seconds", "gauge", told, late)
 
 
 def _processes(master: Master) -> Iterator[Family]:

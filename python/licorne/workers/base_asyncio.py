@@ -13,6 +13,7 @@ from collections import deque
 
 from licorne.workers.base_async import AsyncWorker
 from licorne.workers.frames import Stack
+from licorne.workers.lag import LoopLag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,6 +114,9 @@ class LoopWorker(AsyncWorker):
     #: There will be no more requests.
     over = False
 
+    #: Looks how late the loop is.
+    _lag: LoopLag | None = None
+
     #: The request that went through `run_exchange` last: its body may have paused.
     _last: Request | None = None
 
@@ -135,6 +139,8 @@ class LoopWorker(AsyncWorker):
         #: What is to be run when the loop rests.
         self._beside: deque[Callable[[], object]] = deque()
         self.loop.add_reader(fd, turn)
+        if self.scoreboard is not None:
+            self._lag = LoopLag(self.loop, self.scoreboard, self.slot)
 
     def call_later(self, seconds: float, turn: Callable[[], None]) -> None:
         """Set the loop's timer."""
@@ -201,6 +207,8 @@ class LoopWorker(AsyncWorker):
             if self._beside:
                 self.loop.call_soon(self.loop.stop)
         self.loop.remove_reader(self._fd)
+        if self._lag is not None:
+            self._lag.stop()
         if self._timer is not None:
             self._timer.cancel()
 

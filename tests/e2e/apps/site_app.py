@@ -303,15 +303,22 @@ def keywords(_environ: Environ, start_response: StartResponse) -> Iterable[bytes
 
 
 def gate(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """One block; the second one when the pipe was written to that ?fifo= names."""
+    """One block; the second one when the pipe was written to that ?fifo= names.
+
+    ?more= gives so many blocks ahead of the first; with ?hold= no other code runs meanwhile.
+    """
     start_response("200 OK", TEXT)
-    return gated(query(environ)["fifo"])
+    asked = query(environ)
+    wait = hold_at if "hold" in asked else wait_at
+    return gated(asked["fifo"], int(asked.get("more", 0)), wait)
 
 
-def gated(fifo: str) -> Iterator[bytes]:
+def gated(fifo: str, more: int, wait: Callable[[str], None]) -> Iterator[bytes]:
+    for _ in range(more):
+        yield b"zeroth"
     yield b"first"
     tell("waits at the gate")
-    wait_at(fifo)
+    wait(fifo)
     yield b"second"
 
 
@@ -333,16 +340,18 @@ def spin(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 
 def hold(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Wait in C code that does not let the interpreter go, until it was written to."""
-    import ctypes
-
-    pipe = os.open(
-        query(environ)["fifo"], os.O_RDWR
-    )  # with a writer of its own, open does not wait
     tell("holds the interpreter")
-    ctypes.PyDLL(None).read(pipe, ctypes.create_string_buffer(1), 1)
-    os.close(pipe)
+    hold_at(query(environ)["fifo"])
     start_response("200 OK", TEXT)
     return [b"held"]
+
+
+def hold_at(fifo: str) -> None:
+    import ctypes
+
+    pipe = os.open(fifo, os.O_RDWR)  # with a writer of its own, open does not wait
+    ctypes.PyDLL(None).read(pipe, ctypes.create_string_buffer(1), 1)
+    os.close(pipe)
 
 
 def writer(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

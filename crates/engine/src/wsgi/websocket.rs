@@ -8,7 +8,7 @@ use net::baton::Room;
 use net::exchange::RequestKey;
 use net::websocket::{Message, Outgoing};
 use proto::ws::{Handshake, Kind, close};
-use pyo3::exceptions::{PyConnectionResetError, PyRuntimeError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
@@ -18,7 +18,7 @@ use crate::exchange::Exchange;
 use crate::failure::{self, asks_to_end};
 use crate::fields::pairs_of;
 use crate::pieces;
-use crate::sending::wait_for_room;
+use crate::sending::{discard, wait_for_room};
 use crate::shared::{SharedBytes, bytes_of};
 use crate::text;
 use crate::websocket;
@@ -150,8 +150,13 @@ impl WebSocket {
     ) -> PyResult<()> {
         let exchange = match &*self.state() {
             State::Offered(exchange) => exchange.clone_ref(py),
-            State::Accepted(..) | State::Over(_) => {
+            State::Accepted(..) => {
                 return Err(PyRuntimeError::new_err("accept(): it was accepted already"));
+            }
+            State::Over(_) => {
+                return Err(PyRuntimeError::new_err(
+                    "accept(): the application has returned already",
+                ));
             }
         };
         let pairs = headers.map(pairs_of).transpose()?.unwrap_or_default();
@@ -167,12 +172,15 @@ impl WebSocket {
             .map(|(name, value)| (name.as_slice(), value.as_slice()));
         let accepted = websocket::accept(&self.core, py, &mut this.run, subprotocol, fields)?;
         drop(this);
-        let Some(key) = accepted else {
-            return Err(PyConnectionResetError::new_err("the client has gone"));
+        // The client may have gone.
+        let gone = (close::ABNORMAL, String::new());
+        let (state, result) = match accepted {
+            Some(key) => (State::Accepted(key, None), Ok(())),
+            None => (State::Over(Some(gone.clone())), Err(closed(py, Some(gone)))),
         };
-        let before = std::mem::replace(&mut *self.state(), State::Accepted(key, None));
+        let before = std::mem::replace(&mut *self.state(), state);
         drop(before);
-        Ok(())
+        result
     }
 
     /// Waits for the next message.
@@ -262,7 +270,11 @@ pub(super) fn conclude<'py>(
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = exchange.py();
     let Some(key) = offered.get().leave() else {
-        return called.map(Some);
+        return match called {
+            // Its client has gone before it was accepted.
+            Err(error) if is_end(py, &error)? => discard(exchange).map(|()| None),
+            called => called.map(Some),
+        };
     };
     let outcome = called.and_then(|answer| pieces::close(&answer));
     let told = match outcome {

@@ -55,6 +55,9 @@ impl Loop {
     ) -> Room {
         let mut state = self.lock();
         self.let_hold(&mut state, me);
+        if state.polled && !state.reactor.config.gathers {
+            state.let_gather(me);
+        }
         let room = state.reactor.stream(key, head, block);
         self.held_back(&mut state);
         room
@@ -106,7 +109,14 @@ impl Loop {
         let Some(since_ns) = state.reactor.parts_since() else {
             return;
         };
-        if !std::mem::replace(&mut state.streams, true) && state.alarm_ns > since_ns + QUIET_NS {
+        let known = std::mem::replace(&mut state.streams, true);
+        if state.polled && !known {
+            // It is written as soon as the application waits, and its loop turns, or by the stand-in.
+            if !state.reactor.config.gathers {
+                self.poller.wake();
+            }
+            self.alarm.set(since_ns + QUIET_NS, since_ns);
+        } else if !known && state.alarm_ns > since_ns + QUIET_NS {
             self.set_alarm(state, since_ns + QUIET_NS, since_ns);
         }
     }

@@ -58,6 +58,8 @@ impl Loop {
         self.look(state);
         state.reactor.process(usize::MAX);
         self.end_turn(state, true);
+        state.streams = false;
+        state.streamed_ns = 0;
         let most = state.reactor.most_at_once().min(most);
         let mut requests = Vec::with_capacity(state.reactor.inbox.len().min(most));
         // Afterwards only what its loop has returned is there.
@@ -106,6 +108,7 @@ impl Loop {
         let next = if ready { state.next_request() } else { None };
         let Some(exchange) = next else {
             state.reactor.flush_output();
+            state.streams = false;
             return None;
         };
         state.running += 1;

@@ -89,15 +89,24 @@ fn supervise(baton: &Loop) {
     let mut last = 0;
     let mut rest_ms = POLLED_LOOK_MS;
     let mut woken = false;
-    let mut most_ms = u64::MAX;
-    while sleep(baton, most_ms) {
+    // When the next look is due, in monotonic ns: none before requests are with the application.
+    let mut look_ns = u64::MAX;
+    let mut sleep_ms = u64::MAX;
+    while sleep(baton, sleep_ms) {
         let mut state = baton.lock();
         baton.alarm.clear();
+        let now_ns = clock::monotonic_ns();
         let steps = state.steps;
-        if most_ms == u64::MAX {
+        if look_ns == u64::MAX && state.alarm_ns != 0 {
+            look_ns = state.alarm_ns;
             last = state.alarm_steps;
         }
-        most_ms = POLLED_LOOK_MS;
+        let flush_ns = flush_in_time(&mut state, now_ns);
+        if now_ns < look_ns {
+            sleep_ms = ms_until(look_ns.min(flush_ns), now_ns);
+            continue;
+        }
+        let mut most_ms = POLLED_LOOK_MS;
         if !state.driver.in_application() {
             rest_ms = POLLED_LOOK_MS;
             woken = false;
@@ -121,14 +130,36 @@ fn supervise(baton: &Loop) {
             rest_ms = POLLED_LOOK_MS;
         }
         last = steps;
+        look_ns = now_ns.saturating_add(most_ms.saturating_mul(1_000_000));
+        sleep_ms = ms_until(look_ns.min(flush_ns), now_ns);
+    }
+}
+
+/// Writes the blocks that a loop which polls has held back for too long: its application does not wait
+/// for anything, and gives no more. When to look again, in monotonic ns; `u64::MAX`: when more is held back.
+pub(super) fn flush_in_time(state: &mut State, now_ns: u64) -> u64 {
+    let since_ns = state.reactor.parts_since();
+    let due_ns = since_ns.map_or(0, |since_ns| since_ns + QUIET_NS);
+    if due_ns > now_ns {
+        return due_ns;
+    }
+    state.reactor.flush_output();
+    state.streams = false;
+    u64::MAX
+}
+
+/// From `now_ns` to then, in ms, rounded up.
+fn ms_until(at_ns: u64, now_ns: u64) -> u64 {
+    match at_ns {
+        u64::MAX => u64::MAX,
+        at_ns => at_ns.saturating_sub(now_ns).div_ceil(1_000_000),
     }
 }
 
 /// One turn without waiting, while the driver is away.
 fn help_once(baton: &Loop, state: &mut State) {
     let mut events = state.buffers.pop().unwrap_or_else(Events::new);
-    let free = state.idle > 0;
-    state.reactor.set_accepting(free);
+    state.accept_if_free(false);
     if baton.poller.wait(&mut events, Some(0)).is_err() {
         events.clear();
     }
@@ -179,11 +210,18 @@ fn drive<'a>(baton: &'a Loop, mut state: MutexGuard<'a, State>) {
 /// A turn of the stand-in as the driver: how long it may wait afterwards, in ms; `None` if it does
 /// not have the baton any more.
 pub(super) fn turn(baton: &Loop, state: &mut State) -> Option<u64> {
+    if !matches!(state.driver, Driver::InReactor(_)) {
+        // The last free thread may have begun with a request since the wait did, and the events of the
+        // wait tell of a new client.
+        state.accept_if_free(false);
+    }
     turn_once(baton, state);
     if state.driver != Driver::StandIn || baton.closing.load(Ordering::SeqCst) {
         return None;
     }
-    let free = state.idle > 0;
-    state.reactor.set_accepting(free);
+    state.accept_if_free(false);
     Some(state.wait_ms())
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) probe: Option<Probe>,
     /// Blocks of a response were held back since the stand-in last looked.
     pub(super) streams: bool,
+    /// When a block of a response was last given, on a loop that polls; 0: not since its last turn.
+    pub(super) streamed_ns: u64,
     /// Application threads that wait for work without driving.
     pub(super) idle: usize,
     /// Application threads that wait for room without driving.
@@ -72,6 +74,7 @@ impl State {
             sharing: Sharing::default(),
             probe: None,
             streams: false,
+            streamed_ns: 0,
             idle: 0,
             waiting_for_room: 0,
             waiting_for_message: Vec::new(),
@@ -79,6 +82,22 @@ impl State {
             running: 0,
             buffers: Vec::new(),
         }
+    }
+
+    /// On a loop that polls: a block that comes soon after another one, without a turn between them, may
+    /// wait for the next ones. The first leaves at once: most have none so near.
+    pub(super) fn let_gather(&mut self, me: u32) {
+        let now_ns = clock::monotonic_ns();
+        let soon = now_ns < self.streamed_ns + QUIET_NS;
+        self.streamed_ns = now_ns;
+        let allowed = soon && self.driver.is(me);
+        self.reactor.allow_batch(allowed);
+    }
+
+    /// New connections are accepted while an application thread is free: an idle one, or the driver if it
+    /// `takes` requests.
+    pub(super) fn accept_if_free(&mut self, takes: bool) {
+        self.reactor.set_accepting(takes || self.idle > 0);
     }
 
     /// How long a driver that takes no requests itself may wait, in ms. The thread that was woken for

@@ -264,9 +264,8 @@ impl Loop {
     /// The driver is about to wait in the poller: room for events, and for how long, in ms.
     pub(super) fn before_wait(state: &mut State, all: bool) -> (Events, u64) {
         let events = state.buffers.pop().unwrap_or_else(Events::new);
-        let free = state.idle + usize::from(!all);
-        state.reactor.set_accepting(free > 0);
-        state.reactor.set_free(free);
+        state.accept_if_free(!all);
+        state.reactor.set_free(state.idle + usize::from(!all));
         let wait_ms = if all {
             state.wait_ms()
         } else {
@@ -279,6 +278,7 @@ impl Loop {
     /// What the wait has brought is processed.
     pub(super) fn after_wait(&self, state: &mut State, mut events: Events, all: bool) {
         state.polling = false;
+        state.accept_if_free(!all);
         state.reactor.tell_free(state.idle);
         state.reactor.harvest(&mut events);
         state.buffers.push(events);

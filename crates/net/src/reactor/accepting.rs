@@ -21,9 +21,9 @@ const ACCEPT_SHARED: usize = 4;
 /// Connections accepted at most when a stop begins: more than a queue of the kernel holds as it is
 /// mostly set up (`net.core.somaxconn`), and an end if they come faster than they are accepted.
 const ACCEPT_LAST: usize = 4096;
-/// Rest of a worker that has more connections than a sibling with a free thread, in ms: the kernel
-/// tells the sibling of the next ones.
-const LEFT_MS: u64 = 2;
+/// Rest of a worker that has more connections than a sibling, in ms at most: the kernel tells the
+/// sibling of the next ones.
+pub(super) const LEFT_MS: u64 = 2;
 /// Rest after the descriptors ran out, in ms.
 const EXHAUSTED_MS: u64 = 100;
 
@@ -43,7 +43,9 @@ enum State {
     Accepting,
     /// They are not: while draining, at the limit of connections, or without a thread.
     Paused,
-    /// Descriptors ran out, or it is a sibling's turn: to be tried again at this time, in monotonic ms.
+    /// It is a sibling's turn, until this time, in monotonic ms, at the latest.
+    Left(u64),
+    /// Descriptors ran out: to be tried again at this time, in monotonic ms.
     Resting(u64),
 }
 
@@ -61,15 +63,12 @@ impl Acceptor {
         })
     }
 
-    /// Whether connections may be tried for again after descriptors ran out.
-    pub(super) fn rest_is_over(&self, now_ms: u64) -> bool {
-        self.rest_ms(now_ms) == Some(0)
-    }
-
-    /// How long that will take, in ms.
+    /// How long a rest from accepting still takes, in ms.
     pub(super) fn rest_ms(&self, now_ms: u64) -> Option<u64> {
         match self.state {
-            State::Resting(until_ms) => Some(until_ms.saturating_sub(now_ms)),
+            State::Left(until_ms) | State::Resting(until_ms) => {
+                Some(until_ms.saturating_sub(now_ms))
+            }
             State::Accepting | State::Paused => None,
         }
     }
@@ -113,9 +112,22 @@ impl Reactor {
             if !self.accept_one(index) {
                 return;
             }
-            if self.config.siblings && self.sibling_should_accept() {
-                return self.rest_from_accepting(LEFT_MS);
+            if self.config.siblings && self.sibling_has_fewer() {
+                self.pause_accepting();
+                self.board.set_accepts(self.slot, true);
+                self.acceptor.state = State::Left(self.now_ms() + LEFT_MS);
+                return;
             }
+        }
+    }
+
+    /// Accepts connections again, if it rests and the rest is over, or the siblings have no fewer
+    /// connections any more.
+    pub(super) fn end_rest(&mut self, now_ms: u64) {
+        let over = self.acceptor.rest_ms(now_ms) == Some(0);
+        let left = matches!(self.acceptor.state, State::Left(_));
+        if over || left && !self.sibling_has_fewer() {
+            self.resume_accepting();
         }
     }
 
@@ -161,8 +173,8 @@ impl Reactor {
             return;
         }
         self.acceptor.served = 0;
-        let resting = matches!(self.acceptor.state, State::Resting(_));
-        if resting || self.ages.all_threads_lost || !self.drain.serving() {
+        let rests = matches!(self.acceptor.state, State::Left(_) | State::Resting(_));
+        if rests || self.ages.all_threads_lost || !self.drain.serving() {
             return;
         }
         if !self.acceptor.wanted {
@@ -235,15 +247,10 @@ impl Reactor {
         true
     }
 
-    /// Accepts nothing for so long.
-    fn rest_from_accepting(&mut self, ms: u64) {
-        self.pause_accepting();
-        self.acceptor.state = State::Resting(self.now_ms() + ms);
-    }
-
     /// No descriptor is left: rest for a moment.
     pub(super) fn out_of_descriptors(&mut self, error: &io::Error) {
-        self.rest_from_accepting(EXHAUSTED_MS);
+        self.pause_accepting();
+        self.acceptor.state = State::Resting(self.now_ms() + EXHAUSTED_MS);
         let text = format!(
             "Cannot accept connections: {error}; {} are open. Raise the limit of open files (ulimit \
              -n), or lower worker_connections or keepalive.",
@@ -303,10 +310,15 @@ impl Reactor {
     }
 
     pub(super) fn pause_accepting(&mut self) {
-        if self.acceptor.state != State::Accepting {
+        let registered = self.acceptor.state == State::Accepting;
+        if !registered && !matches!(self.acceptor.state, State::Left(_)) {
             return;
         }
         self.acceptor.state = State::Paused;
+        self.board.set_accepts(self.slot, false);
+        if !registered {
+            return;
+        }
         for listener in &self.acceptor.listeners {
             if let Err(error) = self.poller.remove(listener.fd()) {
                 self.notices
@@ -324,6 +336,7 @@ impl Reactor {
             return;
         }
         self.acceptor.state = State::Accepting;
+        self.board.set_accepts(self.slot, true);
         for (index, listener) in self.acceptor.listeners.iter().enumerate() {
             let data = LISTENER + index as u64;
             if let Err(error) = self.poller.add_listener(listener.fd(), data) {

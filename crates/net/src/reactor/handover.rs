@@ -7,6 +7,7 @@
 use std::io;
 
 use super::Reactor;
+use super::accepting::LEFT_MS;
 use crate::body::Body;
 use crate::conn::{Conn, Fed, Feeding};
 use crate::exchange::Exchange;
@@ -20,6 +21,9 @@ use crate::stream::Stream;
 /// A connection that is in the queue for so long, in ns, is put behind the others, so that the kernel
 /// tells another process: the one that it told may have been stopped, or have died.
 const UNTAKEN_NS: u64 = 2_000_000;
+/// A request that has waited for so long, in ns, is given if a sibling is free; of others only as many as
+/// threads are free: with few processors all wait for milliseconds, and each worker would give all it has.
+const LONG_NS: u64 = 10_000_000;
 /// Rest of a worker that has no room for a connection that it could serve, in ms.
 const FULL_MS: u64 = 100;
 
@@ -28,8 +32,9 @@ pub(super) struct Dispatch {
     queue: Handover,
     /// The poller reports it: this worker takes connections.
     taking: bool,
-    /// At its limit, or without descriptors, it takes none before this time, in monotonic ms.
-    full_until_ms: u64,
+    /// At its limit, without descriptors, or with more connections than others, it takes none before this
+    /// time, in monotonic ms.
+    rests_until_ms: u64,
     /// The other workers.
     siblings: Siblings,
     /// When a connection was last put into it; 0: nothing of this worker's is in it.
@@ -43,7 +48,7 @@ impl Dispatch {
         Self {
             queue,
             taking: false,
-            full_until_ms: 0,
+            rests_until_ms: 0,
             siblings: Siblings::default(),
             given_ns: 0,
             wanted: false,
@@ -66,7 +71,7 @@ impl Reactor {
         let taking = threads > 0 && self.drain.serving();
         if let Some(dispatch) = &self.dispatch
             && dispatch.taking != taking
-            && !(taking && dispatch.full_until_ms > self.now_ms())
+            && !(taking && dispatch.rests_until_ms > self.now_ms())
         {
             self.set_taking(taking);
         }
@@ -75,17 +80,17 @@ impl Reactor {
     /// Nothing more is taken for a moment, though a thread is free: the poller would tell of the same
     /// connection again and again.
     #[cold]
-    fn rest_from_taking(&mut self) {
+    fn rest_from_taking(&mut self, ms: u64) {
         self.set_taking(false);
-        let until_ms = self.now_ms() + FULL_MS;
+        let until_ms = self.now_ms() + ms;
         if let Some(dispatch) = &mut self.dispatch {
-            dispatch.full_until_ms = until_ms;
+            dispatch.rests_until_ms = until_ms;
         }
     }
 
     /// How long such a rest still takes, in ms; `None`: there is none.
     pub(super) fn taking_rests_ms(&self, now_ms: u64) -> Option<u64> {
-        let until_ms = self.dispatch.as_ref()?.full_until_ms;
+        let until_ms = self.dispatch.as_ref()?.rests_until_ms;
         until_ms.checked_sub(now_ms).filter(|&rest_ms| rest_ms > 0)
     }
 
@@ -141,42 +146,43 @@ impl Reactor {
             .is_some_and(|dispatch| dispatch.siblings.exist(&self.board, self.slot))
     }
 
-    fn sibling_is_free(&self) -> bool {
+    /// How many threads of other workers are free.
+    fn free_of_siblings(&self) -> usize {
         let now_ms = self.now_ms();
-        self.dispatch
-            .as_ref()
-            .is_some_and(|dispatch| dispatch.siblings.one_is_free(&self.board, now_ms))
+        let dispatch = self.dispatch.as_ref();
+        dispatch.map_or(0, |dispatch| dispatch.siblings.free(&self.board, now_ms))
     }
 
-    /// Whether another worker should accept the next connection: it has a free thread, and clearly fewer
-    /// connections than this one.
-    pub(super) fn sibling_should_accept(&mut self) -> bool {
+    /// Whether the next connection is for another worker, which comes to its listeners soon and has clearly
+    /// fewer connections than this one.
+    pub(super) fn sibling_has_fewer(&mut self) -> bool {
         let (now_ms, more) = (self.now_ms(), self.conns.len().saturating_sub(1));
-        self.has_siblings()
-            && self.dispatch.as_ref().is_some_and(|dispatch| {
-                let siblings = &dispatch.siblings;
-                siblings.one_is_free_below(&self.board, more, now_ms)
-            })
+        let dispatch = self.dispatch.as_mut();
+        dispatch.is_some_and(|Dispatch { siblings, .. }| {
+            siblings.exist(&self.board, self.slot)
+                && siblings.one_accepts_below(&self.board, more, now_ms)
+        })
     }
 
-    /// While no thread of this worker is free: hands over the connections whose requests have waited
-    /// for `least_ns`, if a sibling has a free thread.
+    /// While no thread of this worker is free: hands over connections whose requests have waited for
+    /// `least_ns`, if a sibling has a free thread.
     pub(crate) fn hand_over_waiting(&mut self, least_ns: u64) {
         if !self.has_siblings() {
             return;
         }
-        let free = self.sibling_is_free();
-        self.look_after_given(free);
-        let mut wanted = false;
+        let free = self.free_of_siblings();
+        self.look_after_given(free > 0);
+        let (mut given, mut wanted) = (0, false);
         for _ in 0..self.inbox.len() {
             let Some(exchange) = self.inbox.pop_front() else {
                 break;
             };
             let waited_ns = self.now_ns.saturating_sub(exchange.ready_ns);
             let due = waited_ns >= least_ns && !exchange.handed_over;
-            if free && due {
-                if let Some(exchange) = self.hand_over(exchange) {
-                    self.inbox.push_back(exchange);
+            if due && may_go(free, given, waited_ns) {
+                match self.hand_over(exchange) {
+                    Some(exchange) => self.inbox.push_back(exchange),
+                    None => given += 1,
                 }
             } else {
                 wanted |= !exchange.handed_over;
@@ -192,11 +198,9 @@ impl Reactor {
     /// A worker that is about to end takes back what it has given, if no sibling takes it: the siblings
     /// may be about to end too.
     pub(super) fn take_back_given(&mut self) {
-        let given = self
-            .dispatch
-            .as_ref()
-            .is_some_and(|dispatch| dispatch.given_ns != 0);
-        if given && !(self.has_siblings() && self.sibling_is_free()) {
+        let dispatch = self.dispatch.as_ref();
+        let given = dispatch.is_some_and(|dispatch| dispatch.given_ns != 0);
+        if given && !(self.has_siblings() && self.free_of_siblings() > 0) {
             while self.has_room_for_one().is_ok() && self.take_next() {}
         }
     }
@@ -301,20 +305,21 @@ impl Reactor {
             return;
         };
         let waits = self.inbox.front().is_some_and(|first| first.handed_over);
-        let rests = dispatch.full_until_ms > self.now_ms();
+        let rests = dispatch.rests_until_ms > self.now_ms();
         if waits || rests || !self.drain.serving() || !dispatch.queue.has_pending() {
             return;
         }
         if full != 0 && self.conns.len() >= full && !self.make_room() {
-            self.rest_from_taking();
-            return;
+            return self.rest_from_taking(FULL_MS);
         }
         if let Err(error) = self.has_room_for_one() {
             self.out_of_descriptors(&error);
-            self.rest_from_taking();
-            return;
+            return self.rest_from_taking(FULL_MS);
         }
         self.take_next();
+        if self.sibling_has_fewer() {
+            self.rest_from_taking(LEFT_MS);
+        }
     }
 
     /// The same, whatever room there is.
@@ -416,6 +421,12 @@ impl Reactor {
             format!("Lost a connection on its way from another worker (client: {peer}): {why}");
         self.notices.push(Level::Error, text);
     }
+}
+
+/// Whether a request that has `waited_ns` goes to the siblings, which have `free` threads, after so many
+/// others have been `given` to them.
+fn may_go(free: usize, given: usize, waited_ns: u64) -> bool {
+    free > given || free > 0 && waited_ns >= LONG_NS
 }
 
 /// A body that came with the message, and what follows it.

@@ -118,8 +118,7 @@ impl Reactor {
 
     /// How long a connection may be idle from now on.
     pub(super) fn idle_deadline(&self) -> Deadline {
-        // The time of the last wait may be long ago: an application has run since.
-        let now_ms = self.now_ns.max(clock::coarse_monotonic_ns()) / 1_000_000;
+        let now_ms = self.fresh_ms();
         let keepalive_ms = self.config.keepalive_ms;
         if self.drain.serving() {
             return Deadline::after(Cause::KeepAlive, now_ms, keepalive_ms);

@@ -65,7 +65,7 @@ impl Reactor {
         self.count(exchange);
         exchange.key = None;
         let token = key.connection;
-        let now_ms = self.now_ms();
+        let now_ms = self.fresh_ms();
         if let Some(conn) = self.conns.get_mut(token)
             && conn.leave_http(&exchange.head)
         {
@@ -220,7 +220,8 @@ impl Reactor {
         if over {
             self.finish_websocket(token);
         } else if answers {
-            self.hold_or_flush(token);
+            // Not held back: nothing may come that would take it along.
+            self.flush(token);
         }
     }
 

@@ -8,6 +8,9 @@ use super::Scoreboard;
 /// A worker without a sign of life for this long, in ms, is not believed to be free: it was stopped,
 /// or killed. A free one gives a sign each second at least.
 const SILENT_MS: u64 = 2_500;
+/// A worker that has turned its reactor no longer ago than this, in ms, soon comes to its listeners:
+/// under a load that leaves no thread free at any moment, and with more workers than processors.
+const LATELY_MS: u64 = 10;
 
 /// The other workers that have loaded the application, as one of them knows them.
 #[derive(Debug, Default)]
@@ -31,32 +34,43 @@ impl Siblings {
         !self.slots.is_empty()
     }
 
-    /// Whether one has a free thread.
-    pub(crate) fn one_is_free(&self, board: &Scoreboard, now_ms: u64) -> bool {
-        self.slots.iter().any(|&slot| board.is_free(slot, now_ms))
+    /// How many threads of theirs are free.
+    pub(crate) fn free(&self, board: &Scoreboard, now_ms: u64) -> usize {
+        let free = self.slots.iter().map(|&slot| board.free(slot, now_ms));
+        free.sum()
     }
 
-    /// Whether one with a free thread has fewer connections than so many.
-    pub(crate) fn one_is_free_below(
+    /// Whether one that comes to its listeners soon has fewer connections than so many.
+    pub(crate) fn one_accepts_below(
         &self,
         board: &Scoreboard,
         connections: usize,
         now_ms: u64,
     ) -> bool {
         self.slots.iter().any(|&slot| {
-            let count = board.worker(slot).connections.load(Ordering::Relaxed);
-            count < connections as u64 && board.is_free(slot, now_ms)
+            board.connections(slot) < connections as u64 && board.accepts_soon(slot, now_ms)
         })
     }
+}
+
+/// Whether a worker that `accepts` connections takes the next one soon: one with `free` threads, and one
+/// without that gave its last sign of life a moment ago.
+fn comes_soon(accepts: bool, free: u64, silent_ms: u64) -> bool {
+    accepts && (silent_ms < LATELY_MS || free > 0 && silent_ms < SILENT_MS)
 }
 
 impl Scoreboard {
     /// The worker in `slot` has ended: it is no sibling of the others any more.
     pub fn vacate(&self, slot: usize) {
-        let worker = self.worker(slot);
-        worker.ready.store(0, Ordering::Relaxed);
-        worker.free.store(0, Ordering::Relaxed);
+        self.worker(slot).ready.store(0, Ordering::Relaxed);
+        self.set_out(slot);
         self.changes().fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The worker has no free thread, and accepts nothing.
+    pub(super) fn set_out(&self, slot: usize) {
+        self.set_free(slot, 0);
+        self.set_accepts(slot, false);
     }
 
     /// Behind all slots: grows with each worker that comes or goes.
@@ -79,15 +93,43 @@ impl Scoreboard {
         free.store(threads as u64, Ordering::Relaxed);
     }
 
+    /// The worker accepts new connections, as far as its siblings do not, or it does not.
+    pub(crate) fn set_accepts(&self, slot: usize, accepts: bool) {
+        let word = &self.worker(slot).accepts;
+        word.store(accepts.into(), Ordering::Relaxed);
+    }
+
     #[cfg(test)]
     pub(crate) fn free_threads(&self, slot: usize) -> usize {
         usize::try_from(self.worker(slot).free.load(Ordering::Relaxed)).unwrap()
     }
 
-    fn is_free(&self, slot: usize, now_ms: u64) -> bool {
+    /// Its free threads, if it lives.
+    fn free(&self, slot: usize, now_ms: u64) -> usize {
+        if self.silent_ms(slot, now_ms) >= SILENT_MS {
+            return 0;
+        }
+        let free = self.worker(slot).free.load(Ordering::Relaxed);
+        usize::try_from(free).unwrap_or(0)
+    }
+
+    fn connections(&self, slot: usize) -> u64 {
+        self.worker(slot).connections.load(Ordering::Relaxed)
+    }
+
+    fn accepts_soon(&self, slot: usize, now_ms: u64) -> bool {
         let worker = self.worker(slot);
-        let beat_ms = worker.beat_ms.load(Ordering::Relaxed);
-        worker.free.load(Ordering::Relaxed) > 0 && now_ms.saturating_sub(beat_ms) < SILENT_MS
+        comes_soon(
+            worker.accepts.load(Ordering::Relaxed) != 0,
+            worker.free.load(Ordering::Relaxed),
+            self.silent_ms(slot, now_ms),
+        )
+    }
+
+    /// Time since the last sign of life of a worker, in ms.
+    fn silent_ms(&self, slot: usize, now_ms: u64) -> u64 {
+        let beat_ms = self.worker(slot).beat_ms.load(Ordering::Relaxed);
+        now_ms.saturating_sub(beat_ms)
     }
 }
 
@@ -105,26 +147,64 @@ mod tests {
         let mut siblings = Siblings::default();
         board.set_free(1, 1);
         assert!(!siblings.exist(&board, 0), "it has not loaded yet");
-        assert!(!siblings.one_is_free(&board, 10_000));
+        assert_eq!(siblings.free(&board, 10_000), 0);
         board.mark_ready(1);
         assert!(siblings.exist(&board, 0) && !Siblings::default().exist(&board, 1));
-        assert!(siblings.one_is_free(&board, 10_000));
-        assert!(!siblings.one_is_free(&board, 10_000 + SILENT_MS));
+        assert_eq!(siblings.free(&board, 10_000), 1);
+        assert_eq!(siblings.free(&board, 10_000 + SILENT_MS), 0);
         board.set_free(1, 0);
-        assert!(!siblings.one_is_free(&board, 10_000));
+        assert_eq!(siblings.free(&board, 10_000), 0);
         board.mark_ready(2);
-        board.set_free(1, 1);
-        board.set_connections(1, 7);
-        board.set_connections(2, 5);
+        board.set_free(1, 3);
+        board.set_free(2, 1);
         assert!(siblings.exist(&board, 0));
-        assert!(
-            !siblings.one_is_free_below(&board, 7, 10_000),
-            "only the other has fewer"
-        );
-        assert!(siblings.one_is_free_below(&board, 8, 10_000));
+        assert_eq!(siblings.free(&board, 10_000), 4);
+        board.set_free(2, 0);
         board.vacate(1);
-        assert!(siblings.exist(&board, 0) && !siblings.one_is_free(&board, 10_000));
+        assert!(siblings.exist(&board, 0));
+        assert_eq!(siblings.free(&board, 10_000), 0);
         board.vacate(2);
         assert!(!siblings.exist(&board, 0));
+    }
+
+    #[test]
+    fn those_accept_soon_that_are_free_or_have_just_turned() {
+        for (accepts, free, silent_ms, soon) in [
+            (true, 1, 0, true),
+            (true, 1, SILENT_MS - 1, true),
+            (true, 1, SILENT_MS, false),
+            (true, 0, LATELY_MS - 1, true),
+            (true, 0, LATELY_MS, false),
+            (false, 1, 0, false),
+            (false, 0, 0, false),
+        ] {
+            let found = comes_soon(accepts, free, silent_ms);
+            assert_eq!(found, soon, "{accepts}, {free} free, silent {silent_ms} ms");
+        }
+    }
+
+    #[test]
+    fn connections_of_those_that_accept_are_compared() {
+        let board = Scoreboard::new(3, 1).unwrap();
+        for slot in 0..3 {
+            board.reset(slot);
+            board.beat(slot, 10_000);
+            board.mark_ready(slot);
+        }
+        let mut siblings = Siblings::default();
+        assert!(siblings.exist(&board, 0));
+        board.set_connections(1, 7);
+        board.set_connections(2, 5);
+        board.set_accepts(1, true);
+        assert!(
+            !siblings.one_accepts_below(&board, 7, 10_000),
+            "only the other has fewer"
+        );
+        assert!(siblings.one_accepts_below(&board, 8, 10_000));
+        assert!(!siblings.one_accepts_below(&board, 8, 10_000 + LATELY_MS));
+        board.set_accepts(2, true);
+        assert!(siblings.one_accepts_below(&board, 7, 10_000));
+        board.vacate(2);
+        assert!(!siblings.one_accepts_below(&board, 7, 10_000));
     }
 }

@@ -11,6 +11,7 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 fn busy_and_free() -> [Rig; 2] {
     let [mut busy, mut free] = Rig::siblings(|_| {});
     busy.reactor.set_free(0);
+    busy.board.set_accepts(0, false);
     free.reactor.set_free(1);
     [busy, free]
 }
@@ -103,6 +104,8 @@ fn a_request_that_was_taken_is_the_next_one_and_the_only_one() {
         client.send(GET);
     }
     busy.turn();
+    busy.reactor.hand_over_waiting(0);
+    assert_eq!(busy.reactor.inbox.len(), 1, "one thread is free");
     busy.reactor.hand_over_waiting(0);
     free.reactor.take_over();
     free.reactor.take_over();
@@ -296,4 +299,44 @@ fn a_message_that_is_cut_short_is_told() {
     free.turn();
     assert!(free.notices()[0].starts_with("Lost a connection on its way"));
     assert_eq!(free.board.read(1).connections, 0);
+}
+
+#[test]
+fn as_many_go_as_threads_are_free_and_all_that_have_waited_for_long() {
+    for (free, given, waited_ns, goes) in [
+        (0, 0, 0, false),
+        (0, 0, LONG_NS, false),
+        (2, 0, 0, true),
+        (2, 1, 0, true),
+        (2, 2, LONG_NS - 1, false),
+        (2, 2, LONG_NS, true),
+    ] {
+        let found = may_go(free, given, waited_ns);
+        assert_eq!(found, goes, "{free} free, {given} given, {waited_ns} ns");
+    }
+}
+
+/// The connections of a worker that gives go to those with the fewest.
+#[test]
+fn one_with_more_connections_rests_after_taking() {
+    let [mut busy, mut free] = busy_and_free();
+    let _own: Vec<_> = (0..3).map(|_| free.connect()).collect();
+    let mut clients = [busy.connect(), busy.connect()];
+    for client in &mut clients {
+        client.send(GET);
+    }
+    busy.turn();
+    busy.reactor.hand_over_waiting(0);
+    // The other one comes to its listeners: it has clearly fewer.
+    busy.board.set_accepts(0, true);
+    busy.reactor.beat();
+    free.reactor.take_over();
+    assert_eq!(free.reactor.inbox.len(), 1);
+    assert!(!free.reactor.takes_over());
+    free.reactor.set_free(1);
+    assert!(!free.reactor.takes_over(), "for a moment");
+    pass_ms(LEFT_MS);
+    free.turn();
+    free.reactor.set_free(1);
+    assert!(free.reactor.takes_over());
 }

@@ -6,11 +6,11 @@
 //! | what happens | what the client gets | code for the application |
 //! |---|---|---|
 //! | its close frame comes | the answer to it | its code; 1005 without one |
-//! | the application closes | close frame, then the end when the client has answered, or after [`CLOSING_MS`] | that of the answer; 1006 without one |
-//! | the client breaks a rule | close frame with the code of the [`Reject`] | the same code |
+//! | the application closes | close frame, then the end when the client has answered, or after 10 s | that of the answer; 1006 without one |
+//! | the client breaks a rule | close frame with the code of the rule | the same code |
 //! | the client sends nothing for `ping_timeout` behind a ping | close frame 1011 | 1006 |
 //! | its bytes end, or nothing reaches it any more | | 1006 |
-//! | the worker stops | close frame 1001; 1012 if another worker takes its place | the same code, at once |
+//! | the worker stops | close frame 1001, or 1012 if another worker takes its place; the end after 3 s at the latest | the same code, at once |
 
 use proto::ws::{Misuse, State, close};
 

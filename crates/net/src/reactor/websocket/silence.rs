@@ -11,6 +11,9 @@ use crate::websocket::Look;
 /// How long a client has for its close frame behind ours, in ms, from when that is written: as long
 /// as the `websockets` library waits.
 pub(super) const CLOSING_MS: u64 = 10_000;
+/// The same while the worker stops: a client that is there answers at once, and others would keep the
+/// worker.
+pub(super) const LAST_CLOSING_MS: u64 = 3_000;
 /// What a client is told that has not answered a ping.
 const NO_ANSWER: &str = "keepalive ping timeout";
 
@@ -18,8 +21,9 @@ impl Reactor {
     /// Sees to it that the client is still there, or closes in time: the deadline of a WebSocket
     /// connection, unless it has something to read.
     pub(in crate::reactor) fn look_for_life(&mut self, token: Token) {
-        let now_ms = self.now_ms();
+        let now_ms = self.fresh_ms();
         let settings = &self.config.websocket;
+        let stopping = !self.drain.serving();
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
@@ -38,6 +42,7 @@ impl Reactor {
             life.pinged(now_ms, settings);
         }
         let deadline = match life.look(now_ms, settings) {
+            _ if !open && stopping => Deadline::after(Cause::Closing, now_ms, LAST_CLOSING_MS),
             _ if !open => Deadline::after(Cause::Closing, now_ms, CLOSING_MS),
             Look::Never => Deadline::NONE,
             Look::At(at_ms) => Deadline::at(Cause::Silence, at_ms),

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use proto::ws::{self, Event, Handshake, Payload, Role};
 
-use super::silence::CLOSING_MS;
+use super::silence::{CLOSING_MS, LAST_CLOSING_MS};
 use super::*;
 use crate::config::Config;
 use crate::testing::{Bytes, Client, Rig, pass_ms};

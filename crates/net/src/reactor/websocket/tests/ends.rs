@@ -143,6 +143,16 @@ fn an_unanswered_close_ends_in_time() {
     }
 }
 
+/// The reactor has not turned for long: the time for the answer is not over because of that.
+#[test]
+fn a_close_after_a_long_time_has_its_time() {
+    let (mut rig, mut client, key) = open(|_| {});
+    pass_ms(CLOSING_MS + 1_000);
+    rig.reactor.close_websocket(key, 1000, "").unwrap();
+    rig.turn();
+    client.expect(&close_frame(1000, ""));
+}
+
 /// The time for the answer begins when the close frame is written.
 #[test]
 fn a_slow_client_gets_everything_before_the_close() {
@@ -349,6 +359,24 @@ fn a_stop_closes_every_connection() {
         assert!(silent.has_ended());
         assert!(rig.reactor.websockets.ended.is_empty());
     }
+}
+
+/// A client that does not answer does not keep the worker for long.
+#[test]
+fn a_stop_waits_little_for_clients() {
+    let (mut rig, mut client, key) = open(|_| {});
+    rig.reactor.stop(START_MS + 30_000);
+    rig.reactor.end_websocket(key);
+    client.expect(&close_frame(1001, ""));
+    pass_ms(LAST_CLOSING_MS - 1);
+    rig.turn();
+    assert!(client.is_quiet());
+    pass_ms(1 + crate::timer::STEP_MS);
+    rig.turn();
+    assert!(client.has_ended());
+    pass_ms(1_000 + crate::timer::STEP_MS);
+    rig.turn();
+    assert_eq!(rig.reactor.drain, Drain::Stopped);
 }
 
 /// Its request was read before the stop, and is accepted afterwards.
