@@ -21,13 +21,14 @@ pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("kosoku") is None, reason="kosoku is not installed"
 )
 
-#: Messages of up to 16 MiB, and thousands of compressed ones: the client needs a minute for them.
-LONG = ["9.*", "12.*", "13.*"]
+#: Thousands of compressed messages. kosoku needs many minutes for all of them, and some fail in it
+#: before it connects (it hashes text): the original client runs them (`make autobahn`).
+LONG = ["12.*", "13.*"]
 #: What counts as passed: `OK`, and what has no right answer.
 PASSED = {"OK", "NON-STRICT", "INFORMATIONAL"}
 
 
-def run(shared: Shared, folder: Path, *words: str) -> dict[str, str]:
+def run(shared: Shared, folder: Path, least: int, *words: str) -> dict[str, str]:
     """Case → what became of it, and of its close, for those that did not pass."""
     site = shared("websocket_app", "--websocket-max-message-size", "0")
     url = f"ws://127.0.0.1:{site.port}/echo"
@@ -38,8 +39,9 @@ def run(shared: Shared, folder: Path, *words: str) -> dict[str, str]:
         capture_output=True,
         timeout=3 * PATIENCE,
     )
-    (cases,) = json.loads((folder / "index.json").read_text()).values()
-    assert len(cases) > 50
+    # Cases without a connection stand under its address.
+    cases = json.loads((folder / "index.json").read_text())["licorne"]
+    assert len(cases) >= least
     return {
         case: f"{each['behavior']} {each['behaviorClose']}"
         for case, each in cases.items()
@@ -49,13 +51,12 @@ def run(shared: Shared, folder: Path, *words: str) -> dict[str, str]:
 
 def test_the_short_cases(shared: Shared, tmp_path: Path) -> None:
     without = [word for case in LONG for word in ("-x", case)]
-    assert run(shared, tmp_path, *without) == {}
+    assert run(shared, tmp_path, 300, *without) == {}
 
 
 @pytest.mark.patient
-def test_the_long_cases(shared: Shared, tmp_path: Path, loop: str) -> None:
+def test_compressed_messages(shared: Shared, tmp_path: Path, loop: str) -> None:
     """On one loop: they try the protocol, which is the same on each."""
     if loop != "asyncio":
         pytest.skip("once is enough")
-    chosen = [word for case in LONG for word in ("-i", case)]
-    assert run(shared, tmp_path, *chosen) == {}
+    assert run(shared, tmp_path, 17, "-i", "12.1.*") == {}
