@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from asgi.kind import FORGOTTEN
 from asgi.test_websocket import UPGRADE, frame, unframed
 from e2e.client import Client, CutShortError
 from patience import PATIENCE
@@ -130,8 +131,7 @@ def test_no_task_is_left(start: Start, opened: ExitStack) -> None:
         assert close_code(websocket) == 1001
         assert server.wait() == 0
     lines = server.log.rest()
-    forgotten = r"never retrieved|pending|Warning|never awaited|ignored in|Traceback"
-    assert server.log.matching(forgotten) == [], lines
+    assert server.log.matching(rf"{FORGOTTEN}|Warning|Traceback") == [], lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])

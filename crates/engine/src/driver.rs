@@ -23,11 +23,13 @@ use crate::asgi::send::Send;
 use crate::asgi::shared::Shared;
 use crate::core::{Core, thread_number};
 use crate::engine::Engine;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, is_over};
 use crate::fields::misuse;
 use crate::pieces;
 use crate::request_id;
+use crate::spare::Spare;
 use crate::text;
+use crate::wsgi::caches::Caches;
 use crate::wsgi::environ;
 
 /// Requests begun in one round of the loop, at most: its timers and tasks have their turn between.
@@ -60,6 +62,9 @@ pub(crate) struct AsgiDriver {
     /// At most so many of them; 0 for any number.
     limit: usize,
     scopes: Mutex<Scopes>,
+    /// Strings of the environs that hooks and the access log look at.
+    caches: Mutex<Caches>,
+    spare: Spare,
 }
 
 #[pymethods]
@@ -83,6 +88,8 @@ impl AsgiDriver {
             unfinished: PyDict::new(py).unbind(),
             limit: options.getattr(intern!(py, "limit"))?.extract()?,
             scopes: Mutex::new(scopes),
+            caches: Mutex::new(Caches::new()),
+            spare: Spare::bare(),
         })
     }
 
@@ -170,7 +177,10 @@ impl AsgiDriver {
             let Some(net) = reactor.take_ready(thread_number()) else {
                 return false;
             };
-            self.begin_guarded(round, net);
+            if let Err(error) = self.begin(round, net) {
+                // The request is answered; what has failed is telling of it.
+                error.write_unraisable(round.start.py(), None);
+            }
         }
         // Answers wait for those of the next round, which follows soon; the stand-in sees to it that
         // they do not wait for long.
@@ -192,9 +202,10 @@ impl AsgiDriver {
             }
         }
         if turn.room {
-            for request in self.shared.all(py) {
-                let request = request.bind(py).cast::<Request>()?;
-                told = told.and(request.get().look_for_room(py));
+            for key in self.shared.take_waiting_for_room() {
+                if let Some(request) = self.find(py, key) {
+                    told = told.and(request.get().look_for_room(py));
+                }
             }
         }
         told
@@ -202,21 +213,6 @@ impl AsgiDriver {
 
     fn find<'py>(&self, py: Python<'py>, key: RequestKey) -> Option<Bound<'py, Request>> {
         self.shared.find(py, key)?.into_bound(py).cast_into().ok()
-    }
-
-    /// What goes wrong with a request never ends the others.
-    fn begin_guarded(&self, round: &Round<'_>, net: Box<net_exchange::Exchange>) {
-        let py = round.start.py();
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.begin(round, net)));
-        let result = outcome.unwrap_or_else(|_| {
-            Err(PyRuntimeError::new_err(
-                "the engine panicked; this is a bug in licorne",
-            ))
-        });
-        if let Err(error) = result {
-            // It is answered; what is told here is that telling failed.
-            error.write_unraisable(py, None);
-        }
     }
 
     fn begin(&self, round: &Round<'_>, net: Box<net_exchange::Exchange>) -> PyResult<()> {
@@ -227,16 +223,29 @@ impl AsgiDriver {
             core.reactor.shed(thread_number(), net);
             return Ok(());
         }
-        let exchange = self.engine.get().hand_over(py, net, round.inspected)?;
-        let entry = exchange.try_borrow_mut()?.run.start(core, 0)?;
-        debug_assert!(entry.is_none() || entry == exchange.try_borrow()?.run.entry);
+        core.count(py)?;
+        let exchange = self.spare.take(py, core)?;
+        {
+            let mut this = exchange.try_borrow_mut()?;
+            this.begin(net);
+            this.run.inspected = round.inspected;
+            this.run.start(core, 0)?;
+        }
+        self.spare.put_back(exchange.clone().unbind());
         let handshake = handshake_of(&exchange, core.config.websocket.compression)?;
         if let Some(Err(reject)) = handshake {
             return refuse(core, &exchange, reject);
         }
         let is_websocket = handshake.is_some();
         let request = Request::new(py, Arc::clone(&self.shared), &exchange, is_websocket)?;
-        match self.call(round, &exchange, &request) {
+        // A panic is a bug of ours; it costs this request and nothing else.
+        let called = catch_unwind(AssertUnwindSafe(|| self.call(round, &exchange, &request)));
+        let called = called.unwrap_or_else(|_| {
+            Err(PyRuntimeError::new_err(
+                "the engine panicked; this is a bug in licorne",
+            ))
+        });
+        match called {
             Ok(Some(task)) => self.go_on(request.bind(py), &task),
             Ok(None) => request.get().settle(py, Ok(())),
             Err(error) => request.get().settle(py, Err(error)),
@@ -314,8 +323,8 @@ impl AsgiDriver {
         let core = &self.shared.core;
         let mut this = exchange.try_borrow_mut()?;
         let this = &mut *this;
-        let (Some(net), Some(bundle)) = (&mut this.run.net, &mut this.bundle) else {
-            return Err(crate::exchange::is_over());
+        let Some(net) = &mut this.run.net else {
+            return Err(is_over());
         };
         let id: Option<Py<PyString>> = match &core.ids {
             Some(ids) => Some(match request_id::given(net) {
@@ -341,8 +350,9 @@ impl AsgiDriver {
         this.run.environ = None;
         if inspected || core.access.as_ref().is_some_and(Access::writes) {
             // What hooks and the atoms of the access log look at.
-            let caches = &mut bundle.caches;
-            let (environ, repeated) = environ::build(py, core, &bundle.template, caches, net)?;
+            let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+            let template = &core.config.environ;
+            let (environ, repeated) = environ::build(py, core, template, &mut caches, net)?;
             this.run.repeated = repeated;
             this.run.environ = Some(environ.unbind());
         }

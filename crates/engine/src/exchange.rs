@@ -187,17 +187,15 @@ impl Exchange {
 
     /// Readies a spare object for the next request, if nothing else refers to any part of it.
     pub(crate) fn reusable(exchange: &Bound<'_, Self>) -> bool {
-        /// The spare list's reference, and one from the response, each bound method and the socket.
-        const OWN: isize = 5;
+        /// References from the response, each bound method and the socket.
+        const BUNDLE: isize = 4;
         let py = exchange.py();
-        // A hook or a logger that has kept it finds everything in it.
-        if references(exchange) != OWN {
-            return false;
-        }
         let Ok(mut this) = exchange.try_borrow_mut() else {
             return false;
         };
-        if this.run.net.is_some() {
+        // The spare list has one. A hook or a logger that has kept it finds everything in it.
+        let own = 1 + if this.bundle.is_some() { BUNDLE } else { 0 };
+        if this.run.net.is_some() || references(exchange) != own {
             return false;
         }
         drop(this.run.environ.take());
@@ -205,7 +203,7 @@ impl Exchange {
         drop(this.run.past.take());
         drop(this.run.request_id.take());
         let Some(bundle) = &this.bundle else {
-            return false;
+            return true;
         };
         // The template and the repeated environ refer to two of them.
         let dicts = 2 + isize::from(bundle.caches.repeated_environ().is_some());

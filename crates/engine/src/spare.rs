@@ -18,9 +18,21 @@ const KEPT: usize = 16;
 
 /// Exchanges that may be used again, oldest first.
 #[derive(Default)]
-pub(crate) struct Spare(Mutex<VecDeque<Py<Exchange>>>);
+pub(crate) struct Spare {
+    list: Mutex<VecDeque<Py<Exchange>>>,
+    /// They come without the objects that WSGI needs.
+    bare: bool,
+}
 
 impl Spare {
+    /// For an interface that needs no objects beside the exchange.
+    pub(crate) fn bare() -> Self {
+        Self {
+            list: Mutex::default(),
+            bare: true,
+        }
+    }
+
     /// An exchange that nothing else refers to: a used one, or a new one.
     #[inline]
     pub(crate) fn take<'py>(
@@ -28,7 +40,7 @@ impl Spare {
         py: Python<'py>,
         core: &Arc<Core>,
     ) -> PyResult<Bound<'py, Exchange>> {
-        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spare = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         let candidates = spare.len().min(3);
         for _ in 0..candidates {
             let Some(candidate) = spare.pop_front() else {
@@ -51,13 +63,16 @@ impl Spare {
         {
             self.put_back(excess);
         }
+        if self.bare {
+            return Bound::new(py, Exchange::new(Arc::clone(core)));
+        }
         create(py, core)
     }
 
     /// Keeps an exchange for later use.
     #[inline]
     pub(crate) fn put_back(&self, exchange: Py<Exchange>) {
-        self.0
+        self.list
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push_back(exchange);

@@ -227,6 +227,9 @@ impl Request {
         // Outside of the lock: what is released may run code of Python.
         drop(cancelled);
         Self::attend(slf);
+        if let Some(key) = this.key.filter(|_| wanted == Wanted::Room) {
+            this.shared.wait_for_room(key);
+        }
         Ok(waiter)
     }
 
@@ -264,14 +267,15 @@ impl Request {
             .waiters
             .iter()
             .any(|(wanted, _)| *wanted == Wanted::Room);
-        if waits
-            && self
-                .key
-                .is_none_or(|key| self.shared.core.reactor.room(key).is_some())
-        {
-            self.wake(py, |wanted| wanted == Wanted::Room, true)?;
+        let Some(key) = self.key.filter(|_| waits) else {
+            return Ok(());
+        };
+        if self.shared.core.reactor.room(key).is_some() {
+            self.wake(py, |wanted| wanted == Wanted::Room, true)
+        } else {
+            self.shared.wait_for_room(key);
+            Ok(())
         }
-        Ok(())
     }
 
     /// The client has left: those that wait are told, and what has not ended in time is cancelled.

@@ -26,6 +26,7 @@ pub(crate) struct Shared {
     statuses: Mutex<Vec<Option<Py<PyString>>>>,
     /// Requests that are not over: news of a turn name them.
     known: Mutex<HashMap<RequestKey, Py<PyAny>>>,
+    waiting_for_room: Mutex<Vec<RequestKey>>,
     /// Called at the end of a round of the loop in which there was output.
     round: Mutex<Option<Py<PyAny>>>,
     /// It is asked for, or a turn does it.
@@ -44,6 +45,7 @@ impl Shared {
             done: Py::new(py, Done)?,
             statuses: Mutex::default(),
             known: Mutex::default(),
+            waiting_for_room: Mutex::default(),
             round: Mutex::default(),
             round_due: AtomicBool::new(false),
         })
@@ -128,12 +130,14 @@ impl Shared {
             .map(|found| found.clone_ref(py))
     }
 
-    /// All requests that are not over.
-    pub(crate) fn all(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
-        locked(&self.known)
-            .values()
-            .map(|request| request.clone_ref(py))
-            .collect()
+    /// A request waits for room: it is looked at when a turn says that there is some.
+    pub(crate) fn wait_for_room(&self, key: RequestKey) {
+        locked(&self.waiting_for_room).push(key);
+    }
+
+    /// Those that wait; they say so again if they still do.
+    pub(crate) fn take_waiting_for_room(&self) -> Vec<RequestKey> {
+        std::mem::take(&mut *locked(&self.waiting_for_room))
     }
 }
 
