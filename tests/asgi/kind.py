@@ -41,6 +41,8 @@ OURS: dict[str, str] = {
     "test_semantics::test_a_task_is_cancelled_when_its_client_leaves": "cancels nothing",
     "test_semantics::test_pipelined_requests_share_no_context": "a task is made in the one before",
     "test_semantics::test_what_the_start_sets_is_seen_by_requests": "lifespan has its own context",
+    "test_frameworks::test_a_stream_that_its_client_leaves[blacksheep]": "never tells it",
+    "test_semantics::test_a_task_that_listens_ends_the_one_that_sends": "gives the loop no turn",
     "test_scope::test_an_absolute_target": "its path is the whole target",
     "test_scope::test_extensions": "offers no extensions",
     "test_scope::test_header_values_are_bytes_as_they_came": "keeps space at the end",
