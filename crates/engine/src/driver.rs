@@ -1,6 +1,7 @@
 //! `AsgiDriver`: turns the engine for an asyncio loop, and begins the task of each request.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::access::Access;
+use crate::asgi::done::outcome_of;
 use crate::asgi::options::Options;
 use crate::asgi::receive::Receive;
-use crate::asgi::request::{Request, outcome_of};
+use crate::asgi::request::Request;
 use crate::asgi::scope::Scopes;
 use crate::asgi::send::Send;
 use crate::asgi::shared::Shared;
@@ -65,6 +67,8 @@ pub(crate) struct AsgiDriver {
     /// Strings of the environs that hooks and the access log look at.
     caches: Mutex<Caches>,
     spare: Spare,
+    /// Streams of events were told that the worker stops.
+    told_of_stop: AtomicBool,
 }
 
 #[pymethods]
@@ -90,6 +94,7 @@ impl AsgiDriver {
             scopes: Mutex::new(scopes),
             caches: Mutex::new(Caches::new()),
             spare: Spare::bare(),
+            told_of_stop: AtomicBool::new(false),
         })
     }
 
@@ -206,6 +211,12 @@ impl AsgiDriver {
                 if let Some(request) = self.find(py, key) {
                     told = told.and(request.get().look_for_room(py));
                 }
+            }
+        }
+        if self.shared.core.reactor.stopping() && !self.told_of_stop.swap(true, Ordering::Relaxed) {
+            for request in self.shared.all(py) {
+                let request = request.bind(py).cast::<Request>()?;
+                told = told.and(Request::worker_stops(request));
             }
         }
         told

@@ -2,6 +2,7 @@
 //! suspended. They are coroutines to everything that asks (`collections.abc.Coroutine`), and may
 //! become tasks.
 
+use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -119,4 +120,18 @@ pub(super) fn thrown(
 
 pub(super) fn used_up() -> PyErr {
     PyRuntimeError::new_err("cannot reuse already awaited coroutine")
+}
+
+/// What a task that is done has come to.
+pub(crate) fn outcome_of(task: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    if task.call_method0(intern!(py, "cancelled"))?.is_truthy()? {
+        return Err(CancelledError::new_err(()));
+    }
+    let error = task.call_method0(intern!(py, "exception"))?;
+    if error.is_none() {
+        Ok(())
+    } else {
+        Err(PyErr::from_value(error))
+    }
 }

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use net::baton::Room;
 use net::exchange::RequestKey;
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::arriving::{Arriving, Part};
+use super::done::outcome_of;
+use super::event_stream::is_event_stream;
 use super::leaving::{Client, from_leaving, left};
 use super::shared::Shared;
 use super::stage::{Stage, Wanted};
@@ -305,6 +306,19 @@ impl Request {
         Ok(())
     }
 
+    /// The worker stops: a stream of events has no end of its own, so its application is told as if its
+    /// client had left. The client comes again by itself (HTML, section 9.2).
+    pub(crate) fn worker_stops(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        let begun = this.stage() == Stage::Body;
+        let events = begun && is_event_stream(this.exchange.bind(slf.py()))?;
+        if events {
+            Self::client_left(slf)
+        } else {
+            Ok(())
+        }
+    }
+
     /// The response is complete, or will never be.
     pub(crate) fn set_over(&self, py: Python<'_>) -> PyResult<()> {
         let (attended, waits) = {
@@ -430,19 +444,5 @@ impl Request {
         let outcome = outcome_of(task);
         self.settle(py, outcome)?;
         Ok(())
-    }
-}
-
-/// What a task that is done has come to.
-pub(crate) fn outcome_of(task: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = task.py();
-    if task.call_method0(intern!(py, "cancelled"))?.is_truthy()? {
-        return Err(CancelledError::new_err(()));
-    }
-    let error = task.call_method0(intern!(py, "exception"))?;
-    if error.is_none() {
-        Ok(())
-    } else {
-        Err(PyErr::from_value(error))
     }
 }

@@ -130,6 +130,14 @@ impl Shared {
             .map(|found| found.clone_ref(py))
     }
 
+    /// All requests that are not over.
+    pub(crate) fn all(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        locked(&self.known)
+            .values()
+            .map(|request| request.clone_ref(py))
+            .collect()
+    }
+
     /// A request waits for room: it is looked at when a turn says that there is some.
     pub(crate) fn wait_for_room(&self, key: RequestKey) {
         locked(&self.waiting_for_room).push(key);

@@ -41,6 +41,9 @@ pub(crate) fn start(
     draft
         .start(latin1_bytes(&text, "the status")?)
         .map_err(misuse)?;
+    if trailers {
+        draft.expect_trailers();
+    }
     if let Some(headers) = &headers
         && let Err(error) = add(draft, headers)
     {

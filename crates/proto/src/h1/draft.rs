@@ -53,6 +53,8 @@ pub struct ResponseDraft {
     status: u16,
     length: Option<u64>,
     connection: Option<Persistence>,
+    /// Trailers will follow the body: the application may announce which.
+    trailers: bool,
 }
 
 impl ResponseDraft {
@@ -77,11 +79,19 @@ impl ResponseDraft {
             Owner::Upgrade if chars::trim(value).eq_ignore_ascii_case(b"websocket") => {
                 push_line(&mut self.bytes, name, value);
             }
+            Owner::Server if self.trailers && name.eq_ignore_ascii_case(b"trailer") => {
+                push_line(&mut self.bytes, name, value);
+            }
             Owner::Server | Owner::Upgrade => {}
             Owner::Connection => self.connection(value),
             Owner::Length => return self.length(value),
         }
         Ok(())
+    }
+
+    /// Trailers will follow the body: a Trailer field is sent (RFC 9110, section 6.6.2).
+    pub fn expect_trailers(&mut self) {
+        self.trailers = true;
     }
 
     /// Whether the application has given a field of this name, which is in lower case.
@@ -115,6 +125,7 @@ impl ResponseDraft {
         self.status = 0;
         self.length = None;
         self.connection = None;
+        self.trailers = false;
     }
 
     /// Completes the head and appends it to `out`. The draft must have been started.

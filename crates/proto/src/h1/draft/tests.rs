@@ -306,3 +306,18 @@ fn a_new_start_forgets_the_old_one() {
     let head = format!("HTTP/1.1 500 No\r\n{OPEN}Content-Length: 0\r\n\r\n");
     assert_eq!(String::from_utf8(out).unwrap(), head);
 }
+
+/// Without trailers it would announce what does not come.
+#[test]
+fn trailers_are_announced_where_they_follow() {
+    let mut draft = ResponseDraft::default();
+    draft.start(b"200 OK").unwrap();
+    draft.field(b"Trailer", b"X-Sum").unwrap();
+    assert!(!draft.has_field(b"trailer"));
+    draft.expect_trailers();
+    draft.field(b"Trailer", b"X-Sum").unwrap();
+    assert!(draft.has_field(b"trailer"));
+    draft.start(b"200 OK").unwrap();
+    draft.field(b"Trailer", b"X-Sum").unwrap();
+    assert!(!draft.has_field(b"trailer"));
+}
