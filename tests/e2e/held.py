@@ -121,6 +121,9 @@ class Held:
         gate = self._folder / f"gate-{self._gates}"
         if path == "/hold":
             os.mkfifo(gate)
+        if self._holding == [] and not self._clients[self.busy, 0]:
+            # Other workers were faster each time.
+            self.pin(1 + SPARE)
         client = self.client()
         client.get(f"{path}?gate={gate}")
         told = self.server.log.wait_for(r"app: (\d+) is held", self._gates)

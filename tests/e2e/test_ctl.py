@@ -247,7 +247,7 @@ def test_the_stack_of_what_keeps_a_request_from_its_turn(
         found = control(server, "stack", asked)
         assert found["request"] == f"GET /wait?fifo={gates[0]}"
         assert found["note"] == "It gets no turn: for 1 s the worker does this."
-        assert site_functions(found)[-1] == "hold"
+        assert site_functions(found)[-1] == "hold_at"
         assert str(found["note"]) in licornectl("-s", path, "stack", asked).stdout
         Path(gates[1]).write_bytes(b"x")
         assert holds.response().body == b"held"

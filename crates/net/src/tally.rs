@@ -156,6 +156,12 @@ impl Tally {
         add(&self.given, 1);
     }
 
+    /// What was counted as given has stayed.
+    pub(crate) fn not_given(&self) {
+        let given = self.given.load(Ordering::Relaxed);
+        self.given.store(given.saturating_sub(1), Ordering::Relaxed);
+    }
+
     pub(crate) fn taken(&self) {
         add(&self.taken, 1);
     }

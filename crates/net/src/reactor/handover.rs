@@ -284,13 +284,16 @@ impl Reactor {
             body: exchange.body.len(),
         };
         let pieces = [exchange.head.raw(), body, conn.input()];
+        // First: a client with its answer finds it counted.
+        let tally = self.board.tally(self.slot);
+        tally.given();
         let put = dispatch.queue.put(&waiting, conn.stream.fd(), file, pieces);
         if put.is_err() {
             // The queue is full, or the kernel has no room: it is answered here.
+            tally.not_given();
             return Some(exchange);
         }
         dispatch.given_ns = self.now_ns;
-        self.tally().given();
         drop(self.release(key.connection));
         exchange.key = None;
         self.recycle(exchange);
@@ -336,11 +339,9 @@ impl Reactor {
         let took = match outcome {
             Outcome::Empty => false,
             Outcome::Lost(peer) => {
-                self.lost_on_the_way(
-                    peer,
-                    "its message came without it, or was cut: were all descriptors of this process \
-                     taken meanwhile? Raise the limit of open files (ulimit -n).",
-                );
+                let why = "its message came without it, or was cut: raise the limit of open files \
+                           (ulimit -n).";
+                self.lost_on_the_way(peer, why);
                 true
             }
             Outcome::Arrived(arrived) => {
@@ -361,8 +362,7 @@ impl Reactor {
             length,
         } = arrived;
         if FRONT + waiting.head > length {
-            let why = "its message is shorter than it says.";
-            return self.lost_on_the_way(Some(waiting.peer), why);
+            return self.lost_on_the_way(Some(waiting.peer), "its message was cut.");
         }
         self.board
             .begin_reading(self.slot, self.last_id + 1, waiting.peer);
