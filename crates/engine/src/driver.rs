@@ -67,6 +67,8 @@ pub(crate) struct AsgiDriver {
     /// Strings of the environs that hooks and the access log look at.
     caches: Mutex<Caches>,
     spare: Spare,
+    /// Hooks look at requests, as the last turn was told.
+    inspected: AtomicBool,
     /// Streams of events were told that the worker stops.
     told_of_stop: AtomicBool,
 }
@@ -94,6 +96,7 @@ impl AsgiDriver {
             scopes: Mutex::new(scopes),
             caches: Mutex::new(Caches::new()),
             spare: Spare::bare(),
+            inspected: AtomicBool::new(false),
             told_of_stop: AtomicBool::new(false),
         })
     }
@@ -109,6 +112,7 @@ impl AsgiDriver {
     fn turn(slf: &Bound<'_, Self>, inspected: bool) -> PyResult<Option<f64>> {
         let py = slf.py();
         let this = slf.get();
+        this.inspected.store(inspected, Ordering::Relaxed);
         this.shared.set_round_due(true);
         let turned = this.turn_once(py, inspected);
         this.shared.set_round_due(false);
@@ -124,12 +128,9 @@ impl AsgiDriver {
     fn round(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
-        let inspected = this
-            .worker
-            .bind(py)
-            .getattr(intern!(py, "inspects_requests"))?;
+        let round = this.round_of(py, this.inspected.load(Ordering::Relaxed))?;
         this.shared.set_round_due(true);
-        let more = this.begin_ready(&this.round_of(py, inspected.is_truthy()?)?);
+        let more = this.begin_ready(&round);
         this.shared.set_round_due(false);
         if more {
             this.shared.ask_for_round(py)?;

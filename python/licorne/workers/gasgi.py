@@ -39,6 +39,10 @@ class ASGIWorker(LoopWorker):
 
     driver: AsgiDriver | None = None
 
+    #: Hooks look at requests; a subclass has its own `notify`.
+    _inspected = False
+    _notified = False
+
     #: The start of the application.
     _starting: asyncio.Task[None] | None = None
 
@@ -153,6 +157,9 @@ class ASGIWorker(LoopWorker):
         self.driver = AsgiDriver(engine, AsgiOptions(self, self.lifespan))
         # What the application has made at its start lives as long as the worker.
         gc.freeze()
+        # Settings and methods of a subclass: they stay as they are from now on.
+        self._inspected = self.inspects_requests
+        self._notified = self.notifies()
         self.mark_ready()
         self.driver.open()
         try:
@@ -192,8 +199,9 @@ class ASGIWorker(LoopWorker):
         driver, engine = self.driver, self.engine
         if driver is None or engine is None:
             raise RuntimeError("the engine is not started")
-        self.try_beat()
-        wait = driver.turn(self.inspects_requests)
+        if self._notified:
+            self.try_beat()
+        wait = driver.turn(self._inspected)
         if wait is None:
             self.tell_end()
             return

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::within::within;
 
@@ -20,6 +20,10 @@ pub(crate) struct FirstStep {
     /// Tasks take a context (Python 3.11); before, they have a copy of the current one.
     takes_context: bool,
     capture: Py<Capture>,
+    /// A name for all of them: to make one of a number for each takes longer than all else of a task.
+    name: Py<PyString>,
+    /// `("loop", "context", "name")`.
+    keywords: Py<PyTuple>,
 }
 
 /// Stands before `call_soon`: keeps steps of tasks, and passes on the rest.
@@ -91,6 +95,8 @@ impl FirstStep {
             attributes: of.getattr(intern!(py, "__dict__"))?.extract()?,
             takes_context: py.version_info() >= (3, 11),
             capture: Py::new(py, capture)?,
+            name: PyString::new(py, "licorne request").unbind(),
+            keywords: PyTuple::new(py, ["loop", "context", "name"])?.unbind(),
         })
     }
 
@@ -146,13 +152,21 @@ impl FirstStep {
         let py = coroutine.py();
         let task = self.task.bind(py);
         if self.takes_context {
-            let names = (intern!(py, "loop"), intern!(py, "context")).into_pyobject(py)?;
-            let arguments = [coroutine.as_ptr(), self.of.as_ptr(), context.as_ptr()];
-            // SAFETY: one positional argument, and two for the keywords that the tuple names; the
+            let arguments = [
+                coroutine.as_ptr(),
+                self.of.as_ptr(),
+                context.as_ptr(),
+                self.name.as_ptr(),
+            ];
+            // SAFETY: one positional argument, and three for the keywords that the tuple names; the
             // result is a new reference or null.
             return unsafe {
-                let made =
-                    ffi::PyObject_Vectorcall(task.as_ptr(), arguments.as_ptr(), 1, names.as_ptr());
+                let made = ffi::PyObject_Vectorcall(
+                    task.as_ptr(),
+                    arguments.as_ptr(),
+                    1,
+                    self.keywords.as_ptr(),
+                );
                 Bound::from_owned_ptr_or_err(py, made)
             };
         }

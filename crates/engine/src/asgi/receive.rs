@@ -10,7 +10,12 @@ use super::stage::Wanted;
 use super::waiting::Waiting;
 
 /// The callable by which an application gets its events.
-#[pyclass(frozen, module = "licorne._engine", name = "AsgiReceive")]
+#[pyclass(
+    frozen,
+    freelist = 64,
+    module = "licorne._engine",
+    name = "AsgiReceive"
+)]
 pub(crate) struct Receive(Py<Request>);
 
 impl Receive {

@@ -48,7 +48,12 @@ impl State {
 }
 
 /// A request with the application.
-#[pyclass(frozen, module = "licorne._engine", name = "AsgiRequest")]
+#[pyclass(
+    frozen,
+    freelist = 64,
+    module = "licorne._engine",
+    name = "AsgiRequest"
+)]
 pub(crate) struct Request {
     pub(super) exchange: Py<Exchange>,
     pub(super) shared: Arc<Shared>,

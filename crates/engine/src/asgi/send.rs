@@ -24,7 +24,7 @@ use crate::response;
 use crate::shared::bytes_of;
 
 /// The callable by which an application answers.
-#[pyclass(frozen, module = "licorne._engine", name = "AsgiSend")]
+#[pyclass(frozen, freelist = 64, module = "licorne._engine", name = "AsgiSend")]
 pub(crate) struct Send(Py<Request>);
 
 impl Send {
