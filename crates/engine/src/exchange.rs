@@ -190,12 +190,14 @@ impl Exchange {
         /// References from the response, each bound method and the socket.
         const BUNDLE: isize = 4;
         let py = exchange.py();
+        // Before the object is borrowed, which is a reference.
+        let found = references(exchange);
         let Ok(mut this) = exchange.try_borrow_mut() else {
             return false;
         };
         // The spare list has one. A hook or a logger that has kept it finds everything in it.
         let own = 1 + if this.bundle.is_some() { BUNDLE } else { 0 };
-        if this.run.net.is_some() || references(exchange) != own {
+        if this.run.net.is_some() || found != own {
             return false;
         }
         drop(this.run.environ.take());
