@@ -820,8 +820,6 @@ class AsgiRequest:
         """The task that runs the application; None when it has ended."""
 
     @property
-    def request_id(self) -> str | None: ...
-    @property
     def overdue(self) -> bool:
         """It is over its time, and its client has been answered."""
 

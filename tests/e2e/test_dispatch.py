@@ -199,8 +199,9 @@ def stranded(one: Held) -> Iterator[Client]:
     """A client whose request was given to a sibling that does not take it; it goes on at last."""
     one.hold()
     gave = one.counts("given")[one.busy]
-    eventually(lambda: sleeps(one.sibling), "the sibling waits for something to do")
+    eventually(lambda: all_are(one.sibling, "S"), "the sibling waits for something to do")
     os.kill(one.sibling, signal.SIGSTOP)
+    eventually(lambda: all_are(one.sibling, "T"), "the sibling stands still")
     try:
         with one.client() as client:
             client.get("/stranded")
@@ -212,10 +213,10 @@ def stranded(one: Held) -> Iterator[Client]:
             os.kill(one.sibling, signal.SIGCONT)
 
 
-def sleeps(pid: int) -> bool:
-    """Whether all threads of a process wait."""
+def all_are(pid: int, state: str) -> bool:
+    """Whether all threads of a process wait ("S"), or stand still ("T")."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
-    return {(each / "stat").read_text().rpartition(")")[2].split()[0] for each in tasks} == {"S"}
+    return {(each / "stat").read_text().rpartition(")")[2].split()[0] for each in tasks} == {state}
 
 
 class TestRequests:

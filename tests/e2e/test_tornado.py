@@ -102,7 +102,9 @@ def test_a_block_leaves_when_it_is_flushed(own: Server, fifo: str) -> None:
         rest = b""
         while not rest.endswith(b"0\r\n\r\n"):
             rest += client.some()
-        assert rest == b"7\r\nsecond \r\n5\r\nlast\n\r\n0\r\n\r\n"
+        # Blocks that follow each other soon may be one chunk.
+        sizes_and_data = rest.split(b"\r\n")
+        assert b"".join(sizes_and_data[1::2]) == b"second last\n"
         client.get("/")
         assert client.response().status == 200
 

@@ -7,7 +7,7 @@ use net::exchange::RequestKey;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict};
 
 use super::arriving::{Arriving, Part};
 use super::done::outcome_of;
@@ -423,12 +423,6 @@ impl Request {
         self.exchange.clone_ref(py)
     }
 
-    #[getter]
-    fn request_id(&self, py: Python<'_>) -> PyResult<Option<Py<PyString>>> {
-        let this = self.exchange.bind(py).try_borrow()?;
-        Ok(this.run.request_id.as_ref().map(|id| id.clone_ref(py)))
-    }
-
     /// It is over its time, and its client has been answered.
     #[getter]
     fn overdue(&self, py: Python<'_>) -> PyResult<bool> {
@@ -446,8 +440,6 @@ impl Request {
 
     /// Called by its task when that has ended.
     fn ended(&self, py: Python<'_>, task: &Bound<'_, PyAny>) -> PyResult<()> {
-        let outcome = outcome_of(task);
-        self.settle(py, outcome)?;
-        Ok(())
+        self.settle(py, outcome_of(task))
     }
 }
