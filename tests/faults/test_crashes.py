@@ -130,7 +130,8 @@ def test_a_request_without_a_name_yet(start: Start) -> None:
             assert client.socket.recv(1) == b""
     server.output.wait_for("worker ready", 2)
     eventually(lambda: being_read(server) == [peer], "the log names the client")
-    assert named(server) == []
+    # The first one may still have been in the hands of its thread, which had just answered it.
+    assert {target for target, _ in named(server)} <= {"/pid"}
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 4])
