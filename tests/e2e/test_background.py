@@ -7,7 +7,7 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,12 +118,14 @@ def test_a_child_whose_loop_goes_on_leaves_the_listener_to_the_worker(
 def watchers_of_the_listener(server: Server) -> list[str]:
     """The epoll descriptors of the worker that watch the server's address."""
     inode = listening_inode(server.port)
-    return sorted(
-        each.name
-        for each in Path(f"/proc/{server.worker_pid()}/fdinfo").iterdir()
-        for line in each.read_text(encoding="ascii").splitlines()
-        if line.startswith("tfd:") and f" ino:{inode:x} " in line
-    )
+    found = []
+    for each in Path(f"/proc/{server.worker_pid()}/fdinfo").iterdir():
+        # The connection of the request before may be closed meanwhile.
+        with suppress(FileNotFoundError):
+            lines = each.read_text(encoding="ascii").splitlines()
+            watched = (line for line in lines if line.startswith("tfd:"))
+            found.extend(each.name for line in watched if f" ino:{inode:x} " in line)
+    return sorted(found)
 
 
 def listening_inode(port: int) -> int:

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from licorne._engine import Scoreboard
 
 #: Seconds between two looks.
-PERIOD = 0.5
+PERIOD = 1.0
 
 #: Looks of which the worst is told.
-LOOKS = 10
+LOOKS = 5
 
 
 class LoopLag:
