@@ -155,25 +155,26 @@ impl Access {
             .is_none_or(|native| native.lines.is_some() || !native.ours.load(Ordering::Relaxed))
     }
 
-    /// Looks whether all is as it was set up, and no lines are asked for.
-    fn is_silent(&self, py: Python<'_>, first: bool) -> PyResult<bool> {
+    /// What becomes of the line of a request without an environ: Python writes it, if anything does.
+    #[inline]
+    pub(crate) fn without_environ(&self, py: Python<'_>, first: bool) -> PyResult<Line> {
+        Ok(match self.native(py, first)? {
+            Some(Native { lines: None, .. }) => Line::None,
+            Some(_) | None => Line::Python,
+        })
+    }
+
+    /// What lines are made with here; `None`: Python writes them. `first`: it is time to look whether
+    /// all is as it was set up.
+    #[inline]
+    fn native(&self, py: Python<'_>, first: bool) -> PyResult<Option<&Native>> {
         let Some(native) = &self.native else {
-            return Ok(false);
+            return Ok(None);
         };
         if first {
             native.ours.store(native.untouched(py)?, Ordering::Relaxed);
         }
-        Ok(native.lines.is_none() && native.ours.load(Ordering::Relaxed))
-    }
-
-    /// What becomes of the line of a request without an environ: Python writes it, if anything does.
-    #[inline]
-    pub(crate) fn without_environ(&self, py: Python<'_>, first: bool) -> PyResult<Line> {
-        Ok(if self.is_silent(py, first)? {
-            Line::None
-        } else {
-            Line::Python
-        })
+        Ok(native.ours.load(Ordering::Relaxed).then_some(native))
     }
 
     /// The descriptor that native lines go to.
@@ -195,15 +196,9 @@ impl Access {
         last_line: &mut LastLine,
         answered: &Answered<'_>,
     ) -> PyResult<Line> {
-        let Some(native) = &self.native else {
+        let Some(native) = self.native(py, answered.first)? else {
             return Ok(Line::Python);
         };
-        if answered.first {
-            native.ours.store(native.untouched(py)?, Ordering::Relaxed);
-        }
-        if !native.ours.load(Ordering::Relaxed) {
-            return Ok(Line::Python);
-        }
         let Some(lines) = &native.lines else {
             return Ok(Line::None);
         };

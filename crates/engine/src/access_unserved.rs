@@ -19,7 +19,7 @@ use pyo3::types::PyDict;
 
 use crate::config::PythonConfig;
 use crate::queue;
-use crate::request_id::{self, RequestIds};
+use crate::request_id::{Id, RequestIds};
 use crate::text::{latin1_bytes, percent_decode, split_host};
 
 /// How the lines of requests are made that no application has seen.
@@ -142,12 +142,8 @@ impl LogUnserved for UnservedLog {
 }
 
 impl Lines {
-    fn id_of<'a>(&self, exchange: &'a Exchange) -> Option<Cow<'a, [u8]>> {
-        let ids = self.ids.as_ref()?;
-        Some(match request_id::given(exchange) {
-            Some(id) => Cow::Borrowed(id),
-            None => Cow::Owned(ids.make().to_vec()),
-        })
+    fn id_of<'a>(&self, exchange: &'a Exchange) -> Option<Id<'a>> {
+        self.ids.as_ref().map(|ids| ids.of(exchange))
     }
 
     /// Where the application is mounted: what a trusted proxy says, or the setting.
@@ -261,7 +257,7 @@ fn is_key_of(key: &str, name: &[u8], known: Option<Known>) -> bool {
 struct Values<'a> {
     lines: &'a Lines,
     unserved: &'a Unserved,
-    id: Option<Cow<'a, [u8]>>,
+    id: Option<Id<'a>>,
     queue_ns: u64,
 }
 

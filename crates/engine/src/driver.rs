@@ -28,7 +28,6 @@ use crate::engine::Engine;
 use crate::exchange::{Exchange, is_over};
 use crate::fields::misuse;
 use crate::pieces;
-use crate::request_id;
 use crate::spare::Spare;
 use crate::text;
 use crate::wsgi::caches::Caches;
@@ -59,8 +58,6 @@ pub(crate) struct AsgiDriver {
     context: Py<PyAny>,
     /// The worker: its `before` and `after` are called around requests that are inspected.
     worker: Py<PyAny>,
-    /// Requests that go on after their first step, by their numbers.
-    unfinished: Py<PyDict>,
     /// At most so many of them; 0 for any number.
     limit: usize,
     scopes: Mutex<Scopes>,
@@ -91,7 +88,6 @@ impl AsgiDriver {
             start_keywords: PyTuple::new(py, [intern!(py, "context")])?.unbind(),
             context: options.getattr(intern!(py, "context"))?.unbind(),
             worker: options.getattr(intern!(py, "worker"))?.unbind(),
-            unfinished: PyDict::new(py).unbind(),
             limit: options.getattr(intern!(py, "limit"))?.extract()?,
             scopes: Mutex::new(scopes),
             caches: Mutex::new(Caches::new()),
@@ -104,7 +100,7 @@ impl AsgiDriver {
     /// Requests that go on after their first step, by their numbers.
     #[getter]
     fn unfinished(&self, py: Python<'_>) -> Py<PyDict> {
-        self.unfinished.clone_ref(py)
+        self.shared.unfinished.clone_ref(py)
     }
 
     /// One turn: begins the requests that are ready, and tells those that wait. Seconds until the
@@ -230,20 +226,13 @@ impl AsgiDriver {
     fn begin(&self, round: &Round<'_>, net: Box<net_exchange::Exchange>) -> PyResult<()> {
         let py = round.start.py();
         let core = &self.shared.core;
-        let full = self.limit != 0 && self.unfinished.bind(py).len() >= self.limit;
+        let full = self.limit != 0 && self.shared.unfinished.bind(py).len() >= self.limit;
         if full {
             core.reactor.shed(thread_number(), net);
             return Ok(());
         }
-        core.count(py)?;
-        let exchange = self.spare.take(py, core)?;
-        {
-            let mut this = exchange.try_borrow_mut()?;
-            this.begin(net);
-            this.run.inspected = round.inspected;
-            this.run.start(core, 0)?;
-        }
-        self.spare.put_back(exchange.clone().unbind());
+        let exchange = self.spare.hand_out(py, core, net, round.inspected)?;
+        exchange.try_borrow_mut()?.run.start(core, 0)?;
         let handshake = handshake_of(&exchange, core.config.websocket.compression)?;
         if let Some(Err(reject)) = handshake {
             return refuse(core, &exchange, reject);
@@ -258,7 +247,7 @@ impl AsgiDriver {
             ))
         });
         match called {
-            Ok(Some(task)) => self.go_on(request.bind(py), &task),
+            Ok(Some(task)) => Request::go_on(request.bind(py), &task),
             Ok(None) => request.get().settle(py, Ok(())),
             Err(error) => request.get().settle(py, Err(error)),
         }
@@ -314,18 +303,6 @@ impl AsgiDriver {
         Ok(Some(task))
     }
 
-    /// The application waits for something.
-    fn go_on(&self, request: &Bound<'_, Request>, task: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = request.py();
-        let this = request.get();
-        this.set_task(task.clone().unbind(), self.unfinished.clone_ref(py));
-        self.unfinished.bind(py).set_item(this.number(), request)?;
-        Request::attend(request);
-        let ended = request.getattr(intern!(py, "ended"))?;
-        task.call_method1(intern!(py, "add_done_callback"), (ended,))?;
-        Ok(())
-    }
-
     fn scope<'py>(
         &self,
         py: Python<'py>,
@@ -338,13 +315,8 @@ impl AsgiDriver {
         let Some(net) = &mut this.run.net else {
             return Err(is_over());
         };
-        let id: Option<Py<PyString>> = match &core.ids {
-            Some(ids) => Some(match request_id::given(net) {
-                Some(id) => text::latin1(py, id)?.unbind(),
-                None => text::latin1(py, &ids.make())?.unbind(),
-            }),
-            None => None,
-        };
+        let id = core.ids.as_ref().map(|ids| text::latin1(py, &ids.of(net)));
+        let id = id.transpose()?.map(Bound::unbind);
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
         let (options, id) = (&self.shared.options, id);
         let scope = if is_websocket {

@@ -127,7 +127,7 @@ impl Engine {
         };
         let requests = PyList::empty(py);
         for net in turn.requests {
-            requests.append(self.hand_over(py, net, inspected)?)?;
+            requests.append(self.spare.hand_out(py, &self.core, net, inspected)?)?;
         }
         let woken = if turn.room {
             self.core.parked.wake(py, &self.core.reactor)
@@ -161,7 +161,9 @@ impl Engine {
         let Some(net) = self.core.reactor.take_ready(thread_number()) else {
             return Ok(None);
         };
-        self.hand_over(py, net, inspected).map(Some)
+        self.spare
+            .hand_out(py, &self.core, net, inspected)
+            .map(Some)
     }
 
     /// Whether `turn` would find something that `fileno` does not tell of: to be asked after each
@@ -273,28 +275,6 @@ impl Engine {
 }
 
 impl Engine {
-    /// A request for a loop that polls, counted. `inspected`: hooks look at it afterwards.
-    #[inline]
-    pub(crate) fn hand_over<'py>(
-        &self,
-        py: Python<'py>,
-        net: Box<net::exchange::Exchange>,
-        inspected: bool,
-    ) -> PyResult<Bound<'py, Exchange>> {
-        if let Err(error) = self.core.count(py) {
-            // A logger of the user failed, or a loop: the request must not be lost for it.
-            error.write_unraisable(py, None);
-        }
-        let exchange = self.spare.take(py, &self.core)?;
-        {
-            let mut this = exchange.try_borrow_mut()?;
-            this.begin(net);
-            this.run.inspected = inspected;
-        }
-        self.spare.put_back(exchange.clone().unbind());
-        Ok(exchange)
-    }
-
     /// A turn for at most `most` requests, whose notices are written; `None` in a process that the
     /// application has forked.
     pub(crate) fn net_turn(&self, py: Python<'_>, most: usize) -> Option<TurnOutcome> {

@@ -14,8 +14,8 @@
 //! responses  sending taken response failure pieces websocket
 //! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/websocket wsgi/run wsgi/paused wsgi/mod
 //! ASGI       asgi/marks asgi/leaving asgi/within asgi/first_step asgi/done asgi/options asgi/scope
-//!            asgi/stage asgi/shared asgi/waiter asgi/arriving asgi/event_stream asgi/start asgi/websocket_stage asgi/websocket asgi/request asgi/waiting
-//!            asgi/receive asgi/send asgi/mod
+//!            asgi/stage asgi/shared asgi/waiter asgi/arriving asgi/event asgi/event_stream asgi/start
+//!            asgi/websocket_stage asgi/websocket asgi/request asgi/waiting asgi/receive asgi/send asgi/mod
 //! Python     methods spare unserved engine driver
 //! ```
 

@@ -4,6 +4,7 @@
 //! process without asking the system for each.
 
 use std::io;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use net::access_log::exclude::mixed;
@@ -36,6 +37,11 @@ impl RequestIds {
         })
     }
 
+    /// The id of a request: that which a trusted peer has given, or a new one.
+    pub(crate) fn of<'a>(&self, exchange: &'a net_exchange::Exchange) -> Id<'a> {
+        given(exchange).map_or_else(|| Id::Made(self.make()), Id::Given)
+    }
+
     /// 128 bits as 32 hexadecimal digits.
     pub(crate) fn make(&self) -> [u8; 32] {
         const DIGITS: [u8; 16] = *b"0123456789abcdef";
@@ -53,8 +59,25 @@ impl RequestIds {
     }
 }
 
+/// The id of one request.
+pub(crate) enum Id<'a> {
+    Given(&'a [u8]),
+    Made([u8; 32]),
+}
+
+impl Deref for Id<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Given(id) => id,
+            Self::Made(id) => id,
+        }
+    }
+}
+
 /// The id that a trusted peer has given, if it is one.
-pub(crate) fn given(exchange: &net_exchange::Exchange) -> Option<&[u8]> {
+fn given(exchange: &net_exchange::Exchange) -> Option<&[u8]> {
     let head = &exchange.head;
     if !exchange.trusted || head.repeats(Known::XRequestId) {
         return None;

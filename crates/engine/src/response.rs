@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use net::baton::{Block, Room, Tail};
+use net::exchange::{self as net_exchange, RequestKey};
 use net::output::{COPY_LIMIT, FilePart};
 use proto::h1::{BodySize, Ending};
 use pyo3::prelude::*;
@@ -201,7 +202,7 @@ pub(crate) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
 /// Trailer fields for the end of the body.
 pub(crate) fn add_trailers(
     exchange: &Bound<'_, Exchange>,
-    fields: Vec<(Vec<u8>, Vec<u8>)>,
+    fields: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
 ) -> PyResult<()> {
     let mut this = exchange.try_borrow_mut()?;
     this.run.trailers.extend(fields);
@@ -210,26 +211,15 @@ pub(crate) fn add_trailers(
 
 /// A part of a file as a part of the body, whose end is still to come.
 pub(crate) fn push_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> PyResult<Room> {
-    let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
-    if !run.open()?.response.begun() {
-        sending::head(&core, py, run, BodySize::Unknown)?;
-    }
+    announce_file(&core, exchange.py(), run, BodySize::Unknown, &mut part)?;
     let net = run.open()?;
-    let given = part.remaining;
-    let allowed = net.response.file(given, &mut net.out);
-    part.remaining = allowed.map_err(out_of_turn)?;
-    let allowed = part.remaining;
     let Some(key) = net.key else {
         return Ok(Room::Gone);
     };
-    let (me, nothing) = (thread_number(), Block::<SharedBytes>::None);
-    core.reactor.stream(me, key, &net.out, nothing);
-    net.out.clear();
-    core.reactor.stream_file(me, key, part);
-    sending::count(&core, py, run, in_memory(given), in_memory(allowed))?;
+    stream_file(&core, net, key, part);
     Ok(core.reactor.room(key).unwrap_or(Room::Full))
 }
 
@@ -239,30 +229,48 @@ pub(crate) fn send_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> P
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
-    if !run.open()?.response.begun() {
-        sending::head(&core, py, run, BodySize::Known(part.remaining))?;
-    }
+    let size = BodySize::Known(part.remaining);
+    announce_file(&core, py, run, size, &mut part)?;
     let net = run.open()?;
-    let given = part.remaining;
-    let allowed = net.response.file(given, &mut net.out);
-    part.remaining = allowed.map_err(out_of_turn)?;
-    let allowed = part.remaining;
     let tail = if net.response.chunked() {
-        // Only after write() was used. Its chunk ends behind it.
+        // Only after a block was sent. Its chunk ends behind it.
         let Some(key) = net.key else {
             return Ok(());
         };
-        let (me, nothing) = (thread_number(), Block::<SharedBytes>::None);
-        core.reactor.stream(me, key, &net.out, nothing);
-        core.reactor.stream_file(me, key, part);
-        net.out.clear();
+        stream_file(&core, net, key, part);
         Tail::None
     } else {
         Tail::File(part)
     };
     let ending = net.response.end(&mut net.out).map_err(out_of_turn)?;
-    sending::count(&core, py, run, in_memory(given), in_memory(allowed))?;
     complete(py, this, &core, tail, ending)
+}
+
+/// Encodes what stands before a part of a file, the head too if that was not sent yet, for a body of
+/// this size, and counts it. It becomes as long as may be sent.
+fn announce_file(
+    core: &Core,
+    py: Python<'_>,
+    run: &mut Run,
+    size: BodySize,
+    part: &mut FilePart,
+) -> PyResult<()> {
+    if !run.open()?.response.begun() {
+        sending::head(core, py, run, size)?;
+    }
+    let net = run.open()?;
+    let given = part.remaining;
+    let allowed = net.response.file(given, &mut net.out);
+    part.remaining = allowed.map_err(out_of_turn)?;
+    sending::count(core, py, run, in_memory(given), in_memory(part.remaining))
+}
+
+/// Gives what is encoded to the connection, and the part of a file behind it.
+fn stream_file(core: &Core, net: &mut net_exchange::Exchange, key: RequestKey, part: FilePart) {
+    let (me, nothing) = (thread_number(), Block::<SharedBytes>::None);
+    core.reactor.stream(me, key, &net.out, nothing);
+    net.out.clear();
+    core.reactor.stream_file(me, key, part);
 }
 
 fn in_memory(length: u64) -> usize {

@@ -33,6 +33,30 @@ impl Spare {
         }
     }
 
+    /// A request for a loop that polls, counted; its exchange is used again as soon as nothing else
+    /// refers to it. `inspected`: hooks look at it afterwards.
+    #[inline]
+    pub(crate) fn hand_out<'py>(
+        &self,
+        py: Python<'py>,
+        core: &Arc<Core>,
+        net: Box<net::exchange::Exchange>,
+        inspected: bool,
+    ) -> PyResult<Bound<'py, Exchange>> {
+        if let Err(error) = core.count(py) {
+            // A logger of the user failed, or a loop: the request must not be lost for it.
+            error.write_unraisable(py, None);
+        }
+        let exchange = self.take(py, core)?;
+        {
+            let mut this = exchange.try_borrow_mut()?;
+            this.begin(net);
+            this.run.inspected = inspected;
+        }
+        self.put_back(exchange.clone().unbind());
+        Ok(exchange)
+    }
+
     /// An exchange that nothing else refers to: a used one, or a new one.
     #[inline]
     pub(crate) fn take<'py>(

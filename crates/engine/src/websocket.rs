@@ -3,18 +3,21 @@
 
 use std::sync::Arc;
 
+use net::baton::Room;
 use net::exchange::RequestKey;
+use net::websocket::Outgoing;
 use proto::h1::{BodySize, ResponseDraft};
-use proto::ws::{Handshake, Misuse};
+use proto::ws::{Handshake, Kind, Misuse, close};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBytes, PyString};
 
 use crate::access::Line;
 use crate::core::{Core, thread_number};
 use crate::exchange::{Exchange, Run};
 use crate::fields;
 use crate::sending;
+use crate::shared::SharedBytes;
 
 /// Accepts a handshake, with the subprotocol that was chosen and fields of the application. `None`: the
 /// client has gone.
@@ -78,6 +81,30 @@ pub(crate) fn end(exchange: &Bound<'_, Exchange>, key: RequestKey) -> PyResult<(
         }
         _ => Ok(()),
     }
+}
+
+/// A message of text.
+pub(crate) fn send_text(
+    core: &Core,
+    key: RequestKey,
+    text: &Bound<'_, PyString>,
+) -> PyResult<Room> {
+    let outgoing = Outgoing::<SharedBytes>::Bytes(text.to_str()?.as_bytes());
+    let me = thread_number();
+    Ok(core.reactor.send_message(me, key, Kind::Text, outgoing))
+}
+
+/// A message of bytes, which may stay where they are.
+pub(crate) fn send_binary(core: &Core, key: RequestKey, bytes: &Bound<'_, PyBytes>) -> Room {
+    let outgoing = Outgoing::Shared(SharedBytes::new(bytes));
+    let me = thread_number();
+    core.reactor.send_message(me, key, Kind::Binary, outgoing)
+}
+
+/// The client learns that the application has failed, unless the connection is closed already.
+pub(crate) fn close_failed(core: &Core, key: RequestKey) -> PyResult<()> {
+    let closed = core.reactor.close_websocket(key, close::INTERNAL_ERROR, "");
+    closed.map_err(misuse)
 }
 
 /// The exception for what an application did wrong.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from licorne.config import convert
 from licorne.config.classes import WORKER_ALIASES
 from licorne.config.settings import OPTIONS
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Words that are offered, though others may be given too.
 KNOWN_WORDS = {
-    "asgi_loop": ("auto", "asyncio", "uvloop"),
+    "asgi_loop": convert.LOOPS,
     "worker_class": tuple(WORKER_ALIASES),
     "loglevel": ("debug", "info", "warning", "error", "critical"),
 }

@@ -131,13 +131,17 @@ def lower_text(value: object) -> str:
     return text(value).lower()
 
 
+#: The loops that `asgi_loop` has words for.
+LOOPS = ("auto", "asyncio", "uvloop")
+
+
 def loop(value: object) -> str:
     """`auto`, `asyncio`, `uvloop` in any case, or MODULE:FACTORY, of which nothing is imported."""
     said = text(value).strip()
     module, colon, factory = said.partition(":")
     if colon and all(part.isidentifier() for part in (*module.split("."), *factory.split("."))):
         return said
-    if said.lower() not in {"auto", "asyncio", "uvloop"}:
+    if said.lower() not in LOOPS:
         raise ValueError("give auto, asyncio, uvloop, or MODULE:FACTORY of a function for a loop")
     return said.lower()
 

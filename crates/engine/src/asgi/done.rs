@@ -122,7 +122,8 @@ pub(super) fn used_up() -> PyErr {
     PyRuntimeError::new_err("cannot reuse already awaited coroutine")
 }
 
-/// What a task that is done has come to.
+/// What a task that is done has come to. That it was cancelled says nothing of where: an exception
+/// of its own has no traceback.
 pub(crate) fn outcome_of(task: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = task.py();
     if task.call_method0(intern!(py, "cancelled"))?.is_truthy()? {

@@ -5,6 +5,7 @@
 
 mod arriving;
 pub(crate) mod done;
+mod event;
 mod event_stream;
 pub(crate) mod first_step;
 pub(crate) mod leaving;

@@ -32,8 +32,6 @@ struct State {
     waiters: Vec<(Wanted, Py<Waiter>)>,
     /// The task that runs the application, if it has not ended with its first step.
     task: Option<Py<PyAny>>,
-    /// The requests that have a task; this one is among them.
-    unfinished: Option<Py<PyDict>>,
     /// What the hooks are called with, and what calls the last of them.
     seen: Option<(Py<PyAny>, Py<PyAny>)>,
 }
@@ -92,7 +90,6 @@ impl Request {
                     attended: false,
                     waiters: Vec::new(),
                     task: None,
-                    unfinished: None,
                     seen: None,
                 }),
                 websocket: is_websocket.then(|| Box::new(WebSocket::new())),
@@ -111,10 +108,6 @@ impl Request {
 
     pub(crate) fn is_websocket(&self) -> bool {
         self.websocket.is_some()
-    }
-
-    pub(crate) fn number(&self) -> u64 {
-        self.number
     }
 
     pub(crate) fn stage(&self) -> Stage {
@@ -137,11 +130,15 @@ impl Request {
         self.state().client.is_gone()
     }
 
-    /// The task goes on after its first step.
-    pub(crate) fn set_task(&self, task: Py<PyAny>, unfinished: Py<PyDict>) {
-        let mut state = self.state();
-        state.task = Some(task);
-        state.unfinished = Some(unfinished);
+    /// The task goes on after its first step: the application waits for something.
+    pub(crate) fn go_on(slf: &Bound<'_, Self>, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        this.state().task = Some(task.clone().unbind());
+        this.shared.unfinished.bind(py).set_item(this.number, slf)?;
+        Self::attend(slf);
+        let ended = slf.getattr(intern!(py, "ended"))?;
+        task.call_method1(intern!(py, "add_done_callback"), (ended,))?;
+        Ok(())
     }
 
     /// Hooks look at it: `after` is called with `seen` when it has ended.
@@ -342,14 +339,11 @@ impl Request {
 
     /// The task has ended, or the call that should have begun it: what it owes is settled.
     pub(crate) fn settle(&self, py: Python<'_>, outcome: PyResult<()>) -> PyResult<()> {
-        let (task, unfinished) = {
-            let mut state = self.state();
-            (state.task.take(), state.unfinished.take())
-        };
-        drop(task);
-        if let Some(unfinished) = unfinished {
-            unfinished.bind(py).del_item(self.number)?;
+        let task = self.state().task.take();
+        if task.is_some() {
+            self.shared.unfinished.bind(py).del_item(self.number)?;
         }
+        drop(task);
         let over = self.stage() == Stage::Over;
         let exchange = self.exchange.bind(py);
         let ended = match (&self.websocket, outcome) {

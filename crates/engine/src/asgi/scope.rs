@@ -16,15 +16,13 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::options::Options;
 use crate::core::Core;
-use crate::repeated::{RepeatedHead, repeated_by_clients};
+use crate::repeated::{ByPeer, RepeatedHead, repeated_by_clients};
 use crate::text;
 
 /// Longest value that is remembered.
 const VALUE: usize = 256;
 /// Unknown header names remembered at most.
 const UNKNOWN: usize = 256;
-/// Connections whose address is remembered at most.
-const PEERS: usize = 4096;
 
 /// The pair of a field that was seen last under its name.
 type LastPair = Option<(Vec<u8>, Py<PyTuple>)>;
@@ -37,7 +35,7 @@ pub(crate) struct Scopes {
     pairs: [LastPair; Known::COUNT],
     repeated: RepeatedHead,
     fields: Option<Py<PyList>>,
-    peers: Vec<Option<(Peer, Py<PyTuple>)>>,
+    peers: ByPeer<Py<PyTuple>>,
 }
 
 impl Scopes {
@@ -74,7 +72,7 @@ impl Scopes {
             pairs: [const { None }; Known::COUNT],
             repeated: RepeatedHead::default(),
             fields: None,
-            peers: Vec::new(),
+            peers: ByPeer::new(),
         })
     }
 
@@ -258,18 +256,10 @@ impl Scopes {
             return scope.set_item(key, py.None());
         };
         let slot = exchange.key.map(|key| key.connection.slot());
-        let slot = slot.filter(|slot| *slot < PEERS).map_or(0, |slot| slot + 1);
-        if self.peers.len() <= slot {
-            self.peers.resize_with(slot + 1, || None);
-        }
-        let client = match &self.peers[slot] {
-            Some((known, client)) if *known == peer => client.clone_ref(py),
-            _ => {
-                let client = (ip.to_string(), port).into_pyobject(py)?.unbind();
-                self.peers[slot] = Some((peer, client.clone_ref(py)));
-                client
-            }
-        };
+        let client = self.peers.of(slot, peer, || {
+            let client = (ip.to_string(), port).into_pyobject(py)?;
+            Ok(client.unbind())
+        })?;
         scope.set_item(key, client)
     }
 }

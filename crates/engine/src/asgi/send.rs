@@ -9,13 +9,14 @@ use net::output::FilePart;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyAny, PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{PyAny, PyDict, PyList, PyString};
 
 use super::done::Ready;
+use super::event::{block, flag, headers};
 use super::marks;
 use super::request::Request;
 use super::stage::{Stage, Wanted};
-use super::start::{self, pair_of};
+use super::start;
 use super::waiting::Waiting;
 use crate::core::thread_number;
 use crate::fields;
@@ -181,21 +182,11 @@ fn send(request: &Bound<'_, Request>, event: &Bound<'_, PyAny>) -> PyResult<Sent
     }
 }
 
-fn flag(event: &Bound<'_, PyDict>, name: &Bound<'_, PyString>) -> PyResult<bool> {
-    match event.get_item(name)? {
-        Some(value) => value.is_truthy(),
-        None => Ok(false),
-    }
-}
-
 #[inline]
 fn body(request: &Bound<'_, Request>, event: &Bound<'_, PyDict>) -> PyResult<Sent> {
     let py = event.py();
     let this = request.get();
-    let block = match event.get_item(intern!(py, "body"))? {
-        Some(block) => bytes_of(block, "http.response.body: \"body\"")?,
-        None => PyBytes::new(py, b""),
-    };
+    let block = block(event, "http.response.body: \"body\"")?;
     let exchange = this.exchange.bind(py);
     if flag(event, intern!(py, "more_body"))? {
         return pushed(request, response::push(exchange, &block)?);
@@ -226,21 +217,23 @@ fn pushed(request: &Bound<'_, Request>, room: Room) -> PyResult<Sent> {
 fn trailers(request: &Bound<'_, Request>, event: &Bound<'_, PyDict>) -> PyResult<Sent> {
     let py = event.py();
     let this = request.get();
-    let mut fields = Vec::new();
-    if let Some(given) = event.get_item(intern!(py, "headers"))? {
-        for pair in given.try_iter()? {
-            let (name, value) = pair_of(&pair?)?;
-            fields.push((name.as_bytes().to_vec(), value.as_bytes().to_vec()));
-        }
-    }
+    let fields = headers(event)?;
+    let fields = fields
+        .iter()
+        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
     let exchange = this.exchange.bind(py);
     response::add_trailers(exchange, fields)?;
     if flag(event, intern!(py, "more_trailers"))? {
         return Ok(Sent::Done);
     }
     response::end(exchange)?;
-    pieces::conclude(exchange)?;
-    this.set_over(py)?;
+    complete(this, py)
+}
+
+/// The response is complete, on the scoreboard too.
+fn complete(request: &Request, py: Python<'_>) -> PyResult<Sent> {
+    pieces::conclude(request.exchange.bind(py))?;
+    request.set_over(py)?;
     Ok(Sent::Done)
 }
 
@@ -261,11 +254,8 @@ fn path_send(request: &Bound<'_, Request>, event: &Bound<'_, PyDict>) -> PyResul
         remaining,
     };
     let this = request.get();
-    let exchange = this.exchange.bind(py);
-    response::send_file(exchange, part)?;
-    pieces::conclude(exchange)?;
-    this.set_over(py)?;
-    Ok(Sent::Done)
+    response::send_file(this.exchange.bind(py), part)?;
+    complete(this, py)
 }
 
 fn named(path: &str, error: &std::io::Error) -> PyErr {
@@ -312,8 +302,8 @@ fn zero_copy_send(request: &Bound<'_, Request>, event: &Bound<'_, PyDict>) -> Py
     };
     let this = request.get();
     let exchange = this.exchange.bind(py);
-    if flag(event, intern!(py, "more_body"))? || this.has_trailers() {
-        let more = flag(event, intern!(py, "more_body"))?;
+    let more = flag(event, intern!(py, "more_body"))?;
+    if more || this.has_trailers() {
         let room = response::push_file(exchange, part)?;
         if !more {
             this.set_stage(Stage::Trailers);
@@ -321,9 +311,7 @@ fn zero_copy_send(request: &Bound<'_, Request>, event: &Bound<'_, PyDict>) -> Py
         return pushed(request, room);
     }
     response::send_file(exchange, part)?;
-    pieces::conclude(exchange)?;
-    this.set_over(py)?;
-    Ok(Sent::Done)
+    complete(this, py)
 }
 
 /// 103 (RFC 8297) with a Link field for each of `links`.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use net::exchange::RequestKey;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString};
 
 use super::done::Done;
 use super::options::Options;
@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     /// The result of every event that need not wait.
     pub(crate) done: Py<Done>,
     statuses: Mutex<Vec<Option<Py<PyString>>>>,
+    /// Requests that go on after their first step, by their numbers.
+    pub(crate) unfinished: Py<PyDict>,
     /// Requests that are not over: news of a turn name them.
     known: Mutex<HashMap<RequestKey, Py<PyAny>>>,
     waiting_for_room: Mutex<Vec<RequestKey>>,
@@ -44,6 +46,7 @@ impl Shared {
             call_later: of.getattr(intern!(py, "call_later"))?.unbind(),
             done: Py::new(py, Done)?,
             statuses: Mutex::default(),
+            unfinished: PyDict::new(py).unbind(),
             known: Mutex::default(),
             waiting_for_room: Mutex::default(),
             round: Mutex::default(),

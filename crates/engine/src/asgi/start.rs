@@ -4,12 +4,12 @@ use proto::h1::ResponseDraft;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyDict, PyList};
 
+use super::event::{flag, pair_of};
 use super::shared::Shared;
 use crate::exchange::Exchange;
 use crate::fields::misuse;
-use crate::shared::bytes_of;
 use crate::text::latin1_bytes;
 
 /// `http.response.start`: checks status and headers, and gives them to the draft; sends nothing.
@@ -30,10 +30,7 @@ pub(crate) fn start(
         .map_err(|_| PyTypeError::new_err(format!("\"status\" is no status code: {status:?}")))?;
     let line = shared.status(py, status);
     let headers = event.get_item(intern!(py, "headers"))?;
-    let trailers = match event.get_item(intern!(py, "trailers"))? {
-        Some(trailers) => trailers.is_truthy()?,
-        None => false,
-    };
+    let trailers = flag(event, intern!(py, "trailers"))?;
     let mut this = exchange.try_borrow_mut()?;
     let run = &mut this.run;
     let draft = &mut run.open()?.response.draft;
@@ -76,18 +73,4 @@ fn add_pair(draft: &mut ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()> 
     draft
         .field(name.as_bytes(), value.as_bytes())
         .map_err(misuse)
-}
-
-/// Name and value of a header.
-pub(crate) fn pair_of<'py>(
-    pair: &Bound<'py, PyAny>,
-) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-    let not_a_pair = || PyTypeError::new_err("a response header must be a pair of name and value");
-    if pair.len().map_err(|_| not_a_pair())? != 2 {
-        return Err(not_a_pair());
-    }
-    Ok((
-        bytes_of(pair.get_item(0)?, "a header name")?,
-        bytes_of(pair.get_item(1)?, "a header value")?,
-    ))
 }

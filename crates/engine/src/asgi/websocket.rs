@@ -5,23 +5,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use net::baton::Room;
 use net::exchange::RequestKey;
-use net::websocket::{Message, Outgoing};
-use proto::ws::{Kind, close};
+use net::websocket::Message;
+use proto::ws::close;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
+use super::event::{block, flag, headers};
 use super::leaving::{from_leaving, left};
 use super::shared::Shared;
-use super::start::pair_of;
 use super::websocket_stage::{Kind as Event, Stage, said};
-use crate::core::thread_number;
 use crate::exchange::Exchange;
 use crate::fields::misuse;
 use crate::pieces;
 use crate::response;
-use crate::shared::{SharedBytes, bytes_of};
+use crate::shared::bytes_of;
 use crate::websocket;
 
 struct State {
@@ -176,13 +175,8 @@ impl WebSocket {
             Some(chosen) => Some(chosen.extract()?),
             None => None,
         };
-        let mut pairs = Vec::new();
-        if let Some(headers) = event.get_item(intern!(py, "headers"))? {
-            for pair in headers.try_iter()? {
-                pairs.push(pair_of(&pair?)?);
-            }
-        }
-        let fields = pairs
+        let fields = headers(event)?;
+        let fields = fields
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let mut this = on.exchange.try_borrow_mut()?;
@@ -207,8 +201,7 @@ impl WebSocket {
         let Some(key) = on.key else {
             return Err(left());
         };
-        let reactor = &on.shared.core.reactor;
-        let me = thread_number();
+        let core = &on.shared.core;
         let room = match (given(intern!(py, "text"))?, given(intern!(py, "bytes"))?) {
             (Some(text), None) => {
                 let Ok(text) = text.cast::<PyString>() else {
@@ -218,14 +211,11 @@ impl WebSocket {
                         "websocket.send: \"text\" must be str, not {kind}"
                     )));
                 };
-                let bytes = text.to_str()?.as_bytes();
-                let outgoing = Outgoing::<SharedBytes>::Bytes(bytes);
-                reactor.send_message(me, key, Kind::Text, outgoing)
+                websocket::send_text(core, key, text)?
             }
             (None, Some(bytes)) => {
                 let bytes = bytes_of(bytes, "websocket.send: \"bytes\"")?;
-                let outgoing = Outgoing::Shared(SharedBytes::new(&bytes));
-                reactor.send_message(me, key, Kind::Binary, outgoing)
+                websocket::send_binary(core, key, &bytes)
             }
             _ => {
                 return Err(PyValueError::new_err(
@@ -281,15 +271,8 @@ impl WebSocket {
 
     fn deny(&self, on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<bool> {
         let py = event.py();
-        let block = match event.get_item(intern!(py, "body"))? {
-            Some(block) => bytes_of(block, "websocket.http.response.body: \"body\"")?,
-            None => PyBytes::new(py, b""),
-        };
-        let more = match event.get_item(intern!(py, "more_body"))? {
-            Some(more) => more.is_truthy()?,
-            None => false,
-        };
-        if !more {
+        let block = block(event, "websocket.http.response.body: \"body\"")?;
+        if !flag(event, intern!(py, "more_body"))? {
             self.set_stage(Stage::Closed);
             return pieces::finish(on.exchange, &block).map(|()| true);
         }
@@ -341,13 +324,7 @@ impl WebSocket {
     /// The client learns that the application has failed, and the log why.
     fn failed(on: &On<'_, '_>, error: &PyErr) -> PyResult<()> {
         if let Some(key) = on.key {
-            // It may be closed already.
-            let closed = on
-                .shared
-                .core
-                .reactor
-                .close_websocket(key, close::INTERNAL_ERROR, "");
-            closed.map_err(websocket::misuse)?;
+            websocket::close_failed(&on.shared.core, key)?;
         }
         crate::failure::tell(on.exchange, error)
     }

@@ -5,11 +5,10 @@ use std::net::IpAddr;
 
 use net::peer::Peer;
 use proto::{Known, RequestHead};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::repeated::RepeatedHead;
+use crate::repeated::{ByPeer, RepeatedHead, present};
 use crate::text;
 
 /// The text of one kind seen last, with its Python form.
@@ -24,7 +23,7 @@ pub(crate) struct Caches {
     pub(super) repeated: RepeatedHead,
     target: Option<Target>,
     unknown: HashMap<Vec<u8>, Py<PyString>>,
-    peers: Vec<Option<PeerText>>,
+    peers: ByPeer<PeerText>,
     /// The address of the last new client: a proxy's connections share it.
     address: Option<(IpAddr, Py<PyString>)>,
 }
@@ -46,8 +45,6 @@ pub(super) struct PeerText {
 
 /// Unknown header names remembered at most.
 const UNKNOWN: usize = 256;
-/// Connections whose address is remembered at most.
-const PEERS: usize = 4096;
 
 impl Caches {
     pub(crate) fn new() -> Self {
@@ -57,7 +54,7 @@ impl Caches {
             repeated: RepeatedHead::default(),
             target: None,
             unknown: HashMap::new(),
-            peers: Vec::new(),
+            peers: ByPeer::new(),
             address: None,
         }
     }
@@ -105,15 +102,9 @@ impl Caches {
         peer: Peer,
         (ip, port): (IpAddr, u16),
     ) -> PyResult<&PeerText> {
-        let slot = slot.filter(|slot| *slot < PEERS).map_or(0, |slot| slot + 1);
-        if self.peers.len() <= slot {
-            self.peers.resize_with(slot + 1, || None);
-        }
-        let known = &mut self.peers[slot];
-        if known.as_ref().is_none_or(|text| text.peer != peer) {
-            *known = Some(peer_text(py, &mut self.address, peer, (ip, port))?);
-        }
-        present(known.as_ref())
+        let address = &mut self.address;
+        self.peers
+            .of(slot, peer, || peer_text(py, address, peer, (ip, port)))
     }
 }
 
@@ -135,12 +126,6 @@ impl Last {
         }
         present(last.as_ref()).map(|(_, text)| text)
     }
-}
-
-/// What was set just before.
-#[inline]
-fn present<T>(value: Option<T>) -> PyResult<T> {
-    value.ok_or_else(|| PyValueError::new_err("a value that was just set is missing"))
 }
 
 fn decoded_path(py: Python<'_>, path: &[u8]) -> PyResult<Py<PyString>> {

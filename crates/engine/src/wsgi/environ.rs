@@ -15,7 +15,7 @@ use super::caches::{Caches, PeerText};
 use super::input::Input;
 use crate::core::{Core, Names};
 use crate::repeated::repeated_by_clients;
-use crate::request_id::{self, RequestIds};
+use crate::request_id::RequestIds;
 use crate::text;
 
 /// Longest value that is remembered.
@@ -104,10 +104,7 @@ pub(crate) fn request_id(
     exchange: &net_exchange::Exchange,
 ) -> PyResult<Py<PyString>> {
     let py = environ.py();
-    let id = match request_id::given(exchange) {
-        Some(id) => text::latin1(py, id)?,
-        None => text::latin1(py, &ids.make())?,
-    };
+    let id = text::latin1(py, &ids.of(exchange))?;
     environ.set_item(&core.names.request_id, &id)?;
     if let Some(key) = core.names.fields.get(Known::XRequestId.index()) {
         environ.set_item(key, &id)?;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use net::baton::Room;
 use net::exchange::RequestKey;
-use net::websocket::{Message, Outgoing};
-use proto::ws::{Handshake, Kind, close};
+use net::websocket::Message;
+use proto::ws::{Handshake, close};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -19,7 +19,7 @@ use crate::failure::{self, asks_to_end};
 use crate::fields::pairs_of;
 use crate::pieces;
 use crate::sending::{discard, wait_for_room};
-use crate::shared::{SharedBytes, bytes_of};
+use crate::shared::bytes_of;
 use crate::text;
 use crate::websocket;
 
@@ -206,15 +206,11 @@ impl WebSocket {
     /// Sends a message, and waits while the client reads slowly.
     fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<()> {
         let key = self.open(py)?;
-        let reactor = &self.core.reactor;
-        let me = thread_number();
         let room = if let Ok(text) = message.cast::<PyString>() {
-            let outgoing = Outgoing::<SharedBytes>::Bytes(text.to_str()?.as_bytes());
-            reactor.send_message(me, key, Kind::Text, outgoing)
+            websocket::send_text(&self.core, key, text)?
         } else {
             let bytes = bytes_of(message.clone(), "a message that is not str")?;
-            let outgoing = Outgoing::Shared(SharedBytes::new(&bytes));
-            reactor.send_message(me, key, Kind::Binary, outgoing)
+            websocket::send_binary(&self.core, key, &bytes)
         };
         let there = match room {
             Room::Yes => true,
@@ -291,8 +287,7 @@ pub(super) fn conclude<'py>(
 fn failed(exchange: &Bound<'_, Exchange>, key: RequestKey, error: PyErr) -> PyResult<()> {
     let py = exchange.py();
     let core = Arc::clone(&exchange.try_borrow()?.core);
-    let closed = core.reactor.close_websocket(key, close::INTERNAL_ERROR, "");
-    closed.map_err(websocket::misuse)?;
+    websocket::close_failed(&core, key)?;
     if asks_to_end(&error, py) {
         // The caller tells of it.
         return Err(error);

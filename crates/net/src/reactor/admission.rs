@@ -264,17 +264,20 @@ impl Reactor {
 
     fn count_refusal(&mut self, exchange: &Exchange, refusal: Refusal, now_ns: u64) {
         let tally = self.board.tally(self.slot);
-        match refusal {
-            Refusal::Shed | Refusal::Crowded => tally.shed(),
-            Refusal::Abandoned => tally.abandoned(),
+        let untold = match refusal {
+            Refusal::Shed => Some(&mut self.waiting.untold),
+            Refusal::Crowded => Some(&mut self.waiting.untold_crowded),
+            Refusal::Abandoned => None,
+        };
+        match untold {
+            Some(untold) => {
+                *untold += 1;
+                tally.shed();
+            }
+            None => tally.abandoned(),
         }
         if self.config.timed {
             tally.waited(now_ns.saturating_sub(exchange.ready_ns));
-        }
-        match refusal {
-            Refusal::Shed => self.waiting.untold += 1,
-            Refusal::Crowded => self.waiting.untold_crowded += 1,
-            Refusal::Abandoned => {}
         }
     }
 

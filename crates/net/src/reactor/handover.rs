@@ -71,7 +71,7 @@ impl Reactor {
         let taking = threads > 0 && self.drain.serving();
         if let Some(dispatch) = &self.dispatch
             && dispatch.taking != taking
-            && !(taking && dispatch.rests_until_ms > self.now_ms())
+            && !(taking && self.taking_rests_ms(self.now_ms()).is_some())
         {
             self.set_taking(taking);
         }
@@ -308,7 +308,7 @@ impl Reactor {
             return;
         };
         let waits = self.inbox.front().is_some_and(|first| first.handed_over);
-        let rests = dispatch.rests_until_ms > self.now_ms();
+        let rests = self.taking_rests_ms(self.now_ms()).is_some();
         if waits || rests || !self.drain.serving() || !dispatch.queue.has_pending() {
             return;
         }

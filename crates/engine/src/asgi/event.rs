@@ -1,0 +1,51 @@
+//! What events of an application have in common: flags, blocks of bodies, header fields.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+use crate::shared::bytes_of;
+
+/// Name and value of a header field.
+pub(super) type Pair<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
+
+/// A key that is false where it is missing.
+pub(super) fn flag(event: &Bound<'_, PyDict>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    match event.get_item(name)? {
+        Some(value) => value.is_truthy(),
+        None => Ok(false),
+    }
+}
+
+/// Its `body`, which `what` names in messages; empty where it is missing.
+pub(super) fn block<'py>(
+    event: &Bound<'py, PyDict>,
+    what: &'static str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let py = event.py();
+    match event.get_item(intern!(py, "body"))? {
+        Some(block) => bytes_of(block, what),
+        None => Ok(PyBytes::new(py, b"")),
+    }
+}
+
+/// Its `headers`.
+pub(super) fn headers<'py>(event: &Bound<'py, PyDict>) -> PyResult<Vec<Pair<'py>>> {
+    match event.get_item(intern!(event.py(), "headers"))? {
+        Some(given) => given.try_iter()?.map(|pair| pair_of(&pair?)).collect(),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Name and value of one of them.
+pub(super) fn pair_of<'py>(pair: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
+    let not_a_pair = || PyTypeError::new_err("a response header must be a pair of name and value");
+    if pair.len().map_err(|_| not_a_pair())? != 2 {
+        return Err(not_a_pair());
+    }
+    Ok((
+        bytes_of(pair.get_item(0)?, "a header name")?,
+        bytes_of(pair.get_item(1)?, "a header value")?,
+    ))
+}
