@@ -1,13 +1,12 @@
 """A BlackSheep application."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from functools import partial
 
 from blacksheep import Application, Content, Request, Response, WebSocket, json, text
 from blacksheep.contents import StreamedContent
 from blacksheep.server.websocket import WebSocketDisconnectError
-from routes import tell
+from routes import blocks, endless_blocks
 
 application = Application()
 started: list[str] = []
@@ -34,12 +33,6 @@ async def received(request: Request) -> Response:
 @application.router.get("/stream")
 async def stream() -> Response:
     """Three blocks."""
-
-    async def blocks() -> AsyncIterator[bytes]:
-        for number in range(3):
-            await asyncio.sleep(0)
-            yield f"block {number}\n".encode()
-
     content: Content = StreamedContent(b"text/plain", blocks)
     return Response(200, content=content)
 
@@ -47,16 +40,7 @@ async def stream() -> Response:
 @application.router.get("/endless")
 async def endless(word: str) -> Response:
     """Blocks until the client has left."""
-
-    async def blocks() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"x" * 1000
-                await asyncio.sleep(0.001)
-        finally:
-            tell(word, "freed")
-
-    return Response(200, content=StreamedContent(b"text/plain", blocks))
+    return Response(200, content=StreamedContent(b"text/plain", partial(endless_blocks, word)))
 
 
 @application.router.get("/state")

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import tempfile
-from typing import TYPE_CHECKING
 
 import django
 from django.conf import settings
@@ -33,10 +32,7 @@ from django.core.signals import request_finished  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse  # noqa: E402
 from django.urls import path  # noqa: E402
-from routes import tell  # noqa: E402
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from routes import blocks, endless_blocks, tell  # noqa: E402
 
 
 async def hello(request: HttpRequest) -> HttpResponse:
@@ -56,28 +52,13 @@ async def received(request: HttpRequest) -> HttpResponse:
 
 async def stream(_request: HttpRequest) -> StreamingHttpResponse:
     """Three blocks."""
-
-    async def blocks() -> AsyncIterator[str]:
-        for number in range(3):
-            await asyncio.sleep(0)
-            yield f"block {number}\n"
-
     return StreamingHttpResponse(blocks(), content_type="text/plain")
 
 
 async def endless(request: HttpRequest) -> StreamingHttpResponse:
     """Blocks until the client has left."""
     word = request.GET["word"]
-
-    async def blocks() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"x" * 1000
-                await asyncio.sleep(0.001)
-        finally:
-            tell(word, "freed")
-
-    return StreamingHttpResponse(blocks())
+    return StreamingHttpResponse(endless_blocks(word))
 
 
 async def held(request: HttpRequest) -> HttpResponse:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import falcon
 import falcon.asgi
-from routes import tell
+from routes import blocks, tell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,12 +35,6 @@ class Stream:
 
     async def on_get(self, _req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
         """As a stream."""
-
-        async def blocks() -> AsyncIterator[bytes]:
-            for number in range(3):
-                await asyncio.sleep(0)
-                yield f"block {number}\n".encode()
-
         resp.stream = blocks()
 
 

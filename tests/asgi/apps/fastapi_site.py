@@ -1,6 +1,5 @@
 """A FastAPI application: models, dependencies that are freed, streams, background tasks."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 from fastapi import BackgroundTasks, Depends, FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
-from routes import tell
+from routes import blocks, endless_blocks, tell
 
 
 class Item(BaseModel):
@@ -62,28 +61,13 @@ async def depends(held: Annotated[str, Depends(connection)]) -> str:
 @application.get("/stream")
 async def stream() -> StreamingResponse:
     """Three blocks."""
-
-    async def blocks() -> AsyncIterator[str]:
-        for number in range(3):
-            await asyncio.sleep(0)
-            yield f"block {number}\n"
-
     return StreamingResponse(blocks(), media_type="text/plain")
 
 
 @application.get("/endless")
 async def endless(word: str) -> StreamingResponse:
     """Blocks until the client has left."""
-
-    async def blocks() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"x" * 1000
-                await asyncio.sleep(0.001)
-        finally:
-            tell(word, "freed")
-
-    return StreamingResponse(blocks())
+    return StreamingResponse(endless_blocks(word))
 
 
 @application.get("/background")

@@ -65,24 +65,25 @@ async def raising(scope: Scope, receive: Receive, _send: Send) -> None:
     raise RuntimeError("cannot start")
 
 
-async def failing_end(scope: Scope, receive: Receive, send: Send) -> None:
-    """Raise at the end."""
+async def at_the_end(scope: Scope, receive: Receive, send: Send) -> bool:
+    """Start, serve, and say when this is the lifespan and the end is asked for."""
     if scope["type"] != "lifespan":
         await show(scope, send)
-        return
+        return False
     await receive()
     await send({"type": "lifespan.startup.complete"})
     await receive()
-    raise RuntimeError("cannot end")
+    return True
+
+
+async def failing_end(scope: Scope, receive: Receive, send: Send) -> None:
+    """Raise at the end."""
+    if await at_the_end(scope, receive, send):
+        raise RuntimeError("cannot end")
 
 
 async def endless_end(scope: Scope, receive: Receive, send: Send) -> None:
     """Never end."""
-    if scope["type"] != "lifespan":
-        await show(scope, send)
-        return
-    await receive()
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    tell("never ends")
-    await asyncio.sleep(3600)
+    if await at_the_end(scope, receive, send):
+        tell("never ends")
+        await asyncio.sleep(3600)

@@ -1,14 +1,13 @@
 """A Litestar application."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import Litestar, Request, WebSocket, get, post, websocket
 from litestar.exceptions import WebSocketDisconnect
 from litestar.response import Stream
-from routes import tell
+from routes import blocks, endless_blocks
 
 
 @get("/hello", sync_to_thread=False)
@@ -26,28 +25,13 @@ async def received(data: dict[str, Any]) -> dict[str, Any]:
 @get("/stream")
 async def stream() -> Stream:
     """Three blocks."""
-
-    async def blocks() -> AsyncGenerator[str, None]:
-        for number in range(3):
-            await asyncio.sleep(0)
-            yield f"block {number}\n"
-
     return Stream(blocks())
 
 
 @get("/endless")
 async def endless(word: str) -> Stream:
     """Blocks until the client has left."""
-
-    async def blocks() -> AsyncGenerator[bytes, None]:
-        try:
-            while True:
-                yield b"x" * 1000
-                await asyncio.sleep(0.001)
-        finally:
-            tell(word, "freed")
-
-    return Stream(blocks())
+    return Stream(endless_blocks(word))
 
 
 @get("/state")

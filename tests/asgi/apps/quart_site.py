@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from quart import Quart, Response, jsonify, request, websocket
-from routes import tell
+from routes import blocks, endless_blocks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,12 +34,6 @@ async def received() -> Response:
 @application.get("/stream")
 async def stream() -> tuple[AsyncIterator[bytes], int]:
     """Three blocks."""
-
-    async def blocks() -> AsyncIterator[bytes]:
-        for number in range(3):
-            await asyncio.sleep(0)
-            yield f"block {number}\n".encode()
-
     return blocks(), 200
 
 
@@ -48,16 +41,7 @@ async def stream() -> tuple[AsyncIterator[bytes], int]:
 async def endless() -> tuple[AsyncIterator[bytes], int]:
     """Blocks until the client has left."""
     word = request.args["word"]
-
-    async def blocks() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"x" * 1000
-                await asyncio.sleep(0.001)
-        finally:
-            tell(word, "freed")
-
-    return blocks(), 200
+    return endless_blocks(word), 200
 
 
 @application.get("/state")

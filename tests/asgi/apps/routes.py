@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -38,6 +38,23 @@ async def answer(send: Send, body: bytes | str = b"", status: int = 200, *more: 
     fields = [(b"content-length", str(len(data)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": data})
+
+
+async def blocks() -> AsyncGenerator[bytes, None]:
+    """What a site streams: three blocks."""
+    for number in range(3):
+        await asyncio.sleep(0)
+        yield f"block {number}\n".encode()
+
+
+async def endless_blocks(word: str) -> AsyncGenerator[bytes, None]:
+    """What a site streams until the client has left; it is freed then."""
+    try:
+        while True:
+            yield b"x" * 1000
+            await asyncio.sleep(0.001)
+    finally:
+        tell(word, "freed")
 
 
 async def whole(receive: Receive) -> bytes:

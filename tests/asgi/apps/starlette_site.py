@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import anyio
-from routes import gate, tell
+from routes import blocks, endless_blocks, gate, tell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,28 +52,13 @@ async def json(request: Request) -> Response:
 
 async def stream(_request: Request) -> Response:
     """Three blocks."""
-
-    async def blocks() -> AsyncIterator[str]:
-        for number in range(3):
-            await asyncio.sleep(0)
-            yield f"block {number}\n"
-
     return StreamingResponse(blocks(), media_type="text/plain")
 
 
 async def endless(request: Request) -> Response:
     """Blocks until the client has left; what it holds is freed then."""
     word = str(request.query_params["word"])
-
-    async def blocks() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"x" * 1000
-                await asyncio.sleep(0.001)
-        finally:
-            tell(word, "freed")
-
-    return StreamingResponse(blocks())
+    return StreamingResponse(endless_blocks(word))
 
 
 async def events(request: Request) -> Response:

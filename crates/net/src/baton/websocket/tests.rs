@@ -31,15 +31,21 @@ fn accept(baton: &Loop, mut exchange: Box<Exchange>) -> (RequestKey, Box<Exchang
     (key, exchange)
 }
 
-/// It is with the application until that says otherwise: its loop may be blocked at any time.
-#[test]
-fn a_loop_that_is_blocked_has_its_pings_answered() {
+/// A WebSocket that has been accepted, on a loop that is polled.
+fn polled() -> (Client<UnixStream>, Loop, RequestKey, Box<Exchange>) {
     let mut rig = Rig::with(|config| config.polled = true);
     let mut client = rig.connect();
     client.send(UPGRADE);
     let baton = Loop::new(rig.reactor).unwrap();
     let exchange = baton.turn(1, 9).requests.pop().unwrap();
     let (key, exchange) = accept(&baton, exchange);
+    (client, baton, key, exchange)
+}
+
+/// It is with the application until that says otherwise: its loop may be blocked at any time.
+#[test]
+fn a_loop_that_is_blocked_has_its_pings_answered() {
+    let (mut client, baton, key, exchange) = polled();
     client.expect(SWITCHING);
     assert_eq!(baton.take_message(key), Message::Later);
     {
@@ -68,12 +74,7 @@ fn a_loop_that_is_blocked_has_its_pings_answered() {
 /// An end that no turn has found wakes the loop.
 #[test]
 fn a_loop_is_woken_for_an_end() {
-    let mut rig = Rig::with(|config| config.polled = true);
-    let mut client = rig.connect();
-    client.send(UPGRADE);
-    let baton = Loop::new(rig.reactor).unwrap();
-    let exchange = baton.turn(1, 9).requests.pop().unwrap();
-    let (key, exchange) = accept(&baton, exchange);
+    let (_client, baton, key, exchange) = polled();
     baton.recycle(exchange);
     assert_eq!(baton.take_message(key), Message::Later);
     baton.turn(1, 9);

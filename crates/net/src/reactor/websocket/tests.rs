@@ -323,18 +323,22 @@ fn what_waits_for_the_client_is_bounded() {
     assert_eq!(take(&mut rig, key), text("still here"));
 }
 
-#[test]
-fn messages_are_compressed_where_that_is_agreed_on() {
-    let compressed = UPGRADE.trim_end().to_owned() + "\r\n" + DEFLATE;
-    let mut rig = Rig::new();
+/// A WebSocket with permessage-deflate: its client, its key, and the client's end of it.
+fn compressed(rig: &mut Rig) -> (Client<UnixStream>, RequestKey, ws::Connection) {
     let mut client = rig.connect();
-    client.send(&compressed);
+    client.send(UPGRADE.trim_end().to_owned() + "\r\n" + DEFLATE);
     let exchange = rig.take().unwrap();
     let agreed = Handshake::of(&exchange.head, rig.reactor.config.websocket.compression);
     let agreed = agreed.unwrap().deflate();
-    let key = accept(&mut rig, exchange).unwrap();
+    let key = accept(rig, exchange).unwrap();
     client.receive(SWITCHING.len());
-    let mut peer = ws::Connection::new(Role::Client(7), agreed);
+    (client, key, ws::Connection::new(Role::Client(7), agreed))
+}
+
+#[test]
+fn messages_are_compressed_where_that_is_agreed_on() {
+    let mut rig = Rig::new();
+    let (mut client, key, mut peer) = compressed(&mut rig);
     let (policy, mut pool, mut out) = (ws::Policy::default(), ws::Pool::default(), Vec::new());
     let words = "the same words again and again; ".repeat(1_000);
     for round in 0..3 {
@@ -356,16 +360,8 @@ fn messages_are_compressed_where_that_is_agreed_on() {
 /// A message is measured while it is inflated.
 #[test]
 fn a_bomb_does_not_go_off() {
-    let compressed = UPGRADE.trim_end().to_owned() + "\r\n" + DEFLATE;
     let mut rig = Rig::with(|config| config.websocket.policy.message_size = 100_000);
-    let mut client = rig.connect();
-    client.send(&compressed);
-    let exchange = rig.take().unwrap();
-    let agreed = Handshake::of(&exchange.head, rig.reactor.config.websocket.compression);
-    let agreed = agreed.unwrap().deflate();
-    let key = accept(&mut rig, exchange).unwrap();
-    client.receive(SWITCHING.len());
-    let mut peer = ws::Connection::new(Role::Client(7), agreed);
+    let (mut client, key, mut peer) = compressed(&mut rig);
     let (policy, mut pool, mut out) = (ws::Policy::default(), ws::Pool::default(), Vec::new());
     peer.binary(&policy, &mut pool, &vec![0; 10 << 20], &mut out)
         .unwrap();
