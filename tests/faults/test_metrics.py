@@ -217,6 +217,7 @@ def test_another_group(start: Start, short_tmp: str) -> None:
 def test_without_a_descriptor_for_a_new_master(start: Start) -> None:
     """USR2 fails with a word in the log; the old master goes on, and later it succeeds."""
     server = start(*METRICS)
+    eventually(lambda: ask(server, "/readyz").status == 200, "ready")
     before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
     used = {int(each.name) for each in Path(f"/proc/{server.pid}/fd").iterdir()}
     lowest = min(set(range(1000)) - used)
