@@ -210,7 +210,7 @@ def test_what_the_application_does_not_read_is_not_read(site: Server, token: Tok
 
 
 def anonymous_memory(server: Server) -> int:
-    """What the worker has allocated, in bytes (RssAnon of proc(5)): pages of programs do not count."""
+    """What the worker has allocated, in bytes (RssAnon of proc(5)): no pages of programs."""
     status = Path(f"/proc/{server.worker_pid()}/status").read_text()
     found = re.search(r"^RssAnon:\s+(\d+) kB$", status, re.MULTILINE)
     assert found is not None
