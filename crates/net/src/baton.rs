@@ -233,6 +233,7 @@ impl Loop {
         if state.reactor.config.threads > 1 {
             state.set_ns = now_ns;
             state.used_ns = clock::processor_ns();
+            state.pulse.begin(now_ns, state.used_ns);
         }
         state.alarm_ns = at_ns;
         self.alarm.set(at_ns, now_ns);

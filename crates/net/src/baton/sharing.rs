@@ -45,6 +45,39 @@ impl Load {
     }
 }
 
+/// Time that a judgement of [`Pulse`] is made of, in ns, at least.
+const PULSE_NS: u64 = 1_000_000;
+
+/// Whether the threads of the process compute right now: then one that is idle would begin with a
+/// request only when another one gives the interpreter away, which takes milliseconds.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    since_ns: u64,
+    used_ns: u64,
+    computes: bool,
+}
+
+impl Pulse {
+    /// Begins anew with this moment, in monotonic ns and processor time of the process.
+    #[inline]
+    pub(super) fn begin(&mut self, now_ns: u64, used_ns: u64) {
+        self.since_ns = now_ns;
+        self.used_ns = used_ns;
+    }
+
+    /// The judgement, made anew if the last one is old enough. `used_ns` says the processor time of the
+    /// process. Half a processor is enough: others may want the same one.
+    pub(super) fn computes(&mut self, now_ns: u64, used_ns: impl FnOnce() -> u64) -> bool {
+        let time_ns = now_ns.saturating_sub(self.since_ns);
+        if time_ns >= PULSE_NS {
+            let used_ns = used_ns();
+            self.computes = used_ns.saturating_sub(self.used_ns) > time_ns / 2;
+            self.begin(now_ns, used_ns);
+        }
+        self.computes
+    }
+}
+
 /// What is known of the application.
 #[derive(Debug, Default)]
 pub(super) struct Sharing {
@@ -183,6 +216,19 @@ mod tests {
         ] {
             assert_eq!(Load::of(used_ns, 1000), load, "{used_ns} of 1000 ns");
         }
+    }
+
+    #[test]
+    fn a_pulse_is_of_the_last_moments() {
+        let mut pulse = Pulse::default();
+        pulse.begin(NOW, 100);
+        let soon = NOW + PULSE_NS - 1;
+        assert!(!pulse.computes(soon, || panic!("too early to look")));
+        let first = NOW + PULSE_NS;
+        assert!(pulse.computes(first, || 101 + PULSE_NS / 2));
+        let second = first + PULSE_NS;
+        assert!(pulse.computes(second - 1, || panic!("too early to look")));
+        assert!(!pulse.computes(second, || 101 + PULSE_NS));
     }
 
     /// Whether others work, after a look at a driver that is away with this load.

@@ -178,7 +178,11 @@ fn turn_once(baton: &Loop, state: &mut State) {
     let others_work = !state.driver.in_application() || state.sharing.others_work(now_ns);
     if !matches!(state.driver, Driver::InReactor(_)) {
         // A thread that has taken the baton back says itself that it is free.
-        let free = if others_work { state.idle } else { 0 };
+        let free = if others_work {
+            state.free(state.idle)
+        } else {
+            0
+        };
         state.reactor.set_free(free);
     }
     let patience_ns = state.patience_ns(others_work);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar};
 
 use super::driver::{Driver, QUIET_NS, SLOW_NS};
-use super::sharing::{Load, Sharing};
+use super::sharing::{Load, Pulse, Sharing};
 use crate::clock;
 use crate::exchange::{Exchange, RequestKey};
 use crate::poll::Events;
@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) taken: u64,
     /// Whether application threads share the requests that are ready.
     pub(super) sharing: Sharing,
+    /// Whether they compute.
+    pub(super) pulse: Pulse,
     /// A request that runs alone, by which it is seen whether the application waits.
     pub(super) probe: Option<Probe>,
     /// Blocks of a response were held back since the stand-in last looked.
@@ -72,6 +74,7 @@ impl State {
             used_ns: 0,
             taken: 0,
             sharing: Sharing::default(),
+            pulse: Pulse::default(),
             probe: None,
             streams: false,
             streamed_ns: 0,
@@ -116,15 +119,31 @@ impl State {
 
     /// How long a request waits here, in ns, before it is handed to a sibling that is free. The only
     /// thread, once it is slow, is not waited for; threads that are about to take it (`others_work`)
-    /// have some time to wake.
-    pub(super) fn patience_ns(&self, others_work: bool) -> u64 {
+    /// have some time to wake, unless another one computes.
+    pub(super) fn patience_ns(&mut self, others_work: bool) -> u64 {
         let alone = self.reactor.config.threads == 1;
         if alone && self.driver == Driver::StandIn {
             0
-        } else if others_work && self.idle > 0 {
+        } else if others_work && self.idle > 0 && !self.computes() {
             SLOW_NS
         } else {
             QUIET_NS
+        }
+    }
+
+    /// A request is with the application, and computes.
+    fn computes(&mut self) -> bool {
+        let now_ns = self.reactor.now_ns;
+        self.running > 0 && self.pulse.computes(now_ns, clock::processor_ns)
+    }
+
+    /// Of so many threads that wait for work, those that would begin with a request at once.
+    pub(super) fn free(&mut self, threads: usize) -> usize {
+        let several = self.reactor.config.threads > 1;
+        if several && threads > 0 && self.computes() {
+            0
+        } else {
+            threads
         }
     }
 

@@ -265,7 +265,8 @@ impl Loop {
     pub(super) fn before_wait(state: &mut State, all: bool) -> (Events, u64) {
         let events = state.buffers.pop().unwrap_or_else(Events::new);
         state.accept_if_free(!all);
-        state.reactor.set_free(state.idle + usize::from(!all));
+        let free = state.free(state.idle + usize::from(!all));
+        state.reactor.set_free(free);
         let wait_ms = if all {
             state.wait_ms()
         } else {
@@ -279,7 +280,8 @@ impl Loop {
     pub(super) fn after_wait(&self, state: &mut State, mut events: Events, all: bool) {
         state.polling = false;
         state.accept_if_free(!all);
-        state.reactor.tell_free(state.idle);
+        let free = state.free(state.idle);
+        state.reactor.tell_free(free);
         state.reactor.harvest(&mut events);
         state.buffers.push(events);
         state.reactor.process(if all { usize::MAX } else { BATCH });
