@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import FrameType
 
-#: What makes a thread of a worker show its stack: the signal that applications use least.
+#: What makes a thread of a worker show its stack: the signal that applications use least. The last
+#: real-time signal is valgrind's own, and a program that runs under it cannot handle that.
+STACK_SIGNAL: int
 if sys.platform == "darwin":
     STACK_SIGNAL = signal.SIGINFO
 else:
-    STACK_SIGNAL = signal.SIGRTMAX
+    STACK_SIGNAL = signal.SIGRTMAX - 1
 
 
 class Ended:
@@ -40,7 +42,7 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def fork(handled: Iterable[signal.Signals]) -> int:
+def fork(handled: Iterable[int]) -> int:
     """Fork; in the child, none of the parent's signal handlers is left.
 
     Signals wait while it happens: one that is meant for the child must not run a handler of the
@@ -62,7 +64,7 @@ def fork(handled: Iterable[signal.Signals]) -> int:
     return pid
 
 
-def _forget_handlers(handled: Iterable[signal.Signals]) -> None:
+def _forget_handlers(handled: Iterable[int]) -> None:
     try:
         unpatched.set_wakeup_fd(-1)
         for number in handled:
@@ -117,7 +119,7 @@ def is_child(pid: int) -> bool:
     return True
 
 
-def ignore(signals: Iterable[signal.Signals]) -> None:
+def ignore(signals: Iterable[int]) -> None:
     """For a process that ends: a late signal must not change its exit status.
 
     The interpreter gives handled signals their default action while it is torn down; what is
