@@ -53,7 +53,7 @@ autobahn: $(VENV)/.test ## Run Autobahn's fuzzing client against the asgi worker
 	$(BIN)/python tools/autobahn
 
 system: ## Install the programs that tests talk to (Debian, as root), or say which are missing
-	@tools/system-packages curl faketime haproxy nginx strace systemctl wrk
+	@tools/system-packages chromium-headless-shell curl faketime haproxy nginx strace systemctl wrk
 
 clean: ## Remove everything that was created
 	rm -rf $(VENV) .venvs target bench/.venv bench/build bench/results

@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from asgi.kind import FORGOTTEN
+from asgi.kind import APPS, FORGOTTEN, arguments, environment
 from asgi.test_websocket import UPGRADE, frame, unframed
 from e2e.client import Client, CutShortError
 from patience import PATIENCE
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
     from asgi.conftest import Start
-    from e2e.server import Server
+    from e2e.server import Serve, Server
 
 
 @pytest.fixture
@@ -148,6 +148,29 @@ def test_a_quick_stop_waits_for_nothing(
     with pytest.raises(ConnectionClosed):
         websocket.recv(PATIENCE)
     assert server.log.matching("Traceback") == []
+
+
+@pytest.mark.parametrize("step", ["first", "later"])
+def test_a_blocked_loop_is_interrupted(serve: Serve, fifo: str, loop: str, step: str) -> None:
+    """A second after INT; the application ends as ever, and its client has an answer."""
+    server = serve(
+        "operations_app",
+        *arguments(loop),
+        cwd=APPS,
+        environment={**environment(loop), "FIFO": fifo},
+        tracebacks=True,
+    )
+    with server.client() as client:
+        client.get(f"/block?{step}")
+        server.log.wait_for(f"TOLD {step} blocks")
+        server.send(signal.SIGINT)
+        assert client.response().status == 500
+    assert server.wait() == 0
+    server.log.rest()
+    assert server.log.matching("The event loop is blocked")
+    assert server.log.matching(f"TOLD {step} SystemExit")
+    assert server.log.matching("Worker exiting")
+    assert server.log.matching("SIGKILL|Exception in worker process|exited with code") == []
 
 
 @contextmanager

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
+import sys
 import time
+from contextlib import suppress
 from typing import cast
 
 from licorne import hooks
@@ -16,6 +19,7 @@ from licorne.asgi.recognise import asgi3
 from licorne.config.check import given
 from licorne.errors import ConfigError, StartFailed
 from licorne.http.views import Request
+from licorne.system import unpatched
 from licorne.workers import leaving, reloading, tasks
 from licorne.workers.base import Worker
 from licorne.workers.base_asyncio import LAST_MOMENT, LoopWorker
@@ -23,6 +27,7 @@ from licorne.workers.frames import Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from licorne._engine import AsgiDriver, AsgiRequest, Engine, Exchange
@@ -45,6 +50,9 @@ class ASGIWorker(LoopWorker):
 
     #: The start of the application.
     _starting: asyncio.Task[None] | None = None
+
+    #: What blocked the loop has been interrupted.
+    _interrupted = False
 
     def init_process(self) -> None:
         """Make the loop that `asgi_loop` asks for: the application finds it while it is loaded."""
@@ -128,7 +136,8 @@ class ASGIWorker(LoopWorker):
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at once (INT, QUIT): requests are cancelled, the application has a moment to end.
 
-        Raised here, SystemExit would come out of the task that runs.
+        Raised here, SystemExit would come out of the task that runs: it is raised only in what
+        keeps the loop from its end.
         """
         if self.driver is None:
             super().handle_quit(sig, frame)
@@ -136,6 +145,27 @@ class ASGIWorker(LoopWorker):
         self.alive = False
         hooks.call(self.log, "worker_int", self.cfg.worker_int, self)
         self.loop.call_soon_threadsafe(self.tell_end)
+        unpatched.set_handler(leaving.ALARM, self._interrupt)
+        signal.setitimer(signal.ITIMER_REAL, leaving.QUICK)
+
+    def _interrupt(self, _sig: int, _frame: FrameType | None) -> None:
+        """A second after INT or QUIT the loop has not come to its end: something blocks it."""
+        if not self.over:
+            self.log.warning("The event loop is blocked at the end of the worker: interrupted")
+            self._interrupted = True
+            sys.exit(0)
+
+    def attempt(self, run: Callable[[], object]) -> None:
+        """Run a part of the application; the loop goes on after what blocked it."""
+        try:
+            super().attempt(run)
+        except SystemExit:
+            if not self._interrupted:
+                raise
+            self._interrupted = False
+            # uvloop has gone on to `tell_end`: its stop comes, and would end the next run.
+            with suppress(RuntimeError):
+                self.loop.run_until_complete(asyncio.sleep(0))
 
     def run(self) -> None:
         """Serve; or only end the application, when TERM came while it started."""

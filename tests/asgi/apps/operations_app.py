@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 from routes import Receive, Routes, Scope, Send, answer, gate, tell, token
 
@@ -43,6 +44,19 @@ async def wait(scope: Scope, _receive: Receive, send: Send) -> None:
         tell(token(scope), "cancelled")
         raise
     await answer(send, b"waited")
+
+
+@application.on("/block")
+async def block(scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Block the loop, in the first step of the task or in a later one; tell how that ends."""
+    if token(scope) == "later":
+        await asyncio.sleep(0)
+    tell(token(scope), "blocks")
+    try:
+        Path(os.environ["FIFO"]).read_bytes()  # noqa: ASYNC240 - blocks on purpose
+    except BaseException as error:
+        tell(token(scope), type(error).__name__)
+        raise
 
 
 @application.on("/wait-begun")
