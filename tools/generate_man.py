@@ -18,12 +18,25 @@ licorne \- application server for Python
 .SH SYNOPSIS
 .B licorne
 [\fIOPTIONS\fR] [\fIAPP_MODULE\fR]
+.br
+.B licorne init
+[\fB\-\-force\fR] [\fIFOLDER\fR]
+.br
+.B licorne migrate
+[\fB\-\-from\fR \fIKIND\fR] \fIFILE\fR | \-\- \fICOMMAND\fR
 .SH DESCRIPTION
 Serves the WSGI application \fIAPP_MODULE\fR, written
 .IR MODULE : NAME
 or
 .IR MODULE : factory (...),
 with worker processes that a master starts, watches and replaces.
+.PP
+.B init
+writes a small licorne.toml for the application that it finds in a folder.
+.B migrate
+prints one made from the configuration or the command line of gunicorn, uWSGI, NGINX Unit,
+uvicorn, granian or hypercorn. A module of one of these names is served as
+.IR init :application.
 """
 
 TAIL = r""".SH ENVIRONMENT

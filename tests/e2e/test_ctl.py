@@ -461,6 +461,22 @@ def test_several_servers_are_told_apart(serve: Serve, short_tmp: str) -> None:
 
 
 @linux
+def test_a_second_server_of_a_user_is_no_news(serve: Serve, short_tmp: str) -> None:
+    """Where no path was named: the line is one for those that look closely."""
+    environment = {"HOME": short_tmp, "XDG_RUNTIME_DIR": ""}
+    first = serve("site_app", environment=environment)
+    assert first.log.wait_for(AT).group(1) == f"{short_tmp}/.licorne/licorne.ctl"
+    second = serve("site_app", "--log-level", "debug", environment=environment)
+    line = second.log.wait_for(AT).string
+    assert f"[DEBUG] Control socket listening at @licorne-ctl-{second.pid} (not at " in line
+    assert control(second, "status")["pid"] == second.pid
+    third = serve("site_app", *TELLS_READY, environment=environment)
+    third.ready(1)
+    third.stop()
+    assert third.log.matching("ontrol socket") == []
+
+
+@linux
 def test_a_second_server_does_not_take_the_path(serve: Serve, path: str) -> None:
     first = serve("site_app", "--control-socket", path)
     assert first.log.wait_for(AT).group(1) == path

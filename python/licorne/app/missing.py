@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
+from itertools import islice
 
 from licorne.config.sources import DEFAULT_FILES
+from licorne.project import commands, look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,17 +14,7 @@ if TYPE_CHECKING:
 
     from licorne.config import Config
 
-#: Where applications usually are, in a folder or in one below it.
-FILES = ("app.py", "wsgi.py", "main.py", "application.py", "server.py")
-INNER = ("wsgi.py",)
-#: What an application, or a function that makes one, is usually called.
-_OBJECT = re.compile(
-    r"^(?:def +(?=\w+\()|(?=\w+ *(?::[^=\n]*)?=[^=]))(application|app)\b", re.MULTILINE
-)
-_FACTORY = re.compile(r"^def +(create_app|make_app)\(\)", re.MULTILINE)
-#: Bytes of a file and folders that are looked at, and applications that are named.
-MOST_READ = 65536
-MOST_FOLDERS = 100
+#: Applications that are named.
 MOST_NAMED = 3
 
 
@@ -35,12 +26,29 @@ def complaint(cfg: Config, folder: str) -> str:
         "Or set wsgi_app in a configuration file, or the variable LICORNE_WSGI_APP.",
         _read(cfg, folder),
     ]
-    found = list(candidates(folder))[:MOST_NAMED]
-    if found:
-        lines.append("This folder seems to have applications. Perhaps:")
-        lines += [f"  {cfg.prog} {each}" for each in found]
+    lines += _offers(cfg, folder)
     lines.append(f"See {cfg.prog} --help.")
     return "\n".join(lines)
+
+
+def _offers(cfg: Config, folder: str) -> Iterator[str]:
+    """What could be served here, and how."""
+    rows = [(f"{cfg.prog} {name}", what) for name, what in _applications(folder)]
+    if rows:
+        rows.append((f"{cfg.prog} init", "writes a licorne.toml that says so"))
+        width = max(len(line) for line, _ in rows)
+        yield "This folder seems to have applications. Perhaps:"
+        yield from (f"  {line:<{width}}  {what}".rstrip() for line, what in rows)
+    command = next(commands.found(folder), None)
+    if command is not None:
+        yield f"{command.where} starts {command.server}: `{cfg.prog} init` takes that over."
+
+
+def _applications(folder: str) -> Iterator[tuple[str, str]]:
+    for each in islice(look.applications(folder), MOST_NAMED):
+        kind = "an ASGI application" if each.asynchronous else "a WSGI application"
+        made = f"{each.framework}, {kind}" if each.framework else ""
+        yield look.word(each), ", ".join(filter(None, (made, each.file)))
 
 
 def _read(cfg: Config, folder: str) -> str:
@@ -51,29 +59,3 @@ def _read(cfg: Config, folder: str) -> str:
     if there:
         return f"In {folder}, {' and '.join(there)} did not set it."
     return f"Looked for {', '.join(names)}\nin {folder}: there is none."
-
-
-def candidates(folder: str) -> Iterator[str]:
-    """What may be applications, as they are written on the command line; nothing is imported."""
-    places = [("", name) for name in FILES]
-    places += [(package, name) for package in _packages(folder) for name in INNER]
-    for package, name in places:
-        module = ".".join(filter(None, (package, name.removesuffix(".py"))))
-        try:
-            with open(os.path.join(folder, package, name), encoding="utf-8") as file:
-                text = file.read(MOST_READ)
-        except (OSError, UnicodeDecodeError):  # not there, or not readable as Python
-            continue
-        if match := _OBJECT.search(text):
-            yield module if match[1] == "application" else f"{module}:{match[1]}"
-        elif match := _FACTORY.search(text):
-            yield f'"{module}:{match[1]}()"'
-
-
-def _packages(folder: str) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            found = [each.name for each in entries if each.name.isidentifier() and each.is_dir()]
-    except OSError:  # the folder has gone, or cannot be read
-        return []
-    return sorted(found)[:MOST_FOLDERS]

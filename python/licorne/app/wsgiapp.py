@@ -13,6 +13,7 @@ if __name__ == "__main__" and __package__ in {None, ""}:
     sys.path.append(os.path.dirname(os.path.dirname(HERE)))
 
 from licorne import util
+from licorne.app import subcommands
 from licorne.app.base import Application
 from licorne.errors import ConfigError
 from licorne.system import upgrade
@@ -78,6 +79,9 @@ class WSGIApplication(Application):
 
 def run(prog: str | None = None) -> None:
     """The entry point of the command."""
+    done = subcommands.run(prog, sys.argv)
+    if done is not None:
+        sys.exit(done)
     WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]", prog=prog).run()
 
 

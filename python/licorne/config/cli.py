@@ -214,12 +214,14 @@ def add_flag(made: _ActionsContainer, option: Option) -> None:
         )
 
 
-def _number(option: Option) -> Callable[[str], int] | None:
+def _number(option: Option) -> Callable[[str], int | str] | None:
     """What reads the flag's number: text that is none is an error of usage (exit status 2)."""
     if option.type != "int":
         return None
     if option.convert is None or isinstance(option.convert, convert.Within):
         return whole
+    if option.convert is convert.worker_count:
+        return whole_or_auto
     return convert.mode if option.convert is convert.mode else None
 
 
@@ -228,5 +230,10 @@ def whole(text: str) -> int:
     return convert.integer_text(text)
 
 
+def whole_or_auto(text: str) -> int | str:
+    """A number of workers, or `auto`, still to be judged."""
+    return text if text.strip().lower() == convert.AUTO else whole(text)
+
+
 # argparse names the type in its message: "invalid int value: 'x'", as people know it.
-whole.__name__ = "int"
+whole.__name__ = whole_or_auto.__name__ = "int"

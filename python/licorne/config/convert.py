@@ -88,6 +88,22 @@ def integer_text(text: str) -> int:
         raise ValueError("give a whole number, such as 4") from None
 
 
+#: The word for as many workers as there are processors.
+AUTO = "auto"
+
+
+def worker_count(value: object) -> int:
+    """A number of workers; `auto` is the processors that this process may use."""
+    if isinstance(value, str) and value.strip().lower() == AUTO:
+        from licorne.cgroup import processors
+
+        return processors()
+    try:
+        return integer(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error}, or auto") from None
+
+
 def seconds(value: object) -> float:
     """A duration in seconds, zero or more, fractions allowed."""
     if isinstance(value, str | int | float):

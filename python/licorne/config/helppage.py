@@ -44,6 +44,8 @@ EXAMPLES = (
 MORE = (
     ("{prog} --help-all", "every flag"),
     ("{prog} --print-config", "every setting, its value and origin"),
+    ("licorne init", "write a licorne.toml for what is in this folder"),
+    ("licorne migrate FILE", "make one from another server's configuration"),
     ("licornectl --help", "to ask and steer a server that runs"),
     ("docs/reference/settings.md", "settings in files and variables, too"),
 )

@@ -93,7 +93,7 @@ def of_file(path: str) -> dict[str, object]:
         from licorne.config import toml
 
         return toml.settings(path)
-    return _settings(path, _executed(path))
+    return _settings(path, executed(path))
 
 
 def of_module(name: str) -> dict[str, object]:
@@ -195,7 +195,8 @@ def _warn_of_slips(origin: str, module: ModuleType, values: Mapping[str, object]
                 )
 
 
-def _executed(path: str) -> ModuleType:
+def executed(path: str) -> ModuleType:
+    """The module that a Python file becomes, under gunicorn's name for it."""
     from importlib.machinery import ModuleSpec, SourceFileLoader, SourcelessFileLoader
     from types import ModuleType
 

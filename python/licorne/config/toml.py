@@ -22,12 +22,7 @@ PYPROJECT = "pyproject.toml"
 
 def settings(path: str) -> dict[str, object]:
     """The settings in a file."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        content = _loads(path)(text)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"Cannot read {path!r}: {error}") from error
+    content = table(path)
     if os.path.basename(path) == PYPROJECT:
         content = _table(path, _table(path, content, "tool"), "licorne")
     for name in content:
@@ -36,6 +31,16 @@ def settings(path: str) -> dict[str, object]:
         if name == "config":
             raise ConfigError(f"{path}: config names the file to read, so no file can set it.")
     return content
+
+
+def table(path: str) -> dict[str, object]:
+    """All that is in a file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        return _loads(path)(text)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"Cannot read {path!r}: {error}") from error
 
 
 def _table(path: str, content: dict[str, object], name: str) -> dict[str, object]:

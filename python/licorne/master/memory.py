@@ -6,7 +6,7 @@ read. It counts pages that workers share (preload) in each of them; PSS does not
 
 from __future__ import annotations
 
-from licorne.system.cgroup import memory_group, physical_memory
+from licorne.cgroup import memory_group, physical_memory
 from licorne.system.procfs import resident_set
 
 TYPE_CHECKING = False
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from licorne._engine import InFlight
+    from licorne.cgroup import MemoryGroup
     from licorne.glogging import Logger
-    from licorne.system.cgroup import MemoryGroup
 
 #: Seconds between two samples of a worker.
 INTERVAL = 1.0

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from licorne.app.missing import candidates, complaint
+from licorne.app.missing import complaint
 from licorne.config import Config
+from licorne.project import look
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,11 +35,11 @@ if TYPE_CHECKING:
 def test_what_may_be_an_application(tmp_path: Path, file: str, text: str, found: list[str]) -> None:
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_bytes(text.encode("latin-1"))
-    assert list(candidates(str(tmp_path))) == found
+    assert [look.word(each) for each in look.applications(str(tmp_path))] == found
 
 
 def test_a_folder_that_has_gone(tmp_path: Path) -> None:
-    assert list(candidates(str(tmp_path / "gone"))) == []
+    assert list(look.applications(str(tmp_path / "gone"))) == []
 
 
 def test_a_file_that_was_named(tmp_path: Path) -> None:
@@ -70,7 +71,10 @@ def test_the_command_without_an_application(tmp_path: Path, file: str | None) ->
         assert f"Looked for {names}\nin {tmp_path}: there is none.\n" in told.stderr
     else:
         assert f"In {tmp_path}, {file} did not set it.\n" in told.stderr
-    assert lines[-3:] == [
-        "This folder seems to have applications. Perhaps:", "  licorne wsgi", "See licorne --help.",
-    ]  # fmt: skip
+    assert lines[-4:] == [
+        "This folder seems to have applications. Perhaps:",
+        "  licorne wsgi  wsgi.py",
+        "  licorne init  writes a licorne.toml that says so",
+        "See licorne --help.",
+    ]
     assert [line for line in lines if len(line) > 80 and str(tmp_path) not in line] == []

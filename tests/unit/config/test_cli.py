@@ -23,6 +23,7 @@ def flags(*words: str, partial: bool = True) -> tuple[dict[str, object], list[st
         (["-w", "4"], {"workers": 4}),
         (["-w4"], {"workers": 4}),
         (["--workers=4"], {"workers": 4}),
+        (["-w", "auto"], {"workers": "auto"}),
         (["--worker", "4"], None),
         (["--back", "4"], {"backlog": 4}),
         (["-b", "a:1", "--bind", "b:2"], {"bind": ["a:1", "b:2"]}),

@@ -36,6 +36,13 @@ def test_not_an_integer(given: object) -> None:
         convert.integer(given)
 
 
+def test_worker_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("licorne.cgroup.processors", lambda: 7)
+    assert [convert.worker_count(each) for each in ("3", 2, " Auto ", "auto")] == [3, 2, 7, 7]
+    with pytest.raises(ValueError, match="give a whole number, such as 4, or auto"):
+        convert.worker_count("many")
+
+
 @pytest.mark.parametrize(
     ("given", "value"), [(True, True), ("TRUE", True), (" false ", False), (False, False)]
 )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from licorne.cgroup import MemoryGroup
 from licorne.master import memory
-from licorne.system.cgroup import MemoryGroup
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,13 @@ class Workers(Section):
         "-w",
         "--workers",
         default=1,
+        convert=convert.worker_count,
         env="WEB_CONCURRENCY",
-        doc="""Number of worker processes.
+        doc="""Number of worker processes; `auto` for one a processor.
 
-        The default is taken from WEB_CONCURRENCY, if that is set.
+        `auto` counts the processors that the server may use: those of its affinity, and no more
+        than the quota of its cgroup (a container's limit), where a part of one counts as one. The
+        default is taken from WEB_CONCURRENCY, if that is set.
         """,
     )
     worker_class: type = derived(

@@ -1,7 +1,8 @@
-"""What the kernel's memory controller says about this process: its limit, and its OOM kills.
+"""What the kernel's control groups say about this process: memory, OOM kills, processors.
 
-Both versions: cgroup v2 (`memory.max`, `memory.events`) and v1 (`memory.limit_in_bytes`,
-`memory.oom_control`). See Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+Both versions: cgroup v2 (`memory.max`, `memory.events`, `cpu.max`) and v1
+(`memory.limit_in_bytes`, `memory.oom_control`, `cpu.cfs_quota_us`). See the kernel's
+Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst and scheduler/sched-bwc.rst.
 """
 
 from __future__ import annotations
@@ -43,14 +44,63 @@ def memory_group(
     listing: str = "/proc/self/cgroup", mount: str = "/sys/fs/cgroup"
 ) -> MemoryGroup | None:
     """The group that bounds this process; None where the kernel shows none."""
+    found = _group("memory", listing, mount)
+    if found is None:
+        return None
+    version, folders = found
+    if version == 1:
+        return MemoryGroup(folders, "memory.limit_in_bytes", "memory.oom_control")
+    return MemoryGroup(folders, "memory.max", "memory.events")
+
+
+def processors(listing: str = "/proc/self/cgroup", mount: str = "/sys/fs/cgroup") -> int:
+    """How many processors this process may use: those of its affinity, within its cgroup's quota.
+
+    A part of a processor counts as one: 1.5 are two.
+    """
+    usable = _usable()
+    found = _group("cpu", listing, mount)
+    if found is None:
+        return usable
+    version, folders = found
+    quotas = map(_quota if version == 2 else _quota_v1, folders)
+    whole = [-(-quota // period) for quota, period in quotas if quota > 0]
+    return max(1, min([usable, *whole]))
+
+
+def _usable() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _quota(folder: str) -> tuple[int, int]:
+    """Microseconds of processor time in a period; zero for no limit. `cpu.max` is `max 100000`."""
+    words = _read(os.path.join(folder, "cpu.max")).split()
+    if len(words) == 2 and words[0].isdigit() and words[1].isdigit():
+        return int(words[0]), int(words[1]) or 1
+    return 0, 1
+
+
+def _quota_v1(folder: str) -> tuple[int, int]:
+    """The same of version 1, where a quota of -1 is none."""
+    quota = _read(os.path.join(folder, "cpu.cfs_quota_us")).strip()
+    period = _read(os.path.join(folder, "cpu.cfs_period_us")).strip()
+    if quota.isdigit() and period.isdigit():
+        return int(quota), int(period) or 1
+    return 0, 1
+
+
+def _group(controller: str, listing: str, mount: str) -> tuple[int, list[str]] | None:
+    """The version of cgroups that has the controller, and the folders of the process's group."""
     rows = [row.split(":", 2) for row in _read(listing).splitlines() if row.count(":") >= 2]
     for _, controllers, path in rows:
-        if "memory" in controllers.split(","):
-            top = os.path.join(mount, "memory")
-            return MemoryGroup(_upwards(top, path), "memory.limit_in_bytes", "memory.oom_control")
+        if controller in controllers.split(","):
+            # Mounted together, they have a link by the name of each.
+            return 1, _upwards(os.path.join(mount, controller), path)
     for number, controllers, path in rows:
         if number == "0" and not controllers:
-            return MemoryGroup(_upwards(mount, path), "memory.max", "memory.events")
+            return 2, _upwards(mount, path)
     return None
 
 

@@ -1,0 +1,1 @@
+"""What is in a folder: applications, frameworks, commands of servers; and `licorne init`."""
