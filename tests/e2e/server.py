@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,10 +99,13 @@ class Server:
         python: str = sys.executable,
     ) -> None:
         binds = [part for address in bind for part in ("-b", address)]
+        # No other server has the usual path of its control socket.
+        self._runtime = tempfile.TemporaryDirectory(prefix="lc")
+        runtime = {"XDG_RUNTIME_DIR": self._runtime.name}
         self._process = subprocess.Popen(
             [python, *program, *binds, *args, *([app] if app else [])],
             cwd=cwd,
-            env=_environment() | (environment or {}),
+            env=_environment() | runtime | (environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -181,6 +185,7 @@ class Server:
             self._process.wait(PATIENCE)
         self.log.rest()
         self.output.rest()
+        self._runtime.cleanup()
 
     def finish(self) -> None:
         """Stop, and check that it ended well: exit code 0 and no unexpected traceback."""
