@@ -77,7 +77,7 @@ pub(super) enum BodyFraming {
     Length(u64),
     /// Chunks (RFC 9112, section 7.1).
     Chunked,
-    /// The end of the connection.
+    /// The end of the connection, or of the stream.
     UntilClose,
 }
 
