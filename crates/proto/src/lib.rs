@@ -23,6 +23,7 @@
 
 pub mod forwarded;
 pub mod h1;
+pub mod h2;
 pub mod protocol;
 pub mod ws;
 
@@ -35,6 +36,7 @@ mod known;
 mod limits;
 mod parts;
 mod reject;
+mod semantics;
 mod status;
 mod tunnel;
 
