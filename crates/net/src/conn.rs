@@ -347,6 +347,8 @@ impl Conn {
             };
             used += consumed;
             match event {
+                Event::Refused(_, reject) => return (used, Fed::Rejected(reject)),
+                Event::Reset(..) | Event::Room => {}
                 Event::NeedMore | Event::Switched => {
                     return match begun {
                         Some(exchange) => (used, Fed::Ready(exchange)),

@@ -23,6 +23,7 @@
 
 pub mod forwarded;
 pub mod h1;
+pub mod h2;
 pub mod protocol;
 pub mod record;
 pub mod ws;
@@ -36,6 +37,7 @@ mod known;
 mod limits;
 mod parts;
 mod reject;
+mod semantics;
 mod status;
 mod tunnel;
 mod undecided;

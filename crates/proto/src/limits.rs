@@ -1,6 +1,7 @@
 //! Sizes and leniencies of the parser, as data. Named after the settings that carry them.
 
 use crate::forwarded::Forwarding;
+use crate::h2;
 use crate::protocol::Served;
 
 /// Everything that the parser has to know beside the bytes; built once per worker.
@@ -12,6 +13,8 @@ pub struct Policy {
     pub permissions: Permissions,
     /// What a proxy in front may say.
     pub forwarding: Forwarding,
+    /// What HTTP/2 connections announce.
+    pub http2: h2::Config,
     /// Which protocols are served.
     pub served: Served,
 }
