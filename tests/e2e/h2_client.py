@@ -149,7 +149,7 @@ class H2Client:
             self._take(event)
         self.flush()
 
-    def _take(self, event: h2.events.Event) -> None:  # noqa: C901 - one branch for each event
+    def _take(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.ConnectionTerminated):
             self.gone.append(event)
             return

@@ -10,6 +10,7 @@ use net::config::Config;
 use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
 use net::websocket::Settings as WebSocket;
+use proto::h2::Config as Http2;
 use proto::protocol::Served;
 use proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, SchemeHeader, Trusted,
@@ -73,6 +74,12 @@ attributes!(
         graceful_timeout: f64,
         handover: Option<(i32, i32)>,
         header_timeout: f64,
+        http2_cleartext: bool,
+        http2_initial_window_size: u32,
+        http2_max_concurrent_streams: u32,
+        http2_max_frame_size: u32,
+        http2_max_header_list_size: u32,
+        http2_tls: bool,
         keepalive: f64,
         master_fd: i32,
         max_connections: usize,
@@ -167,8 +174,9 @@ impl PythonConfig {
 /// `AttributeError` or `TypeError` where Python and Rust disagree; `ValueError` for a value that
 /// cannot work, naming the setting.
 pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)> {
-    let policy = policy(config)?;
+    let mut policy = policy(config)?;
     let settings = Settings::read(config)?;
+    serve_http2(&mut policy, &settings);
     let limits = limits(&settings)?;
     let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
     let websocket = websocket(&settings)?;
@@ -253,7 +261,21 @@ pub(crate) fn policy(rules: &Bound<'_, PyAny>) -> PyResult<Policy> {
         },
         forwarding: forwarding(rules)?,
         served: Served::HTTP1,
+        http2: Http2::default(),
     })
+}
+
+/// HTTP/2, as far as it is served.
+fn serve_http2(policy: &mut Policy, settings: &Settings) {
+    policy.served.http2 = settings.http2_tls;
+    policy.served.http2_cleartext = settings.http2_cleartext;
+    policy.http2 = Http2 {
+        max_concurrent_streams: settings.http2_max_concurrent_streams,
+        initial_window_size: settings.http2_initial_window_size,
+        max_frame_size: settings.http2_max_frame_size,
+        max_header_list_size: settings.http2_max_header_list_size,
+        ..Http2::default()
+    };
 }
 
 fn forwarding(rules: Rules) -> PyResult<Forwarding> {

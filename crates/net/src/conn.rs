@@ -1,8 +1,11 @@
 //! One connection: bytes in → proto → exchange; output → bytes out. It decides nothing about time
 //! or other connections; the reactor does.
 
+mod framing;
 mod moving;
+mod queue;
 mod serving;
+mod streams;
 mod websocket;
 
 use std::io;
@@ -21,7 +24,10 @@ use crate::output::Output;
 use crate::peer::Peer;
 use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
+pub(crate) use framing::LOW_WATER;
+pub(crate) use queue::Beside;
 pub(crate) use serving::Serving;
+pub(crate) use streams::{ConnectionEnd, RequestStream, StreamNews, StreamPhase, Streams};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +77,8 @@ pub(crate) struct Conn {
     pub(crate) phase: Phase,
     /// The last request, which may be with the application.
     pub(crate) serving: Serving,
+    /// Its requests, where it carries several at once.
+    pub(crate) streams: Option<Box<Streams>>,
     /// Requests read so far.
     pub(crate) requests: u32,
     pub(crate) registered: Registration,
@@ -106,6 +114,8 @@ pub(crate) enum Fed {
     Flowed,
     /// WebSocket messages, or their end.
     Messages,
+    /// Frames, for streams that have news of it.
+    Streams,
     /// The peer broke a rule of WebSocket.
     Failing(ws::Reject),
 }
@@ -160,6 +170,7 @@ impl Conn {
             deadline: Deadline::NONE,
             phase: Phase::Reading,
             serving: Serving::none(),
+            streams: None,
             requests: 0,
             registered: Registration::None,
             readable: true,
@@ -191,7 +202,7 @@ impl Conn {
 
     /// So much is still to be written that nothing more should be made for it.
     pub(crate) fn wants_no_more(&self) -> bool {
-        self.output.queued() >= HIGH_WATER
+        self.streams.is_none() && self.output.queued() >= HIGH_WATER
     }
 
     /// Between requests, with nothing of the next one seen.
@@ -209,7 +220,7 @@ impl Conn {
 
     /// Its first request is still awaited.
     pub(crate) fn had_no_request(&self) -> bool {
-        self.phase == Phase::Reading && self.serving.is_none()
+        self.phase == Phase::Reading && self.requests == 0
     }
 
     /// What it is doing, as a stop sees it. An idle one has its deadline `keepalive_ms` after its
@@ -341,15 +352,20 @@ impl Conn {
             let received =
                 self.proto
                     .receive(feeding.policy, rest, feeding.eof, &mut exchange.head);
+            if self.proto.has_streams() {
+                return self.parse_streams(input, used, received, feeding);
+            }
             let Received { consumed, event } = match received {
                 Ok(received) => received,
                 Err(reject) => return (used, Fed::Rejected(reject)),
             };
             used += consumed;
             match event {
-                Event::Refused(_, reject) => return (used, Fed::Rejected(reject)),
-                Event::Reset(..) | Event::Room => {}
-                Event::NeedMore | Event::Switched => {
+                Event::NeedMore
+                | Event::Switched
+                | Event::Refused(..)
+                | Event::Reset(..)
+                | Event::Room => {
                     return match begun {
                         Some(exchange) => (used, Fed::Ready(exchange)),
                         None if self.serving.incoming.is_some() => (used, Fed::Flowed),
@@ -430,7 +446,7 @@ impl Conn {
 /// Bytes of a large body that are worth a turn of the loop, above all of one that Python turns.
 const WAKE_AT: i32 = 512 * 1024;
 /// Output above which a streaming application, and the client's next request, have to wait.
-const HIGH_WATER: u64 = 256 * 1024;
+pub(crate) const HIGH_WATER: u64 = 256 * 1024;
 /// Bodies with more than this missing are read in place.
 const DIRECT: usize = 32 * 1024;
 

@@ -12,6 +12,8 @@ pub struct Undecided {
     /// TLS is to agree on its protocol.
     secure: bool,
     sender: Sender,
+    /// What TLS has agreed on.
+    agreed: Option<Protocol>,
     refused: Option<Reject>,
 }
 
@@ -33,6 +35,7 @@ impl Undecided {
                 served,
                 secure,
                 sender,
+                agreed: None,
                 refused: None,
             }),
         }
@@ -43,12 +46,14 @@ impl Undecided {
         self.sender
     }
 
-    /// What it speaks where TLS has agreed on this.
-    pub(crate) fn agreed(&self, protocol: &[u8]) -> Protocol {
-        match protocol::beginning(self.served, Some(protocol), &[]) {
-            Beginning::Of(protocol) => protocol,
-            Beginning::Undecided | Beginning::Proxy | Beginning::NoProxy => Protocol::Http1,
-        }
+    /// TLS has agreed on this.
+    pub(crate) fn agreed(&mut self, protocol: &[u8]) {
+        self.agreed = Some(
+            match protocol::beginning(self.served, Some(protocol), &[]) {
+                Beginning::Of(protocol) => protocol,
+                Beginning::Undecided | Beginning::Proxy | Beginning::NoProxy => Protocol::Http1,
+            },
+        );
     }
 
     /// Takes one step. After a refusal every further call gives the same refusal.
@@ -62,6 +67,9 @@ impl Undecided {
     }
 
     fn decide(&self, input: &[u8], eof: bool) -> Result<Decision, Reject> {
+        if let Some(protocol) = self.agreed {
+            return Ok(Decision::Speaks(protocol));
+        }
         match protocol::beginning(self.served, None, input) {
             Beginning::Of(protocol) if !self.secure => return Ok(Decision::Speaks(protocol)),
             Beginning::NoProxy => return Err(Reject::MissingProxyHeader),

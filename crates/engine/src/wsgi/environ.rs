@@ -8,6 +8,7 @@ use net::peer::Peer;
 use proto::{Field, Known};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -93,6 +94,17 @@ fn decoded_length(
     };
     let length = exchange.body.len().to_string();
     entries.put_any(key, text::latin1(py, length.as_bytes())?.as_ptr())
+}
+
+/// What gunicorn says of a request that came by HTTP/2. The priorities are those of a request whose
+/// client has said nothing in the way that RFC 9113, section 5.3.2, has done away with.
+#[cold]
+pub(crate) fn http2(environ: &Bound<'_, PyDict>, send_trailers: &Py<PyAny>) -> PyResult<()> {
+    let py = environ.py();
+    environ.set_item(intern!(py, "HTTP_VERSION"), intern!(py, "2"))?;
+    environ.set_item(intern!(py, "gunicorn.http2.send_trailers"), send_trailers)?;
+    environ.set_item(intern!(py, "gunicorn.http2.priority_weight"), 16)?;
+    environ.set_item(intern!(py, "gunicorn.http2.priority_depends_on"), 0)
 }
 
 /// Gives the request its id, under the header's key too, whatever an untrusted peer has sent there.

@@ -7,6 +7,7 @@ use super::framing::{self, BodyFraming, ResponseFacts};
 use super::misuse::Misuse;
 use super::owner::{Owner, check_field, status_code};
 use super::server::ServerFields;
+use crate::h2::hpack::push_field;
 use crate::record::{self, Record};
 
 /// Appends the interim response that asks for the body (RFC 9110, section 15.2.1), as a record.
@@ -124,28 +125,6 @@ fn push_checked<'a>(
 fn push_status(out: &mut Vec<u8>, line: &[u8]) {
     let code = line.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
     push_field(out, b":status", code);
-}
-
-/// Appends a field, its name in lower case (RFC 9113, section 8.2).
-pub(super) fn push_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    // A literal field line without indexing: it needs nothing of its connection (RFC 7541, 6.2.2).
-    out.push(0);
-    push_length(out, name.len());
-    out.extend(name.iter().map(u8::to_ascii_lowercase));
-    push_length(out, value.len());
-    out.extend_from_slice(value);
-}
-
-fn push_length(out: &mut Vec<u8>, len: usize) {
-    let Some(mut rest) = len.checked_sub(127) else {
-        return out.push(len.to_le_bytes()[0]);
-    };
-    out.push(127);
-    while rest >= 128 {
-        out.push((rest & 127).to_le_bytes()[0] | 128);
-        rest >>= 7;
-    }
-    out.push(rest.to_le_bytes()[0]);
 }
 
 fn split_page(page: &[u8]) -> (&[u8], &[u8]) {

@@ -273,6 +273,11 @@ impl Response {
         matches!(self.remaining, None | Some(0))
     }
 
+    /// So many bytes may be sent, or no body at all.
+    pub fn allows(&self, len: usize) -> bool {
+        self.remaining.is_none_or(|left| left >= len as u64)
+    }
+
     /// The whole announced body was sent.
     pub fn is_full(&self) -> bool {
         self.remaining == Some(0)

@@ -3,7 +3,7 @@
 //! They change once a second, so a response copies one block instead of writing three lines.
 
 use super::encode::{push_decimal, push_padded};
-use super::recorded::push_field;
+use crate::h2::hpack::push_field;
 
 /// `Server`, `Date` and `Connection`, rendered whenever the second changes.
 #[derive(Clone, Debug)]
