@@ -10,6 +10,8 @@ use net::config::Config;
 use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
 use net::websocket::Settings as WebSocket;
+use proto::h2::Config as Http2;
+use proto::protocol::Served;
 use proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, SchemeHeader, Trusted,
 };
@@ -251,6 +253,8 @@ pub(crate) fn policy(rules: &Bound<'_, PyAny>) -> PyResult<Policy> {
             connect: rules.permit_connect,
         },
         forwarding: forwarding(rules)?,
+        served: Served::HTTP1,
+        http2: Http2::default(),
     })
 }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use proto::h1::CONTINUE;
+use proto::protocol::Served;
 use proto::{Event, Policy, Received, Reject, ws};
 
 use crate::body::{Body, BodyStore};
@@ -138,13 +139,20 @@ impl<'a> Feeding<'a> {
 }
 
 impl Conn {
-    pub(crate) fn new(stream: Stream, peer: Peer, listener: usize, trusted: bool) -> Self {
+    /// A connection that may begin with what is `served`.
+    pub(crate) fn new(
+        stream: Stream,
+        peer: Peer,
+        listener: usize,
+        trusted: bool,
+        served: Served,
+    ) -> Self {
         Self {
             stream,
             peer,
             listener,
             trusted,
-            proto: proto::Connection::begin(None, &[], trusted, peer == Peer::Unix),
+            proto: proto::Connection::begin(served, false, trusted, peer == Peer::Unix),
             input: Vec::new(),
             start: 0,
             pending: None,

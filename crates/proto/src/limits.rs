@@ -2,6 +2,7 @@
 
 use crate::forwarded::Forwarding;
 use crate::h2;
+use crate::protocol::Served;
 
 /// Everything that the parser has to know beside the bytes; built once per worker.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,8 @@ pub struct Policy {
     pub forwarding: Forwarding,
     /// What HTTP/2 connections announce.
     pub http2: h2::Config,
+    /// Which protocols are served.
+    pub served: Served,
 }
 
 /// How large things may be.
