@@ -6,6 +6,8 @@
 
 use core::cmp::Ordering;
 
+use crate::h2::PREFACE as HTTP2_PREFACE;
+
 /// A protocol that carries requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -71,8 +73,6 @@ pub enum Beginning {
 const PROXY_V1: &[u8] = b"PROXY ";
 /// How one of version 2 begins.
 const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
-/// What a client of HTTP/2 sends first (RFC 9113, section 3.4).
-const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What a connection begins with. `agreed` is the protocol that TLS has agreed on (ALPN, RFC 7301;
 /// empty if client and server have none in common), `first` what was received so far.

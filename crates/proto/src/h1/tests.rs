@@ -28,7 +28,9 @@ fn events(input: &[u8], eof: bool) -> (Vec<String>, Option<Reject>) {
                 return (said, None);
             }
             Event::Switched => unreachable!("nothing has switched"),
-            Event::Refused(..) | Event::Reset(..) | Event::Room => unreachable!("HTTP/1 has one stream"),
+            Event::Refused(..) | Event::Reset(..) | Event::Room => {
+                unreachable!("HTTP/1 has one stream")
+            }
         }
     }
 }

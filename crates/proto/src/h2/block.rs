@@ -197,7 +197,10 @@ impl Connection {
             end: true,
         };
         let wrong = reading.trailers(&mut self.decoder, block.bytes, &mut self.scratch)?;
-        let deaf = self.streams.get(block.stream).is_some_and(|stream| stream.deaf);
+        let deaf = self
+            .streams
+            .get(block.stream)
+            .is_some_and(|stream| stream.deaf);
         match wrong.or(block.fault) {
             Some(reject) if !deaf => return self.fault(block.stream, reject),
             _ => {}

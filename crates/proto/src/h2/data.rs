@@ -91,7 +91,11 @@ impl Connection {
     pub(super) fn go_on_with_data(&mut self, data: Data, rest: &[u8]) -> Result<Step, Reject> {
         let heard = self.streams.get(data.stream);
         let heard = heard.is_some_and(|stream| !stream.deaf && stream.state.receives());
-        let left = if data.left > 0 { data.left } else { data.padding };
+        let left = if data.left > 0 {
+            data.left
+        } else {
+            data.padding
+        };
         let count = u32::try_from(rest.len()).map_or(left, |len| len.min(left));
         if count == 0 && left > 0 {
             return Ok(Step::More);
@@ -136,7 +140,11 @@ impl Connection {
             return Ok(Step::Used(used));
         };
         let (deaf, received) = (stream.deaf, stream.received);
-        if !deaf && stream.announced.is_some_and(|announced| received != announced) {
+        if !deaf
+            && stream
+                .announced
+                .is_some_and(|announced| received != announced)
+        {
             return self.fail(number, Reject::ContentLengthMismatch, used);
         }
         stream.state = state;

@@ -46,23 +46,6 @@ const KINDS: [(Kind, u8); 11] = [
 ];
 
 impl Kind {
-    /// All of them.
-    #[cfg(test)]
-    pub(super) const ALL: [Self; 12] = [
-        Self::Data,
-        Self::Headers,
-        Self::Priority,
-        Self::Reset,
-        Self::Settings,
-        Self::PushPromise,
-        Self::Ping,
-        Self::GoAway,
-        Self::WindowUpdate,
-        Self::Continuation,
-        Self::PriorityUpdate,
-        Self::Unknown,
-    ];
-
     fn of(number: u8) -> Self {
         let mut kinds = KINDS.iter();
         let found = kinds.find(|(_, each)| *each == number);

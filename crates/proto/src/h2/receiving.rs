@@ -186,7 +186,11 @@ impl Connection {
             Kind::Data | Kind::Headers | Kind::Continuation => true,
             Kind::PushPromise | Kind::Unknown => true,
         };
-        if fits { Ok(()) } else { Err(Reject::InvalidFrameSize) }
+        if fits {
+            Ok(())
+        } else {
+            Err(Reject::InvalidFrameSize)
+        }
     }
 
     fn reset_frame(&mut self, header: Header) -> Result<Option<Event>, Reject> {

@@ -70,7 +70,9 @@ impl Connection {
             if rest.is_empty() {
                 break;
             }
-            (part, rest) = rest.split_at_checked(rest.len().min(most)).unwrap_or_default();
+            (part, rest) = rest
+                .split_at_checked(rest.len().min(most))
+                .unwrap_or_default();
             prefix = &[];
             header = Header {
                 len: length(part.len()),
@@ -121,9 +123,8 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(number) else {
             return;
         };
-        let count = u32::try_from(count).map_or(stream.outstanding, |count| {
-            count.min(stream.outstanding)
-        });
+        let count =
+            u32::try_from(count).map_or(stream.outstanding, |count| count.min(stream.outstanding));
         stream.outstanding -= count;
         self.give_back(number, count);
     }

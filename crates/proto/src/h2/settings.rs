@@ -45,10 +45,7 @@ impl Default for Peer {
 pub(super) fn parse(payload: &[u8]) -> impl Iterator<Item = Result<(u16, u32), Reject>> + '_ {
     payload.chunks_exact(SETTING).map(|setting| {
         let [a, b, w, x, y, z] = *setting.first_chunk::<SETTING>().unwrap_or(&[0; SETTING]);
-        let (name, value) = (
-            u16::from_be_bytes([a, b]),
-            u32::from_be_bytes([w, x, y, z]),
-        );
+        let (name, value) = (u16::from_be_bytes([a, b]), u32::from_be_bytes([w, x, y, z]));
         check(name, value).map(|()| (name, value))
     })
 }

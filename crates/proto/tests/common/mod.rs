@@ -107,7 +107,9 @@ fn drain(
         match received.event {
             Event::NeedMore => break,
             Event::Switched => unreachable!("nothing has switched"),
-            Event::Refused(..) | Event::Reset(..) | Event::Room => unreachable!("HTTP/1 has one stream"),
+            Event::Refused(..) | Event::Reset(..) | Event::Room => {
+                unreachable!("HTTP/1 has one stream")
+            }
             Event::Closed => {
                 outcome.closed = true;
                 break;

@@ -149,7 +149,10 @@ mod tests {
         assert_eq!(table.get(2), None);
         assert_eq!(table.size, 68);
         table.insert(field(b"c", b""));
-        assert_eq!((table.get(1), table.get(2)), (Some(field(b"b", b"2")), None));
+        assert_eq!(
+            (table.get(1), table.get(2)),
+            (Some(field(b"b", b"2")), None)
+        );
     }
 
     #[test]
@@ -169,6 +172,15 @@ mod tests {
 
     #[test]
     fn it_is_what_a_list_would_be_and_its_memory_is_bounded() {
+        let size = |all: &[(Vec<u8>, Vec<u8>)]| -> usize {
+            let sizes = all.iter().map(|(name, value)| name.len() + value.len());
+            sizes.map(|size| size + OVERHEAD).sum()
+        };
+        let evict = |model: &mut Vec<(Vec<u8>, Vec<u8>)>, most| {
+            while size(model) > most {
+                model.pop();
+            }
+        };
         let mut table = Dynamic::new(400);
         let mut model: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         for turn in 0..2000_usize {
@@ -176,14 +188,10 @@ mod tests {
             let value = vec![b'v'; turn * 13 % 61];
             table.insert(field(&name, &value));
             model.insert(0, (name, value));
+            evict(&mut model, table.most);
             if turn % 97 == 0 {
                 table.resize(200 + turn % 201);
-            }
-            let size = |all: &[(Vec<u8>, Vec<u8>)]| -> usize {
-                all.iter().map(|(n, v)| n.len() + v.len() + OVERHEAD).sum()
-            };
-            while size(&model) > table.most {
-                model.pop();
+                evict(&mut model, table.most);
             }
             for (at, (name, value)) in model.iter().enumerate() {
                 assert_eq!(table.get(at), Some(field(name, value)));

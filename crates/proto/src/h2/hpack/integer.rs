@@ -87,12 +87,30 @@ mod tests {
     #[test]
     fn every_width_comes_back() {
         for bits in 1..=8 {
-            for value in [0, 1, 2, 30, 31, 126, 127, 128, 254, 255, 256, 16_383, 1 << 20, MOST] {
+            for value in [
+                0,
+                1,
+                2,
+                30,
+                31,
+                126,
+                127,
+                128,
+                254,
+                255,
+                256,
+                16_383,
+                1 << 20,
+                MOST,
+            ] {
                 let mut out = Vec::new();
                 encode(&mut out, 0, bits, value);
                 assert_eq!(decode(&mut &out[..], bits), Ok(value), "{bits} {value}");
                 let short = &out[..out.len() - 1];
-                assert_eq!(decode(&mut &short[..], bits), Err(Reject::HeaderBlockCutShort));
+                assert_eq!(
+                    decode(&mut &short[..], bits),
+                    Err(Reject::HeaderBlockCutShort)
+                );
             }
         }
     }
@@ -101,10 +119,15 @@ mod tests {
     fn what_is_too_large_is_refused() {
         for bytes in [
             &[0x1f, 0xff, 0xff, 0xff, 0xff][..],
-            &[0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f],
+            &[
+                0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f,
+            ],
             &[0x1f, 0x80, 0x80, 0x80, 0x80, 0x00],
         ] {
-            assert_eq!(decode(&mut &bytes[..], 5), Err(Reject::HeaderIntegerTooLarge));
+            assert_eq!(
+                decode(&mut &bytes[..], 5),
+                Err(Reject::HeaderIntegerTooLarge)
+            );
         }
         assert_eq!(
             decode(&mut &[0x1f, 0xff, 0xff, 0xff, 0x7f][..], 5),

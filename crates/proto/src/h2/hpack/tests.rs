@@ -10,14 +10,16 @@ fn bytes(hex: &str) -> Vec<u8> {
 fn decode(decoder: &mut Decoder, hex: &str) -> Result<String, Reject> {
     let fields = decoder.decode(&bytes(hex))?;
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let lines = fields.iter().map(|(name, value)| format!("{}={}", text(name), text(value)));
+    let lines = fields
+        .iter()
+        .map(|(name, value)| format!("{}={}", text(name), text(value)));
     Ok(lines.collect::<Vec<_>>().join("|"))
 }
 
 const FIRST: &str = ":method=GET|:scheme=http|:path=/|:authority=www.example.com";
-const SECOND: &str = ":method=GET|:scheme=http|:path=/|:authority=www.example.com|cache-control=no-cache";
-const THIRD: &str =
-    ":method=GET|:scheme=https|:path=/index.html|:authority=www.example.com|custom-key=custom-value";
+const SECOND: &str =
+    ":method=GET|:scheme=http|:path=/|:authority=www.example.com|cache-control=no-cache";
+const THIRD: &str = ":method=GET|:scheme=https|:path=/index.html|:authority=www.example.com|custom-key=custom-value";
 
 #[test]
 fn single_fields_of_the_appendix() {
@@ -27,11 +29,11 @@ fn single_fields_of_the_appendix() {
             "400a 6375 7374 6f6d 2d6b 6579 0d63 7573 746f 6d2d 6865 6164 6572",
             "custom-key=custom-header",
         ),
+        ("040c 2f73 616d 706c 652f 7061 7468", ":path=/sample/path"),
         (
-            "040c 2f73 616d 706c 652f 7061 7468",
-            ":path=/sample/path",
+            "1008 7061 7373 776f 7264 0673 6563 7265 74",
+            "password=secret",
         ),
-        ("1008 7061 7373 776f 7264 0673 6563 7265 74", "password=secret"),
         ("82", ":method=GET"),
     ];
     for (hex, expected) in table {
@@ -164,6 +166,9 @@ fn the_encoder_takes_the_shortest_form_without_a_table() {
         let mut out = Vec::new();
         push_status(&mut out, status);
         let fields = Decoder::new(0).decode(&out).unwrap();
-        assert_eq!(fields, [(b":status".to_vec(), status.to_string().into_bytes())]);
+        assert_eq!(
+            fields,
+            [(b":status".to_vec(), status.to_string().into_bytes())]
+        );
     }
 }

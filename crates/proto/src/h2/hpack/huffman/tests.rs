@@ -50,8 +50,15 @@ fn some_rows_of_the_appendix() {
 
 #[test]
 fn the_code_is_complete() {
-    let spent: u64 = LENGTHS.iter().map(|len| 1 << (LONGEST - u32::from(*len))).sum();
-    assert_eq!(spent, 1 << LONGEST, "each sequence of bits begins with one code");
+    let spent: u64 = LENGTHS
+        .iter()
+        .map(|len| 1 << (LONGEST - u32::from(*len)))
+        .sum();
+    assert_eq!(
+        spent,
+        1 << LONGEST,
+        "each sequence of bits begins with one code"
+    );
 }
 
 #[test]
