@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Self
+import struct
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import h2.config
 import h2.connection
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 Fields = list[tuple[str, str]]
+#: Bytes in front of a frame's payload, and the type of one of them.
+FRONT, GOAWAY = 9, 7
+
+
+class Gone(NamedTuple):
+    """What a GOAWAY frame says."""
+
+    last_stream: int
+    code: int
 
 
 class Answer:
@@ -52,13 +62,14 @@ class H2Client:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
         self.h2 = h2.connection.H2Connection(config)
-        self.h2.local_settings.update({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
         #: Windows are opened again as bytes come.
         self.reads = reads
         self.answers: dict[int, Answer] = {}
-        self.gone: list[h2.events.ConnectionTerminated] = []
+        self.gone: list[Gone] = []
+        self._unread = bytearray()
         self.closed = False
         self.h2.initiate_connection()
+        self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
         if reads:
             self.h2.increment_flow_control_window(1 << 24)
         self.flush()
@@ -145,14 +156,23 @@ class H2Client:
         if not data:
             self.closed = True
             return
-        for event in self.h2.receive_data(data):
-            self._take(event)
+        self._unread += data
+        while len(self._unread) >= FRONT:
+            length = int.from_bytes(self._unread[:3])
+            if len(self._unread) < FRONT + length:
+                break
+            frame = bytes(self._unread[: FRONT + length])
+            del self._unread[: FRONT + length]
+            # Python's h2 takes nothing any more behind one, though streams are to be finished.
+            if frame[3] == GOAWAY:
+                last, code = struct.unpack("!II", frame[FRONT : FRONT + 8])
+                self.gone.append(Gone(last, code))
+                continue
+            for event in self.h2.receive_data(frame):
+                self._take(event)
         self.flush()
 
     def _take(self, event: h2.events.Event) -> None:
-        if isinstance(event, h2.events.ConnectionTerminated):
-            self.gone.append(event)
-            return
         stream = getattr(event, "stream_id", None)
         answer = self.answers.get(stream) if stream else None
         if answer is None or stream is None:

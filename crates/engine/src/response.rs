@@ -24,7 +24,7 @@ use crate::taken;
 pub(crate) fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
-    if this.run.socket.is_some() || this.headers_sent() {
+    if this.run.socket.is_some() || this.headers_sent() || !this.run.trailers.is_empty() {
         drop(this);
         return if stream(exchange, block)? {
             end(exchange)
