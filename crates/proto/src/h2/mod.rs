@@ -99,7 +99,7 @@ enum Leaving {
 }
 
 /// The PING that is sent with the first GOAWAY.
-const LEAVING: [u8; frame::PING] = *b"going by";
+const LEAVING: [u8; frame::PING] = *b"shutdown";
 
 impl Connection {
     /// A connection that has just begun: [`answers`](Self::answers) has the server's preface.

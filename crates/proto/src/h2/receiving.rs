@@ -207,7 +207,7 @@ impl Connection {
 
     fn settings_frame(&mut self, header: Header, payload: &[u8]) -> Result<Option<Event>, Reject> {
         if header.has(flag::ACK) {
-            self.settings_were_heard();
+            self.settings_acknowledged();
             return self.budget.idle().map(|()| None);
         }
         self.budget.ping()?;
@@ -228,7 +228,7 @@ impl Connection {
     }
 
     /// The peer knows how large the windows of its streams are.
-    fn settings_were_heard(&mut self) {
+    fn settings_acknowledged(&mut self) {
         let size = self.config.window();
         let assumed = std::mem::replace(&mut self.window, size);
         for stream in self.streams.all() {

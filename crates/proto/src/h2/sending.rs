@@ -107,7 +107,7 @@ impl Connection {
         if let Some(stream) = self.streams.get_mut(number) {
             stream.sending.spend(len);
         }
-        self.budget.sent();
+        self.budget.sent(len);
         if end {
             self.sent_end(number);
         }
@@ -175,8 +175,8 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(number) else {
             return;
         };
-        // Behind its end there is nothing that a window could be for.
-        if !stream.state.receives() {
+        // Nothing more is wanted behind its end, or of a request that was refused.
+        if !stream.state.receives() || stream.refused {
             return;
         }
         if let Some(increment) = stream.receiving.give_back(count) {
