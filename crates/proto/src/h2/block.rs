@@ -31,7 +31,7 @@ pub(super) struct OpenBlock {
 #[derive(Clone, Copy)]
 struct Whole<'a> {
     stream: u32,
-    /// END_STREAM.
+    /// `END_STREAM`.
     end: bool,
     fault: Option<Reject>,
     bytes: &'a [u8],

@@ -12,7 +12,7 @@ const PINGS: u32 = 1000;
 const EMPTY: u32 = 100;
 /// PRIORITY, unknown and late frames in a second: a few for each stream that is opened.
 const IDLE: u32 = 2000;
-/// WINDOW_UPDATE frames in a second, beside two for each DATA frame that was sent.
+/// `WINDOW_UPDATE` frames in a second, beside two for each DATA frame that was sent.
 const UPDATES: u32 = 2000;
 /// Bytes of a DATA frame that count as data.
 const EARNS: u32 = 128;
@@ -63,7 +63,7 @@ impl Budget {
         spend(&mut self.idle, IDLE, Reject::TooManyIdleFrames)
     }
 
-    /// WINDOW_UPDATE.
+    /// `WINDOW_UPDATE`.
     pub(super) fn update(&mut self) -> Result<(), Reject> {
         spend(&mut self.updates, UPDATES, Reject::TooManyWindowUpdates)
     }

@@ -128,7 +128,7 @@ impl Connection {
         Ok(Step::Used(used))
     }
 
-    /// END_STREAM was received: the request is complete, if it is what was announced.
+    /// `END_STREAM` was received: the request is complete, if it is what was announced.
     pub(super) fn end_of_request(
         &mut self,
         number: u32,

@@ -35,7 +35,7 @@ pub(super) struct Reading<'a> {
     pub(super) policy: &'a Policy,
     pub(super) config: &'a Config,
     pub(super) sender: Sender,
-    /// END_STREAM: there is no body.
+    /// `END_STREAM`: there is no body.
     pub(super) end: bool,
 }
 
@@ -52,7 +52,7 @@ struct Pseudo {
 /// How much of a block was read.
 #[derive(Clone, Copy, Default)]
 struct Count {
-    /// As SETTINGS_MAX_HEADER_LIST_SIZE counts.
+    /// As `SETTINGS_MAX_HEADER_LIST_SIZE` counts.
     list: usize,
     fields: usize,
 }

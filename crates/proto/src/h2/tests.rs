@@ -1,6 +1,8 @@
 mod budgets;
+mod fields;
 mod heads;
 mod leaving;
+mod limits;
 mod peer;
 mod sending;
 mod states;

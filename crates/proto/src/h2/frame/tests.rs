@@ -37,7 +37,7 @@ fn small_frames_as_bytes() {
     assert_eq!(out[..15], [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100]);
     assert_eq!(out[15..], [0, 0, 0, 4, 1, 0, 0, 0, 0]);
     out.clear();
-    push_ping(&mut out, flag::ACK, b"abcdefgh");
+    push_ping(&mut out, flag::ACK, *b"abcdefgh");
     assert_eq!(out, *b"\0\0\x08\x06\x01\0\0\0\0abcdefgh");
     out.clear();
     push_go_away(&mut out, 7, ErrorCode::EnhanceYourCalm, "why");

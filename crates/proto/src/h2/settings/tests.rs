@@ -24,9 +24,8 @@ fn values_that_a_setting_does_not_have() {
         (0xabcd, 7, Ok(())),
     ];
     for (name, value, expected) in table {
-        let [a, b] = u16::to_be_bytes(name);
-        let [w, x, y, z] = u32::to_be_bytes(value);
-        let found = pairs(&[a, b, w, x, y, z]);
+        let payload = [&u16::to_be_bytes(name)[..], &u32::to_be_bytes(value)].concat();
+        let found = pairs(&payload);
         assert_eq!(
             found,
             expected.map(|()| vec![(name, value)]),

@@ -148,6 +148,6 @@ fn header_blocks_without_end() {
         max_frame_size: 1 << 20,
         ..Config::default()
     });
-    let said = peer.send(&frame(HEADERS, END_HEADERS, 1, &[0x82; 200_000]));
+    let said = peer.send(&frame(HEADERS, END_HEADERS, 1, &vec![0x82; 200_000]));
     assert_eq!(said, [Said::Failed(Reject::HeaderBlockTooLarge)]);
 }

@@ -1,49 +1,17 @@
 //! Requests as they are handed on, and those that are not.
 
 use super::peer::*;
+use crate::event::{Event, StreamId};
 use crate::h2::{Config, Priority};
 use crate::head::Version;
 use crate::known::Known;
-use crate::limits::{Limits, Permissions, Policy};
+use crate::limits::{Permissions, Policy};
 use crate::reject::Reject;
-use crate::{Event, HeaderMap, StreamId};
-
-/// What is said of a request with these fields, complete in one frame.
-fn said(peer: &mut Peer, fields: &[(&str, &str)]) -> Vec<Said> {
-    peer.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &block(fields)))
-}
-
-/// The same for its usual pseudo-header fields and others.
-fn with(others: &[(&str, &str)]) -> Vec<Said> {
-    let bytes = frame(
-        HEADERS,
-        END_HEADERS | END_STREAM,
-        1,
-        &request("GET", others),
-    );
-    Peer::new().send(&bytes)
-}
-
-fn malformed(reject: Reject) -> Vec<Said> {
-    vec![Said::Reset(1, Some(reject))]
-}
-
-fn fields(peer: &Peer) -> Vec<(String, String)> {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let fields = peer.head.fields();
-    fields
-        .map(|field| (text(field.name), text(field.value)))
-        .collect()
-}
-
-fn pair(name: &str, value: &str) -> (String, String) {
-    (name.to_owned(), value.to_owned())
-}
 
 #[test]
 fn a_request_looks_as_any_other() {
     let mut peer = Peer::new();
-    let said = said(
+    let said = whole(
         &mut peer,
         &[
             (":method", "POST"),
@@ -78,7 +46,7 @@ fn a_request_looks_as_any_other() {
         pair("te", "trailers"),
         pair("x-empty", ""),
     ];
-    assert_eq!(fields(&peer), expected);
+    assert_eq!(head_fields(&peer), expected);
     for field in head.fields() {
         assert_eq!(field.known, Known::of(field.name));
     }
@@ -182,10 +150,10 @@ fn pseudo_header_fields_are_there_once_and_first() {
         let value = usual.iter().find(|(each, _)| *each == name).unwrap().1;
         // Twice; behind another field; in upper case.
         let twice = [&usual[..], &[(name, value)]].concat();
-        assert_eq!(said(&mut Peer::new(), &twice), invalid, "{name}");
+        assert_eq!(whole(&mut Peer::new(), &twice), invalid, "{name}");
         let rest = usual.iter().filter(|(each, _)| *each != name);
         let late: Vec<_> = rest.copied().chain([("x", "y"), (name, value)]).collect();
-        assert_eq!(said(&mut Peer::new(), &late), invalid, "{name}");
+        assert_eq!(whole(&mut Peer::new(), &late), invalid, "{name}");
         // Missing: what else there is may name the host.
         let rest = usual.iter().filter(|(each, _)| *each != name);
         let less: Vec<_> = rest.copied().chain([("host", "a")]).collect();
@@ -193,7 +161,7 @@ fn pseudo_header_fields_are_there_once_and_first() {
             ":authority" => vec![Said::Head(1), Said::End(1)],
             _ => wrong.clone(),
         };
-        assert_eq!(said(&mut Peer::new(), &less), expected, "{name}");
+        assert_eq!(whole(&mut Peer::new(), &less), expected, "{name}");
     }
     for (name, value) in [
         (":status", "200"),
@@ -202,11 +170,11 @@ fn pseudo_header_fields_are_there_once_and_first() {
         (":protocol", "a b"),
     ] {
         let fields = [&usual[..], &[(name, value)]].concat();
-        assert_eq!(said(&mut Peer::new(), &fields), invalid, "{name}");
+        assert_eq!(whole(&mut Peer::new(), &fields), invalid, "{name}");
     }
     let replaced =
         |name, value| usual.map(|(each, it)| (each, if each == name { value } else { it }));
-    let head = |name, value| said(&mut Peer::new(), &replaced(name, value));
+    let head = |name, value| whole(&mut Peer::new(), &replaced(name, value));
     assert_eq!(head(":path", ""), wrong);
     assert_eq!(head(":scheme", ""), invalid);
     assert_eq!(head(":scheme", "h ttp"), invalid);
@@ -222,173 +190,16 @@ fn pseudo_header_fields_are_there_once_and_first() {
     assert_eq!(head(":authority", ""), refused(Reject::InvalidHost));
     assert_eq!(head(":authority", "user@a"), refused(Reject::InvalidHost));
     assert_eq!(
-        said(&mut Peer::new(), &usual[..3]),
+        whole(&mut Peer::new(), &usual[..3]),
         refused(Reject::MissingHost)
     );
-}
-
-#[test]
-fn host_says_the_same_as_authority() {
-    let mut peer = Peer::new();
-    let bytes = frame(
-        HEADERS,
-        END_HEADERS | END_STREAM,
-        1,
-        &request("GET", &[("x", "1"), ("host", "A"), ("y", "2")]),
-    );
-    assert_eq!(peer.send(&bytes), [Said::Head(1), Said::End(1)]);
-    assert_eq!(
-        fields(&peer),
-        [pair("host", "a"), pair("x", "1"), pair("y", "2")]
-    );
-    assert_eq!(with(&[("host", "b")]), malformed(Reject::ContradictoryHost));
-    let usual = [(":method", "GET"), (":scheme", "http"), (":path", "/")];
-    let twice = [&usual[..], &[("host", "a"), ("host", "a")]].concat();
-    let refused = Said::Refused(1, Reject::RepeatedHost);
-    assert_eq!(said(&mut Peer::new(), &twice), [refused]);
-}
-
-#[test]
-fn fields_of_http1_connections_are_malformed() {
-    for (name, value) in [
-        ("connection", "close"),
-        ("proxy-connection", "keep-alive"),
-        ("keep-alive", "timeout=5"),
-        ("transfer-encoding", "chunked"),
-        ("upgrade", "websocket"),
-        ("te", "gzip"),
-        ("te", "trailers, deflate"),
-    ] {
-        let expected = malformed(Reject::ConnectionSpecificField);
-        assert_eq!(with(&[(name, value)]), expected, "{name}");
-    }
-}
-
-#[test]
-fn names_and_values_have_their_characters() {
-    // As literals that no encoder of ours would write.
-    let raw = |name: &[u8], value: &[u8]| {
-        let mut block = request("GET", &[]);
-        for text in [&[0][..], name] {
-            block.push(u8::try_from(text.len()).unwrap());
-            block.extend_from_slice(text);
-        }
-        block.remove(block.len() - name.len() - 3);
-        block.push(u8::try_from(value.len()).unwrap());
-        block.extend_from_slice(value);
-        Peer::new().send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &block))
-    };
-    assert_eq!(raw(b"ok", b"a\tb \x80"), [Said::Head(1), Said::End(1)]);
-    for name in [
-        &b""[..],
-        b"X-A",
-        b"x a",
-        b"x:a",
-        b"x\0",
-        b"Accept",
-        b"\xe4",
-        b"x\r\n",
-    ] {
-        assert_eq!(
-            raw(name, b"a"),
-            malformed(Reject::MalformedFieldName),
-            "{name:?}"
-        );
-    }
-    for value in [
-        &b" a"[..],
-        b"a ",
-        b"\ta",
-        b"a\0b",
-        b"a\rb",
-        b"a\nb",
-        b"\x7f",
-    ] {
-        assert_eq!(
-            raw(b"x", value),
-            malformed(Reject::MalformedFieldValue),
-            "{value:?}"
-        );
-        assert_eq!(
-            raw(b"accept", value),
-            malformed(Reject::MalformedFieldValue)
-        );
-    }
-}
-
-#[test]
-fn cookies_are_joined() {
-    let table: [(&[(&str, &str)], &[(&str, &str)]); 4] = [
-        (&[("cookie", "a=1")], &[("cookie", "a=1")]),
-        (
-            &[
-                ("cookie", "a=1"),
-                ("cookie", "b=2"),
-                ("cookie", ""),
-                ("x", "y"),
-            ],
-            &[("cookie", "a=1; b=2; "), ("x", "y")],
-        ),
-        (
-            &[
-                ("x", "1"),
-                ("cookie", "a=1"),
-                ("y", "2"),
-                ("cookie", "b=2"),
-                ("cookie", "c=3"),
-                ("z", "3"),
-            ],
-            &[
-                ("x", "1"),
-                ("cookie", "a=1; b=2; c=3"),
-                ("y", "2"),
-                ("z", "3"),
-            ],
-        ),
-        (
-            &[("cookie", "a"), ("x_dropped", "1"), ("cookie", "b")],
-            &[("cookie", "a; b")],
-        ),
-    ];
-    for (sent, expected) in table {
-        let mut peer = Peer::new();
-        let bytes = frame(HEADERS, END_HEADERS | END_STREAM, 1, &request("GET", sent));
-        assert_eq!(peer.send(&bytes), [Said::Head(1), Said::End(1)]);
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(name, value)| pair(name, value))
-            .collect();
-        assert_eq!(fields(&peer)[1..], expected, "{sent:?}");
-        assert!(!peer.head.repeats(Known::Cookie));
-    }
-}
-
-#[test]
-fn underscores_are_for_header_map() {
-    let bytes = frame(
-        HEADERS,
-        END_HEADERS | END_STREAM,
-        1,
-        &request("GET", &[("x_a", "1"), ("b", "2")]),
-    );
-    let mut policy = Policy::default();
-    let mut dropped = Peer::with(policy.clone());
-    dropped.send(&bytes);
-    assert_eq!(fields(&dropped)[1..], [pair("b", "2")]);
-    policy.forwarding.header_map = HeaderMap::Refuse;
-    let refused = Said::Refused(1, Reject::AmbiguousHeaderName);
-    assert_eq!(Peer::with(policy.clone()).send(&bytes), [refused]);
-    policy.forwarding.header_map = HeaderMap::Dangerous;
-    let mut kept = Peer::with(policy);
-    kept.send(&bytes);
-    assert_eq!(fields(&kept)[1..], [pair("x_a", "1"), pair("b", "2")]);
 }
 
 #[test]
 fn connect_has_no_path_but_the_extended_one_has() {
     let plain = [(":method", "CONNECT"), (":authority", "a:443")];
     let refused = Said::Refused(1, Reject::ConnectNotPermitted);
-    assert_eq!(said(&mut Peer::new(), &plain), [refused]);
+    assert_eq!(whole(&mut Peer::new(), &plain), [refused]);
     let policy = Policy {
         permissions: Permissions {
             connect: true,
@@ -397,7 +208,7 @@ fn connect_has_no_path_but_the_extended_one_has() {
         ..Policy::default()
     };
     let mut peer = Peer::with(policy.clone());
-    assert_eq!(said(&mut peer, &plain), [Said::Head(1), Said::End(1)]);
+    assert_eq!(whole(&mut peer, &plain), [Said::Head(1), Said::End(1)]);
     assert_eq!(
         (peer.head.target(), peer.head.path()),
         (&b"a:443"[..], &b""[..])
@@ -405,7 +216,7 @@ fn connect_has_no_path_but_the_extended_one_has() {
     assert!(peer.head.upgrade() && peer.head.connect_protocol().is_none());
     let wrong = malformed(Reject::WrongPseudoFields);
     let more = [&plain[..], &[(":path", "/")]].concat();
-    assert_eq!(said(&mut Peer::with(policy), &more), wrong);
+    assert_eq!(whole(&mut Peer::with(policy), &more), wrong);
 
     // RFC 8441, section 5.1.
     let extended = [
@@ -417,7 +228,7 @@ fn connect_has_no_path_but_the_extended_one_has() {
         ("sec-websocket-version", "13"),
     ];
     assert_eq!(
-        said(&mut Peer::new(), &extended),
+        whole(&mut Peer::new(), &extended),
         wrong,
         "it was not announced"
     );
@@ -438,167 +249,7 @@ fn connect_has_no_path_but_the_extended_one_has() {
         .iter()
         .map(|(name, value)| (*name, if *name == ":method" { "GET" } else { *value }))
         .collect();
-    assert_eq!(said(&mut Peer::with_config(config), &get), wrong);
-}
-
-#[test]
-fn limits_are_those_of_http1_and_the_streams_beside_live_on() {
-    let limits = |limits| Policy {
-        limits,
-        ..Policy::default()
-    };
-    let long = "x".repeat(100);
-    let path = format!("/{long}");
-    let table: [(Limits, &[(&str, &str)], Reject); 4] = [
-        (
-            Limits {
-                fields: 2,
-                ..Limits::default()
-            },
-            &[("a", "1"), ("b", "2"), ("c", "3")],
-            Reject::TooManyFields,
-        ),
-        (
-            Limits {
-                field_size: 50,
-                ..Limits::default()
-            },
-            &[("a", &long)],
-            Reject::FieldTooLarge,
-        ),
-        (
-            Limits {
-                request_line: 50,
-                ..Limits::default()
-            },
-            &[(":path", &path)],
-            Reject::RequestLineTooLong,
-        ),
-        (
-            Limits {
-                body: Some(5),
-                ..Limits::default()
-            },
-            &[("content-length", "6")],
-            Reject::ContentTooLarge,
-        ),
-    ];
-    for (limit, others, reject) in table {
-        let mut peer = Peer::with(limits(limit));
-        let path = others
-            .iter()
-            .find(|(name, _)| *name == ":path")
-            .map_or("/", |(_, path)| path);
-        let others = others.iter().filter(|(name, _)| *name != ":path").copied();
-        let pseudo = [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":path", path),
-            (":authority", "a"),
-        ];
-        let fields: Vec<_> = pseudo.into_iter().chain(others).collect();
-        let said = peer.send(&frame(HEADERS, END_HEADERS, 1, &block(&fields)));
-        assert_eq!(said, [Said::Refused(1, reject)]);
-        // What it goes on to send is dropped; it can be answered.
-        assert_eq!(peer.send(&frame(DATA, NONE, 1, b"123")), []);
-        assert_eq!(peer.send(&get(3)), [Said::Head(3), Said::End(3)]);
-        assert_eq!(peer.send(&frame(DATA, END_STREAM, 1, b"456")), []);
-        assert!(peer.connection.can_send(StreamId::new(1)));
-        assert!(
-            peer.connection
-                .headers(StreamId::new(1), &[], true, &mut Vec::new())
-        );
-        assert_eq!(peer.connection.open_streams(), 1);
-        assert_eq!(peer.answers(), [""; 0]);
-    }
-}
-
-#[test]
-fn a_body_above_the_limit_is_refused_when_it_is() {
-    let mut peer = Peer::with(Policy {
-        limits: Limits {
-            body: Some(5),
-            ..Limits::default()
-        },
-        ..Policy::default()
-    });
-    let said = peer.send(
-        &[
-            post(1),
-            frame(DATA, NONE, 1, b"12345"),
-            frame(DATA, NONE, 1, b"6"),
-        ]
-        .concat(),
-    );
-    let refused = Said::Refused(1, Reject::ContentTooLarge);
-    assert_eq!(
-        said,
-        [Said::Head(1), Said::Body(1, b"12345".to_vec()), refused]
-    );
-    assert_eq!(peer.send(&frame(DATA, NONE, 1, &[0; 16_000])), []);
-    peer.connection.finished(StreamId::new(1));
-    assert_eq!(peer.answers(), ["Reset 1: 2"], "no response was given");
-}
-
-#[test]
-fn trailers_are_dropped_and_checked() {
-    let trailers = |fields: &[(&str, &str)]| {
-        let mut peer = Peer::new();
-        peer.send(&post(1));
-        peer.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &block(fields)))
-    };
-    assert_eq!(trailers(&[("x-checksum", "1"), ("y", "")]), [Said::End(1)]);
-    assert_eq!(trailers(&[]), [Said::End(1)]);
-    assert_eq!(
-        trailers(&[(":method", "GET")]),
-        malformed(Reject::InvalidPseudoField)
-    );
-    assert_eq!(
-        trailers(&[("x y", "1")]),
-        malformed(Reject::MalformedFieldName)
-    );
-    assert_eq!(
-        trailers(&[("x", " ")]),
-        malformed(Reject::MalformedFieldValue)
-    );
-    assert_eq!(
-        trailers(&[("te", "x")]),
-        malformed(Reject::ConnectionSpecificField)
-    );
-}
-
-#[test]
-fn a_header_list_above_its_limit_is_answered_and_one_beyond_all_ends_the_connection() {
-    let config = Config {
-        max_header_list_size: 2000,
-        ..Config::default()
-    };
-    // A field of the dynamic table that is named again and again, one byte each.
-    let bomb = |times| {
-        let value = "v".repeat(900);
-        let mut block = request("GET", &[]);
-        block.extend([0x40, 1, b'a', 0x7f]);
-        block.extend([0x80 | 5, 6]);
-        block.extend(value.bytes());
-        block.extend(std::iter::repeat_n(0xbe, times));
-        frame(HEADERS, END_HEADERS | END_STREAM, 1, &block)
-    };
-    let mut peer = Peer::with_config(config.clone());
-    assert_eq!(
-        peer.send(&bomb(10)),
-        [Said::Refused(1, Reject::FieldTooLarge)]
-    );
-    let beside = [&request("GET", &[])[..], &[0xbe]].concat();
-    let said = peer.send(&frame(HEADERS, END_HEADERS | END_STREAM, 3, &beside));
-    assert_eq!(
-        said,
-        [Said::Head(3), Said::End(3)],
-        "the table is as the client left it"
-    );
-    let mut peer = Peer::with_config(config);
-    let failed = Said::Failed(Reject::HeaderBlockTooLarge);
-    assert_eq!(peer.send(&bomb(1000)), [failed]);
-    assert_eq!(peer.answers(), ["GoAway 0: 0 11"]);
+    assert_eq!(whole(&mut Peer::with_config(config), &get), wrong);
 }
 
 #[test]

@@ -255,3 +255,38 @@ pub(super) fn fields(block: &[u8]) -> Vec<(String, String)> {
         .map(|(name, value)| (text(name), text(value)))
         .collect()
 }
+
+/// Names with their values.
+pub(super) type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+/// What is said of a request with these fields, complete in one frame.
+pub(super) fn whole(peer: &mut Peer, fields: Pairs<'_>) -> Vec<Said> {
+    peer.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &block(fields)))
+}
+
+/// The same for its usual pseudo-header fields and others.
+pub(super) fn with(others: Pairs<'_>) -> Vec<Said> {
+    let bytes = frame(
+        HEADERS,
+        END_HEADERS | END_STREAM,
+        1,
+        &request("GET", others),
+    );
+    Peer::new().send(&bytes)
+}
+
+pub(super) fn malformed(reject: Reject) -> Vec<Said> {
+    vec![Said::Reset(1, Some(reject))]
+}
+
+pub(super) fn head_fields(peer: &Peer) -> Vec<(String, String)> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let fields = peer.head.fields();
+    fields
+        .map(|field| (text(field.name), text(field.value)))
+        .collect()
+}
+
+pub(super) fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}

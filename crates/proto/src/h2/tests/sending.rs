@@ -83,7 +83,7 @@ fn a_large_head_goes_on_in_continuation() {
     let mut out = Vec::new();
     assert!(
         peer.connection
-            .headers(ONE, &[0x88; 20_001], true, &mut out)
+            .headers(ONE, &vec![0x88; 20_001], true, &mut out)
     );
     let sizes: Vec<_> = frames(&out)
         .map(|(header, _)| (header.len, header.flags))

@@ -175,8 +175,8 @@ fn streams_that_went_long_ago_are_still_told_apart_from_new_ones() {
     }
     assert!(peer.connection.idle());
     assert_eq!(peer.send(&window_update(1, 5)), []);
-    let failed = Said::Failed(Reject::InvalidStreamId);
-    assert_eq!(peer.send(&get(1)), [failed.clone()]);
-    assert_eq!(peer.send(&get(2001)), [failed], "nothing more is looked at");
+    let failed = [Said::Failed(Reject::InvalidStreamId)];
+    assert_eq!(peer.send(&get(1)), failed);
+    assert_eq!(peer.send(&get(2001)), failed, "nothing more is looked at");
     assert_eq!(peer.answers(), ["GoAway 0: 1999 1"]);
 }

@@ -6,240 +6,139 @@ use crate::head::RequestHead;
 use crate::limits::Policy;
 use crate::reject::Reject;
 
-#[test]
-fn every_connection_error_is_final_and_says_why() {
-    let headers = |flags, payload: &[u8]| frame(HEADERS, flags, 1, payload);
-    let begun = headers(NONE, &request("GET", &[]));
-    let one = &request("GET", &[])[..];
-    let table: Vec<(&str, Vec<u8>, Reject)> = vec![
-        // Sizes (RFC 9113, section 4.2).
-        (
-            "a large frame",
-            frame(DATA, NONE, 1, &[0; 16_385]),
-            Reject::FrameTooLarge,
-        ),
-        (
-            "a large unknown frame",
-            frame(0xee, NONE, 1, &[0; 16_385]),
-            Reject::FrameTooLarge,
-        ),
-        (
-            "RST_STREAM",
-            frame(RST_STREAM, NONE, 1, &[0; 5]),
-            Reject::InvalidFrameSize,
-        ),
-        (
-            "SETTINGS",
-            frame(SETTINGS, NONE, 0, &[0; 5]),
-            Reject::InvalidFrameSize,
-        ),
-        (
-            "ack of SETTINGS",
-            frame(SETTINGS, ACK, 0, &[0; 6]),
-            Reject::InvalidFrameSize,
-        ),
-        (
-            "PING",
-            frame(PING, NONE, 0, &[0; 7]),
-            Reject::InvalidFrameSize,
-        ),
-        (
-            "GOAWAY",
-            frame(GOAWAY, NONE, 0, &[0; 7]),
-            Reject::InvalidFrameSize,
-        ),
-        (
-            "WINDOW_UPDATE",
-            frame(WINDOW_UPDATE, NONE, 0, &[0; 3]),
-            Reject::InvalidFrameSize,
-        ),
-        (
-            "PRIORITY_UPDATE",
-            frame(PRIORITY_UPDATE, NONE, 0, &[0; 3]),
-            Reject::InvalidFrameSize,
-        ),
-        (
-            "padding without a length",
-            headers(PADDED | END_HEADERS, b""),
-            Reject::InvalidFrameSize,
-        ),
-        (
-            "half a priority",
-            headers(WITH_PRIORITY | END_HEADERS, &[0; 4]),
-            Reject::InvalidFrameSize,
-        ),
-        (
-            "PRIORITY on an idle stream",
-            frame(PRIORITY, NONE, 1, &[0; 4]),
-            Reject::InvalidFrameSize,
-        ),
-        // Streams (sections 5.1.1 and 6).
-        (
-            "DATA",
-            frame(DATA, NONE, 0, b"x"),
-            Reject::FrameOnWrongStream,
-        ),
-        (
-            "HEADERS",
-            frame(HEADERS, END_HEADERS, 0, one),
-            Reject::FrameOnWrongStream,
-        ),
-        (
-            "PRIORITY",
-            frame(PRIORITY, NONE, 0, &[0; 5]),
-            Reject::FrameOnWrongStream,
-        ),
-        (
-            "RST_STREAM",
-            frame(RST_STREAM, NONE, 0, &[0; 4]),
-            Reject::FrameOnWrongStream,
-        ),
-        (
-            "SETTINGS",
-            frame(SETTINGS, NONE, 1, &[]),
-            Reject::FrameOnWrongStream,
-        ),
-        (
-            "PING",
-            frame(PING, NONE, 1, &[0; 8]),
-            Reject::FrameOnWrongStream,
-        ),
-        (
-            "GOAWAY",
-            frame(GOAWAY, NONE, 1, &[0; 8]),
-            Reject::FrameOnWrongStream,
-        ),
-        (
-            "PRIORITY_UPDATE",
-            frame(PRIORITY_UPDATE, NONE, 1, &[0; 4]),
-            Reject::FrameOnWrongStream,
-        ),
-        (
-            "an even stream",
-            frame(HEADERS, END_HEADERS, 2, one),
-            Reject::InvalidStreamId,
-        ),
-        (
-            "DATA on an even stream",
-            frame(DATA, NONE, 2, b"x"),
-            Reject::FrameOnIdleStream,
-        ),
-        // Padding (sections 6.1 and 6.2).
-        (
-            "padding",
-            headers(PADDED | END_HEADERS, &[2, 0]),
-            Reject::InvalidPadding,
-        ),
-        (
-            "padding",
-            [post(1), frame(DATA, PADDED, 1, &[1])].concat(),
-            Reject::InvalidPadding,
-        ),
-        (
-            "padding",
-            [post(1), frame(DATA, PADDED, 1, &[9, 1])].concat(),
-            Reject::InvalidPadding,
-        ),
-        (
-            "padding",
-            [post(1), frame(DATA, PADDED, 1, &[])].concat(),
-            Reject::InvalidFrameSize,
-        ),
-        // Turns (sections 6.10 and 8.4).
-        (
-            "PUSH_PROMISE",
-            frame(PUSH_PROMISE, END_HEADERS, 1, &[0; 4]),
-            Reject::UnexpectedPush,
-        ),
-        (
-            "lone CONTINUATION",
-            frame(CONTINUATION, END_HEADERS, 1, &[]),
-            Reject::UnexpectedContinuation,
-        ),
-        (
-            "CONTINUATION behind the end",
-            [get(1), frame(CONTINUATION, END_HEADERS, 1, &[])].concat(),
-            Reject::UnexpectedContinuation,
-        ),
-        (
-            "of another stream",
-            [&begun[..], &frame(CONTINUATION, END_HEADERS, 3, &[])].concat(),
-            Reject::HeaderBlockInterrupted,
-        ),
-        (
-            "HEADERS between",
-            [&begun[..], &get(3)].concat(),
-            Reject::HeaderBlockInterrupted,
-        ),
-        (
-            "PING between",
-            [&begun[..], &frame(PING, NONE, 0, &[0; 8])].concat(),
-            Reject::HeaderBlockInterrupted,
-        ),
-        (
-            "unknown between",
-            [&begun[..], &frame(0xee, NONE, 0, &[0; 8])].concat(),
-            Reject::HeaderBlockInterrupted,
-        ),
-        // Values.
-        ("a setting", settings(&[(2, 2)]), Reject::InvalidSetting),
-        (
-            "a window",
-            settings(&[(4, 0x8000_0000)]),
-            Reject::InvalidInitialWindow,
-        ),
-        (
-            "its own priority",
-            frame(PRIORITY, NONE, 1, &[0, 0, 0, 1, 9]),
-            Reject::SelfDependency,
-        ),
-        (
-            "a stream of the server",
-            frame(PRIORITY_UPDATE, NONE, 0, &[0, 0, 0, 2]),
-            Reject::InvalidPriorityUpdate,
-        ),
-        // Header blocks (section 4.3).
-        (
-            "an index",
-            headers(END_HEADERS, &[0xff, 0x10]),
-            Reject::InvalidHeaderIndex,
-        ),
-        (
-            "half a field",
-            headers(END_HEADERS, &[0x40, 5]),
-            Reject::HeaderBlockCutShort,
-        ),
-        (
-            "in trailers",
-            [
-                post(1),
-                frame(HEADERS, END_HEADERS | END_STREAM, 1, &[0x80]),
-            ]
-            .concat(),
-            Reject::InvalidHeaderIndex,
-        ),
-        (
-            "in a block that is dropped",
-            [post(1), reset(1), frame(HEADERS, END_HEADERS, 1, &[0x80])].concat(),
-            Reject::InvalidHeaderIndex,
-        ),
-    ];
-    for (what, bytes, reject) in table {
+/// Each of these ends the connection for this reason, finally.
+fn fails(reject: Reject, all: &[Vec<u8>]) {
+    for bytes in all {
         let mut peer = Peer::new();
-        let said = peer.send(&bytes);
-        assert_eq!(said.last(), Some(&Said::Failed(reject)), "{what}");
+        let said = peer.send(bytes);
+        assert_eq!(said.last(), Some(&Said::Failed(reject)), "{bytes:x?}");
         let code = reject.code().unwrap().number();
         let answers = peer.answers();
         let last = answers.last().unwrap();
-        assert!(
-            last.starts_with("GoAway 0:") && last.ends_with(&format!(" {code}")),
-            "{last}"
-        );
+        let says = last.starts_with("GoAway 0:") && last.ends_with(&format!(" {code}"));
+        assert!(says, "{last}");
         assert!(peer.connection.is_over());
         // Nothing that comes behind it is looked at, and it is not said twice.
-        assert_eq!(peer.send(&get(99)), [Said::Failed(reject)], "{what}");
+        assert_eq!(peer.send(&get(99)), [Said::Failed(reject)]);
         assert_eq!(peer.answers(), [""; 0]);
     }
+}
+
+#[test]
+fn sizes_that_frames_do_not_have() {
+    // RFC 9113, section 4.2.
+    let large = vec![0; 16_385];
+    let of_any_kind = (0..=255).map(|kind| frame(kind, NONE, 1, &large)[..9].to_vec());
+    fails(Reject::FrameTooLarge, &of_any_kind.collect::<Vec<_>>());
+    let all = [
+        frame(RST_STREAM, NONE, 1, &[0; 5]),
+        frame(SETTINGS, NONE, 0, &[0; 5]),
+        frame(SETTINGS, ACK, 0, &[0; 6]),
+        frame(PING, NONE, 0, &[0; 7]),
+        frame(GOAWAY, NONE, 0, &[0; 7]),
+        frame(WINDOW_UPDATE, NONE, 0, &[0; 3]),
+        frame(PRIORITY_UPDATE, NONE, 0, &[0; 3]),
+        frame(PRIORITY, NONE, 1, &[0; 4]),
+        // No length of the padding, half a priority.
+        frame(HEADERS, PADDED | END_HEADERS, 1, &[]),
+        [post(1), frame(DATA, PADDED, 1, &[])].concat(),
+        frame(HEADERS, WITH_PRIORITY | END_HEADERS, 1, &[0; 4]),
+    ];
+    fails(Reject::InvalidFrameSize, &all);
+}
+
+#[test]
+fn streams_that_frames_are_not_on() {
+    // RFC 9113, sections 5.1.1 and 6.
+    let all = [
+        frame(DATA, NONE, 0, b"x"),
+        frame(HEADERS, END_HEADERS, 0, &request("GET", &[])),
+        frame(PRIORITY, NONE, 0, &[0; 5]),
+        frame(RST_STREAM, NONE, 0, &[0; 4]),
+        frame(SETTINGS, NONE, 1, &[]),
+        frame(PING, NONE, 1, &[0; 8]),
+        frame(GOAWAY, NONE, 1, &[0; 8]),
+        frame(PRIORITY_UPDATE, NONE, 1, &[0; 4]),
+    ];
+    fails(Reject::FrameOnWrongStream, &all);
+    fails(
+        Reject::InvalidStreamId,
+        &[get(2), [get(5), get(3)].concat()],
+    );
+    fails(
+        Reject::FrameOnIdleStream,
+        &[frame(DATA, NONE, 2, b"x"), reset(2), window_update(2, 1)],
+    );
+}
+
+#[test]
+fn padding_that_is_longer_than_its_frame() {
+    // RFC 9113, sections 6.1 and 6.2.
+    let all = [
+        frame(HEADERS, PADDED | END_HEADERS, 1, &[2, 0]),
+        [post(1), frame(DATA, PADDED, 1, &[1])].concat(),
+        [post(1), frame(DATA, PADDED, 1, &[9, 1])].concat(),
+    ];
+    fails(Reject::InvalidPadding, &all);
+}
+
+#[test]
+fn frames_out_of_turn() {
+    // RFC 9113, sections 6.10 and 8.4.
+    fails(
+        Reject::UnexpectedPush,
+        &[frame(PUSH_PROMISE, END_HEADERS, 1, &[0; 4])],
+    );
+    let lone = frame(CONTINUATION, END_HEADERS, 1, &[]);
+    fails(
+        Reject::UnexpectedContinuation,
+        &[lone.clone(), [get(1), lone].concat()],
+    );
+    let others = [
+        frame(CONTINUATION, END_HEADERS, 3, &[]),
+        get(1),
+        get(3),
+        frame(DATA, NONE, 1, b"x"),
+        frame(PING, NONE, 0, &[0; 8]),
+        frame(0xee, NONE, 0, &[0; 8]),
+    ];
+    let begun = frame(HEADERS, NONE, 1, &request("GET", &[]));
+    let all = others.map(|other| [&begun[..], &other].concat());
+    fails(Reject::HeaderBlockInterrupted, &all);
+}
+
+#[test]
+fn values_that_nothing_has() {
+    fails(
+        Reject::InvalidSetting,
+        &[settings(&[(2, 2)]), settings(&[(3, 1), (5, 1)])],
+    );
+    fails(
+        Reject::InvalidInitialWindow,
+        &[settings(&[(4, 0x8000_0000)])],
+    );
+    fails(
+        Reject::SelfDependency,
+        &[frame(PRIORITY, NONE, 1, &[0, 0, 0, 1, 9])],
+    );
+    let all = [0, 2].map(|stream| frame(PRIORITY_UPDATE, NONE, 0, &[0, 0, 0, stream]));
+    fails(Reject::InvalidPriorityUpdate, &all);
+}
+
+#[test]
+fn header_blocks_that_cannot_be_decoded() {
+    // RFC 9113, section 4.3: those of trailers and those that are dropped are no exception.
+    let block = |block: &[u8]| frame(HEADERS, END_HEADERS | END_STREAM, 1, block);
+    let all = [
+        block(&[0xff, 0x10]),
+        [post(1), block(&[0x80])].concat(),
+        [post(1), reset(1), block(&[0x80])].concat(),
+    ];
+    fails(Reject::InvalidHeaderIndex, &all);
+    fails(Reject::HeaderBlockCutShort, &[block(&[0x40, 5])]);
+    fails(Reject::InvalidHuffman, &[block(&[0x04, 0x81, 0x00])]);
+    fails(Reject::InvalidTableSize, &[block(&[0x82, 0x20])]);
+    fails(Reject::HeaderIntegerTooLarge, &[block(&[0xff; 9])]);
 }
 
 #[test]
