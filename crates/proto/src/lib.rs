@@ -1,4 +1,4 @@
-//! HTTP/1.1 and WebSocket as values: bytes to events, responses and messages to bytes.
+//! HTTP/1.1, HTTP/2 and WebSocket as values: bytes to events, responses and messages to bytes.
 //!
 //! Nothing here reads a socket, a clock or a setting by itself: the owner of the connection hands in
 //! the bytes it has, and does what the returned value says.
@@ -9,6 +9,8 @@
 //!   bytes ──▶ Connection::receive ──▶ Event::{Head, Body, End}(stream), Closed, Switched │ Reject
 //!                  ▲      fills ▼
 //!               Policy     RequestHead
+//!
+//!   header blocks, data ──▶ h2::Connection::{headers, data} ──▶ frames
 //!
 //!   status, fields ──▶ h1::Response ── Interim, Head, Body, End, Reset ──▶ bytes
 //!

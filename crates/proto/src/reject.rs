@@ -163,7 +163,7 @@ reject_table! {
     FrameOnIdleStream => 400, "HTTP/2 frame on an idle stream", "RFC 9113, 5.1";
     /// HEADERS or DATA behind the end of a stream.
     FrameOnClosedStream => 400, "HTTP/2 frame on a closed stream", "RFC 9113, 5.1";
-    /// PUSH_PROMISE of a client.
+    /// `PUSH_PROMISE` of a client.
     UnexpectedPush => 400, "A client of HTTP/2 cannot push", "RFC 9113, 8.4";
     /// Another frame between HEADERS and the last CONTINUATION.
     HeaderBlockInterrupted => 400, "HTTP/2 header block is interrupted", "RFC 9113, 6.10";

@@ -31,7 +31,7 @@ pub(super) struct OpenBlock {
 #[derive(Clone, Copy)]
 struct Whole<'a> {
     stream: u32,
-    /// END_STREAM.
+    /// `END_STREAM`.
     end: bool,
     fault: Option<Reject>,
     bytes: &'a [u8],
@@ -170,7 +170,7 @@ impl Connection {
             }
             Some(reject) => {
                 self.streams.open(Stream {
-                    deaf: true,
+                    refused: true,
                     ..self.stream(number, state)
                 });
                 Ok(Some(Event::Refused(stream, reject)))
@@ -197,12 +197,10 @@ impl Connection {
             end: true,
         };
         let wrong = reading.trailers(&mut self.decoder, block.bytes, &mut self.scratch)?;
-        let deaf = self
-            .streams
-            .get(block.stream)
-            .is_some_and(|stream| stream.deaf);
+        let stream = self.streams.get(block.stream);
+        let refused = stream.is_some_and(|stream| stream.refused);
         match wrong.or(block.fault) {
-            Some(reject) if !deaf => return self.fault(block.stream, reject),
+            Some(reject) if !refused => return self.fault(block.stream, reject),
             _ => {}
         }
         let got = Got::Headers { end: true };
@@ -235,7 +233,7 @@ impl Connection {
             received: 0,
             announced: None,
             priority: Priority::default(),
-            deaf: false,
+            refused: false,
         }
     }
 }

@@ -12,8 +12,10 @@ const PINGS: u32 = 1000;
 const EMPTY: u32 = 100;
 /// PRIORITY, unknown and late frames in a second: a few for each stream that is opened.
 const IDLE: u32 = 2000;
-/// WINDOW_UPDATE frames in a second, beside two for each DATA frame that was sent.
+/// `WINDOW_UPDATE` frames in a second, beside two for each DATA frame that was sent.
 const UPDATES: u32 = 2000;
+/// Bytes of a DATA frame that count as data.
+const EARNS: u32 = 128;
 /// Streams that are reset without one being finished, for each stream that may be open at a time.
 const RESETS: u32 = 2;
 /// Bytes of answers to frames that the peer has not taken yet.
@@ -61,7 +63,7 @@ impl Budget {
         spend(&mut self.idle, IDLE, Reject::TooManyIdleFrames)
     }
 
-    /// WINDOW_UPDATE.
+    /// `WINDOW_UPDATE`.
     pub(super) fn update(&mut self) -> Result<(), Reject> {
         spend(&mut self.updates, UPDATES, Reject::TooManyWindowUpdates)
     }
@@ -77,8 +79,11 @@ impl Budget {
         self.resets = self.resets.saturating_sub(1);
     }
 
-    /// DATA was sent.
-    pub(super) fn sent(&mut self) {
+    /// DATA was sent. Tiny frames earn nothing: the peer may have asked for them by tiny windows.
+    pub(super) fn sent(&mut self, len: u32) {
+        if len < EARNS {
+            return;
+        }
         self.updates = self.updates.saturating_sub(2);
         self.pings = self.pings.saturating_sub(1);
     }

@@ -1,4 +1,4 @@
-//! Error codes of RST_STREAM and GOAWAY (RFC 9113, section 7), and which reason has which.
+//! Error codes of `RST_STREAM` and GOAWAY (RFC 9113, section 7), and which reason has which.
 
 use crate::reject::Reject;
 

@@ -18,16 +18,16 @@ pub struct Config {
 }
 
 impl Config {
-    /// The smallest value that SETTINGS_MAX_FRAME_SIZE can have, and what holds without it.
+    /// The smallest value that `SETTINGS_MAX_FRAME_SIZE` can have, and what holds without it.
     pub(crate) const FRAME: u32 = 16_384;
     /// The largest value (RFC 9113, section 6.5.2).
     pub(crate) const FRAME_MOST: u32 = 0xff_ffff;
-    /// SETTINGS_INITIAL_WINDOW_SIZE where nothing is said.
+    /// `SETTINGS_INITIAL_WINDOW_SIZE` where nothing is said.
     pub(crate) const WINDOW: u32 = 65_535;
     /// What the window of a connection is raised to at least: one request that is not read must not
     /// keep the others from being read.
     const CONNECTION_WINDOW: u32 = 1 << 20;
-    /// SETTINGS_HEADER_TABLE_SIZE where nothing is said: the server says nothing.
+    /// `SETTINGS_HEADER_TABLE_SIZE` where nothing is said: the server says nothing.
     pub(crate) const HEADER_TABLE: u32 = 4096;
 
     /// The largest frame that is accepted.

@@ -54,7 +54,9 @@ impl Connection {
         });
         if let Some(reject) = fault {
             self.give_back(number, header.len);
-            self.budget.idle()?;
+            if len == 0 {
+                self.budget.idle()?;
+            }
             return match reject {
                 None => Ok(Step::Used(used)),
                 Some(reject) => self.fail(number, reject, used),
@@ -70,9 +72,9 @@ impl Connection {
             self.give_back(number, extra);
             return self.fail(number, Reject::WindowExceeded, used);
         }
-        let deaf = stream.deaf;
+        let refused = stream.refused;
         self.give_back(number, extra);
-        if deaf {
+        if refused {
             self.consumed(StreamId::new(number), len as usize);
             return Ok(Step::Used(used));
         }
@@ -80,17 +82,17 @@ impl Connection {
             return self.fail(number, Reject::ContentLengthMismatch, used);
         }
         if policy.limits.body.is_some_and(|limit| received > limit) {
-            self.make_deaf(number);
-            let refused = Event::Refused(StreamId::new(number), Reject::ContentTooLarge);
-            return Ok(Step::Event(used, refused));
+            self.refuse_rest(number);
+            let event = Event::Refused(StreamId::new(number), Reject::ContentTooLarge);
+            return Ok(Step::Event(used, event));
         }
         Ok(Step::Used(used))
     }
 
     /// Some more of a DATA frame.
     pub(super) fn go_on_with_data(&mut self, data: Data, rest: &[u8]) -> Result<Step, Reject> {
-        let heard = self.streams.get(data.stream);
-        let heard = heard.is_some_and(|stream| !stream.deaf && stream.state.receives());
+        let stream = self.streams.get(data.stream);
+        let wanted = stream.is_some_and(|stream| !stream.refused && stream.state.receives());
         let left = if data.left > 0 {
             data.left
         } else {
@@ -106,7 +108,7 @@ impl Connection {
                 left: left - count,
                 ..data
             });
-            if heard {
+            if wanted {
                 let body = Event::Body(StreamId::new(data.stream), 0..used);
                 return Ok(Step::Event(used, body));
             }
@@ -126,7 +128,7 @@ impl Connection {
         Ok(Step::Used(used))
     }
 
-    /// END_STREAM was received: the request is complete, if it is what was announced.
+    /// `END_STREAM` was received: the request is complete, if it is what was announced.
     pub(super) fn end_of_request(
         &mut self,
         number: u32,
@@ -139,8 +141,8 @@ impl Connection {
         let Verdict::Next(state) = stream.state.on(got) else {
             return Ok(Step::Used(used));
         };
-        let (deaf, received) = (stream.deaf, stream.received);
-        if !deaf
+        let (refused, received) = (stream.refused, stream.received);
+        if !refused
             && stream
                 .announced
                 .is_some_and(|announced| received != announced)
@@ -152,18 +154,18 @@ impl Connection {
             // Answered before it was complete.
             self.close(number, State::Ended);
         }
-        if deaf {
+        if refused {
             return Ok(Step::Used(used));
         }
         Ok(Step::Event(used, Event::End(StreamId::new(number))))
     }
 
     /// Nothing more of this request is handed on, and what is here counts as taken.
-    fn make_deaf(&mut self, number: u32) {
+    fn refuse_rest(&mut self, number: u32) {
         let Some(stream) = self.streams.get_mut(number) else {
             return;
         };
-        stream.deaf = true;
+        stream.refused = true;
         let outstanding = std::mem::take(&mut stream.outstanding);
         self.give_back(number, outstanding);
     }

@@ -81,12 +81,12 @@ impl Header {
     /// The header at the front of `input`, if all of it is there. The reserved bit is ignored.
     #[inline]
     pub(super) fn parse(input: &[u8]) -> Option<Self> {
-        let [a, b, c, kind, flags, w, x, y, z] = *input.first_chunk::<HEADER>()?;
+        let [a, b, c, kind, flags, stream @ ..] = *input.first_chunk::<HEADER>()?;
         Some(Self {
             len: u32::from_be_bytes([0, a, b, c]),
             kind: Kind::of(kind),
             flags,
-            stream: u32::from_be_bytes([w, x, y, z]) & LAST_STREAM,
+            stream: u32::from_be_bytes(stream) & LAST_STREAM,
         })
     }
 
@@ -98,8 +98,8 @@ impl Header {
     #[inline]
     pub(super) fn push(self, out: &mut Vec<u8>) {
         let [_, a, b, c] = self.len.to_be_bytes();
-        let [w, x, y, z] = self.stream.to_be_bytes();
-        out.extend_from_slice(&[a, b, c, self.kind.number(), self.flags, w, x, y, z]);
+        out.extend_from_slice(&[a, b, c, self.kind.number(), self.flags]);
+        out.extend_from_slice(&self.stream.to_be_bytes());
     }
 }
 
@@ -120,18 +120,18 @@ fn push(out: &mut Vec<u8>, kind: Kind, flags: u8, stream: u32, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// Appends RST_STREAM (section 6.4).
+/// Appends `RST_STREAM` (section 6.4).
 pub(super) fn push_reset(out: &mut Vec<u8>, stream: u32, code: ErrorCode) {
     push(out, Kind::Reset, 0, stream, &code.number().to_be_bytes());
 }
 
 /// Appends SETTINGS (section 6.5).
 pub(super) fn push_settings(out: &mut Vec<u8>, settings: &[(u16, u32)]) {
-    let pair = |(name, value): &(u16, u32)| {
-        let ([a, b], [w, x, y, z]) = (name.to_be_bytes(), value.to_be_bytes());
-        [a, b, w, x, y, z]
-    };
-    let payload: Vec<u8> = settings.iter().flat_map(pair).collect();
+    let mut payload = Vec::with_capacity(settings.len() * SETTING);
+    for (name, value) in settings {
+        payload.extend_from_slice(&name.to_be_bytes());
+        payload.extend_from_slice(&value.to_be_bytes());
+    }
     push(out, Kind::Settings, 0, 0, &payload);
 }
 
@@ -141,8 +141,8 @@ pub(super) fn push_settings_ack(out: &mut Vec<u8>) {
 }
 
 /// Appends PING (section 6.7).
-pub(super) fn push_ping(out: &mut Vec<u8>, flags: u8, payload: &[u8; PING]) {
-    push(out, Kind::Ping, flags, 0, payload);
+pub(super) fn push_ping(out: &mut Vec<u8>, flags: u8, payload: [u8; PING]) {
+    push(out, Kind::Ping, flags, 0, &payload);
 }
 
 /// Appends GOAWAY (section 6.8); `why` is for a person on the other side.
@@ -154,7 +154,7 @@ pub(super) fn push_go_away(out: &mut Vec<u8>, last: u32, code: ErrorCode, why: &
     push(out, Kind::GoAway, 0, 0, &payload);
 }
 
-/// Appends WINDOW_UPDATE (section 6.9).
+/// Appends `WINDOW_UPDATE` (section 6.9).
 pub(super) fn push_window_update(out: &mut Vec<u8>, stream: u32, increment: u32) {
     push(out, Kind::WindowUpdate, 0, stream, &increment.to_be_bytes());
 }

@@ -35,7 +35,7 @@ pub(super) struct Reading<'a> {
     pub(super) policy: &'a Policy,
     pub(super) config: &'a Config,
     pub(super) sender: Sender,
-    /// END_STREAM: there is no body.
+    /// `END_STREAM`: there is no body.
     pub(super) end: bool,
 }
 
@@ -52,7 +52,7 @@ struct Pseudo {
 /// How much of a block was read.
 #[derive(Clone, Copy, Default)]
 struct Count {
-    /// As SETTINGS_MAX_HEADER_LIST_SIZE counts.
+    /// As `SETTINGS_MAX_HEADER_LIST_SIZE` counts.
     list: usize,
     fields: usize,
 }
@@ -116,10 +116,7 @@ impl Reading<'_> {
         if line.name.of(&head.bytes).starts_with(b":") {
             return pseudo_field(line, count, pseudo, head);
         }
-        count.fields += 1;
-        if count.fields > self.policy.limits.fields_or_default() {
-            return Err(Reject::TooManyFields);
-        }
+        self.fits(line, count)?;
         let underscore = check(line, &head.bytes)?;
         if underscore {
             let name = line.name.of(&head.bytes);
@@ -140,10 +137,7 @@ impl Reading<'_> {
 
     fn trailer(&self, line: Line, count: &mut Count, bytes: &[u8]) -> Result<(), Reject> {
         self.measure(line, count)?;
-        count.fields += 1;
-        if count.fields > self.policy.limits.fields_or_default() {
-            return Err(Reject::TooManyFields);
-        }
+        self.fits(line, count)?;
         if line.name.of(bytes).starts_with(b":") {
             return Err(Reject::InvalidPseudoField);
         }
@@ -158,10 +152,18 @@ impl Reading<'_> {
         if count.list > self.config.list() {
             return Err(Reject::FieldTooLarge);
         }
-        // The path has the limit of the request line.
-        let path = self.policy.limits.request_line_with_end();
-        let most = self.policy.limits.field_size_or_default();
-        if len + FIELD_OVERHEAD > most && (line.known.is_some() || len > path) {
+        Ok(())
+    }
+
+    /// Counts a field that is no pseudo-header field against the limits of HTTP/1.
+    #[inline]
+    fn fits(&self, line: Line, count: &mut Count) -> Result<(), Reject> {
+        count.fields += 1;
+        if count.fields > self.policy.limits.fields_or_default() {
+            return Err(Reject::TooManyFields);
+        }
+        let size = line.name.len() + line.value.len() + FIELD_OVERHEAD;
+        if size > self.policy.limits.field_size_or_default() {
             return Err(Reject::FieldTooLarge);
         }
         Ok(())

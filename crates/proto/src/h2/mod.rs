@@ -99,7 +99,7 @@ enum Leaving {
 }
 
 /// The PING that is sent with the first GOAWAY.
-const LEAVING: [u8; frame::PING] = *b"going by";
+const LEAVING: [u8; frame::PING] = *b"shutdown";
 
 impl Connection {
     /// A connection that has just begun: [`answers`](Self::answers) has the server's preface.
@@ -222,7 +222,7 @@ impl Connection {
         self.streams.len()
     }
 
-    /// How urgent a response is (RFC 9218): what the request says, or PRIORITY_UPDATE since.
+    /// How urgent a response is (RFC 9218): what the request says, or `PRIORITY_UPDATE` since.
     pub fn priority(&self, stream: StreamId) -> Priority {
         let stream = self.streams.get(stream.number());
         stream.map_or_else(Priority::default, |stream| stream.priority)
@@ -236,7 +236,7 @@ impl Connection {
             self.leaving = Leaving::Announced;
             let answers = &mut self.answers;
             frame::push_go_away(answers, frame::LAST_STREAM, ErrorCode::NoError, "");
-            frame::push_ping(answers, 0, &LEAVING);
+            frame::push_ping(answers, 0, LEAVING);
         }
     }
 

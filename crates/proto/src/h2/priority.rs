@@ -20,7 +20,7 @@ impl Default for Priority {
 }
 
 impl Priority {
-    /// Reads the value of a `priority` field or of PRIORITY_UPDATE, a dictionary (section 5; RFC
+    /// Reads the value of a `priority` field or of `PRIORITY_UPDATE`, a dictionary (section 5; RFC
     /// 9651). What is not understood does not count.
     pub fn parse(value: &[u8]) -> Self {
         let mut priority = Self::default();

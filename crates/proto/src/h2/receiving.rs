@@ -181,10 +181,8 @@ impl Connection {
             Kind::Settings => len.is_multiple_of(SETTING),
             Kind::GoAway => len >= 8,
             Kind::PriorityUpdate => len >= 4,
-            // A stream error: it is looked at when it is there.
-            Kind::Priority => true,
-            Kind::Data | Kind::Headers | Kind::Continuation => true,
-            Kind::PushPromise | Kind::Unknown => true,
+            // A wrong size of PRIORITY is a stream error: it is looked at when it is there.
+            _ => true,
         };
         if fits {
             Ok(())
@@ -207,7 +205,7 @@ impl Connection {
 
     fn settings_frame(&mut self, header: Header, payload: &[u8]) -> Result<Option<Event>, Reject> {
         if header.has(flag::ACK) {
-            self.settings_were_heard();
+            self.settings_acknowledged();
             return self.budget.idle().map(|()| None);
         }
         self.budget.ping()?;
@@ -228,7 +226,7 @@ impl Connection {
     }
 
     /// The peer knows how large the windows of its streams are.
-    fn settings_were_heard(&mut self) {
+    fn settings_acknowledged(&mut self) {
         let size = self.config.window();
         let assumed = std::mem::replace(&mut self.window, size);
         for stream in self.streams.all() {
@@ -237,13 +235,13 @@ impl Connection {
     }
 
     fn ping(&mut self, header: Header, payload: &[u8]) -> Result<Option<Event>, Reject> {
-        let payload = payload.first_chunk().unwrap_or(&[0; PING]);
+        let payload = payload.first_chunk().copied().unwrap_or_default();
         if !header.has(flag::ACK) {
             self.budget.ping()?;
             frame::push_ping(&mut self.answers, flag::ACK, payload);
             return Ok(None);
         }
-        if self.leaving == Leaving::Announced && *payload == LEAVING {
+        if self.leaving == Leaving::Announced && payload == LEAVING {
             self.go_away_now();
         }
         self.budget.idle().map(|()| None)
@@ -313,7 +311,7 @@ impl Connection {
     }
 
     /// A stream error (section 5.4.2). One on a stream that was not opened cannot be answered with
-    /// RST_STREAM: it is a connection error.
+    /// `RST_STREAM`: it is a connection error.
     pub(super) fn fail(
         &mut self,
         stream: u32,

@@ -47,10 +47,10 @@ impl Connection {
         let most = self.peer.frame as usize;
         let stream = stream.number();
         // The first block after the peer has made its table smaller says so.
-        let prefix: &[u8] = match std::mem::take(&mut self.peer.smaller_table) {
-            true => &[hpack::EMPTY_TABLE],
-            false => &[],
-        };
+        let mut prefix: &[u8] = &[];
+        if std::mem::take(&mut self.peer.smaller_table) {
+            prefix = &[hpack::EMPTY_TABLE];
+        }
         let first = block.len().min(most - prefix.len());
         let (mut part, mut rest) = block.split_at_checked(first).unwrap_or_default();
         let mut header = Header {
@@ -59,7 +59,6 @@ impl Connection {
             flags: if end { flag::END_STREAM } else { 0 },
             stream,
         };
-        let mut prefix = prefix;
         loop {
             if rest.is_empty() {
                 header.flags |= flag::END_HEADERS;
@@ -107,7 +106,7 @@ impl Connection {
         if let Some(stream) = self.streams.get_mut(number) {
             stream.sending.spend(len);
         }
-        self.budget.sent();
+        self.budget.sent(len);
         if end {
             self.sent_end(number);
         }
@@ -115,7 +114,7 @@ impl Connection {
     }
 
     /// So many bytes of a request's body have left our hands: the peer may send as many more.
-    /// WINDOW_UPDATE goes to [`answers`](Self::answers).
+    /// `WINDOW_UPDATE` goes to [`answers`](Self::answers).
     #[inline]
     pub fn consumed(&mut self, stream: StreamId, count: usize) {
         let number = stream.number();
@@ -129,7 +128,7 @@ impl Connection {
         self.give_back(number, count);
     }
 
-    /// A stream ends before its time: RST_STREAM goes to [`answers`](Self::answers). Nothing can be
+    /// A stream ends before its time: `RST_STREAM` goes to [`answers`](Self::answers). Nothing can be
     /// sent on it any more.
     pub fn reset(&mut self, stream: StreamId, code: ErrorCode) {
         let number = stream.number();
@@ -141,7 +140,7 @@ impl Connection {
 
     /// Our side of a stream is done: it is forgotten. If the rest of its request is still to come,
     /// the peer is asked to keep it (RFC 9113, section 8.1): call this when the end of the response
-    /// is in the owner's output, so that RST_STREAM in [`answers`](Self::answers) goes behind it.
+    /// is in the owner's output, so that `RST_STREAM` in [`answers`](Self::answers) goes behind it.
     pub fn finished(&mut self, stream: StreamId) {
         let Some(open) = self.streams.get(stream.number()) else {
             return;
@@ -156,7 +155,7 @@ impl Connection {
         self.reset(stream, code);
     }
 
-    /// END_STREAM was written.
+    /// `END_STREAM` was written.
     fn sent_end(&mut self, number: u32) {
         let Some(stream) = self.streams.get_mut(number) else {
             return;
@@ -175,8 +174,8 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(number) else {
             return;
         };
-        // Behind its end there is nothing that a window could be for.
-        if !stream.state.receives() {
+        // Nothing more is wanted behind its end, or of a request that was refused.
+        if !stream.state.receives() || stream.refused {
             return;
         }
         if let Some(increment) = stream.receiving.give_back(count) {

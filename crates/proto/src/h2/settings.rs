@@ -44,8 +44,8 @@ impl Default for Peer {
 /// The settings in a payload, in order, as they are checked.
 pub(super) fn parse(payload: &[u8]) -> impl Iterator<Item = Result<(u16, u32), Reject>> + '_ {
     payload.chunks_exact(SETTING).map(|setting| {
-        let [a, b, w, x, y, z] = *setting.first_chunk::<SETTING>().unwrap_or(&[0; SETTING]);
-        let (name, value) = (u16::from_be_bytes([a, b]), u32::from_be_bytes([w, x, y, z]));
+        let [a, b, value @ ..] = *setting.first_chunk::<SETTING>().unwrap_or(&[0; SETTING]);
+        let (name, value) = (u16::from_be_bytes([a, b]), u32::from_be_bytes(value));
         check(name, value).map(|()| (name, value))
     })
 }

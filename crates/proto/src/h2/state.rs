@@ -15,9 +15,9 @@ pub(super) enum State {
     HalfClosedRemote,
     /// Closed: both sides have ended it.
     Ended,
-    /// Closed by RST_STREAM of the peer.
+    /// Closed by `RST_STREAM` of the peer.
     ResetByPeer,
-    /// Closed by RST_STREAM of the server, or never looked at behind its GOAWAY: the peer may not
+    /// Closed by `RST_STREAM` of the server, or never looked at behind its GOAWAY: the peer may not
     /// know yet.
     ResetByUs,
     /// Closed without having been opened: a stream with a higher number was.
@@ -27,13 +27,13 @@ pub(super) enum State {
 /// A frame of the peer on a stream. PRIORITY may come in any state, and does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Got {
-    /// HEADERS with all its CONTINUATION; `end` is END_STREAM.
+    /// HEADERS with all its CONTINUATION; `end` is `END_STREAM`.
     Headers { end: bool },
     /// DATA.
     Data { end: bool },
-    /// RST_STREAM.
+    /// `RST_STREAM`.
     Reset,
-    /// WINDOW_UPDATE.
+    /// `WINDOW_UPDATE`.
     WindowUpdate,
 }
 
@@ -93,7 +93,7 @@ impl State {
         }
     }
 
-    /// The state once the server has sent END_STREAM.
+    /// The state once the server has sent `END_STREAM`.
     pub(super) const fn on_sent_end(self) -> Self {
         match self {
             Self::Open => Self::HalfClosedLocal,

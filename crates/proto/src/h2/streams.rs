@@ -28,7 +28,7 @@ pub(super) struct Stream {
     pub(super) announced: Option<u64>,
     pub(super) priority: Priority,
     /// The request was refused: nothing more of it is handed on.
-    pub(super) deaf: bool,
+    pub(super) refused: bool,
 }
 
 /// All streams of a connection.

@@ -18,7 +18,7 @@ impl Sending {
 
     /// Bytes that may be sent now.
     #[inline]
-    pub(super) fn left(&self) -> usize {
+    pub(super) fn left(self) -> usize {
         usize::try_from(self.left).unwrap_or(0)
     }
 
@@ -65,7 +65,7 @@ impl Receiving {
         self.left >= 0
     }
 
-    /// So many bytes have left our hands. Gives the increment of a WINDOW_UPDATE when it is time for
+    /// So many bytes have left our hands. Gives the increment of a `WINDOW_UPDATE` when it is time for
     /// one: when half of the window is used up, so that the peer never waits and not every frame is
     /// answered.
     #[inline]

@@ -36,6 +36,17 @@ fn responses_every_rule() {
         }),
         BodyFraming::None
     );
+}
+
+#[test]
+fn responses_to_connect_and_of_other_versions() {
+    let plain = ResponseFacts {
+        version: Version::Http11,
+        status: 200,
+        head_method: false,
+        connect: false,
+        length: Some(5),
+    };
     let connect = ResponseFacts {
         connect: true,
         ..plain

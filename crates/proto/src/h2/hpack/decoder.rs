@@ -32,6 +32,9 @@ impl<'a> Block<'a> {
     }
 }
 
+/// Name and value.
+pub type OwnedField = (Vec<u8>, Vec<u8>);
+
 /// A field that was read: where its parts are in the buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line {
@@ -62,7 +65,7 @@ impl Decoder {
     }
 
     /// All fields of a block, names with their values.
-    pub fn decode(&mut self, block: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reject> {
+    pub fn decode(&mut self, block: &[u8]) -> Result<Vec<OwnedField>, Reject> {
         let mut block = Block::new(block);
         let (mut fields, mut out) = (Vec::new(), Vec::new());
         while let Some(line) = self.next(&mut block, &mut out)? {
@@ -91,7 +94,7 @@ impl Decoder {
                     self.resize(block)?;
                     continue;
                 }
-                // Never indexed or just not indexed: that matters to those who forward it.
+                // Never indexed or just not indexed: that matters to intermediaries (section 7.1.3).
                 0x00.. => (Form::Plain, 4),
             };
             block.begun = true;

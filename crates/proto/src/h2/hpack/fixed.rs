@@ -105,6 +105,10 @@ pub(super) fn value_index(index: usize, value: &[u8]) -> Option<usize> {
 
 /// Eight bits from length and outer letters.
 #[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the low bits of the length are enough"
+)]
 const fn hash(name: &[u8]) -> Option<usize> {
     let (Some(first), Some(last)) = (name.first(), name.last()) else {
         return None;
@@ -125,6 +129,7 @@ static SLOTS: [u8; 256] = slots();
 
 #[expect(
     clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
     reason = "evaluated by the compiler: a collision or an index out of range does not build"
 )]
 const fn slots() -> [u8; 256] {

@@ -172,7 +172,11 @@ const fn rows() -> [Row; LONGEST as usize + 1] {
     rows
 }
 
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "evaluated by the compiler; a symbol is below 257"
+)]
 const fn symbols() -> [u16; 257] {
     let mut symbols = [0; 257];
     let mut next = rows();
@@ -204,7 +208,11 @@ const fn codes() -> [Code; 257] {
     codes
 }
 
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "evaluated by the compiler; a symbol is below 257"
+)]
 const fn short() -> [u16; 256] {
     let mut short = [0; 256];
     let codes = codes();

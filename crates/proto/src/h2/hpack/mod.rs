@@ -10,7 +10,7 @@ mod fixed;
 mod huffman;
 mod integer;
 
-pub use decoder::Decoder;
+pub use decoder::{Decoder, OwnedField};
 pub use encoder::{encode, push_field, push_status};
 
 pub(super) use decoder::{Block, Line};
