@@ -2,6 +2,7 @@
 //! or other connections; the reactor does.
 
 mod moving;
+mod proxied;
 mod serving;
 mod websocket;
 
@@ -18,7 +19,7 @@ use crate::drain::Activity;
 use crate::exchange::Exchange;
 use crate::incoming::Incoming;
 use crate::output::Output;
-use crate::peer::Peer;
+use crate::peer::{Peer, Proxied};
 use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
 pub(crate) use serving::Serving;
@@ -57,7 +58,9 @@ pub(crate) enum Registration {
 )]
 pub(crate) struct Conn {
     pub(crate) stream: Stream,
+    /// The client: the peer, unless a PROXY header names another.
     pub(crate) peer: Peer,
+    proxied: Option<Arc<Proxied>>,
     pub(crate) listener: usize,
     trusted: bool,
     proto: proto::Connection,
@@ -150,6 +153,7 @@ impl Conn {
         Self {
             stream,
             peer,
+            proxied: None,
             listener,
             trusted,
             proto: proto::Connection::begin(served, false, trusted, peer == Peer::Unix),
@@ -354,6 +358,7 @@ impl Conn {
                         None => (used, Fed::Wait),
                     };
                 }
+                Event::Proxied => self.begin_proxied(),
                 Event::Closed => return (used, Fed::Closed),
                 Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
                     begun = self.begin_flowing(consumed == rest.len(), feeding);
@@ -391,6 +396,7 @@ impl Conn {
             feeding.pool.push(Box::default());
         }
         exchange.peer = Some(self.peer);
+        exchange.proxied.clone_from(&self.proxied);
         exchange.listener = self.listener;
         exchange.trusted = self.trusted;
         Some(exchange)

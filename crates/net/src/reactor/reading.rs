@@ -180,7 +180,8 @@ impl Reactor {
         if exchange.head.ignored_forwarded_header().is_some() {
             let forwarding = &self.config.policy.forwarding;
             let head = &exchange.head;
-            self.notices.ignored_header(conn.peer, head, forwarding);
+            let peer = conn.socket_peer();
+            self.notices.ignored_header(peer, head, forwarding);
         }
         exchange.ready_ns = ready_ns;
         exchange.pipelined &= exchange.number > 1;
