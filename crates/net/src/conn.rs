@@ -3,6 +3,7 @@
 
 mod framing;
 mod moving;
+mod proxied;
 mod queue;
 mod serving;
 mod streams;
@@ -21,7 +22,7 @@ use crate::drain::Activity;
 use crate::exchange::Exchange;
 use crate::incoming::Incoming;
 use crate::output::Output;
-use crate::peer::Peer;
+use crate::peer::{Peer, Proxied};
 use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
 pub(crate) use framing::LOW_WATER;
@@ -63,7 +64,9 @@ pub(crate) enum Registration {
 )]
 pub(crate) struct Conn {
     pub(crate) stream: Stream,
+    /// The client: the peer, unless a PROXY header names another.
     pub(crate) peer: Peer,
+    proxied: Option<Arc<Proxied>>,
     pub(crate) listener: usize,
     trusted: bool,
     proto: proto::Connection,
@@ -160,6 +163,7 @@ impl Conn {
         Self {
             stream,
             peer,
+            proxied: None,
             listener,
             trusted,
             proto: proto::Connection::begin(served, false, trusted, peer == Peer::Unix),
@@ -372,6 +376,7 @@ impl Conn {
                         None => (used, Fed::Wait),
                     };
                 }
+                Event::Proxied => self.begin_proxied(),
                 Event::Closed => return (used, Fed::Closed),
                 Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
                     begun = self.begin_flowing(consumed == rest.len(), feeding);
@@ -409,6 +414,7 @@ impl Conn {
             feeding.pool.push(Box::default());
         }
         exchange.peer = Some(self.peer);
+        exchange.proxied.clone_from(&self.proxied);
         exchange.listener = self.listener;
         exchange.trusted = self.trusted;
         Some(exchange)

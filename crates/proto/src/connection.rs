@@ -7,6 +7,7 @@ use crate::head::{RequestHead, Sender};
 use crate::known::Known;
 use crate::limits::Policy;
 use crate::protocol::{self, Protocol, Served};
+use crate::proxy;
 use crate::reject::Reject;
 use crate::tunnel::Tunnel;
 use crate::undecided::{Decision, Undecided};
@@ -52,6 +53,14 @@ impl Connection {
     pub fn agreed(&mut self, protocol: &[u8]) {
         if let Self::Undecided(undecided) = self {
             undecided.agreed(protocol);
+        }
+    }
+
+    /// The PROXY header that was read with the last [`Event::Proxied`](crate::Event::Proxied).
+    pub fn proxied(&mut self) -> Option<Box<proxy::Header>> {
+        match self {
+            Self::Undecided(undecided) => undecided.proxied(),
+            Self::H1(_) | Self::H2(_) | Self::Tunnel(_) => None,
         }
     }
 

@@ -22,7 +22,6 @@ def test_the_default_is_accepted(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("proxy_allow_ips", "*"),
         ("ciphers", "ECDHE+AESGCM"),
         ("dirty_timeout", 60),
     ],

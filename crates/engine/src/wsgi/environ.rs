@@ -15,6 +15,7 @@ use pyo3::types::{PyDict, PyString};
 use super::caches::{Caches, PeerText};
 use super::input::Input;
 use crate::core::{Core, Names};
+use crate::proxied;
 use crate::repeated::repeated_by_clients;
 use crate::request_id::RequestIds;
 use crate::text;
@@ -70,6 +71,9 @@ pub(crate) fn build<'py>(
     };
     let entries = Entries { dict: &environ };
     peer(py, &entries, core, caches, exchange)?;
+    if let Some(proxied) = &exchange.proxied {
+        proxied::into_environ(&environ, proxied)?;
+    }
     if exchange.head.chunked() {
         decoded_length(py, &entries, core, exchange)?;
     }

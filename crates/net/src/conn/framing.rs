@@ -50,6 +50,8 @@ impl Conn {
                 Event::Refused(stream, reject) => self.refuse_stream(stream, reject),
                 Event::Reset(stream, reject) => self.reset_by_peer(stream, reject),
                 Event::Room => self.streams.get_or_insert_default().room = true,
+                // Its header stands before everything else.
+                Event::Proxied => {}
             }
             let Some(exchange) = feeding.pool.last_mut() else {
                 return (used, Fed::Streams);

@@ -187,7 +187,7 @@ impl Reactor {
     #[inline]
     pub(super) fn enter_inbox(&mut self, mut exchange: Box<Exchange>, ready_ns: u64) {
         if exchange.head.ignored_forwarded_header().is_some()
-            && let Some(peer) = exchange.peer
+            && let Some(peer) = exchange.socket_peer()
         {
             let forwarding = &self.config.policy.forwarding;
             self.notices
