@@ -2,25 +2,25 @@
 
 use crate::event::{Received, StreamId};
 use crate::h1;
-use crate::head::RequestHead;
+use crate::h2;
+use crate::head::{RequestHead, Sender};
 use crate::known::Known;
 use crate::limits::Policy;
-use crate::protocol::{self, Beginning, Protocol, Served};
+use crate::protocol::{self, Protocol, Served};
+use crate::proxy;
 use crate::reject::Reject;
 use crate::tunnel::Tunnel;
-
-/// What is served today.
-const SERVED: Served = Served {
-    proxy: false,
-    http2: false,
-    websocket: false,
-};
+use crate::undecided::{Decision, Undecided};
 
 /// The receiving half of a connection.
 #[derive(Debug)]
 pub enum Connection {
+    /// What it speaks is not known yet.
+    Undecided(Undecided),
     /// HTTP/1: one request after the other, each on stream 0.
     H1(h1::Connection),
+    /// HTTP/2: requests side by side, each on a stream of its own.
+    H2(Box<h2::Connection>),
     /// Bytes that are no HTTP any more.
     Tunnel(Tunnel),
 }
@@ -31,16 +31,52 @@ const _: () = assert!(
 );
 
 impl Connection {
-    /// A connection that has just begun. `agreed` is what TLS has agreed on, `first` what was
-    /// received so far; `trusted` says that the peer is in `forwarded_allow_ips`, `local` that it is
-    /// on a unix socket.
-    pub fn begin(agreed: Option<&[u8]>, first: &[u8], trusted: bool, local: bool) -> Self {
-        match protocol::beginning(SERVED, agreed, first) {
-            // The table answers with what is served: HTTP/1 alone.
-            Beginning::Of(Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket)
-            | Beginning::Undecided
-            | Beginning::Proxy => Self::H1(h1::Connection::from_peer(trusted, local)),
+    /// A connection that has just begun. With `secure` TLS is to agree on its protocol, which
+    /// [`Self::agreed`] tells; `trusted` says that the peer is in `forwarded_allow_ips`, `local` that
+    /// it is on a unix socket.
+    pub fn begin(served: Served, secure: bool, trusted: bool, local: bool) -> Self {
+        let sender = Sender { trusted, local };
+        let served = Served {
+            // `http2_cleartext` is for proxies that are trusted.
+            http2_cleartext: served.http2_cleartext && trusted,
+            ..served
+        };
+        match Undecided::new(served, secure, sender) {
+            Ok(undecided) => Self::Undecided(undecided),
+            // Without a byte nothing else can be decided on.
+            Err(_) => Self::http1(sender),
         }
+    }
+
+    /// TLS is established, and its ends have agreed on this protocol (ALPN, RFC 7301); empty: they
+    /// have none in common, or the client has not asked.
+    pub fn agreed(&mut self, protocol: &[u8]) {
+        if let Self::Undecided(undecided) = self {
+            undecided.agreed(protocol);
+        }
+    }
+
+    /// The PROXY header that was read with the last [`Event::Proxied`](crate::Event::Proxied).
+    pub fn proxied(&mut self) -> Option<Box<proxy::Header>> {
+        match self {
+            Self::Undecided(undecided) => undecided.proxied(),
+            Self::H1(_) | Self::H2(_) | Self::Tunnel(_) => None,
+        }
+    }
+
+    fn of(protocol: Protocol, sender: Sender, policy: &Policy) -> Self {
+        let Sender { trusted, local } = sender;
+        match protocol {
+            Protocol::Http2 => {
+                Self::H2(Box::new(h2::Connection::new(&policy.http2, trusted, local)))
+            }
+            // Nothing else is served: the parser of HTTP/1 refuses what it does not know.
+            Protocol::Http1 | Protocol::WebSocket => Self::http1(sender),
+        }
+    }
+
+    fn http1(sender: Sender) -> Self {
+        Self::H1(h1::Connection::from_peer(sender.trusted, sender.local))
     }
 
     /// Takes one step: see [`h1::Connection::receive`] and [`Tunnel::receive`].
@@ -55,6 +91,29 @@ impl Connection {
         match self {
             Self::H1(connection) => connection.receive(policy, input, eof, head),
             Self::Tunnel(tunnel) => Ok(tunnel.receive(input, eof)),
+            Self::H2(connection) => connection.receive(policy, input, eof, head),
+            Self::Undecided(_) => self.decide(policy, input, eof, head),
+        }
+    }
+
+    /// Finds out what is spoken, and goes on with it.
+    #[cold]
+    fn decide(
+        &mut self,
+        policy: &Policy,
+        input: &[u8],
+        eof: bool,
+        head: &mut RequestHead,
+    ) -> Result<Received, Reject> {
+        let Self::Undecided(undecided) = self else {
+            return self.receive(policy, input, eof, head);
+        };
+        match undecided.receive(input, eof)? {
+            Decision::Open(received) => Ok(received),
+            Decision::Speaks(protocol) => {
+                *self = Self::of(protocol, undecided.sender(), policy);
+                self.receive(policy, input, eof, head)
+            }
         }
     }
 
@@ -74,8 +133,9 @@ impl Connection {
                 debug_assert_eq!(stream, StreamId::HTTP1);
                 connection.next_request();
             }
-            // It is done when its connection is.
-            Self::Tunnel(_) => {}
+            Self::H2(connection) => connection.finished(stream),
+            // The one is done when its connection is, the other has had no request.
+            Self::Tunnel(_) | Self::Undecided(_) => {}
         }
     }
 
@@ -91,13 +151,28 @@ impl Connection {
             return false;
         }
         let asked = request.get(Known::Upgrade).unwrap_or_default();
-        match protocol::upgrade(SERVED, asked) {
+        match protocol::upgrade(Served::HTTP1, asked) {
             // None of them is served behind a switch: the application speaks the protocol itself.
             None | Some(Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket) => {
                 *self = Self::Tunnel(Tunnel::new(stream));
             }
         }
         true
+    }
+
+    /// Whether it carries several requests at once.
+    #[inline]
+    pub fn has_streams(&self) -> bool {
+        matches!(self, Self::H2(_))
+    }
+
+    /// The connection that does.
+    #[inline]
+    pub fn h2(&mut self) -> Option<&mut h2::Connection> {
+        match self {
+            Self::H2(connection) => Some(connection),
+            Self::Undecided(_) | Self::H1(_) | Self::Tunnel(_) => None,
+        }
     }
 
     /// Whether it has left HTTP.
@@ -111,6 +186,8 @@ impl Connection {
     pub fn idle(&self) -> bool {
         match self {
             Self::H1(connection) => connection.idle(),
+            Self::H2(connection) => connection.idle(),
+            Self::Undecided(_) => true,
             Self::Tunnel(_) => false,
         }
     }

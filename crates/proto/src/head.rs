@@ -16,6 +16,8 @@ pub enum Version {
     /// HTTP/1.1 (and what claims to be newer, where that is permitted).
     #[default]
     Http11,
+    /// HTTP/2.
+    Http2,
 }
 
 /// One header line.
@@ -148,13 +150,18 @@ impl RequestHead {
     pub fn content_length(&self) -> Option<u64> {
         match self.meaning.body {
             Announced::Length(length) => Some(length),
-            Announced::Nothing | Announced::Chunked => None,
+            Announced::Nothing | Announced::Chunked | Announced::UntilEnd => None,
         }
     }
 
     /// Whether the body comes in chunks.
     pub fn chunked(&self) -> bool {
         self.meaning.body == Announced::Chunked
+    }
+
+    /// Whether only its end says how long the body is: it comes in chunks, or until the stream ends.
+    pub fn length_unknown(&self) -> bool {
+        matches!(self.meaning.body, Announced::Chunked | Announced::UntilEnd)
     }
 
     /// Whether a body follows that is not empty by announcement.
@@ -175,6 +182,13 @@ impl RequestHead {
     /// Whether the peer wants to leave HTTP: Upgrade with `Connection: upgrade`, or CONNECT.
     pub fn upgrade(&self) -> bool {
         self.meaning.upgrade
+    }
+
+    /// The protocol that extended CONNECT asks for (RFC 8441, section 4): then there are a path and a
+    /// host as with any request.
+    pub fn connect_protocol(&self) -> Option<&[u8]> {
+        let protocol = self.meaning.protocol?;
+        Some(protocol.of(&self.bytes))
     }
 
     /// What trusted scheme headers say; `None` if they are silent.
@@ -206,8 +220,8 @@ impl RequestHead {
         Some(name.of(&self.bytes))
     }
 
-    /// The bytes of the head, from the method to the empty line: two requests with the same bytes
-    /// say the same.
+    /// The bytes of the head, from the method to the empty line, or what stands for them with HTTP/2:
+    /// two requests with the same bytes say the same.
     pub fn raw(&self) -> &[u8] {
         &self.bytes
     }

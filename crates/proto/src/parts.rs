@@ -2,6 +2,8 @@
 //!
 //! Plain values that the parser fills and `RequestHead` reads; no rule of the protocol lives here.
 
+use core::ops::Range;
+
 use crate::forwarded::Came;
 use crate::head::Version;
 use crate::known::{Known, KnownMethod};
@@ -45,6 +47,11 @@ impl Span {
         bytes
             .get_mut(self.start as usize..self.end as usize)
             .unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
     }
 
     /// The first `len` bytes of it.
@@ -113,6 +120,8 @@ pub(crate) struct Meaning {
     pub(crate) expect_continue: bool,
     pub(crate) upgrade: bool,
     pub(crate) came: Came,
+    /// What extended CONNECT asks for (RFC 8441).
+    pub(crate) protocol: Option<Span>,
 }
 
 /// The body that a head announces.
@@ -125,4 +134,6 @@ pub(crate) enum Announced {
     Length(u64),
     /// Chunks.
     Chunked,
+    /// HTTP/2: what comes until the stream ends.
+    UntilEnd,
 }

@@ -261,9 +261,9 @@ impl Reactor {
 
     /// A connection that was accepted.
     pub(crate) fn add_connection(&mut self, stream: Stream, peer: Peer, index: usize) {
-        let forwarding = &self.config.policy.forwarding;
-        let trusted = forwarding.trusted.contains_peer(peer.ip());
-        let mut conn = Conn::new(stream, peer, index, trusted);
+        let policy = &self.config.policy;
+        let trusted = policy.forwarding.trusted.contains_peer(peer.ip());
+        let mut conn = Conn::new(stream, peer, index, trusted, policy.served_to(peer.ip()));
         let header_timeout = self.config.header_timeout_ms;
         conn.deadline = Deadline::after(Cause::Header, self.now_ms(), header_timeout);
         self.scan.note(conn.deadline);

@@ -1,10 +1,10 @@
 //! From lines that were read to a request head that can be handed on.
 
-use super::meaning;
 use crate::chars;
 use crate::head::{RequestHead, Sender};
 use crate::limits::Policy;
 use crate::reject::Reject;
+use crate::semantics::meaning;
 
 /// Gives the head its bytes and its meaning; `raw` is what `lines` found to be whole.
 pub(super) fn complete(

@@ -10,7 +10,7 @@ use crate::reject::Reject;
 
 /// Splits a target of visible ASCII that starts at byte `start` of the head.
 #[inline]
-pub(super) fn split(
+pub(crate) fn split(
     target: &[u8],
     start: usize,
     method: Option<KnownMethod>,
@@ -111,7 +111,7 @@ fn absolute_form(
 }
 
 /// RFC 3986, section 3.1.
-fn is_scheme(scheme: &[u8]) -> bool {
+pub(crate) fn is_scheme(scheme: &[u8]) -> bool {
     let rest = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     matches!(scheme, [first, others @ ..] if first.is_ascii_alphabetic() && others.iter().all(rest))
 }

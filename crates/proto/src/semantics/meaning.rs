@@ -14,7 +14,7 @@ use crate::reject::Reject;
 
 /// Understands a head whose lines were read.
 #[inline]
-pub(super) fn of(head: &RequestHead, policy: &Policy, sender: Sender) -> Result<Meaning, Reject> {
+pub(crate) fn of(head: &RequestHead, policy: &Policy, sender: Sender) -> Result<Meaning, Reject> {
     check_host(head, policy, sender)?;
     let said = if head.seen & SPECIAL == 0 {
         Said::default()
@@ -30,7 +30,7 @@ pub(super) fn of(head: &RequestHead, policy: &Policy, sender: Sender) -> Result<
     }
     let came = policy.forwarding.of(head, sender.trusted)?;
 
-    let modern = head.version() == Version::Http11;
+    let modern = head.version() >= Version::Http11;
     // RFC 9110, section 7.8: Upgrade on HTTP/1.0 is ignored; section 10.1.1: so is 100-continue.
     let upgrade = (modern && said.upgrade && said.wants_upgrade)
         || head.known_method() == Some(KnownMethod::Connect);
@@ -42,6 +42,7 @@ pub(super) fn of(head: &RequestHead, policy: &Policy, sender: Sender) -> Result<
             && !matches!(body, Announced::Nothing | Announced::Length(0)),
         upgrade,
         came,
+        protocol: None,
     })
 }
 
