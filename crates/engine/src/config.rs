@@ -202,6 +202,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         flowing_bodies: settings.asgi,
         websocket,
         timed: settings.timed,
+        tls: None,
     };
     let python = PythonConfig {
         environ: settings.environ,

@@ -18,8 +18,9 @@ use crate::exchange::Exchange;
 use crate::incoming::Incoming;
 use crate::output::Output;
 use crate::peer::Peer;
-use crate::stream::Stream;
+use crate::stream::{PeerEnd, Stream};
 use crate::timer::{Cause, Deadline};
+use crate::tls::Established;
 pub(crate) use serving::Serving;
 
 /// What a connection is doing.
@@ -59,6 +60,8 @@ pub(crate) struct Conn {
     pub(crate) peer: Peer,
     pub(crate) listener: usize,
     trusted: bool,
+    /// What its handshake of TLS has agreed on.
+    tls: Option<Arc<Established>>,
     proto: proto::Connection,
     /// Bytes read and not consumed, from `start` on.
     input: Vec<u8>,
@@ -144,6 +147,7 @@ impl Conn {
             peer,
             listener,
             trusted,
+            tls: None,
             proto: proto::Connection::begin(None, &[], trusted, peer == Peer::Unix),
             input: Vec::new(),
             start: 0,
@@ -209,7 +213,7 @@ impl Conn {
     pub(crate) fn activity(&self, keepalive_ms: u64) -> Activity {
         if !self.idle() || !self.output.is_empty() {
             Activity::Busy
-        } else if self.deadline.cause == Cause::Header {
+        } else if matches!(self.deadline.cause, Cause::Header | Cause::Handshake) {
             Activity::Fresh
         } else {
             Activity::Idle(self.deadline.at_ms().saturating_sub(keepalive_ms))
@@ -219,6 +223,25 @@ impl Conn {
     /// The client has said that its last request is the last one, and everything it sent was read.
     pub(crate) fn sends_no_more(&self) -> bool {
         self.had_last_request && !self.has_more() && !self.in_body()
+    }
+
+    /// The handshake is over: what the client speaks is encrypted from now on, and due until then.
+    #[cold]
+    pub(crate) fn secured(&mut self, established: Established, deadline: Deadline) {
+        self.tls = Some(Arc::new(established));
+        self.deadline = deadline;
+    }
+
+    /// How the client has ended its side, with nothing left to read before that.
+    pub(crate) fn peer_end(&mut self) -> PeerEnd {
+        let end = self.stream.peer_end();
+        self.readable |= self.stream.holds_input();
+        end
+    }
+
+    /// Whether it has ended its side, with nothing left to read before that.
+    pub(crate) fn at_end(&mut self) -> bool {
+        self.peer_end() != PeerEnd::None
     }
 
     /// The response is complete and the connection is kept: the next request may come.
@@ -385,6 +408,7 @@ impl Conn {
         exchange.peer = Some(self.peer);
         exchange.listener = self.listener;
         exchange.trusted = self.trusted;
+        exchange.tls.clone_from(&self.tls);
         Some(exchange)
     }
 

@@ -1,5 +1,7 @@
 //! One request with its response: the object handed to an application thread and back.
 
+use std::sync::Arc;
+
 use proto::h1::{RequestFacts, Response};
 use proto::{RequestHead, StreamId};
 
@@ -8,6 +10,7 @@ use crate::body::Body;
 use crate::clock;
 use crate::peer::Peer;
 pub use crate::slab::Token;
+use crate::tls::Established;
 
 /// Names a request: its connection, and its stream there. A response that comes too late meets none,
 /// or one that owes nothing.
@@ -45,6 +48,8 @@ pub struct Exchange {
     pub peer: Option<Peer>,
     /// The peer may speak for others (`forwarded_allow_ips`).
     pub trusted: bool,
+    /// What the handshake of TLS has agreed on, if there was one.
+    pub tls: Option<Arc<Established>>,
     /// Which listener it came through, in the order they were given.
     pub listener: usize,
     /// Another worker has handed it over: that happens once at the most.
@@ -106,6 +111,7 @@ impl Exchange {
         self.key = None;
         self.body = Body::Empty;
         self.peer = None;
+        self.tls = None;
         self.handed_over = false;
         self.started_ns = 0;
         self.response.clear();

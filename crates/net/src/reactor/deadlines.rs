@@ -19,6 +19,7 @@ impl Reactor {
         for (token, cause, idle) in expired {
             match cause {
                 Cause::None => {}
+                Cause::Handshake => self.on_slow_handshake(token),
                 Cause::Body if self.goes_on(token, now_ms) => {}
                 Cause::Header | Cause::Body if !idle => {
                     self.refuse(token, proto::Reject::RequestTimeout);

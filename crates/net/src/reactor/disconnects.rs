@@ -24,11 +24,7 @@ impl Reactor {
         let Some(conn) = busy(&mut self.conns, key) else {
             return;
         };
-        if conn.serving.reports_disconnect
-            && conn.ended
-            && !conn.has_input()
-            && conn.stream.at_end()
-        {
+        if conn.serving.reports_disconnect && conn.ended && !conn.has_input() && conn.at_end() {
             conn.serving.reports_disconnect = false;
             self.news.disconnected.push(key);
         }
