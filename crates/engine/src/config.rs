@@ -10,6 +10,7 @@ use net::config::Config;
 use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
 use net::websocket::Settings as WebSocket;
+use proto::protocol::Served;
 use proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, SchemeHeader, Trusted,
 };
@@ -252,6 +253,7 @@ pub(crate) fn policy(rules: &Bound<'_, PyAny>) -> PyResult<Policy> {
             connect: rules.permit_connect,
         },
         forwarding: forwarding(rules)?,
+        served: Served::HTTP1,
     })
 }
 

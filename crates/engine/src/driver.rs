@@ -350,9 +350,8 @@ fn handshake_of(
     compression: Option<Compression>,
 ) -> PyResult<Option<Result<(), HandshakeReject>>> {
     const SERVED: Served = Served {
-        proxy: false,
-        http2: false,
         websocket: true,
+        ..Served::HTTP1
     };
     let this = exchange.try_borrow()?;
     let head = this.head()?;

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use proto::h1::CONTINUE;
+use proto::protocol::Served;
 use proto::{Event, Policy, Received, Reject, ws};
 
 use crate::body::{Body, BodyStore};
@@ -141,14 +142,23 @@ impl<'a> Feeding<'a> {
 }
 
 impl Conn {
-    pub(crate) fn new(stream: Stream, peer: Peer, listener: usize, trusted: bool) -> Self {
+    /// A connection that may begin with what is `served`.
+    pub(crate) fn new(
+        stream: Stream,
+        peer: Peer,
+        listener: usize,
+        trusted: bool,
+        served: Served,
+    ) -> Self {
+        let secure = stream.in_handshake();
+        let proto = proto::Connection::begin(served, secure, trusted, peer == Peer::Unix);
         Self {
             stream,
             peer,
             listener,
             trusted,
             tls: None,
-            proto: proto::Connection::begin(None, &[], trusted, peer == Peer::Unix),
+            proto,
             input: Vec::new(),
             start: 0,
             pending: None,
@@ -228,6 +238,8 @@ impl Conn {
     /// The handshake is over: what the client speaks is encrypted from now on, and due until then.
     #[cold]
     pub(crate) fn secured(&mut self, established: Established, deadline: Deadline) {
+        self.proto
+            .agreed(established.protocol.as_deref().unwrap_or_default());
         self.tls = Some(Arc::new(established));
         self.deadline = deadline;
     }

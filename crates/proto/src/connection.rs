@@ -2,23 +2,19 @@
 
 use crate::event::{Received, StreamId};
 use crate::h1;
-use crate::head::RequestHead;
+use crate::head::{RequestHead, Sender};
 use crate::known::Known;
 use crate::limits::Policy;
-use crate::protocol::{self, Beginning, Protocol, Served};
+use crate::protocol::{self, Protocol, Served};
 use crate::reject::Reject;
 use crate::tunnel::Tunnel;
-
-/// What is served today.
-const SERVED: Served = Served {
-    proxy: false,
-    http2: false,
-    websocket: false,
-};
+use crate::undecided::{Decision, Undecided};
 
 /// The receiving half of a connection.
 #[derive(Debug)]
 pub enum Connection {
+    /// What it speaks is not known yet.
+    Undecided(Undecided),
     /// HTTP/1: one request after the other, each on stream 0.
     H1(h1::Connection),
     /// Bytes that are no HTTP any more.
@@ -31,15 +27,37 @@ const _: () = assert!(
 );
 
 impl Connection {
-    /// A connection that has just begun. `agreed` is what TLS has agreed on, `first` what was
-    /// received so far; `trusted` says that the peer is in `forwarded_allow_ips`, `local` that it is
-    /// on a unix socket.
-    pub fn begin(agreed: Option<&[u8]>, first: &[u8], trusted: bool, local: bool) -> Self {
-        match protocol::beginning(SERVED, agreed, first) {
-            // The table answers with what is served: HTTP/1 alone.
-            Beginning::Of(Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket)
-            | Beginning::Undecided
-            | Beginning::Proxy => Self::H1(h1::Connection::from_peer(trusted, local)),
+    /// A connection that has just begun. With `secure` TLS is to agree on its protocol, which
+    /// [`Self::agreed`] tells; `trusted` says that the peer is in `forwarded_allow_ips`, `local` that
+    /// it is on a unix socket.
+    pub fn begin(served: Served, secure: bool, trusted: bool, local: bool) -> Self {
+        let sender = Sender { trusted, local };
+        let served = Served {
+            // `http2_cleartext` is for proxies that are trusted.
+            http2_cleartext: served.http2_cleartext && trusted,
+            ..served
+        };
+        match Undecided::new(served, secure, sender) {
+            Ok(undecided) => Self::Undecided(undecided),
+            Err(protocol) => Self::of(protocol, sender),
+        }
+    }
+
+    /// TLS is established, and its ends have agreed on this protocol (ALPN, RFC 7301); empty: they
+    /// have none in common, or the client has not asked.
+    pub fn agreed(&mut self, protocol: &[u8]) {
+        if let Self::Undecided(undecided) = self {
+            let (protocol, sender) = (undecided.agreed(protocol), undecided.sender());
+            *self = Self::of(protocol, sender);
+        }
+    }
+
+    fn of(protocol: Protocol, sender: Sender) -> Self {
+        match protocol {
+            // Nothing else is served: the parser of HTTP/1 refuses what it does not know.
+            Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket => {
+                Self::H1(h1::Connection::from_peer(sender.trusted, sender.local))
+            }
         }
     }
 
@@ -55,6 +73,28 @@ impl Connection {
         match self {
             Self::H1(connection) => connection.receive(policy, input, eof, head),
             Self::Tunnel(tunnel) => Ok(tunnel.receive(input, eof)),
+            Self::Undecided(_) => self.decide(policy, input, eof, head),
+        }
+    }
+
+    /// Finds out what is spoken, and goes on with it.
+    #[cold]
+    fn decide(
+        &mut self,
+        policy: &Policy,
+        input: &[u8],
+        eof: bool,
+        head: &mut RequestHead,
+    ) -> Result<Received, Reject> {
+        let Self::Undecided(undecided) = self else {
+            return self.receive(policy, input, eof, head);
+        };
+        match undecided.receive(input, eof)? {
+            Decision::Open(received) => Ok(received),
+            Decision::Speaks(protocol) => {
+                *self = Self::of(protocol, undecided.sender());
+                self.receive(policy, input, eof, head)
+            }
         }
     }
 
@@ -74,8 +114,8 @@ impl Connection {
                 debug_assert_eq!(stream, StreamId::HTTP1);
                 connection.next_request();
             }
-            // It is done when its connection is.
-            Self::Tunnel(_) => {}
+            // The one is done when its connection is, the other has had no request.
+            Self::Tunnel(_) | Self::Undecided(_) => {}
         }
     }
 
@@ -91,7 +131,7 @@ impl Connection {
             return false;
         }
         let asked = request.get(Known::Upgrade).unwrap_or_default();
-        match protocol::upgrade(SERVED, asked) {
+        match protocol::upgrade(Served::HTTP1, asked) {
             // None of them is served behind a switch: the application speaks the protocol itself.
             None | Some(Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket) => {
                 *self = Self::Tunnel(Tunnel::new(stream));
@@ -111,6 +151,7 @@ impl Connection {
     pub fn idle(&self) -> bool {
         match self {
             Self::H1(connection) => connection.idle(),
+            Self::Undecided(_) => true,
             Self::Tunnel(_) => false,
         }
     }

@@ -4,7 +4,7 @@
 //! the bytes it has, and does what the returned value says.
 //!
 //! ```text
-//!   first bytes, ALPN ──▶ protocol ──▶ Connection::{H1, Tunnel}
+//!   first bytes, ALPN ──▶ protocol ──▶ Connection::{Undecided, H1, Tunnel}
 //!
 //!   bytes ──▶ Connection::receive ──▶ Event::{Head, Body, End}(stream), Closed, Switched │ Reject
 //!                  ▲      fills ▼
@@ -37,6 +37,7 @@ mod parts;
 mod reject;
 mod status;
 mod tunnel;
+mod undecided;
 
 pub use connection::Connection;
 pub use event::{Event, Received, StreamId};

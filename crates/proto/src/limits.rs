@@ -1,6 +1,7 @@
 //! Sizes and leniencies of the parser, as data. Named after the settings that carry them.
 
 use crate::forwarded::Forwarding;
+use crate::protocol::Served;
 
 /// Everything that the parser has to know beside the bytes; built once per worker.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +12,8 @@ pub struct Policy {
     pub permissions: Permissions,
     /// What a proxy in front may say.
     pub forwarding: Forwarding,
+    /// Which protocols are served.
+    pub served: Served,
 }
 
 /// How large things may be.

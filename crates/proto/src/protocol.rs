@@ -20,12 +20,38 @@ pub enum Protocol {
 /// What is served beside HTTP/1, which always is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Served {
-    /// A proxy in front begins each connection with a PROXY header, version 1 or 2.
-    pub proxy: bool,
-    /// HTTP/2: where TLS has agreed on it, and with prior knowledge.
+    /// The PROXY header that each connection has to begin with.
+    pub proxy: ProxyHeader,
+    /// HTTP/2, where TLS has agreed on it.
     pub http2: bool,
+    /// HTTP/2 in clear text, for peers that begin with its preface (prior knowledge).
+    pub http2_cleartext: bool,
     /// WebSocket, for a request that asks for it.
     pub websocket: bool,
+}
+
+impl Served {
+    /// HTTP/1 alone.
+    pub const HTTP1: Self = Self {
+        proxy: ProxyHeader::Off,
+        http2: false,
+        http2_cleartext: false,
+        websocket: false,
+    };
+}
+
+/// `proxy_protocol`: the header with which a proxy in front begins each connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// None.
+    #[default]
+    Off,
+    /// One of version 1, which is text.
+    V1,
+    /// One of version 2, which is binary.
+    V2,
+    /// One of either version.
+    Auto,
 }
 
 /// What the first bytes of a connection are.
@@ -35,6 +61,8 @@ pub enum Beginning {
     Undecided,
     /// A PROXY header: what stands behind it is asked about again, without `proxy`.
     Proxy,
+    /// No PROXY header, though each connection has to begin with one.
+    NoProxy,
     /// This protocol.
     Of(Protocol),
 }
@@ -46,23 +74,32 @@ const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// What a client of HTTP/2 sends first (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What a connection begins with. `agreed` is the protocol that TLS has agreed on (ALPN, RFC 7301),
-/// `first` what was received so far.
+/// What a connection begins with. `agreed` is the protocol that TLS has agreed on (ALPN, RFC 7301;
+/// empty if client and server have none in common), `first` what was received so far.
 #[expect(clippy::match_same_arms, reason = "one row for one rule")]
 pub fn beginning(served: Served, agreed: Option<&[u8]>, first: &[u8]) -> Beginning {
-    use Beginning::{Of, Proxy, Undecided};
+    use Beginning::{NoProxy, Of, Proxy, Undecided};
+    use Match::{None as Other, Part, Whole};
     let (v1, v2) = (compare(first, PROXY_V1), compare(first, PROXY_V2));
     let preface = compare(first, HTTP2_PREFACE);
-    match (served, agreed) {
+    let header = match served.proxy {
+        ProxyHeader::Off => None,
+        ProxyHeader::V1 => Some(v1),
+        ProxyHeader::V2 => Some(v2),
+        // They differ in their first byte.
+        ProxyHeader::Auto => Some(if v1 == Other { v2 } else { v1 }),
+    };
+    match (agreed, header) {
         // The header stands before everything else, a TLS handshake included.
-        (Served { proxy: true, .. }, None) if v1 == Match::Whole || v2 == Match::Whole => Proxy,
-        (Served { proxy: true, .. }, None) if v1 == Match::Part || v2 == Match::Part => Undecided,
+        (None, Some(Whole)) => Proxy,
+        (None, Some(Part)) => Undecided,
+        (None, Some(Other)) => NoProxy,
         // What was agreed on holds, whatever the bytes look like (RFC 9113, section 3.2).
-        (Served { http2: true, .. }, Some(b"h2")) => Of(Protocol::Http2),
-        (_, Some(_)) => Of(Protocol::Http1),
-        (Served { http2: true, .. }, None) if preface == Match::Whole => Of(Protocol::Http2),
-        (Served { http2: true, .. }, None) if preface == Match::Part => Undecided,
-        (_, None) => Of(Protocol::Http1),
+        (Some(b"h2"), _) if served.http2 => Of(Protocol::Http2),
+        (Some(_), _) => Of(Protocol::Http1),
+        (None, None) if served.http2_cleartext && preface == Whole => Of(Protocol::Http2),
+        (None, None) if served.http2_cleartext && preface == Part => Undecided,
+        (None, None) => Of(Protocol::Http1),
     }
 }
 

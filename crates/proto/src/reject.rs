@@ -64,6 +64,10 @@ reject_table! {
     BareCarriageReturn => 400, "Carriage return without line feed", "RFC 9112, 2.2";
     /// The first byte of a TLS handshake.
     TlsHandshake => 400, "The client speaks TLS, but this port speaks plain HTTP", "RFC 9112, 2.2";
+    /// No PROXY header where each connection has to begin with one.
+    MissingProxyHeader => 400, "The connection does not begin with the PROXY header that is demanded", "proxy_protocol";
+    /// A PROXY header that is none.
+    InvalidProxyHeader => 400, "Invalid PROXY header", "PROXY protocol, 2";
     /// Longer than `limit_request_line`.
     RequestLineTooLong => 414, "Request line is too large", "RFC 9112, 3";
     /// Not method, space, target, space, version.

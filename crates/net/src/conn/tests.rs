@@ -22,7 +22,13 @@ impl Fixture {
     fn new() -> Self {
         let (ours, client) = UnixStream::pair().unwrap();
         Self {
-            conn: Conn::new(Stream::plain(OwnedFd::from(ours)), Peer::Unix, 3, false),
+            conn: Conn::new(
+                Stream::plain(OwnedFd::from(ours)),
+                Peer::Unix,
+                3,
+                false,
+                Served::HTTP1,
+            ),
             policy: Policy::default(),
             store: testing::config().body,
             pool: vec![Box::default()],

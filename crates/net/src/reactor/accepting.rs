@@ -265,14 +265,14 @@ impl Reactor {
 
     /// A connection that was accepted.
     pub(crate) fn add_connection(&mut self, stream: Stream, peer: Peer, index: usize) {
-        let forwarding = &self.config.policy.forwarding;
-        let trusted = forwarding.trusted.contains_peer(peer.ip());
+        let policy = &self.config.policy;
+        let trusted = policy.forwarding.trusted.contains_peer(peer.ip());
         let cause = if stream.in_handshake() {
             Cause::Handshake
         } else {
             Cause::Header
         };
-        let mut conn = Conn::new(stream, peer, index, trusted);
+        let mut conn = Conn::new(stream, peer, index, trusted, policy.served);
         let header_timeout = self.config.header_timeout_ms;
         conn.deadline = Deadline::after(cause, self.now_ms(), header_timeout);
         self.scan.note(conn.deadline);

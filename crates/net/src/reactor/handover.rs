@@ -6,6 +6,8 @@
 
 use std::io;
 
+use proto::protocol::Served;
+
 use super::Reactor;
 use super::accepting::LEFT_MS;
 use crate::body::Body;
@@ -369,7 +371,9 @@ impl Reactor {
         let trusted = &self.config.policy.forwarding.trusted;
         let trusted = trusted.contains_peer(waiting.peer.ip());
         let stream = Stream::plain(socket);
-        let mut conn = Conn::new(stream, waiting.peer, waiting.listener, trusted);
+        // How it begins was seen by the worker that has accepted it.
+        let served = Served::HTTP1;
+        let mut conn = Conn::new(stream, waiting.peer, waiting.listener, trusted, served);
         // It is counted again when it is complete here.
         conn.requests = waiting.requests.saturating_sub(1);
         let token = self.conns.insert(conn);

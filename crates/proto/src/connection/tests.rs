@@ -1,5 +1,6 @@
 use super::*;
 use crate::event::Event;
+use crate::protocol::ProxyHeader;
 
 const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n";
 
@@ -10,7 +11,7 @@ fn step(connection: &mut Connection, input: &[u8], eof: bool, head: &mut Request
 
 #[test]
 fn what_follows_a_switch_is_no_request() {
-    let mut connection = Connection::begin(None, &[], false, false);
+    let mut connection = Connection::begin(Served::HTTP1, false, false, false);
     let mut head = RequestHead::default();
     let request = [UPGRADE, b"\r\n"].concat();
     let got = step(&mut connection, &request, false, &mut head);
@@ -36,7 +37,7 @@ fn what_follows_a_switch_is_no_request() {
 
 #[test]
 fn a_request_that_goes_on_does_not_switch() {
-    let mut connection = Connection::begin(None, &[], false, false);
+    let mut connection = Connection::begin(Served::HTTP1, false, false, false);
     let mut head = RequestHead::default();
     let request = [UPGRADE, b"Content-Length: 3\r\n\r\n"].concat();
     step(&mut connection, &request, false, &mut head);
@@ -46,4 +47,106 @@ fn a_request_that_goes_on_does_not_switch() {
         step(&mut connection, b"abc", false, &mut head).event,
         Event::Closed
     );
+}
+
+const EVERYTHING: Served = Served {
+    proxy: ProxyHeader::Auto,
+    http2: true,
+    http2_cleartext: true,
+    websocket: true,
+};
+const PLAIN: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn undecided(connection: &Connection) -> bool {
+    matches!(connection, Connection::Undecided(_))
+}
+
+#[test]
+fn a_connection_with_one_protocol_begins_as_that() {
+    let over_tls = Served {
+        http2: true,
+        ..Served::HTTP1
+    };
+    for served in [Served::HTTP1, over_tls] {
+        assert!(!undecided(&Connection::begin(served, false, true, false)));
+        assert!(undecided(&Connection::begin(served, true, true, false)));
+    }
+    let cleartext = Served {
+        http2_cleartext: true,
+        ..Served::HTTP1
+    };
+    for trusted in [false, true] {
+        let connection = Connection::begin(cleartext, false, trusted, false);
+        assert_eq!(undecided(&connection), trusted);
+    }
+}
+
+#[test]
+fn the_first_bytes_decide_in_the_same_step() {
+    let cleartext = Served {
+        http2_cleartext: true,
+        ..Served::HTTP1
+    };
+    let mut connection = Connection::begin(cleartext, false, true, false);
+    let mut head = RequestHead::default();
+    let request = [b"PRI", PLAIN].concat();
+    for end in 0..=3 {
+        let got = step(
+            &mut connection,
+            request.get(..end).unwrap(),
+            false,
+            &mut head,
+        );
+        assert_eq!((got.consumed, got.event), (0, Event::NeedMore));
+        assert!(undecided(&connection) && connection.idle());
+    }
+    // No preface after all, but a method of its own.
+    let got = step(&mut connection, &request, false, &mut head);
+    assert_eq!(got.consumed, request.len());
+    assert_eq!(got.event, Event::Head(StreamId::HTTP1));
+    assert_eq!(head.method(), b"PRIGET");
+    assert!(!undecided(&connection));
+}
+
+#[test]
+fn tls_decides_before_any_byte() {
+    for agreed in [&b"http/1.1"[..], b""] {
+        let mut connection = Connection::begin(Served::HTTP1, true, false, false);
+        let mut head = RequestHead::default();
+        // What comes before it is not HTTP.
+        let got = step(&mut connection, PLAIN, false, &mut head);
+        assert_eq!((got.consumed, got.event), (0, Event::NeedMore));
+        connection.agreed(agreed);
+        let got = step(&mut connection, PLAIN, false, &mut head);
+        assert_eq!(got.event, Event::Head(StreamId::HTTP1));
+        // It is told once.
+        connection.agreed(b"h2");
+        assert!(!undecided(&connection));
+    }
+}
+
+#[test]
+fn an_end_before_the_decision() {
+    let policy = Policy::default();
+    let mut head = RequestHead::default();
+    let mut connection = Connection::begin(EVERYTHING, false, true, false);
+    let got = step(&mut connection, b"", true, &mut head);
+    assert_eq!(got.event, Event::Closed);
+    let mut connection = Connection::begin(EVERYTHING, false, true, false);
+    for input in [&b"PRO"[..], PLAIN] {
+        // The first refusal stays.
+        let got = connection.receive(&policy, input, true, &mut head);
+        assert_eq!(got, Err(Reject::IncompleteHead));
+    }
+}
+
+#[test]
+fn a_header_that_is_demanded_is_missed() {
+    let policy = Policy::default();
+    let mut head = RequestHead::default();
+    let mut connection = Connection::begin(EVERYTHING, false, true, false);
+    for input in [PLAIN, b"PROXY TCP4"] {
+        let got = connection.receive(&policy, input, false, &mut head);
+        assert_eq!(got, Err(Reject::MissingProxyHeader));
+    }
 }

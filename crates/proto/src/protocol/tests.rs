@@ -1,8 +1,9 @@
 use super::*;
 
 const ALL: Served = Served {
-    proxy: true,
+    proxy: ProxyHeader::Auto,
     http2: true,
+    http2_cleartext: true,
     websocket: true,
 };
 const HTTP1: Beginning = Beginning::Of(Protocol::Http1);
@@ -17,54 +18,53 @@ fn http1_alone_is_decided_without_a_byte() {
         PROXY_V2,
         HTTP2_PREFACE,
     ];
-    for agreed in [None, Some(&b"h2"[..]), Some(b"http/1.1")] {
-        for first in first {
-            assert_eq!(beginning(Served::default(), agreed, first), HTTP1);
+    // HTTP/2 over TLS alone changes nothing for those in clear text.
+    let over_tls = Served {
+        http2: true,
+        ..Served::HTTP1
+    };
+    for first in first {
+        for agreed in [None, Some(&b"h2"[..]), Some(b"http/1.1"), Some(b"")] {
+            assert_eq!(beginning(Served::HTTP1, agreed, first), HTTP1);
         }
+        assert_eq!(beginning(over_tls, None, first), HTTP1);
     }
+    assert_eq!(Served::HTTP1, Served::default());
 }
 
 #[test]
 fn every_beginning() {
-    let only = |proxy, http2| Served {
+    use Beginning::{NoProxy, Proxy, Undecided};
+    let only = |proxy, http2_cleartext| Served {
         proxy,
-        http2,
-        websocket: false,
+        http2_cleartext,
+        ..Served::HTTP1
     };
-    let proxy_request = b"PROXY / HTTP/1.1\r\n";
-    //           first bytes       all                    PROXY alone            HTTP/2 alone
+    let served = [
+        only(ProxyHeader::Auto, true),
+        only(ProxyHeader::V1, false),
+        only(ProxyHeader::V2, false),
+        only(ProxyHeader::Off, true),
+    ];
+    //   first bytes                       auto, HTTP/2  v1         v2         HTTP/2
     let table = [
-        (
-            &b""[..],
-            [
-                Beginning::Undecided,
-                Beginning::Undecided,
-                Beginning::Undecided,
-            ],
-        ),
-        (b"GET / HTTP/1.1\r\n", [HTTP1, HTTP1, HTTP1]),
-        (b"POST", [HTTP1, HTTP1, HTTP1]),
-        (
-            b"P",
-            [
-                Beginning::Undecided,
-                Beginning::Undecided,
-                Beginning::Undecided,
-            ],
-        ),
-        (b"PROX", [Beginning::Undecided, Beginning::Undecided, HTTP1]),
-        (proxy_request, [Beginning::Proxy, Beginning::Proxy, HTTP1]),
-        (PROXY_V2, [Beginning::Proxy, Beginning::Proxy, HTTP1]),
+        (&b""[..], [Undecided, Undecided, Undecided, Undecided]),
+        (b"GET / HTTP/1.1\r\n", [NoProxy, NoProxy, NoProxy, HTTP1]),
+        (b"POST", [NoProxy, NoProxy, NoProxy, HTTP1]),
+        (b"P", [Undecided, Undecided, NoProxy, Undecided]),
+        (b"PROX", [Undecided, Undecided, NoProxy, HTTP1]),
+        (b"PROXY / HTTP/1.1\r\n", [Proxy, Proxy, NoProxy, HTTP1]),
+        (b"\r\n\r", [Undecided, NoProxy, Undecided, HTTP1]),
+        (PROXY_V2, [Proxy, NoProxy, Proxy, HTTP1]),
         (
             b"PRI * HTTP/2.0\r\n",
-            [Beginning::Undecided, HTTP1, Beginning::Undecided],
+            [NoProxy, NoProxy, NoProxy, Undecided],
         ),
-        (HTTP2_PREFACE, [HTTP2, HTTP1, HTTP2]),
-        (b"PRI * HTTP/2.1\r\n", [HTTP1, HTTP1, HTTP1]),
-        (b"\x16\x03\x01", [HTTP1, HTTP1, HTTP1]),
+        (HTTP2_PREFACE, [NoProxy, NoProxy, NoProxy, HTTP2]),
+        (b"PRI * HTTP/2.1\r\n", [NoProxy, NoProxy, NoProxy, HTTP1]),
+        (b"\x16\x03\x01", [NoProxy, NoProxy, NoProxy, HTTP1]),
     ];
     for (first, expected) in table {
-        let served = [only(true, true), only(true, false), only(false, true)];
         for (served, expected) in served.into_iter().zip(expected) {
             let said = beginning(served, None, first);
             assert_eq!(said, expected, "{served:?} {}", first.escape_ascii());
@@ -77,17 +77,27 @@ fn what_tls_agreed_on_holds() {
     for first in [&b""[..], PROXY_V1, HTTP2_PREFACE] {
         assert_eq!(beginning(ALL, Some(b"h2"), first), HTTP2);
         assert_eq!(beginning(ALL, Some(b"http/1.1"), first), HTTP1);
+        assert_eq!(beginning(ALL, Some(b""), first), HTTP1);
     }
 }
 
 #[test]
 fn cuts_do_not_matter() {
-    for whole in [PROXY_V1, PROXY_V2, HTTP2_PREFACE] {
+    let behind_the_header = Served {
+        proxy: ProxyHeader::Off,
+        ..ALL
+    };
+    let table = [
+        (PROXY_V1, ALL),
+        (PROXY_V2, ALL),
+        (HTTP2_PREFACE, behind_the_header),
+    ];
+    for (whole, served) in table {
         for end in 0..whole.len() {
             let part = whole.get(..end).unwrap();
-            assert_eq!(beginning(ALL, None, part), Beginning::Undecided);
+            assert_eq!(beginning(served, None, part), Beginning::Undecided);
         }
-        assert_ne!(beginning(ALL, None, whole), Beginning::Undecided);
+        assert_ne!(beginning(served, None, whole), Beginning::Undecided);
     }
 }
 

@@ -1,6 +1,7 @@
 //! One side of a WebSocket connection in memory: bytes in pieces, what they meant and what was
 //! answered out.
 
+use licorne_proto::protocol::Served;
 use licorne_proto::ws::{
     Agreed, Compression, Connection, Event, Expected, Handshake, Header, Kind, Mask, Opcode,
     Payload, Policy, Pool, Reject, Role,
@@ -212,7 +213,7 @@ pub(crate) fn agree(offer: &str, wanted: Compression) -> Option<Agreed> {
     );
     let mut head = RequestHead::default();
     let policy = HttpPolicy::default();
-    Http::begin(None, &[], false, false)
+    Http::begin(Served::HTTP1, false, false, false)
         .receive(&policy, request.as_bytes(), false, &mut head)
         .unwrap();
     Handshake::of(&head, Some(wanted)).unwrap().deflate()

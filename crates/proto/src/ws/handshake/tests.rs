@@ -1,5 +1,6 @@
 use super::*;
 use crate::h1::{self, BodySize, RequestFacts, Response, ServerFields};
+use crate::protocol::Served;
 use crate::{Connection, Policy};
 
 const GOOD: [&str; 5] = [
@@ -13,7 +14,7 @@ const GOOD: [&str; 5] = [
 fn head(line: &str, fields: &[&str]) -> RequestHead {
     let request = format!("{line}\r\n{}\r\n\r\n", fields.join("\r\n"));
     let mut head = RequestHead::default();
-    let mut connection = Connection::begin(None, &[], false, false);
+    let mut connection = Connection::begin(Served::HTTP1, false, false, false);
     let policy = Policy::default();
     connection
         .receive(&policy, request.as_bytes(), false, &mut head)

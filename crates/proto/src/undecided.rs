@@ -1,0 +1,78 @@
+//! A connection before it is known what it speaks: until its first bytes, or TLS, have decided.
+
+use crate::event::{Event, Received};
+use crate::head::Sender;
+use crate::protocol::{self, Beginning, Protocol, Served};
+use crate::reject::Reject;
+
+/// A connection that may still speak several protocols.
+#[derive(Debug)]
+pub struct Undecided {
+    served: Served,
+    /// TLS is to agree on its protocol.
+    secure: bool,
+    sender: Sender,
+    refused: Option<Reject>,
+}
+
+/// What its bytes have decided.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Nothing yet.
+    Open(Received),
+    /// It speaks this: none of the bytes was consumed.
+    Speaks(Protocol),
+}
+
+impl Undecided {
+    /// A connection of which nothing was received; an error is the only protocol that it can speak.
+    pub(crate) fn new(served: Served, secure: bool, sender: Sender) -> Result<Self, Protocol> {
+        match protocol::beginning(served, None, &[]) {
+            Beginning::Of(protocol) if !secure => Err(protocol),
+            _ => Ok(Self {
+                served,
+                secure,
+                sender,
+                refused: None,
+            }),
+        }
+    }
+
+    /// Its peer, as the settings see it.
+    pub(crate) fn sender(&self) -> Sender {
+        self.sender
+    }
+
+    /// What it speaks where TLS has agreed on this.
+    pub(crate) fn agreed(&self, protocol: &[u8]) -> Protocol {
+        match protocol::beginning(self.served, Some(protocol), &[]) {
+            Beginning::Of(protocol) => protocol,
+            Beginning::Undecided | Beginning::Proxy | Beginning::NoProxy => Protocol::Http1,
+        }
+    }
+
+    /// Takes one step. After a refusal every further call gives the same refusal.
+    pub(crate) fn receive(&mut self, input: &[u8], eof: bool) -> Result<Decision, Reject> {
+        if let Some(reject) = self.refused {
+            return Err(reject);
+        }
+        let decision = self.decide(input, eof);
+        self.refused = decision.as_ref().err().copied();
+        decision
+    }
+
+    fn decide(&self, input: &[u8], eof: bool) -> Result<Decision, Reject> {
+        match protocol::beginning(self.served, None, input) {
+            Beginning::Of(protocol) if !self.secure => return Ok(Decision::Speaks(protocol)),
+            Beginning::NoProxy => return Err(Reject::MissingProxyHeader),
+            Beginning::Proxy => return Err(Reject::InvalidProxyHeader),
+            Beginning::Of(_) | Beginning::Undecided => {}
+        }
+        let event = match (eof, input) {
+            (false, _) => Event::NeedMore,
+            (true, []) => Event::Closed,
+            (true, _) => return Err(Reject::IncompleteHead),
+        };
+        Ok(Decision::Open(Received { consumed: 0, event }))
+    }
+}
