@@ -89,6 +89,11 @@ impl Exchange {
         }
     }
 
+    /// Whether the client has come by https: as a trusted peer says, else as it is.
+    pub fn https(&self) -> bool {
+        self.head.https().unwrap_or(self.tls.is_some())
+    }
+
     /// The client: the peer, unless a trusted one names another (`client_address`).
     #[inline]
     pub fn client(&self) -> Option<Peer> {

@@ -8,20 +8,21 @@ mod failure;
 mod identity;
 mod keys;
 mod resolver;
+mod selfsigned;
 mod store;
 mod tickets;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustls::ServerConfig;
 use rustls::server::UnbufferedServerConnection as Session;
 
-pub use certificates::{Certificate, Description};
-pub use ciphers::Refused as RefusedCiphers;
+pub use certificates::Certificate;
 pub use ensemble::{ClientCertificates, Material, Pair, Terms};
 pub(crate) use failure::Failure;
 pub use identity::Identity;
 pub use keys::{KeyError, private_key};
+pub use selfsigned::self_signed;
 pub use store::Store;
 pub use tickets::KEY as TICKET_KEY;
 
@@ -109,6 +110,15 @@ pub struct Established {
     pub chain: Vec<Vec<u8>>,
     /// What its own certificate says.
     pub identity: Option<Identity>,
+    /// The same for an application, made when it is first asked for.
+    texts: OnceLock<Texts>,
+}
+
+/// The client's certificate in text.
+#[derive(Debug)]
+struct Texts {
+    chain: Vec<String>,
+    entries: Vec<(String, String)>,
 }
 
 impl Established {
@@ -132,6 +142,32 @@ impl Established {
             }),
             identity: chain.first().and_then(|first| Identity::of(first)),
             chain,
+            texts: OnceLock::new(),
         }
+    }
+
+    fn texts(&self) -> &Texts {
+        self.texts.get_or_init(|| {
+            let chain: Vec<String> = self.chain.iter().map(|der| identity::pem(der)).collect();
+            let own = chain.first().zip(self.identity.as_ref());
+            let entries = own.map(|(pem, identity)| identity.entries(pem));
+            Texts {
+                entries: entries.unwrap_or_default(),
+                chain,
+            }
+        })
+    }
+
+    /// The client's certificate, and those that it has sent with it, in PEM.
+    pub fn chain_pem(&self) -> &[String] {
+        &self.texts().chain
+    }
+
+    /// What the client's certificate says, by the names of `mod_ssl` (`SSL_CLIENT_…`); none without one.
+    pub fn client_entries(&self) -> &[(String, String)] {
+        if self.chain.is_empty() {
+            return &[];
+        }
+        &self.texts().entries
     }
 }

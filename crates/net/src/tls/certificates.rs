@@ -9,17 +9,10 @@ use rustls::{CertificateError, Error};
 
 use super::identity::Identity;
 
-/// What a server's own certificate says.
-#[derive(Clone, Debug)]
-pub struct Description {
-    /// Who it is for, and the rest of what it says.
-    pub identity: Identity,
-}
-
 /// A chain of certificates, the server's own one first.
 pub struct Certificate {
     chain: Vec<CertificateDer<'static>>,
-    description: Description,
+    identity: Identity,
 }
 
 impl Certificate {
@@ -35,15 +28,12 @@ impl Certificate {
         let Some(identity) = Identity::of(first) else {
             return Err("its first certificate cannot be read (X.509)".to_string());
         };
-        Ok(Self {
-            chain,
-            description: Description { identity },
-        })
+        Ok(Self { chain, identity })
     }
 
     /// What the first one says.
-    pub fn description(&self) -> &Description {
-        &self.description
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Joins the chain and its key (PKCS #8).

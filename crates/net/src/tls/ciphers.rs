@@ -128,7 +128,7 @@ const NONE_OF: [&str; 40] = [
 
 /// Why a list cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub(super) enum Refused {
     /// Nothing has this name.
     Unknown(String),
     /// No suite of the list is offered here.

@@ -110,6 +110,14 @@ fn field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 impl Terms {
+    /// Whether everything works together.
+    ///
+    /// # Errors
+    /// A sentence that says what does not.
+    pub fn check(&self, material: &Material) -> Result<(), String> {
+        self.config(material).map(|_| ())
+    }
+
     /// Puts everything together.
     ///
     /// # Errors
@@ -169,7 +177,7 @@ fn resolver(pairs: &[Pair]) -> Result<Resolver, String> {
     for pair in pairs {
         let certificate = Certificate::parse(&pair.chain)?;
         let names = if pair.names.is_empty() {
-            certificate.description().identity.host_names()
+            certificate.identity().host_names()
         } else {
             pair.names.clone()
         };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
 
 /// The names, times and number of a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +55,36 @@ impl Identity {
         Some(identity)
     }
 
+    /// Everything by the names of `mod_ssl`, with those of nginx that differ.
+    pub(super) fn entries(&self, pem: &str) -> Vec<(String, String)> {
+        let mut entries = Vec::new();
+        let mut add = |name: &str, value: String| {
+            entries.push((format!("SSL_CLIENT_{name}"), value));
+        };
+        add("CERT", pem.to_string());
+        add("S_DN", self.subject.clone());
+        add("I_DN", self.issuer.clone());
+        if let Some(name) = &self.common_name {
+            add("S_DN_CN", name.clone());
+        }
+        add("M_SERIAL", self.serial.clone());
+        add("SERIAL", self.serial.clone());
+        add("V_START", time(self.not_before));
+        add("V_END", time(self.not_after));
+        let addresses: Vec<String> = self.addresses.iter().map(IpAddr::to_string).collect();
+        for (kind, names) in [
+            ("DNS", &self.dns),
+            ("Email", &self.emails),
+            ("URI", &self.uris),
+            ("IP", &addresses),
+        ] {
+            for (index, name) in names.iter().enumerate() {
+                add(&format!("SAN_{kind}_{index}"), name.clone());
+            }
+        }
+        entries
+    }
+
     fn add(&mut self, name: &GeneralName<'_>) {
         match name {
             GeneralName::DNSName(name) => self.dns.push((*name).to_string()),
@@ -77,6 +107,69 @@ impl Identity {
             self.dns.clone()
         }
     }
+}
+
+/// A certificate in PEM (RFC 7468).
+pub(super) fn pem(der: &[u8]) -> String {
+    let coded = base64(der);
+    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in coded.as_bytes().chunks(64) {
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+    }
+    text.push_str("-----END CERTIFICATE-----\n");
+    text
+}
+
+/// RFC 4648 section 4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let mut three = [0; 3];
+        three[..chunk.len()].copy_from_slice(chunk);
+        let [first, second, third] = three.map(u32::from);
+        let bits = first << 16 | second << 8 | third;
+        for place in 0..4 {
+            if place <= chunk.len() {
+                let index = (bits >> (18 - 6 * place)) & 63;
+                text.push(char::from(DIGITS[index as usize]));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}
+
+/// A time as OpenSSL writes it: `Jun  1 12:00:00 2030 GMT`.
+fn time(unix: i64) -> String {
+    let Ok(time) = ASN1Time::from_timestamp(unix) else {
+        return String::new();
+    };
+    let time = time.to_datetime();
+    let month = match u8::from(time.month()) {
+        1 => "Jan",
+        2 => "Feb",
+        3 => "Mar",
+        4 => "Apr",
+        5 => "May",
+        6 => "Jun",
+        7 => "Jul",
+        8 => "Aug",
+        9 => "Sep",
+        10 => "Oct",
+        11 => "Nov",
+        _ => "Dec",
+    };
+    format!(
+        "{month} {:2} {:02}:{:02}:{:02} {} GMT",
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+        time.year()
+    )
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -182,5 +275,23 @@ mod tests {
         }
         assert_eq!(hexadecimal(&[0, 0x8f, 1]), "8F01");
         assert_eq!(hexadecimal(&[0]), "00");
+        assert_eq!(time(0), "Jan  1 00:00:00 1970 GMT");
+        assert_eq!(time(1_924_991_999), "Dec 31 23:59:59 2030 GMT");
+    }
+
+    #[test]
+    fn certificates_are_written_as_pem() {
+        for (bytes, text) in [
+            (&b""[..], ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"foob\xff\xfe", "Zm9vYv/+"),
+        ] {
+            assert_eq!(base64(bytes), text);
+        }
+        let text = pem(&[0; 49]);
+        assert_eq!(text.lines().map(str::len).max(), Some(64));
+        assert_eq!(text.lines().count(), 4);
     }
 }
