@@ -2,9 +2,9 @@
 
 Connections of the engine are not Python's: they go on while no Python runs, in a thread that never
 has the interpreter. So the context that the hook returns is read and not used: its versions, its
-ciphers, what it demands of clients, whose certificates it trusts, and the files that it has loaded.
-The last of these a context does not tell; the hook's calls of `load_cert_chain` are listened to. What
-cannot be served like this is refused, with what to use in its place.
+ciphers, what it demands of clients, whose certificates it trusts, and the files that it has
+loaded. The last of these a context does not tell; the hook's calls of `load_cert_chain` are
+listened to. What cannot be served like this is refused, with what to use in its place.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from licorne._engine import TlsTerms
     from licorne.config import Config
 
     Password = Callable[[], str | bytes | bytearray] | str | bytes | bytearray | None
@@ -36,8 +37,8 @@ def read(cfg: Config) -> material.Material:
     own = [each for each in loaded if each[0] == id(context)]
     if not own:
         raise ConfigError(
-            f"{_hook(cfg)}: the context has no certificate; let the hook call the factory that it is "
-            "given, or load_cert_chain."
+            f"{_hook(cfg)}: the context has no certificate; let the hook call the factory that it "
+            "is given, or load_cert_chain."
         )
     pairs = [
         material.pair_of(cfg, certificate, key, password=password)
@@ -53,13 +54,13 @@ def refuse_callbacks(cfg: Config, context: ssl.SSLContext) -> None:
     """What would have to be called for each connection, where no Python runs."""
     if getattr(context, "sni_callback", None) is not None:
         raise ConfigError(
-            f"{_hook(cfg)}: sni_callback cannot be called by the engine; give a certificate for each "
-            "name: --cert NAME=CERT,KEY."
+            f"{_hook(cfg)}: sni_callback cannot be called by the engine; give a certificate for "
+            "each name: --cert NAME=CERT,KEY."
         )
 
 
-def _terms(cfg: Config, context: ssl.SSLContext) -> material.TlsTerms:
-    from licorne._engine import TlsTerms  # noqa: PLC0415 - only with TLS
+def _terms(cfg: Config, context: ssl.SSLContext) -> TlsTerms:
+    from licorne._engine import TlsTerms  # noqa: PLC0415 - only with the hook
 
     versions = [
         _serves(context, ssl.TLSVersion.TLSv1_2, ssl.OP_NO_TLSv1_2),
@@ -76,8 +77,8 @@ def _terms(cfg: Config, context: ssl.SSLContext) -> material.TlsTerms:
 
 def _serves(context: ssl.SSLContext, version: ssl.TLSVersion, off: ssl.Options) -> bool:
     lowest, highest = context.minimum_version, context.maximum_version
-    above = lowest in {ssl.TLSVersion.MINIMUM_SUPPORTED} or lowest <= version
-    below = highest in {ssl.TLSVersion.MAXIMUM_SUPPORTED} or highest >= version
+    above = lowest == ssl.TLSVersion.MINIMUM_SUPPORTED or lowest <= version
+    below = highest == ssl.TLSVersion.MAXIMUM_SUPPORTED or highest >= version
     return above and below and not context.options & off
 
 
@@ -92,7 +93,8 @@ def _authorities(context: ssl.SSLContext) -> bytes:
 def _listening() -> Iterator[Loaded]:
     """Note which files contexts load meanwhile."""
     loaded: Loaded = []
-    usual = ssl.SSLContext.load_cert_chain
+    kind = ssl.SSLContext
+    own, usual = vars(kind).get("load_cert_chain"), kind.load_cert_chain
 
     def load_cert_chain(
         self: ssl.SSLContext,
@@ -108,11 +110,14 @@ def _listening() -> Iterator[Loaded]:
         certificate, key = os.fsdecode(certfile), os.fsdecode(keyfile or certfile)
         loaded.append((id(self), certificate, key, secret))
 
-    ssl.SSLContext.load_cert_chain = load_cert_chain  # type: ignore[method-assign]
+    setattr(kind, "load_cert_chain", load_cert_chain)  # noqa: B010 - a method for a moment
     try:
         yield loaded
     finally:
-        del ssl.SSLContext.load_cert_chain
+        if own is None:
+            del kind.load_cert_chain
+        else:
+            setattr(kind, "load_cert_chain", own)  # noqa: B010 - as it was
 
 
 def _hook(cfg: Config) -> str:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     #: Of each file when it was changed, its size and which one it is; None: it is not there.
     Stamp = tuple[tuple[int, int, int] | None, ...]
 
-#: Seconds between two looks at the files. A change is taken when it has stood still for one of them,
-#: so that a certificate and its key are taken together; workers look once a second.
+#: Seconds between two looks at the files. A change is taken when it has stood still for one of
+#: them, so that a certificate and its key are taken together; workers look once a second.
 LOOK = 1.5
 #: Seconds that tickets are made with one key; those made with the last one are still taken.
 ROTATE = 12 * 3600
@@ -103,14 +103,18 @@ class Keeper:
         try:
             renewed = self.read(self._cfg)
         except ConfigError as error:
-            self._log.error("Certificates have changed and are not used, the old ones go on: %s", error)
+            self._log.error(
+                "Certificates have changed and are not used, the old ones go on: %s", error
+            )
             return
         if renewed is None:
             return
         self.material = renewed
         self._taken = self._seen = stamp(renewed.files)
         self._publish()
-        names = ", ".join(each.certificate.names[0] for each in renewed.pairs if each.certificate.names)
+        names = ", ".join(
+            each.certificate.names[0] for each in renewed.pairs if each.certificate.names
+        )
         self._log.info("Certificates have changed, new connections get them: %s", names)
         self._remind_at = 0.0
 
@@ -125,7 +129,9 @@ class Keeper:
             return
         tickets, read = b"".join(self._tickets), self.material
         if not self.store.publish(tickets, read.authorities, read.triples):
-            self._log.error("The certificates are too large for all workers to have, the old ones go on")
+            self._log.error(
+                "The certificates are too large for all workers to have, the old ones go on"
+            )
 
     def _remind(self, now: float) -> None:
         """Tell of certificates that end soon, once a day."""

@@ -71,9 +71,9 @@ class Ssl(Section):
         default=None,
         convert=_password,
         metavar="SOURCE",
-        doc="""Where the password of an encrypted key is: `file:PATH` (its first line) or `env:NAME`.
+        doc="""Where the password of an encrypted key is: `file:PATH` or `env:NAME`.
 
-        The password itself is no setting, since settings are shown.
+        Of a file it is the first line. The password itself is no setting, since settings are shown.
         """,
     )
     certfile: str | None = option(
@@ -98,7 +98,7 @@ class Ssl(Section):
     self_signed: bool = option(
         "--self-signed",
         default=False,
-        doc="Serve development over TLS, with a certificate for localhost that is made at the start.",
+        doc="Serve development over TLS, with a certificate for localhost made at the start.",
     )
     ssl_version: object = option(
         "--ssl-version",
