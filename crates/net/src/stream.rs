@@ -6,7 +6,7 @@
 //! declines, and its callers have another way.
 
 mod plain;
-mod tls;
+pub(crate) mod tls;
 
 use std::fs::File;
 use std::io;
@@ -224,7 +224,7 @@ impl Stream {
         }
     }
 
-    /// Whether another owner can go on with the bare socket.
+    /// Whether another process can go on with the bare socket.
     pub(crate) fn can_be_detached(&self) -> bool {
         match self {
             Self::Plain(_) => true,
@@ -232,11 +232,11 @@ impl Stream {
         }
     }
 
-    /// The bare socket.
-    pub(crate) fn into_fd(self) -> OwnedFd {
+    /// A socket for plain bytes: the bare one, or one from which they are carried.
+    pub(crate) fn into_fd(self) -> io::Result<OwnedFd> {
         match self {
-            Self::Plain(plain) => plain.into_fd(),
-            Self::Tls(tls) => tls.into_fd(),
+            Self::Plain(plain) => Ok(plain.into_fd()),
+            Self::Tls(tls) => tls.bridged(),
         }
     }
 }

@@ -173,6 +173,27 @@ impl SecureClient {
         self.session.writer().write_all(bytes).unwrap();
     }
 
+    /// Waits for so many bytes in all, from another thread.
+    pub(crate) fn wait_for(&mut self, count: usize) {
+        self.wait(|client| client.received.len() >= count);
+    }
+
+    /// Waits for the server's end.
+    pub(crate) fn wait_for_goodbye(&mut self) {
+        self.wait(Self::has_goodbye);
+    }
+
+    fn wait(&mut self, mut enough: impl FnMut(&mut Self) -> bool) {
+        for _ in 0..2000 {
+            self.step().unwrap();
+            if enough(self) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        panic!("what was awaited has not come");
+    }
+
     /// The response is there, and nothing but it.
     pub(crate) fn expect(&mut self, bytes: &[u8]) {
         let got = std::mem::take(&mut self.received);

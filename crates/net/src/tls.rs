@@ -26,6 +26,12 @@ pub use selfsigned::self_signed;
 pub use store::Store;
 pub use tickets::KEY as TICKET_KEY;
 
+/// Gives what applications have written on sockets that they took over the time to leave the process,
+/// which is about to end.
+pub fn settle() {
+    crate::stream::tls::settle();
+}
+
 /// Listeners with TLS.
 pub struct Listening {
     /// What the settings say.
@@ -55,7 +61,7 @@ pub(crate) struct Buffers {
 }
 
 impl Tools {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Mutex::new(Buffers {
             wire: vec![0; WIRE],
             joined: Vec::new(),

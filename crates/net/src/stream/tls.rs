@@ -4,6 +4,8 @@
 //! worker share, and a connection keeps only what is left over: a part of a record, or what the kernel
 //! did not take. So an idle one has no buffer at all.
 
+mod bridge;
+
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use rustls::unbuffered::{
 use super::plain::Plain;
 use super::{PeerEnd, ReadOutcome, WriteOutcome, read_outcome, write_outcome};
 use crate::tls::{Acceptor, Buffers, Established, Failure, Tools};
+
+pub(crate) use bridge::settle;
 
 /// Plain bytes encrypted for one write at most: some records of 16 KiB each.
 const BLOCK: usize = 64 * 1024;
@@ -90,9 +94,9 @@ impl Tls {
         self.socket.fd()
     }
 
-    /// The bare socket.
-    pub(super) fn into_fd(self) -> OwnedFd {
-        self.socket.into_fd()
+    /// A socket for plain bytes, from which a thread of its own carries them to the client and back.
+    pub(super) fn bridged(self: Box<Self>) -> io::Result<OwnedFd> {
+        bridge::open(self)
     }
 
     /// Whether the handshake is not over yet.

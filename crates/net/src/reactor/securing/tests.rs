@@ -1,7 +1,8 @@
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::version::{TLS12, TLS13};
 
@@ -278,14 +279,46 @@ fn a_request_behind_one_that_runs_is_kept_while_the_end_is_looked_for() {
     client.expect(&ANSWER.repeat(2));
 }
 
+/// What an application gets that takes over the socket: one for plain bytes.
 #[test]
-fn a_connection_with_tls_stays_with_its_worker() {
-    let (mut rig, mut client) = pair(&TLS13);
-    client.send(REQUEST);
-    client.talk(&mut rig).unwrap();
-    let exchange = rig.next().unwrap();
-    assert!(rig.reactor.detach(exchange.key.unwrap()).is_none());
-    rig.answer(exchange, ANSWER, true);
+fn an_application_takes_a_socket_for_plain_bytes() {
+    for ends_first in ["client", "application"] {
+        let (mut rig, mut client) = pair(&TLS13);
+        client.send(&[REQUEST, b"behind it"].concat());
+        client.talk(&mut rig).unwrap();
+        let mut exchange = rig.next().unwrap();
+        let key = exchange.key.take().unwrap();
+        let (fd, rest, unsent) = rig.reactor.detach(key).unwrap();
+        assert_eq!(
+            (rest.as_slice(), unsent.unwrap().as_slice()),
+            (&b"behind it"[..], &b""[..])
+        );
+        let mut socket = UnixStream::from(fd);
+        socket
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let block = vec![b'z'; 100_000];
+        socket.write_all(b"hello").unwrap();
+        let writing = socket.try_clone().unwrap();
+        let body = block.clone();
+        let writer = std::thread::spawn(move || (&writing).write_all(&body).unwrap());
+        client.wait_for(100_005);
+        writer.join().unwrap();
+        assert_eq!(client.received, [b"hello".as_slice(), &block].concat());
+        client.send(b"and back");
+        client.step().unwrap();
+        let mut room = [0; 8];
+        socket.read_exact(&mut room).unwrap();
+        assert_eq!(&room, b"and back");
+        if ends_first == "client" {
+            client.session.send_close_notify();
+            client.step().unwrap();
+            assert_eq!(socket.read(&mut room).unwrap(), 0);
+            socket.write_all(b"last").unwrap();
+        }
+        drop(socket);
+        client.wait_for_goodbye();
+    }
 }
 
 #[test]
