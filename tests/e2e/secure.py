@@ -13,6 +13,7 @@ import shutil
 import socket
 import ssl
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,10 +106,9 @@ class SecureSocket:
 
     def shutdown(self, _how: int) -> None:
         """Send no more."""
-        try:
+        # It waits for the server's goodbye, and ours has been made.
+        with suppress(ssl.SSLWantReadError):
             self.tls.unwrap()
-        except ssl.SSLWantReadError:
-            pass
         self._flush()
         self.raw.shutdown(socket.SHUT_WR)
 
