@@ -23,8 +23,9 @@ use crate::exchange::Exchange;
 use crate::incoming::Incoming;
 use crate::output::Output;
 use crate::peer::{Peer, Proxied};
-use crate::stream::Stream;
+use crate::stream::{PeerEnd, Stream};
 use crate::timer::{Cause, Deadline};
+use crate::tls::Established;
 pub(crate) use framing::LOW_WATER;
 pub(crate) use queue::Beside;
 pub(crate) use serving::Serving;
@@ -69,6 +70,8 @@ pub(crate) struct Conn {
     proxied: Option<Arc<Proxied>>,
     pub(crate) listener: usize,
     trusted: bool,
+    /// What its handshake of TLS has agreed on.
+    tls: Option<Arc<Established>>,
     proto: proto::Connection,
     /// Bytes read and not consumed, from `start` on.
     input: Vec<u8>,
@@ -160,13 +163,16 @@ impl Conn {
         trusted: bool,
         served: Served,
     ) -> Self {
+        let secure = stream.in_handshake();
+        let proto = proto::Connection::begin(served, secure, trusted, peer == Peer::Unix);
         Self {
             stream,
             peer,
             proxied: None,
             listener,
             trusted,
-            proto: proto::Connection::begin(served, false, trusted, peer == Peer::Unix),
+            tls: None,
+            proto,
             input: Vec::new(),
             start: 0,
             pending: None,
@@ -232,7 +238,7 @@ impl Conn {
     pub(crate) fn activity(&self, keepalive_ms: u64) -> Activity {
         if !self.idle() || !self.output.is_empty() {
             Activity::Busy
-        } else if self.deadline.cause == Cause::Header {
+        } else if matches!(self.deadline.cause, Cause::Header | Cause::Handshake) {
             Activity::Fresh
         } else {
             Activity::Idle(self.deadline.at_ms().saturating_sub(keepalive_ms))
@@ -242,6 +248,27 @@ impl Conn {
     /// The client has said that its last request is the last one, and everything it sent was read.
     pub(crate) fn sends_no_more(&self) -> bool {
         self.had_last_request && !self.has_more() && !self.in_body()
+    }
+
+    /// The handshake is over: what the client speaks is encrypted from now on, and due until then.
+    #[cold]
+    pub(crate) fn secured(&mut self, established: Established, deadline: Deadline) {
+        self.proto
+            .agreed(established.protocol.as_deref().unwrap_or_default());
+        self.tls = Some(Arc::new(established));
+        self.deadline = deadline;
+    }
+
+    /// How the client has ended its side, with nothing left to read before that.
+    pub(crate) fn peer_end(&mut self) -> PeerEnd {
+        let end = self.stream.peer_end();
+        self.readable |= self.stream.holds_input();
+        end
+    }
+
+    /// Whether it has ended its side, with nothing left to read before that.
+    pub(crate) fn at_end(&mut self) -> bool {
+        self.peer_end() != PeerEnd::None
     }
 
     /// The response is complete and the connection is kept: the next request may come.
@@ -417,6 +444,7 @@ impl Conn {
         exchange.proxied.clone_from(&self.proxied);
         exchange.listener = self.listener;
         exchange.trusted = self.trusted;
+        exchange.tls.clone_from(&self.tls);
         Some(exchange)
     }
 

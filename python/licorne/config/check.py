@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: One of these asks for a feature that is still to come. Settings that say how such a
 #: feature works (`ciphers`, `uwsgi_allow_ips`) have no effect without it, in gunicorn as well.
 SWITCHES = (
-    "certfile", "keyfile", "protocol", "dirty_apps",
+    "protocol", "dirty_apps",
 )  # fmt: skip
 
 

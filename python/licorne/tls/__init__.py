@@ -1,0 +1,1 @@
+"""TLS without the engine: what the files of the settings hold, and who keeps them up to date."""
