@@ -203,17 +203,7 @@ impl Client {
                 }
                 self.write(&frame(WINDOW_UPDATE, NONE, number, &by.to_be_bytes()));
             }
-            Step::Settings(windows) => {
-                for window in &windows {
-                    let change = i64::from(*window) - self.window;
-                    self.window = i64::from(*window);
-                    for stream in self.streams.values_mut() {
-                        stream.receiving += change;
-                    }
-                }
-                let pairs: Vec<_> = windows.into_iter().map(|window| (4, window)).collect();
-                self.write(&settings(&pairs));
-            }
+            Step::Settings(windows) => self.change_windows(windows),
             Step::Reset(which, peer) => {
                 let Some(number) = self.pick(which) else {
                     return;
@@ -229,6 +219,19 @@ impl Client {
             }
             Step::Open => {}
         }
+    }
+
+    /// Windows that streams begin with, one after the other.
+    fn change_windows(&mut self, windows: Vec<u32>) {
+        for window in &windows {
+            let change = i64::from(*window) - self.window;
+            self.window = i64::from(*window);
+            for stream in self.streams.values_mut() {
+                stream.receiving += change;
+            }
+        }
+        let pairs: Vec<_> = windows.into_iter().map(|window| (4, window)).collect();
+        self.write(&settings(&pairs));
     }
 
     fn send(&mut self, which: u8, len: u16, padding: Option<u8>, end: bool) {
