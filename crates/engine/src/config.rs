@@ -11,7 +11,7 @@ use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
 use net::websocket::Settings as WebSocket;
 use proto::h2::Config as Http2;
-use proto::protocol::Served;
+use proto::protocol::{ProxyHeader, Served};
 use proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, SchemeHeader, Trusted,
 };
@@ -55,6 +55,8 @@ attributes!(
         permit_obsolete_folding: bool,
         permit_unconventional_http_method: bool,
         permit_unconventional_http_version: bool,
+        proxy_allow_ips: Vec<String>,
+        proxy_protocol: String,
         secure_scheme_headers: Vec<(String, String)>,
         strip_header_spaces: bool,
     }
@@ -74,6 +76,12 @@ attributes!(
         graceful_timeout: f64,
         handover: Option<(i32, i32)>,
         header_timeout: f64,
+        http2_cleartext: bool,
+        http2_initial_window_size: u32,
+        http2_max_concurrent_streams: u32,
+        http2_max_frame_size: u32,
+        http2_max_header_list_size: u32,
+        http2_tls: bool,
         keepalive: f64,
         master_fd: i32,
         max_connections: usize,
@@ -168,8 +176,9 @@ impl PythonConfig {
 /// `AttributeError` or `TypeError` where Python and Rust disagree; `ValueError` for a value that
 /// cannot work, naming the setting.
 pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)> {
-    let policy = policy(config)?;
+    let mut policy = policy(config)?;
     let settings = Settings::read(config)?;
+    serve_http2(&mut policy, &settings);
     let limits = limits(&settings)?;
     let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
     let websocket = websocket(&settings)?;
@@ -252,10 +261,40 @@ pub(crate) fn policy(rules: &Bound<'_, PyAny>) -> PyResult<Policy> {
             missing_host: rules.permit_missing_host,
             connect: rules.permit_connect,
         },
+        served: Served {
+            proxy: proxy_header(&rules.proxy_protocol)?,
+            ..Served::HTTP1
+        },
+        proxies: trusted("proxy_allow_ips", &rules.proxy_allow_ips)?,
         forwarding: forwarding(rules)?,
-        served: Served::HTTP1,
         http2: Http2::default(),
     })
+}
+
+/// HTTP/2, as far as it is served.
+fn serve_http2(policy: &mut Policy, settings: &Settings) {
+    policy.served.http2 = settings.http2_tls;
+    policy.served.http2_cleartext = settings.http2_cleartext;
+    policy.http2 = Http2 {
+        max_concurrent_streams: settings.http2_max_concurrent_streams,
+        initial_window_size: settings.http2_initial_window_size,
+        max_frame_size: settings.http2_max_frame_size,
+        max_header_list_size: settings.http2_max_header_list_size,
+        ..Http2::default()
+    };
+}
+
+fn proxy_header(word: &str) -> PyResult<ProxyHeader> {
+    match word {
+        "off" => Ok(ProxyHeader::Off),
+        "v1" => Ok(ProxyHeader::V1),
+        "v2" => Ok(ProxyHeader::V2),
+        "auto" => Ok(ProxyHeader::Auto),
+        other => {
+            let text = format!("proxy_protocol: {other:?} is not one of off, v1, v2, auto");
+            Err(PyValueError::new_err(text))
+        }
+    }
 }
 
 fn forwarding(rules: Rules) -> PyResult<Forwarding> {
@@ -276,7 +315,7 @@ fn forwarding(rules: Rules) -> PyResult<Forwarding> {
         return Err(PyValueError::new_err(text));
     };
     Ok(Forwarding {
-        trusted: trusted(&rules.forwarded_allow_ips)?,
+        trusted: trusted("forwarded_allow_ips", &rules.forwarded_allow_ips)?,
         header_map,
         forwarder_headers: rules.forwarder_headers,
         secure_scheme_headers: rules
@@ -328,10 +367,10 @@ fn path_limits(all: (&str, f64), paths: (&str, &[(String, f64)])) -> PyResult<Pa
     Ok(PathLimits::new(milliseconds(all.0, all.1)?, own?))
 }
 
-fn trusted(entries: &[String]) -> PyResult<Trusted> {
+fn trusted(name: &str, entries: &[String]) -> PyResult<Trusted> {
     Trusted::parse(entries.iter().map(String::as_str)).map_err(|entry| {
         PyValueError::new_err(format!(
-            "forwarded_allow_ips: {entry:?} is neither an IP address, a network nor *"
+            "{name}: {entry:?} is neither an IP address, a network nor *"
         ))
     })
 }

@@ -11,8 +11,10 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use crate::core::thread_number;
 use crate::exchange::Exchange;
 use crate::explain;
+use crate::fields;
 use crate::head;
 use crate::pieces;
+use crate::proxied;
 use crate::queue;
 use crate::taken;
 use crate::text;
@@ -31,6 +33,7 @@ impl Exchange {
                 &bundle.start_response,
                 &bundle.write,
                 &bundle.early_hints,
+                &bundle.send_trailers,
                 &bundle.socket,
             ] {
                 visit.call(each)?;
@@ -162,6 +165,16 @@ impl Exchange {
         })
     }
 
+    /// What the PROXY header of its connection says, by gunicorn's names.
+    #[getter]
+    fn proxy_protocol_info<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let present = self.run.net.as_ref().and_then(|net| net.proxied.as_ref());
+        let past = self.run.past.as_ref();
+        let proxied = present.or_else(|| past.and_then(|past| past.proxied.as_ref()));
+        let info = proxied.map(|proxied| proxied::info(py, &proxied.header));
+        info.transpose()
+    }
+
     #[getter]
     fn environ(&self, py: Python<'_>) -> Option<Py<PyDict>> {
         self.run
@@ -229,6 +242,13 @@ impl Exchange {
     /// `wsgi.early_hints`: sends `103 Early Hints` with these header pairs (RFC 8297).
     fn early_hints(&mut self, headers: &Bound<'_, PyAny>) -> PyResult<()> {
         wsgi::early_hints(self, headers)
+    }
+
+    /// `gunicorn.http2.send_trailers`: trailer fields for the end of the body, in the place of those given
+    /// before (RFC 9110, section 6.5).
+    fn send_trailers(&mut self, trailers: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.run.trailers = fields::pairs_of(trailers)?;
+        Ok(())
     }
 
     /// The client reads slowly, and the body that `run_wsgi` has begun to send is to be resumed when

@@ -1,8 +1,12 @@
 //! One connection: bytes in → proto → exchange; output → bytes out. It decides nothing about time
 //! or other connections; the reactor does.
 
+mod framing;
 mod moving;
+mod proxied;
+mod queue;
 mod serving;
+mod streams;
 mod websocket;
 
 use std::io;
@@ -18,10 +22,13 @@ use crate::drain::Activity;
 use crate::exchange::Exchange;
 use crate::incoming::Incoming;
 use crate::output::Output;
-use crate::peer::Peer;
+use crate::peer::{Peer, Proxied};
 use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
+pub(crate) use framing::LOW_WATER;
+pub(crate) use queue::Beside;
 pub(crate) use serving::Serving;
+pub(crate) use streams::{ConnectionEnd, RequestStream, StreamNews, StreamPhase, Streams};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +64,9 @@ pub(crate) enum Registration {
 )]
 pub(crate) struct Conn {
     pub(crate) stream: Stream,
+    /// The client: the peer, unless a PROXY header names another.
     pub(crate) peer: Peer,
+    proxied: Option<Arc<Proxied>>,
     pub(crate) listener: usize,
     trusted: bool,
     proto: proto::Connection,
@@ -71,6 +80,8 @@ pub(crate) struct Conn {
     pub(crate) phase: Phase,
     /// The last request, which may be with the application.
     pub(crate) serving: Serving,
+    /// Its requests, where it carries several at once.
+    pub(crate) streams: Option<Box<Streams>>,
     /// Requests read so far.
     pub(crate) requests: u32,
     pub(crate) registered: Registration,
@@ -106,6 +117,8 @@ pub(crate) enum Fed {
     Flowed,
     /// WebSocket messages, or their end.
     Messages,
+    /// Frames, for streams that have news of it.
+    Streams,
     /// The peer broke a rule of WebSocket.
     Failing(ws::Reject),
 }
@@ -150,6 +163,7 @@ impl Conn {
         Self {
             stream,
             peer,
+            proxied: None,
             listener,
             trusted,
             proto: proto::Connection::begin(served, false, trusted, peer == Peer::Unix),
@@ -160,6 +174,7 @@ impl Conn {
             deadline: Deadline::NONE,
             phase: Phase::Reading,
             serving: Serving::none(),
+            streams: None,
             requests: 0,
             registered: Registration::None,
             readable: true,
@@ -191,7 +206,7 @@ impl Conn {
 
     /// So much is still to be written that nothing more should be made for it.
     pub(crate) fn wants_no_more(&self) -> bool {
-        self.output.queued() >= HIGH_WATER
+        self.streams.is_none() && self.output.queued() >= HIGH_WATER
     }
 
     /// Between requests, with nothing of the next one seen.
@@ -209,7 +224,7 @@ impl Conn {
 
     /// Its first request is still awaited.
     pub(crate) fn had_no_request(&self) -> bool {
-        self.phase == Phase::Reading && self.serving.is_none()
+        self.phase == Phase::Reading && self.requests == 0
     }
 
     /// What it is doing, as a stop sees it. An idle one has its deadline `keepalive_ms` after its
@@ -341,21 +356,27 @@ impl Conn {
             let received =
                 self.proto
                     .receive(feeding.policy, rest, feeding.eof, &mut exchange.head);
+            if self.proto.has_streams() {
+                return self.parse_streams(input, used, received, feeding);
+            }
             let Received { consumed, event } = match received {
                 Ok(received) => received,
                 Err(reject) => return (used, Fed::Rejected(reject)),
             };
             used += consumed;
             match event {
-                Event::Refused(_, reject) => return (used, Fed::Rejected(reject)),
-                Event::Reset(..) | Event::Room => {}
-                Event::NeedMore | Event::Switched => {
+                Event::NeedMore
+                | Event::Switched
+                | Event::Refused(..)
+                | Event::Reset(..)
+                | Event::Room => {
                     return match begun {
                         Some(exchange) => (used, Fed::Ready(exchange)),
                         None if self.serving.incoming.is_some() => (used, Fed::Flowed),
                         None => (used, Fed::Wait),
                     };
                 }
+                Event::Proxied => self.begin_proxied(),
                 Event::Closed => return (used, Fed::Closed),
                 Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
                     begun = self.begin_flowing(consumed == rest.len(), feeding);
@@ -393,6 +414,7 @@ impl Conn {
             feeding.pool.push(Box::default());
         }
         exchange.peer = Some(self.peer);
+        exchange.proxied.clone_from(&self.proxied);
         exchange.listener = self.listener;
         exchange.trusted = self.trusted;
         Some(exchange)
@@ -430,7 +452,7 @@ impl Conn {
 /// Bytes of a large body that are worth a turn of the loop, above all of one that Python turns.
 const WAKE_AT: i32 = 512 * 1024;
 /// Output above which a streaming application, and the client's next request, have to wait.
-const HIGH_WATER: u64 = 256 * 1024;
+pub(crate) const HIGH_WATER: u64 = 256 * 1024;
 /// Bodies with more than this missing are read in place.
 const DIRECT: usize = 32 * 1024;
 

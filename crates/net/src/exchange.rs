@@ -1,12 +1,14 @@
 //! One request with its response: the object handed to an application thread and back.
 
+use std::sync::Arc;
+
 use proto::h1::{RequestFacts, Response};
 use proto::{RequestHead, StreamId};
 
 use crate::admission::GLANCE_NS;
 use crate::body::Body;
 use crate::clock;
-use crate::peer::Peer;
+use crate::peer::{Peer, Proxied};
 pub use crate::slab::Token;
 
 /// Names a request: its connection, and its stream there. A response that comes too late meets none,
@@ -43,6 +45,8 @@ pub struct Exchange {
     pub body: Body,
     /// The sender: the client, or a proxy.
     pub peer: Option<Peer>,
+    /// What a PROXY header has said of the connection.
+    pub proxied: Option<Arc<Proxied>>,
     /// The peer may speak for others (`forwarded_allow_ips`).
     pub trusted: bool,
     /// Which listener it came through, in the order they were given.
@@ -93,6 +97,14 @@ impl Exchange {
         }
     }
 
+    /// The peer at the other end of the socket, which `trusted` is about.
+    pub fn socket_peer(&self) -> Option<Peer> {
+        match &self.proxied {
+            Some(proxied) => Some(proxied.by),
+            None => self.peer,
+        }
+    }
+
     /// Whether it has waited for so long that [`crate::baton::Loop::admit`] should be asked before it
     /// is begun.
     #[inline]
@@ -106,6 +118,7 @@ impl Exchange {
         self.key = None;
         self.body = Body::Empty;
         self.peer = None;
+        self.proxied = None;
         self.handed_over = false;
         self.started_ns = 0;
         self.response.clear();

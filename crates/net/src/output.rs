@@ -84,6 +84,25 @@ impl Output {
         }
     }
 
+    /// Has `fill` append to what is copied.
+    pub(crate) fn append(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
+        self.end_chunk();
+        let fits =
+            matches!(self.segments.back(), Some(Segment::Copied(run)) if run.len() < RUN_LIMIT);
+        if !fits {
+            self.segments.push_back(Segment::Copied(Vec::new()));
+        }
+        let Some(Segment::Copied(run)) = self.segments.back_mut() else {
+            return;
+        };
+        let before = run.len();
+        fill(run);
+        self.queued += (run.len() - before) as u64;
+        if run.is_empty() {
+            self.segments.pop_back();
+        }
+    }
+
     /// Adds a block of a chunked body. Small blocks that wait together leave as one chunk: the bounds
     /// of chunks mean nothing (RFC 9112 section 7.1), and each costs its reader some work.
     pub(crate) fn chunk(&mut self, block: &[u8]) {

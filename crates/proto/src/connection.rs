@@ -2,10 +2,12 @@
 
 use crate::event::{Received, StreamId};
 use crate::h1;
+use crate::h2;
 use crate::head::{RequestHead, Sender};
 use crate::known::Known;
 use crate::limits::Policy;
 use crate::protocol::{self, Protocol, Served};
+use crate::proxy;
 use crate::reject::Reject;
 use crate::tunnel::Tunnel;
 use crate::undecided::{Decision, Undecided};
@@ -17,6 +19,8 @@ pub enum Connection {
     Undecided(Undecided),
     /// HTTP/1: one request after the other, each on stream 0.
     H1(h1::Connection),
+    /// HTTP/2: requests side by side, each on a stream of its own.
+    H2(Box<h2::Connection>),
     /// Bytes that are no HTTP any more.
     Tunnel(Tunnel),
 }
@@ -39,7 +43,8 @@ impl Connection {
         };
         match Undecided::new(served, secure, sender) {
             Ok(undecided) => Self::Undecided(undecided),
-            Err(protocol) => Self::of(protocol, sender),
+            // Without a byte nothing else can be decided on.
+            Err(_) => Self::http1(sender),
         }
     }
 
@@ -47,18 +52,31 @@ impl Connection {
     /// have none in common, or the client has not asked.
     pub fn agreed(&mut self, protocol: &[u8]) {
         if let Self::Undecided(undecided) = self {
-            let (protocol, sender) = (undecided.agreed(protocol), undecided.sender());
-            *self = Self::of(protocol, sender);
+            undecided.agreed(protocol);
         }
     }
 
-    fn of(protocol: Protocol, sender: Sender) -> Self {
-        match protocol {
-            // Nothing else is served: the parser of HTTP/1 refuses what it does not know.
-            Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket => {
-                Self::H1(h1::Connection::from_peer(sender.trusted, sender.local))
-            }
+    /// The PROXY header that was read with the last [`Event::Proxied`](crate::Event::Proxied).
+    pub fn proxied(&mut self) -> Option<Box<proxy::Header>> {
+        match self {
+            Self::Undecided(undecided) => undecided.proxied(),
+            Self::H1(_) | Self::H2(_) | Self::Tunnel(_) => None,
         }
+    }
+
+    fn of(protocol: Protocol, sender: Sender, policy: &Policy) -> Self {
+        let Sender { trusted, local } = sender;
+        match protocol {
+            Protocol::Http2 => {
+                Self::H2(Box::new(h2::Connection::new(&policy.http2, trusted, local)))
+            }
+            // Nothing else is served: the parser of HTTP/1 refuses what it does not know.
+            Protocol::Http1 | Protocol::WebSocket => Self::http1(sender),
+        }
+    }
+
+    fn http1(sender: Sender) -> Self {
+        Self::H1(h1::Connection::from_peer(sender.trusted, sender.local))
     }
 
     /// Takes one step: see [`h1::Connection::receive`] and [`Tunnel::receive`].
@@ -73,6 +91,7 @@ impl Connection {
         match self {
             Self::H1(connection) => connection.receive(policy, input, eof, head),
             Self::Tunnel(tunnel) => Ok(tunnel.receive(input, eof)),
+            Self::H2(connection) => connection.receive(policy, input, eof, head),
             Self::Undecided(_) => self.decide(policy, input, eof, head),
         }
     }
@@ -92,7 +111,7 @@ impl Connection {
         match undecided.receive(input, eof)? {
             Decision::Open(received) => Ok(received),
             Decision::Speaks(protocol) => {
-                *self = Self::of(protocol, undecided.sender());
+                *self = Self::of(protocol, undecided.sender(), policy);
                 self.receive(policy, input, eof, head)
             }
         }
@@ -114,6 +133,7 @@ impl Connection {
                 debug_assert_eq!(stream, StreamId::HTTP1);
                 connection.next_request();
             }
+            Self::H2(connection) => connection.finished(stream),
             // The one is done when its connection is, the other has had no request.
             Self::Tunnel(_) | Self::Undecided(_) => {}
         }
@@ -140,6 +160,21 @@ impl Connection {
         true
     }
 
+    /// Whether it carries several requests at once.
+    #[inline]
+    pub fn has_streams(&self) -> bool {
+        matches!(self, Self::H2(_))
+    }
+
+    /// The connection that does.
+    #[inline]
+    pub fn h2(&mut self) -> Option<&mut h2::Connection> {
+        match self {
+            Self::H2(connection) => Some(connection),
+            Self::Undecided(_) | Self::H1(_) | Self::Tunnel(_) => None,
+        }
+    }
+
     /// Whether it has left HTTP.
     #[inline]
     pub fn is_tunnel(&self) -> bool {
@@ -151,6 +186,7 @@ impl Connection {
     pub fn idle(&self) -> bool {
         match self {
             Self::H1(connection) => connection.idle(),
+            Self::H2(connection) => connection.idle(),
             Self::Undecided(_) => true,
             Self::Tunnel(_) => false,
         }

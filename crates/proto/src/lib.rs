@@ -27,6 +27,8 @@ pub mod forwarded;
 pub mod h1;
 pub mod h2;
 pub mod protocol;
+pub mod proxy;
+pub mod record;
 pub mod ws;
 
 mod chars;

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
             """Let the request that waits go on."""
 
 
+#: Bytes of the fields of one HTTP/2 request, where the user sets no limit.
+LONGEST_HEAD = 1 << 24
+
+
 class Kind:
     """How a kind of worker runs requests."""
 
@@ -119,6 +123,7 @@ class EngineConfig(RequestRules):
         self.websocket_max_message_size = cfg.websocket_max_message_size
         self.websocket_ping_interval = float(cfg.websocket_ping_interval)
         self.websocket_ping_timeout = float(cfg.websocket_ping_timeout)
+        self._http2(cfg)
         self.request_id = cfg.request_id
         self.queue_time = cfg.queue_time
         self.max_requests = wiring.max_requests
@@ -127,6 +132,18 @@ class EngineConfig(RequestRules):
         self.signal_fd = wiring.signal_fd
         self.signal_relay_fd = wiring.signal_relay_fd
         self.handover = wiring.handover
+
+    def _http2(self, cfg: Config) -> None:
+        served = "h2" in cfg.http_protocols
+        self.http2_tls = served
+        self.http2_cleartext = served and cfg.http2_cleartext in ("prior-knowledge", "both")
+        self.http2_max_concurrent_streams = cfg.http2_max_concurrent_streams
+        self.http2_initial_window_size = cfg.http2_initial_window_size
+        self.http2_max_frame_size = cfg.http2_max_frame_size
+        # Heads are in memory: without a limit of the user there is one all the same.
+        self.http2_max_header_list_size = min(
+            cfg.http2_max_header_list_size or LONGEST_HEAD, LONGEST_HEAD
+        )
 
     def _times(self, cfg: Config, multithread: bool) -> None:
         self.keepalive = float(cfg.keepalive)

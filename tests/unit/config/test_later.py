@@ -22,9 +22,7 @@ def test_the_default_is_accepted(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("proxy_allow_ips", "*"),
         ("ciphers", "ECDHE+AESGCM"),
-        ("http2_max_frame_size", 32768),
         ("dirty_timeout", 60),
     ],
 )

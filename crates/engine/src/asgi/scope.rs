@@ -165,6 +165,8 @@ impl Scopes {
         }
         if head.version() == Version::Http10 {
             scope.set_item(intern!(py, "http_version"), intern!(py, "1.0"))?;
+        } else if head.version() == Version::Http2 {
+            scope.set_item(intern!(py, "http_version"), intern!(py, "2"))?;
         }
         if head.https() == Some(true) {
             scope.set_item(intern!(py, "scheme"), intern!(py, "https"))?;

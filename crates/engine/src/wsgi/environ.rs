@@ -8,12 +8,14 @@ use net::peer::Peer;
 use proto::{Field, Known};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::caches::{Caches, PeerText};
 use super::input::Input;
 use crate::core::{Core, Names};
+use crate::proxied;
 use crate::repeated::repeated_by_clients;
 use crate::request_id::RequestIds;
 use crate::text;
@@ -69,6 +71,9 @@ pub(crate) fn build<'py>(
     };
     let entries = Entries { dict: &environ };
     peer(py, &entries, core, caches, exchange)?;
+    if let Some(proxied) = &exchange.proxied {
+        proxied::into_environ(&environ, proxied)?;
+    }
     if exchange.head.chunked() {
         decoded_length(py, &entries, core, exchange)?;
     }
@@ -93,6 +98,17 @@ fn decoded_length(
     };
     let length = exchange.body.len().to_string();
     entries.put_any(key, text::latin1(py, length.as_bytes())?.as_ptr())
+}
+
+/// What gunicorn says of a request that came by HTTP/2. The priorities are those of a request whose
+/// client has said nothing in the way that RFC 9113, section 5.3.2, has done away with.
+#[cold]
+pub(crate) fn http2(environ: &Bound<'_, PyDict>, send_trailers: &Py<PyAny>) -> PyResult<()> {
+    let py = environ.py();
+    environ.set_item(intern!(py, "HTTP_VERSION"), intern!(py, "2"))?;
+    environ.set_item(intern!(py, "gunicorn.http2.send_trailers"), send_trailers)?;
+    environ.set_item(intern!(py, "gunicorn.http2.priority_weight"), 16)?;
+    environ.set_item(intern!(py, "gunicorn.http2.priority_depends_on"), 0)
 }
 
 /// Gives the request its id, under the header's key too, whatever an untrusted peer has sent there.

@@ -17,6 +17,7 @@ impl Conn {
             && !self.held_back
             && !self.write_due
             && !self.is_tunnel()
+            && self.streams.is_none()
             && !self.serving.begun
             && !self.serving.reports_disconnect
             && self.serving.incoming.is_none()

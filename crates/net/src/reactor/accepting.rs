@@ -263,7 +263,7 @@ impl Reactor {
     pub(crate) fn add_connection(&mut self, stream: Stream, peer: Peer, index: usize) {
         let policy = &self.config.policy;
         let trusted = policy.forwarding.trusted.contains_peer(peer.ip());
-        let mut conn = Conn::new(stream, peer, index, trusted, policy.served);
+        let mut conn = Conn::new(stream, peer, index, trusted, policy.served_to(peer.ip()));
         let header_timeout = self.config.header_timeout_ms;
         conn.deadline = Deadline::after(Cause::Header, self.now_ms(), header_timeout);
         self.scan.note(conn.deadline);

@@ -1,6 +1,7 @@
 //! Connections whose deadline has passed.
 
 use super::Reactor;
+use crate::conn::Phase;
 use crate::exchange::Token;
 use crate::notice::Level;
 use crate::timer::Cause;
@@ -11,13 +12,15 @@ impl Reactor {
         let mut expired = Vec::new();
         for (token, conn) in self.conns.iter() {
             if conn.deadline.expired(now_ms) {
-                expired.push((token, conn.deadline.cause, conn.idle()));
+                let streams = conn.streams.is_some() && conn.phase == Phase::Reading;
+                expired.push((token, conn.deadline.cause, conn.idle(), streams));
             } else {
                 self.scan.note(conn.deadline);
             }
         }
-        for (token, cause, idle) in expired {
+        for (token, cause, idle, streams) in expired {
             match cause {
+                cause if streams => self.expire_streams(token, now_ms, cause),
                 Cause::None => {}
                 Cause::Body if self.goes_on(token, now_ms) => {}
                 Cause::Header | Cause::Body if !idle => {
@@ -34,6 +37,7 @@ impl Reactor {
                 Cause::Linger => self.remove(token),
                 Cause::Silence => self.on_silence(token),
                 Cause::Closing => self.on_unanswered_close(token),
+                Cause::Leaving => self.go_away_now(token),
             }
         }
     }

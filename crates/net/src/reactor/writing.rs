@@ -3,6 +3,8 @@
 
 use std::io;
 
+use proto::StreamId;
+
 use super::Reactor;
 use crate::clock;
 use crate::conn::{Conn, Phase, Registration};
@@ -44,7 +46,10 @@ impl Reactor {
     ) {
         let now_ns = self.count(&exchange);
         if let Some(key) = exchange.key.take() {
-            if matches!(tail, Tail::None) && self.may_batch() {
+            if key.stream != StreamId::HTTP1 {
+                let hold = self.may_batch();
+                self.respond_on_stream(key, &exchange.out, tail, hold);
+            } else if matches!(tail, Tail::None) && self.may_batch() {
                 self.hold_response(key, &mut exchange, keep, now_ns);
             } else {
                 self.flush_responses();
@@ -105,7 +110,7 @@ impl Reactor {
         }
         let key = exchange.key;
         let conn = key.and_then(|key| self.conns.get_mut(key.connection));
-        conn.is_some_and(|conn| conn.served(exchange.id).is_none())
+        conn.is_some_and(|conn| conn.is_answered(exchange.id, key))
     }
 
     #[inline]
@@ -116,6 +121,9 @@ impl Reactor {
         tail: Tail<S>,
         keep: bool,
     ) {
+        if key.stream != StreamId::HTTP1 {
+            return self.respond_on_stream(key, bytes, tail, false);
+        }
         let idle_deadline = self.idle_deadline();
         let token = key.connection;
         let Some(conn) = busy(&mut self.conns, key) else {
@@ -194,6 +202,9 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        if conn.streams.is_some() {
+            return self.flush_frames(token);
+        }
         conn.output.end_chunk();
         let before = conn.output.queued();
         let result = conn.output.flush(&mut conn.stream);
@@ -222,6 +233,45 @@ impl Reactor {
         if resumes {
             self.resume(token);
         }
+    }
+
+    /// The same where several responses share the connection: frames are made as long as the kernel
+    /// takes them.
+    fn flush_frames(&mut self, token: Token) {
+        loop {
+            let Some(conn) = self.conns.get_mut(token) else {
+                return;
+            };
+            self.news.room |= conn.make_frames();
+            let before = conn.output.queued();
+            let result = conn.output.flush(&mut conn.stream);
+            let left = conn.output.queued();
+            let written = before.saturating_sub(left);
+            self.board.tally(self.slot).written(written);
+            if let Some(streams) = &mut conn.streams {
+                streams.progress |= written > 0;
+            }
+            match result {
+                Ok(Flushed::All) if conn.has_frames() => {}
+                Ok(Flushed::All) => break,
+                Ok(Flushed::Blocked) => {
+                    self.register_for_writing(token);
+                    break;
+                }
+                Err(_) => return self.remove(token),
+            }
+        }
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
+        if conn.phase == Phase::Reading && conn.streams_are_over() {
+            conn.phase = Phase::Closing;
+        }
+        match conn.phase {
+            Phase::Closing if !conn.wants_write() => self.close_gently(token),
+            _ => self.set_stream_deadline(token),
+        }
+        self.connection_is_spare();
     }
 
     /// The client has read on: its next request may come, which may have been read already.

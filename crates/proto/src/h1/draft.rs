@@ -103,6 +103,11 @@ impl ResponseDraft {
         })
     }
 
+    /// The status line and the fields of the application.
+    pub(super) fn lines(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The status code; 0 before the start.
     pub fn status(&self) -> u16 {
         self.status
@@ -167,7 +172,7 @@ impl ResponseDraft {
     }
 
     /// The Content-Length to be sent (RFC 9110, section 8.6).
-    fn announced(&self, request: RequestFacts, body: BodySize) -> Option<u64> {
+    pub(super) fn announced(&self, request: RequestFacts, body: BodySize) -> Option<u64> {
         match (self.status, body) {
             (100..=199 | 204, _) => None,
             (200..=299, _) if request.connect => None,

@@ -2,8 +2,8 @@
 //!
 //! Receiving: `lines` walks over the head with `request_line` and `field`, `request` completes it with
 //! `semantics`; `body`, `chunked` and `trailers` find the end of the body. Sending:
-//! `response` carries out commands with `draft`, `encode`, `server` and `error_page`. `state` says
-//! what may follow what.
+//! `response` carries out commands with `draft`, `encode`, `server` and `error_page`, or with
+//! `recorded` for a connection that frames them itself. `state` says what may follow what.
 
 mod body;
 mod chunked;
@@ -15,6 +15,7 @@ mod framing;
 mod lines;
 mod misuse;
 mod owner;
+mod recorded;
 mod request;
 mod request_line;
 mod response;
@@ -26,6 +27,7 @@ pub use draft::{BodySize, RequestFacts, ResponseDraft};
 pub use encode::{CONTINUE, chunk_bounds, close_chunk, open_chunk, push_decimal, push_padded};
 pub use error_page::{busy_page, error_page, unavailable_page};
 pub use misuse::Misuse;
+pub use recorded::{continue_record, page_records};
 pub use response::{Ending, Piece, Response, Unsendable};
 pub use server::ServerFields;
 pub use state::{Command, OutOfTurn, Sending};

@@ -3,6 +3,7 @@
 //! They change once a second, so a response copies one block instead of writing three lines.
 
 use super::encode::{push_decimal, push_padded};
+use crate::h2::hpack::push_field;
 
 /// `Server`, `Date` and `Connection`, rendered whenever the second changes.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct ServerFields {
     close: Vec<u8>,
     switch: Vec<u8>,
     offer: Vec<u8>,
+    /// Server and Date alone, as fields of a block.
+    fields: Vec<u8>,
 }
 
 /// What the Connection field of a response says.
@@ -40,6 +43,7 @@ impl ServerFields {
             close: Vec::new(),
             switch: Vec::new(),
             offer: Vec::new(),
+            fields: Vec::new(),
         };
         fields.render();
         fields
@@ -62,7 +66,19 @@ impl ServerFields {
         }
     }
 
+    /// Server and Date as fields of a block, for responses that say nothing of their connection.
+    pub(super) fn fields(&self) -> &[u8] {
+        &self.fields
+    }
+
     fn render(&mut self) {
+        let mut date = Vec::new();
+        push_date(&mut date, self.second);
+        self.fields.clear();
+        if !self.server.is_empty() {
+            push_field(&mut self.fields, b"server", self.server.as_bytes());
+        }
+        push_field(&mut self.fields, b"date", &date);
         let mut fields = Vec::with_capacity(96);
         if !self.server.is_empty() {
             fields.extend_from_slice(b"Server: ");
@@ -70,7 +86,7 @@ impl ServerFields {
             fields.extend_from_slice(b"\r\n");
         }
         fields.extend_from_slice(b"Date: ");
-        push_date(&mut fields, self.second);
+        fields.extend_from_slice(&date);
         fields.extend_from_slice(b"\r\nConnection: ");
         let blocks = [
             (&mut self.keep_alive, &b"keep-alive\r\n"[..]),
