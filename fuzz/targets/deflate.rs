@@ -17,7 +17,7 @@ use miniz_oxide::inflate::core::inflate_flags::{
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 use pieces::Choices;
 
-const LIMIT: usize = 1 << 16;
+const LIMIT: usize = 1 << 13;
 /// What the end of each message stands for (RFC 7692, section 7.2.2).
 const TAIL: &[u8] = &[0x00, 0x00, 0xff, 0xff];
 
@@ -77,7 +77,7 @@ fn inflates(choices: &Choices<'_>) {
 
     let mut input = choices.rest.to_vec();
     input.extend_from_slice(TAIL);
-    let mut output = vec![0; LIMIT + (1 << 16)];
+    let mut output = vec![0; 4 * LIMIT];
     let mut state = Box::<DecompressorOxide>::default();
     let flags = TINFL_FLAG_HAS_MORE_INPUT | TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
     let (status, _, len) = decompress(&mut state, &input, &mut output, 0, flags);
