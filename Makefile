@@ -27,6 +27,7 @@ test-python: system $(VENV)/.test ## Run the Python tests but for those that wai
 test-patient: system $(VENV)/.test ## Run the Python tests that take time: patient ones, and all random examples
 	$(BIN)/python tools/run-tests -m patient
 	THOROUGH=1 $(BIN)/python tools/run-tests tests/property
+	PROPTEST_CASES=10000 cargo test --package licorne-proto --quiet --test properties --test ws_properties --test forwarded
 
 test-versions: system ## Run the Python tests on every interpreter from 3.10 to 3.13 that is found
 	tools/test-versions
