@@ -7,7 +7,7 @@ QUICK := MATURIN_PEP517_ARGS="--profile dev"
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench autobahn system clean
+.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench fuzz autobahn system clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -27,6 +27,7 @@ test-python: system $(VENV)/.test ## Run the Python tests but for those that wai
 test-patient: system $(VENV)/.test ## Run the Python tests that take time: patient ones, and all random examples
 	$(BIN)/python tools/run-tests -m patient
 	THOROUGH=1 $(BIN)/python tools/run-tests tests/property
+	PROPTEST_CASES=10000 cargo test --package licorne-proto --quiet --test properties --test ws_properties --test forwarded
 
 test-versions: system ## Run the Python tests on every interpreter from 3.10 to 3.13 that is found
 	tools/test-versions
@@ -48,6 +49,9 @@ format: $(VENV)/.dev ## Format everything
 
 bench: ## Measure licorne and its peers (takes more than an hour; BENCH=--help for choices)
 	$(PYTHON) -m bench $(BENCH)
+
+fuzz: $(VENV)/.test ## Fuzz each parser for a minute (needs cargo-fuzz and a nightly toolchain; FUZZ=--help for choices)
+	$(BIN)/python tools/fuzz $(FUZZ)
 
 autobahn: $(VENV)/.test ## Run Autobahn's fuzzing client against the asgi worker (needs Python 2.7)
 	$(BIN)/python tools/autobahn

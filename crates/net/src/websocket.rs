@@ -101,6 +101,19 @@ impl Tools {
     }
 }
 
+/// What the application does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Application {
+    /// It has not asked for a message yet, or was told that there is one.
+    Away,
+    /// It has asked in vain, and is to be told when there is something.
+    Waits,
+    /// It has taken a message, and not asked for another: it may answer that.
+    Answers,
+    /// It is done with the connection.
+    Left,
+}
+
 /// A WebSocket connection that the application has accepted.
 #[derive(Debug)]
 pub(crate) struct WebSocket {
@@ -109,10 +122,9 @@ pub(crate) struct WebSocket {
     pub(crate) life: Life,
     /// Bytes of answers to pings since the client has last read everything.
     pub(crate) answers: usize,
-    /// The application has asked in vain, and is to be told when there is something.
-    pub(crate) awaited: bool,
-    /// The application is done with it.
-    pub(crate) left: bool,
+    pub(crate) application: Application,
+    /// The next frame will be refused, when the messages before it were taken and answered.
+    faulty: bool,
     /// Nothing reaches the client any more; what it has sent before may still be there.
     pub(crate) broken: bool,
 }
@@ -138,8 +150,8 @@ impl WebSocket {
             waiting: Waiting::default(),
             life: Life::new(now_ms),
             answers: 0,
-            awaited: false,
-            left: false,
+            application: Application::Away,
+            faulty: false,
             broken: false,
         }
     }
@@ -148,10 +160,16 @@ impl WebSocket {
     /// client's close frame is awaited.
     pub(crate) fn wants_bytes(&self, settings: &Settings) -> bool {
         match self.protocol.state() {
+            State::Open if self.faulty => !self.is_behind(),
             State::Open => !self.waiting.is_full(settings.queue),
             State::Closing => true,
             State::Closed | State::Refused => false,
         }
+    }
+
+    /// There are messages to be taken, or perhaps to be answered.
+    fn is_behind(&self) -> bool {
+        self.application == Application::Answers || self.waiting.has_message()
     }
 
     /// Nothing is expected of the client any more.
@@ -171,6 +189,11 @@ impl WebSocket {
         let mut used = 0;
         while self.wants_bytes(settings) {
             let rest = &mut input[used..];
+            // A close frame ends what the application can say.
+            if self.is_behind() && self.protocol.will_refuse(rest) {
+                self.faulty = true;
+                break;
+            }
             let Tools { pool, out } = tools;
             let received = self
                 .protocol

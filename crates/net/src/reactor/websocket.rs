@@ -15,7 +15,7 @@ use crate::conn::Conn;
 use crate::exchange::{Exchange, RequestKey, Token};
 use crate::output::{COPY_LIMIT, Shared};
 use crate::timer::Deadline;
-use crate::websocket::{Message, Outgoing, Settings, Tools, Waiting, WebSocket};
+use crate::websocket::{Application, Message, Outgoing, Settings, Tools, Waiting, WebSocket};
 
 /// Bytes of answers to pings that wait for a client above which it is not read: it asks, and does not
 /// read.
@@ -91,10 +91,17 @@ impl Reactor {
         let Some(conn) = busy(&mut self.conns, key) else {
             return self.take_ended(key);
         };
-        let Some(websocket) = conn.websocket().filter(|each| !each.left) else {
+        let Some(websocket) = conn
+            .websocket()
+            .filter(|each| each.application != Application::Left)
+        else {
             return Message::Gone;
         };
         let first = websocket.waiting.take();
+        websocket.application = match first {
+            Message::Later => Application::Away,
+            _ => Application::Answers,
+        };
         // There is room again for what was read, and for what the kernel has.
         if conn.has_more() {
             self.read_messages(key.connection);
@@ -106,8 +113,9 @@ impl Reactor {
             return self.take_ended(key);
         };
         let second = websocket.waiting.take();
+        websocket.application = Application::Answers;
         if second == Message::Later {
-            websocket.awaited = true;
+            websocket.application = Application::Waits;
             self.register(key.connection);
         }
         second
@@ -256,8 +264,8 @@ impl Reactor {
 
 /// Names a connection whose application waits, if there is something for it.
 fn tell(websocket: &mut WebSocket, key: RequestKey, news: &mut Vec<RequestKey>) {
-    if websocket.awaited && websocket.waiting.has_news() {
-        websocket.awaited = false;
+    if websocket.application == Application::Waits && websocket.waiting.has_news() {
+        websocket.application = Application::Away;
         news.push(key);
     }
 }

@@ -37,6 +37,11 @@ impl Waiting {
         self.first.is_some() && (self.bytes >= MOST_BYTES || self.others.len() + 1 >= most)
     }
 
+    /// There is a message to take.
+    pub(crate) fn has_message(&self) -> bool {
+        self.first.is_some()
+    }
+
     /// There is something to take.
     pub(crate) fn has_news(&self) -> bool {
         self.first.is_some() || matches!(self.end, End::Closed(..))

@@ -106,6 +106,18 @@ impl Connection {
         }
     }
 
+    /// Whether the frame that begins with `input` will be refused, as far as its header says.
+    pub fn will_refuse(&self, input: &[u8]) -> bool {
+        if self.state != State::Open || self.frame.is_some() {
+            return false;
+        }
+        match Header::read(input, self.expected) {
+            Ok(Some((header, _))) => !self.message.fits(header.opcode),
+            Ok(None) => false,
+            Err(_) => true,
+        }
+    }
+
     /// The bytes of the message that was given as [`Payload::Gathered`], until the next step or
     /// [`close`](Self::close).
     pub fn gathered(&self) -> &[u8] {

@@ -104,6 +104,11 @@ impl Message {
         Ok(kind)
     }
 
+    /// Whether a frame may stand here, whatever its length (section 5.4).
+    pub(super) fn fits(&self, opcode: Opcode) -> bool {
+        opcode.is_control() || next(self.open, opcode).is_ok()
+    }
+
     /// Whether the message is in one piece, which is `payload`: then it ends here. Without compression
     /// only.
     #[inline]

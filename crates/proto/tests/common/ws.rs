@@ -60,6 +60,7 @@ impl Side {
     pub(crate) fn read(&mut self, piece: &[u8], eof: bool) {
         self.kept.extend_from_slice(piece);
         while !self.over {
+            let refused = self.connection.will_refuse(&self.kept);
             let step = self.connection.receive(
                 &self.policy,
                 &mut self.pool,
@@ -69,6 +70,7 @@ impl Side {
             );
             match step {
                 Ok(step) => {
+                    assert!(!refused, "{step:?} of a frame that would be refused");
                     self.over = !self.tell(&step.event);
                     self.kept.drain(..step.consumed);
                     if step.event == Event::NeedMore {

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | its close frame comes | the answer to it | its code; 1005 without one |
 //! | the application closes | close frame, then the end when the client has answered, or after 10 s | that of the answer; 1006 without one |
-//! | the client breaks a rule | close frame with the code of the rule | the same code |
+//! | the client breaks a rule | close frame with the code of the rule; behind the answers to messages before, if the header of a frame breaks it | the same code |
 //! | the client sends nothing for `ping_timeout` behind a ping | close frame 1011 | 1006 |
 //! | its bytes end, or nothing reaches it any more | | 1006 |
 //! | the worker stops | close frame 1001, or 1012 if another worker takes its place; the end after 3 s at the latest | the same code, at once |
@@ -19,7 +19,7 @@ use crate::conn::{Conn, Phase};
 use crate::exchange::{RequestKey, Token};
 use crate::reactor::Reactor;
 use crate::reactor::writing::busy;
-use crate::websocket::{Tools, WebSocket};
+use crate::websocket::{Application, Tools, WebSocket};
 
 impl Reactor {
     /// Sends the close frame. What the client has sent before its own one is dropped, and when that
@@ -51,8 +51,7 @@ impl Reactor {
         let Some(websocket) = busy(&mut self.conns, key).and_then(Conn::websocket) else {
             return;
         };
-        websocket.left = true;
-        websocket.awaited = false;
+        websocket.application = Application::Left;
         websocket.waiting.drop_messages();
         let open = websocket.protocol.state() == State::Open;
         // A close frame without a reason, and with this code, is always right.
@@ -156,7 +155,7 @@ impl Reactor {
         websocket.waiting.end(close::ABNORMAL, "");
         tell(&mut websocket, key, &mut self.news.messages);
         self.news.room = true;
-        if !websocket.left && websocket.waiting.has_news() {
+        if websocket.application != Application::Left && websocket.waiting.has_news() {
             self.websockets.ended.insert(key, websocket.waiting);
         }
     }

@@ -1,4 +1,5 @@
 mod ends;
+mod faults;
 mod life;
 
 use std::io::Write;

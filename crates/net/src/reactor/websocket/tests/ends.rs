@@ -276,52 +276,6 @@ fn what_a_client_has_sent_before_it_went_is_not_lost() {
     assert_eq!(rig.reactor.conns.len(), 0);
 }
 
-/// Each fault has its close frame, one line of the log, and the same code for the application.
-#[test]
-fn a_client_that_breaks_a_rule() {
-    let mut unmasked = frame(TEXT, b"x");
-    unmasked.drain(2..6);
-    unmasked[1] &= 0x7f;
-    let table = [
-        (unmasked, 1002, "not masked"),
-        (frame(0x83, b""), 1002, "Reserved opcode"),
-        (frame(TEXT, b"\xff"), 1007, "not UTF-8"),
-        (frame(0x80, b""), 1002, "Continuation frame"),
-        (closing(1005, ""), 1002, "Invalid close code"),
-        (frame(BINARY, &[0; 2_000]), 1009, "too big"),
-    ];
-    for (sent, code, why) in table {
-        let (mut rig, mut client, key) = open(|config| {
-            config.websocket.policy.message_size = 1_000;
-        });
-        client.send(frame(TEXT, b"fine"));
-        client.send(&sent);
-        client.send(frame(TEXT, b"never looked at"));
-        rig.turn();
-        let got = client.receive_some().unwrap();
-        assert_eq!(got[2..4], u16::to_be_bytes(code), "{why}");
-        assert!(client.has_ended());
-        let notices = rig.notices();
-        let [line] = &notices[..] else {
-            panic!("{notices:?}");
-        };
-        assert!(line.starts_with("Invalid WebSocket data from ip=unix: "));
-        let answer = format!("closed with {code}");
-        assert!(line.contains(why) && line.contains(&answer), "{line}");
-        let all = take_all(&mut rig, key);
-        let [first, Message::Closed { code: told, reason }] = &all[..] else {
-            panic!("{all:?}");
-        };
-        assert_eq!((first, *told), (&text("fine"), code));
-        assert!(reason.contains(why), "{reason}");
-        client.send([b'x'; 1_000]);
-        rig.turn();
-        drop(client);
-        rig.turn();
-        assert_eq!(rig.reactor.conns.len(), 0);
-    }
-}
-
 /// A stop tells clients and applications at once; another worker is there for those that come again
 /// if this one is replaced.
 #[test]
