@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("bench", "compat", "crates", "docs", "examples", "python", "tests", "tools")
+FOLDERS = ("bench", "changes", "compat", "crates", "docs", "examples", "python", "tests", "tools")
 SUFFIXES = {
     ".1", ".c", ".conf", ".json", ".lua", ".md", ".py", ".pyi", ".rs", ".service", ".sh", ".socket",
     ".toml", "",
