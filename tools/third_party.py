@@ -1,4 +1,4 @@
-"""LICENSE-THIRD-PARTY: the licences of the crates that are linked into the engine.
+"""LICENSE-THIRD-PARTY: the licences of the crates that the engine is made with.
 
 Written before a build, from the crates that cargo has resolved, and put into each wheel beside
 LICENSE (`license-files` of pyproject.toml). A crate without a text is an error.
@@ -44,11 +44,11 @@ def write(root: Path) -> Path:
         current = waiting.pop()
         if current not in linked:
             linked.add(current)
-            # `kind` of what is linked is null; others are for building and testing.
+            # What only tests need is left out; what builds is in the bill of materials, too.
             waiting += [
                 each["pkg"]
                 for each in nodes[current]
-                if any(kind["kind"] is None for kind in each["dep_kinds"])
+                if any(kind["kind"] != "dev" for kind in each["dep_kinds"])
             ]
     foreign = sorted(
         (packages[each] for each in linked if packages[each]["source"] is not None),
