@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from licorne.config import Config, check, convert
+from licorne.config import Config, check, convert, tomltext
 from licorne.config.later import INSTEAD
 from licorne.config.nearest import distance
 from licorne.config.settings import OPTIONS
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 AS_WRITTEN = frozenset(
     ("umask", "user", "group", "control_socket_mode", "max_worker_memory", "chdir")
 )
+
+
+#: Settings that parts are joined to.
+_JOINED = {
+    ":callable": "wsgi_app", ":host": "bind", ":module": "wsgi_app", ":port": "bind",
+    ":socket": "bind",
+}  # fmt: skip
 
 
 class Given(NamedTuple):
@@ -137,8 +144,11 @@ class Draft:
         cfg = Config(prog="licorne")
         try:
             cfg.set(name, value, origin=given.where)
+            cfg.validate()
         except ConfigError as error:
-            self.left.append(Left(given, f"not taken over: {error}"))
+            # A user or a folder that only the other machine has.
+            line = tomltext.line(name, value)
+            self.left.append(Left(given, f"refused here: {error} Where it holds, write: {line}"))
             return
         number = option.type in {"bool", "int", "float"} and name not in AS_WRITTEN
         if number and value != convert.AUTO:
@@ -169,8 +179,8 @@ def _of_the_shell(ours: str, value: str) -> str:
         return "licorne reads PORT itself: without `bind` it listens at 0.0.0.0:$PORT."
     if ours == "workers" and "WEB_CONCURRENCY" in value:
         return "licorne reads WEB_CONCURRENCY itself."
-    name = "BIND" if ours.startswith(":") else ours.upper()
+    name = _JOINED.get(ours, ours).upper()
+    sets = f"set LICORNE_{name} in the environment, or " if not name.startswith(":") else ""
     return (
-        f"the value has a variable of the shell, which TOML does not: set LICORNE_{name} in the "
-        "environment, or write the value here."
+        f"the value has a variable of the shell, which TOML does not: {sets}write the value here."
     )
