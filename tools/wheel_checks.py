@@ -20,12 +20,16 @@ import sys
 import tarfile
 import tempfile
 import urllib.request
-import venv
 import zipfile
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MOST_BYTES = 4_000_000
 #: The newest symbols that manylinux_2_17 has (PEP 600).
@@ -63,14 +67,14 @@ def main(root: Path, dist: Path, pythons: list[str]) -> int:
     for path in wheels:
         python = by_tag.get(path.name.split("-")[2])
         if python is not None:
-            failed += _checked(path, lambda path, python=python: _life(path, python, compat))
+            failed += _checked(path, partial(_life, python=python, compat=compat))
     for path in sdists:
-        failed += _checked(path, lambda path: _source(path, pythons[0]))
+        failed += _checked(path, _source)
     print(f"{len(files)} files in {dist}, {failed} checks failed", flush=True)
     return 1 if failed else 0
 
 
-def _checked(path: Path, check) -> int:  # noqa: ANN001 - a function of the path
+def _checked(path: Path, check: Callable[[Path], str]) -> int:
     try:
         print(f"{path.name}: {check(path)}", flush=True)
     except CheckError as error:
@@ -201,7 +205,7 @@ def _serves(place: Path, folder: Path, words: list[str], expected: bytes) -> Non
         raise CheckError(f"{' '.join(words)} ends with {server.returncode}")
 
 
-def _source(path: Path, python: str) -> str:
+def _source(path: Path) -> str:
     """Build from the source distribution with an empty cargo home and no network for cargo."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -215,12 +219,10 @@ def _source(path: Path, python: str) -> str:
             "MATURIN_PEP517_ARGS": "--profile dev",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
-        builder = folder / "builder"
-        venv.create(builder, with_pip=False)
         words = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
         _told([*words, "--no-index", "-w", str(folder), str(source)], environment=environment)
         (built,) = folder.glob("*.whl")
-        return f"{path.stat().st_size:,} bytes, builds offline: {built.name} ({python})"
+        return f"{path.stat().st_size:,} bytes, builds offline: {built.name}"
 
 
 def _told(

@@ -285,6 +285,19 @@ def test_flags_win_over_the_file_they_name(tmp_path: Path) -> None:
     assert made == {"workers": 3, "timeout": 7, "bind": ["b:2"], "wsgi_app": "shop"}
 
 
+def test_a_named_file_that_is_not_here(tmp_path: Path) -> None:
+    told = licorne("migrate", "--", "gunicorn", "-c", "/srv/x.py", "-w", "3", "a", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "- the configuration file = /srv/x.py" in told.stdout
+    assert "workers = 3\n" in told.stdout
+
+
+def test_a_dollar_in_a_file_is_a_dollar(tmp_path: Path) -> None:
+    (tmp_path / "site.py").write_text("access_log_format = '$remote'\n")
+    told = licorne("migrate", "site.py", cwd=tmp_path)
+    assert 'access_log_format = "$remote"\n' in told.stdout
+
+
 def test_templates(tmp_path: Path) -> None:
     """Values that another program fills in are named, and the rest is taken over."""
     (tmp_path / "unit.json.tpl").write_text(

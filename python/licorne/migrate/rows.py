@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from licorne.config import Config, check, convert, tomltext
@@ -101,21 +102,23 @@ class Draft:
         #: Whether files that a command names are read, too.
         self.named_files = True
 
-    def apply(self, table: Mapping[str, Row], options: Iterable[Given]) -> None:
-        """Look each option up, and keep, leave or name it."""
+    def apply(
+        self, table: Mapping[str, Row], options: Iterable[Given], *, literal: bool = False
+    ) -> None:
+        """Look each option up, and keep, leave or name it; `literal` values have no variables."""
         for given in options:
             row = table.get(given.name)
             if row is None:
                 self.unknown.append(Left(given, unknown(given.name, table)))
             else:
-                self.take(row, given)
+                self.take(row, given, literal=literal)
 
-    def take(self, row: Row, given: Given) -> None:
+    def take(self, row: Row, given: Given, *, literal: bool = False) -> None:
         """What a row says of an option."""
         if not row.ours:
             self.left.append(Left(given, row.why))
             return
-        if isinstance(given.value, str) and "$" in given.value and not row.switch:
+        if not literal and isinstance(given.value, str) and "$" in given.value:
             self.left.append(Left(given, _of_the_shell(row.ours, given.value)))
             return
         try:
@@ -154,6 +157,17 @@ class Draft:
         if number and value != convert.AUTO:
             value = cfg.values[name]
         self.kept[name] = Kept(value, f"{given.name}, {given.where}", remark)
+
+    def reads(self, path: str, where: str) -> bool:
+        """Whether to read a file that a command names."""
+        if not self.named_files:
+            self.note(f"The command reads {path}: `licorne migrate {path}` takes that over.")
+        elif "$" in path or not os.path.exists(path):
+            reason = "there is no such file here: migrate it where it is."
+            self.left.append(Left(Given("the configuration file", path, where), reason))
+        else:
+            return True
+        return False
 
     def part(self, name: str, default: object = None) -> object:
         """A part of a setting that was given; the default otherwise."""

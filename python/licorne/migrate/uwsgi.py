@@ -214,7 +214,7 @@ def read(draft: Draft, command: Command) -> None:
         if not word.endswith(".ini"):
             draft.unknown.append(Left(Given(word, "", command.where), "this is no option."))
     for file in files:
-        if "$" not in file and draft.named_files:
+        if draft.reads(file, command.where):
             _apply(draft, _options(file))
     plain = [each._replace(name=each.name.removeprefix("--")) for each in given]
     plain += [Given("env", variable, command.where) for variable in command.variables]
