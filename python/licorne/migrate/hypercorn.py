@@ -123,8 +123,8 @@ def read(draft: Draft, command: Command) -> None:
     """Take the command line over, and the file that it names; the flags win."""
     given, others = options(command.words, FLAGS, SHORT, command.where)
     for option in given:
-        if option.name == "--config" and draft.named_files and "$" not in str(option.value):
-            _read_named(draft, str(option.value))
+        if option.name == "--config":
+            _read_named(draft, str(option.value), command.where)
     asgi.variables(draft, command, "", FLAGS)
     named = {FLAGS[each.name].ours for each in given if each.name in FLAGS}
     for name in named & set(draft.kept):
@@ -134,16 +134,18 @@ def read(draft: Draft, command: Command) -> None:
     _finish(draft)
 
 
-def _read_named(draft: Draft, location: str) -> None:
+def _read_named(draft: Draft, location: str, where: str) -> None:
     if location.startswith("python:"):
         draft.note(f"{location} is a module of Python: migrate its file on its own.")
         return
-    draft.apply(TABLE, settings(location.removeprefix("file:")))
+    path = location.removeprefix("file:")
+    if draft.reads(path, where):
+        draft.apply(TABLE, settings(path), literal=True)
 
 
 def read_file(draft: Draft, path: str) -> None:
     """Take a file over."""
-    draft.apply(TABLE, settings(path))
+    draft.apply(TABLE, settings(path), literal=True)
     _finish(draft)
     if "wsgi_app" not in draft.kept:
         draft.note("hypercorn's files name no application: set wsgi_app to MODULE:NAME.")

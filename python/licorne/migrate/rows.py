@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
-from licorne.config import Config, check, convert
+from licorne.config import Config, check, convert, tomltext
 from licorne.config.later import INSTEAD
 from licorne.config.nearest import distance
 from licorne.config.settings import OPTIONS
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 AS_WRITTEN = frozenset(
     ("umask", "user", "group", "control_socket_mode", "max_worker_memory", "chdir")
 )
+
+
+#: Settings that parts are joined to.
+_JOINED = {
+    ":callable": "wsgi_app", ":host": "bind", ":module": "wsgi_app", ":port": "bind",
+    ":socket": "bind",
+}  # fmt: skip
 
 
 class Given(NamedTuple):
@@ -94,21 +102,23 @@ class Draft:
         #: Whether files that a command names are read, too.
         self.named_files = True
 
-    def apply(self, table: Mapping[str, Row], options: Iterable[Given]) -> None:
-        """Look each option up, and keep, leave or name it."""
+    def apply(
+        self, table: Mapping[str, Row], options: Iterable[Given], *, literal: bool = False
+    ) -> None:
+        """Look each option up, and keep, leave or name it; `literal` values have no variables."""
         for given in options:
             row = table.get(given.name)
             if row is None:
                 self.unknown.append(Left(given, unknown(given.name, table)))
             else:
-                self.take(row, given)
+                self.take(row, given, literal=literal)
 
-    def take(self, row: Row, given: Given) -> None:
+    def take(self, row: Row, given: Given, *, literal: bool = False) -> None:
         """What a row says of an option."""
         if not row.ours:
             self.left.append(Left(given, row.why))
             return
-        if isinstance(given.value, str) and "$" in given.value and not row.switch:
+        if not literal and isinstance(given.value, str) and "$" in given.value:
             self.left.append(Left(given, _of_the_shell(row.ours, given.value)))
             return
         try:
@@ -137,13 +147,27 @@ class Draft:
         cfg = Config(prog="licorne")
         try:
             cfg.set(name, value, origin=given.where)
+            cfg.validate()
         except ConfigError as error:
-            self.left.append(Left(given, f"not taken over: {error}"))
+            # A user or a folder that only the other machine has.
+            line = tomltext.line(name, value)
+            self.left.append(Left(given, f"refused here: {error} Where it holds, write: {line}"))
             return
         number = option.type in {"bool", "int", "float"} and name not in AS_WRITTEN
         if number and value != convert.AUTO:
             value = cfg.values[name]
         self.kept[name] = Kept(value, f"{given.name}, {given.where}", remark)
+
+    def reads(self, path: str, where: str) -> bool:
+        """Whether to read a file that a command names."""
+        if not self.named_files:
+            self.note(f"The command reads {path}: `licorne migrate {path}` takes that over.")
+        elif "$" in path or not os.path.exists(path):
+            reason = "there is no such file here: migrate it where it is."
+            self.left.append(Left(Given("the configuration file", path, where), reason))
+        else:
+            return True
+        return False
 
     def part(self, name: str, default: object = None) -> object:
         """A part of a setting that was given; the default otherwise."""
@@ -169,8 +193,8 @@ def _of_the_shell(ours: str, value: str) -> str:
         return "licorne reads PORT itself: without `bind` it listens at 0.0.0.0:$PORT."
     if ours == "workers" and "WEB_CONCURRENCY" in value:
         return "licorne reads WEB_CONCURRENCY itself."
-    name = "BIND" if ours.startswith(":") else ours.upper()
+    name = _JOINED.get(ours, ours).upper()
+    sets = f"set LICORNE_{name} in the environment, or " if not name.startswith(":") else ""
     return (
-        f"the value has a variable of the shell, which TOML does not: set LICORNE_{name} in the "
-        "environment, or write the value here."
+        f"the value has a variable of the shell, which TOML does not: {sets}write the value here."
     )

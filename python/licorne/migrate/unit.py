@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Outside of strings.
 _COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+#: A template's variable in the place of a number: kept as a text, which names it.
+_UNQUOTED = re.compile(r"(:\s*)(\$\{?\w+\}?)(?=\s*[,}\]\n])")
 _ROUTES = "routing and static files are the proxy's, or the application's."
 _NAMESPACES = "the container, or the service manager (systemd), isolates the server."
 
@@ -117,6 +119,7 @@ class Document:
         self.path = path
         # As long as before, so that lines stay where they are.
         self.text = _COMMENT.sub(lambda m: m[1] or re.sub(r"[^\n]", " ", m[0]), lines.read(path))
+        self.text = _UNQUOTED.sub(r'\1"\2"', self.text)
         try:
             content = json.loads(self.text)
         except ValueError as error:

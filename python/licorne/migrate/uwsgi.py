@@ -200,6 +200,8 @@ SHORT = {
     "-t": "--harakiri", "-w": "--module", "-z": "--socket-timeout",
 }  # fmt: skip
 _FLAGS = {f"--{name}": row for name, row in TABLE.items()}
+#: What uWSGI takes for a part of the value, and people for a comment.
+_REMARK = re.compile(r"\s+[#;]\s.*$")
 _LOGIC = re.compile(r"if-[a-z]+|for|for-[a-z]+|end(if|for)?|print|exit")
 
 
@@ -212,7 +214,7 @@ def read(draft: Draft, command: Command) -> None:
         if not word.endswith(".ini"):
             draft.unknown.append(Left(Given(word, "", command.where), "this is no option."))
     for file in files:
-        if "$" not in file and draft.named_files:
+        if draft.reads(file, command.where):
             _apply(draft, _options(file))
     plain = [each._replace(name=each.name.removeprefix("--")) for each in given]
     plain += [Given("env", variable, command.where) for variable in command.variables]
@@ -258,7 +260,7 @@ def _options(path: str) -> list[Given]:
             section = body[1:-1].strip()
         elif body and body[0] not in ";#" and section == SECTION:
             name, _, value = (part.strip() for part in body.partition("="))
-            filled = _filled(value, variables, path)
+            filled = _filled(_REMARK.sub("", value), variables, path)
             if name in {"set", "set-placeholder", "set-ph"}:
                 name, _, filled = (part.strip() for part in filled.partition("="))
             variables[name] = filled

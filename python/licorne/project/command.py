@@ -103,6 +103,7 @@ def contents(prog: str, folder: str) -> tuple[str, str]:
                 (
                     f"{command.where} starts {command.server}. All of its options, with what",
                     f"became of each: {prog} migrate {command.where.partition(':')[0]}",
+                    *(() if draft is None else draft.notes),
                 )
             )
         )

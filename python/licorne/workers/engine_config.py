@@ -175,7 +175,12 @@ def _temporary_directory() -> str:
             return path
     import tempfile  # noqa: PLC0415 - rarely needed
 
-    return tempfile.gettempdir()
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        # A read-only container without /tmp: bodies that memory has no room for are refused, and
+        # the log names this path.
+        return "/tmp"
 
 
 def _server_address(sock: BaseSocket) -> tuple[str, str] | None:

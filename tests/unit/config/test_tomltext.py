@@ -1,32 +1,15 @@
-"""What is written as TOML is read as the same value."""
+"""Settings as TOML text; tests/property/test_tomltext.py reads what was written."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from licorne.config import toml, tomltext
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-TEXTS = st.text()
-VALUES = st.recursive(
-    st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXTS
-    | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
-)  # fmt: skip
-
-
-@given(value=VALUES)
-def test_values(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
-    path = tmp_path_factory.mktemp("toml") / "licorne.toml"
-    comment = tomltext.comment(["a\nb", "é"])
-    path.write_text(f"{comment}\n{tomltext.line('key', value)}\n", "utf-8")
-    assert toml.table(str(path)) == {"key": value}
 
 
 @pytest.mark.parametrize("value", [None, float("inf"), object(), [None], {"a": print}])

@@ -98,7 +98,9 @@ def test_a_command(tmp_path: Path, file: str, text: str, expected: dict[str, obj
     made, told = settings(tmp_path)
     assert made == expected
     assert told.startswith(f"serves shop:app, as {file}:")
-    assert f"licorne migrate {file}" in (tmp_path / "licorne.toml").read_text()
+    text = (tmp_path / "licorne.toml").read_text()
+    assert f"licorne migrate {file}" in text
+    assert ("licorne migrate gunicorn.conf.py" in text) == (file == "entrypoint.sh")
 
 
 def licorne(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,77 @@
+"""LICENSE-THIRD-PARTY: the licences of the crates that the engine is made with.
+
+Written before a build, from the crates that cargo has resolved, and put into each wheel beside
+LICENSE (`license-files` of pyproject.toml). A crate without a text is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import TypedDict
+
+NAME = "LICENSE-THIRD-PARTY"
+ENGINE = "licorne-engine"
+#: How files with licences begin.
+TEXTS = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "COPYRIGHT", "UNLICENSE")
+
+
+class Package(TypedDict):
+    """What of `cargo metadata` describes a crate."""
+
+    id: str
+    name: str
+    version: str
+    license: str | None
+    source: str | None
+    repository: str | None
+    manifest_path: str
+
+
+def write(root: Path) -> Path:
+    """Write the file; the crates it names are those that the lock file pins."""
+    told = subprocess.run(
+        ["cargo", "metadata", "--format-version", "1", "--locked"],
+        cwd=root, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    content = json.loads(told.stdout)
+    packages: dict[str, Package] = {each["id"]: each for each in content["packages"]}
+    nodes = {each["id"]: each["deps"] for each in content["resolve"]["nodes"]}
+    linked: set[str] = set()
+    waiting = [each["id"] for each in packages.values() if each["name"] == ENGINE]
+    while waiting:
+        current = waiting.pop()
+        if current not in linked:
+            linked.add(current)
+            # What only tests need is left out; what builds is in the bill of materials, too.
+            waiting += [
+                each["pkg"]
+                for each in nodes[current]
+                if any(kind["kind"] != "dev" for kind in each["dep_kinds"])
+            ]
+    foreign = sorted(
+        (packages[each] for each in linked if packages[each]["source"] is not None),
+        key=lambda package: (package["name"], package["version"]),
+    )
+    path = root / NAME
+    path.write_text("\n".join(map(_entry, foreign)), encoding="utf-8")
+    return path
+
+
+def _entry(package: Package) -> str:
+    folder = Path(package["manifest_path"]).parent
+    texts = [
+        path.read_text(encoding="utf-8", errors="replace").strip()
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name.upper().startswith(TEXTS)
+    ]
+    title = f"{package['name']} {package['version']}"
+    if not texts:
+        raise SystemExit(f"{title} has no file with its licence in {folder}")
+    about = f"{title}: {package['license']}\n{package['repository'] or ''}".strip()
+    return f"{'=' * 80}\n{about}\n{'=' * 80}\n\n" + "\n\n".join(texts) + "\n"
+
+
+if __name__ == "__main__":
+    print(write(Path(__file__).resolve().parents[1]))
