@@ -19,6 +19,13 @@ pub(super) struct Data {
     end: bool,
 }
 
+impl Data {
+    /// Whether this frame is the last one of a stream.
+    pub(super) fn ends(self, stream: u32) -> bool {
+        self.end && self.stream == stream
+    }
+}
+
 impl Connection {
     /// The front of a DATA frame: judged as a whole before its bytes have come.
     pub(super) fn begin_data(

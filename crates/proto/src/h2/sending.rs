@@ -181,7 +181,8 @@ impl Connection {
             return;
         };
         // Nothing more is wanted behind its end, or of a request that was refused.
-        if !stream.state.receives() || stream.refused {
+        let ending = self.data.is_some_and(|data| data.ends(number));
+        if !stream.state.receives() || stream.refused || ending {
             return;
         }
         if let Some(increment) = stream.receiving.give_back(count) {

@@ -210,7 +210,7 @@ pub(super) fn run(
                 Said::Refused(stream.number(), why)
             }
             Event::Room => Said::Room,
-            Event::Switched | Event::Proxied => unreachable!("HTTP/2 does not switch"),
+            Event::Switched | Event::Proxied => unreachable!("HTTP/2 does neither"),
         });
         at += received.consumed;
         if said.last() == Some(&Said::Closed) {
