@@ -324,4 +324,3 @@ def test_h2load(site2: Server) -> None:
         timeout=PATIENCE,
     )
     assert "2000 succeeded, 0 failed, 0 errored" in done.stdout
-

@@ -213,11 +213,6 @@ impl Queue {
         }
     }
 
-    /// Drops the end at the front.
-    pub(crate) fn take_end(&mut self) {
-        self.items.pop_front();
-    }
-
     /// A part of a file at the front becomes bytes.
     fn load(&mut self) -> io::Result<()> {
         let Some(Item::File(part)) = self.items.front_mut() else {

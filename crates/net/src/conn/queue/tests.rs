@@ -50,8 +50,7 @@ fn drain(queue: &mut Queue, most: usize) -> Vec<(Next, Vec<u8>)> {
                 sent.push((if end { Next::End } else { Next::Data }, out));
                 continue;
             }
-            Next::End => queue.take_end(),
-            Next::Reset(_) => {
+            Next::End | Next::Reset(_) => {
                 sent.push((next, out));
                 return sent;
             }

@@ -29,6 +29,8 @@ const LENGTHS: [u8; 257] = [
 ];
 /// Bits of the longest code.
 const LONGEST: u32 = 30;
+/// Bits that are looked up at once: all but rare bytes have no longer codes.
+const SHORT_BITS: u32 = 10;
 /// What stands for the end of a string; it must not be in one.
 const END: u16 = 256;
 
@@ -53,35 +55,55 @@ struct Row {
 static CODES: [Code; 257] = codes();
 static ROWS: [Row; LONGEST as usize + 1] = rows();
 static SYMBOLS: [u16; 257] = symbols();
-/// What eight bits begin with, if it is a whole code: its length, then its byte. Else 0.
-static SHORT: [u16; 256] = short();
+/// What so many bits begin with, if it is a whole code: its length, then its byte. Else 0.
+static SHORT: [u16; 1 << SHORT_BITS] = short();
 
 /// Appends what `input` stands for.
 pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), Reject> {
-    // No code is shorter than five bits.
-    out.reserve(input.len() * 8 / 5);
-    let mut bytes = input.iter();
-    // The bits in hand, the first one at the top; below them zeros.
+    let start = out.len();
+    // No code is shorter than five bits; one place is for the padding.
+    out.resize(start + input.len() * 8 / 5 + 1, 0);
+    let mut input = input;
+    let places = out.get_mut(start..).unwrap_or_default();
+    let mut written = start;
+    // The bits in hand, the first one at the top; what is below them are bits that follow, or zeros.
     let (mut bits, mut have) = (0_u64, 0_u32);
-    loop {
-        while have <= 56 {
-            let Some(byte) = bytes.next() else { break };
-            bits |= u64::from(*byte) << (56 - have);
-            have += 8;
+    for place in places {
+        if have < LONGEST {
+            refill(&mut input, &mut bits, &mut have);
         }
-        let (symbol, len) = match short_code((bits >> 56) as usize) {
-            0 => long_code(bits),
-            code => (code & 0xff, u32::from(code >> 8)),
+        let code = short_code(bits);
+        let (byte, len) = if code == 0 {
+            long_code(bits, have)?
+        } else {
+            (code.to_le_bytes()[0], u32::from(code >> 8))
         };
         if len > have {
-            return padding(bits, have);
+            break;
         }
-        let Ok(byte) = u8::try_from(symbol) else {
-            return Err(Reject::InvalidHuffman);
-        };
-        out.push(byte);
+        *place = byte;
+        written += 1;
         bits <<= len;
         have -= len;
+    }
+    out.truncate(written);
+    padding(bits, have)
+}
+
+/// Takes as many whole bytes as there is room for.
+#[inline]
+fn refill(input: &mut &[u8], bits: &mut u64, have: &mut u32) {
+    if let Some(chunk) = input.first_chunk::<8>() {
+        *bits |= u64::from_be_bytes(*chunk) >> *have;
+        let count = (63 - *have) / 8;
+        *input = input.get(count as usize..).unwrap_or_default();
+        *have += count * 8;
+        return;
+    }
+    while let (Some((byte, rest)), true) = (input.split_first(), *have <= 56) {
+        *bits |= u64::from(*byte) << (56 - *have);
+        *have += 8;
+        *input = rest;
     }
 }
 
@@ -96,22 +118,27 @@ fn padding(bits: u64, have: u32) -> Result<(), Reject> {
 }
 
 #[inline]
-fn short_code(byte: usize) -> u16 {
-    SHORT.get(byte).copied().unwrap_or_default()
+fn short_code(bits: u64) -> u16 {
+    let top = (bits >> (64 - SHORT_BITS)) as usize;
+    SHORT.get(top).copied().unwrap_or_default()
 }
 
-/// The symbol at the top of `bits` whose code has more than eight bits, and its length.
+/// The byte at the top of `bits` whose code is a longer one, and its length. The end is none.
 #[cold]
-fn long_code(bits: u64) -> (u16, u32) {
-    for (row, len) in ROWS.iter().zip(0..).skip(9) {
+fn long_code(bits: u64, have: u32) -> Result<(u8, u32), Reject> {
+    for (row, len) in ROWS.iter().zip(0..).skip(SHORT_BITS as usize + 1) {
         let code = u32::try_from(bits >> (64 - len)).unwrap_or(u32::MAX);
         let above = code.wrapping_sub(row.first);
         if above < row.count {
-            let symbol = SYMBOLS.get((row.at + above) as usize);
-            return (symbol.copied().unwrap_or(END), len);
+            let symbol = SYMBOLS.get((row.at + above) as usize).copied();
+            return match u8::try_from(symbol.unwrap_or(END)) {
+                Ok(byte) => Ok((byte, len)),
+                Err(_) if len > have => Ok((0, len)),
+                Err(_) => Err(Reject::InvalidHuffman),
+            };
         }
     }
-    (END, LONGEST)
+    Err(Reject::InvalidHuffman)
 }
 
 /// Bytes that `text` takes up when it is encoded.
@@ -213,14 +240,14 @@ const fn codes() -> [Code; 257] {
     clippy::cast_possible_truncation,
     reason = "evaluated by the compiler; a symbol is below 257"
 )]
-const fn short() -> [u16; 256] {
-    let mut short = [0; 256];
+const fn short() -> [u16; 1 << SHORT_BITS] {
+    let mut short = [0; 1 << SHORT_BITS];
     let codes = codes();
     let mut symbol = 0;
     while symbol < 256 {
         let Code { bits, len } = codes[symbol];
-        if len <= 8 {
-            let spare = 8 - len;
+        if len as u32 <= SHORT_BITS {
+            let spare = SHORT_BITS - len as u32;
             let mut behind = 0;
             while behind < 1 << spare {
                 short[(bits << spare) as usize + behind] = (len as u16) << 8 | symbol as u16;
