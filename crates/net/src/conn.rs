@@ -62,7 +62,6 @@ pub(crate) struct Conn {
     pub(crate) peer: Peer,
     proxied: Option<Arc<Proxied>>,
     pub(crate) listener: usize,
-    trusted: bool,
     proto: proto::Connection,
     /// Bytes read and not consumed, from `start` on.
     input: Vec<u8>,
@@ -155,7 +154,6 @@ impl Conn {
             peer,
             proxied: None,
             listener,
-            trusted,
             proto: proto::Connection::begin(served, false, trusted, peer == Peer::Unix),
             input: Vec::new(),
             start: 0,
@@ -249,7 +247,8 @@ impl Conn {
 
     /// Room for reading a large body in place: the memory body being read, and how much is missing.
     pub(crate) fn direct_body(&mut self) -> Option<(&mut Stream, &mut Vec<u8>, usize)> {
-        if self.has_input() || !self.stream.reads_in_place() {
+        let plain = self.stream.reads_in_place() && self.proto.bodies_are_plain();
+        if self.has_input() || !plain {
             return None;
         }
         let exchange = self.pending.as_mut()?;
@@ -359,6 +358,12 @@ impl Conn {
                     };
                 }
                 Event::Proxied => self.begin_proxied(),
+                Event::Begun => self.output.begin_records(self.proto.reply()),
+                Event::Answers => {
+                    if let Some(answers) = self.proto.answers() {
+                        self.output.beside(&std::mem::take(answers));
+                    }
+                }
                 Event::Closed => return (used, Fed::Closed),
                 Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
                     begun = self.begin_flowing(consumed == rest.len(), feeding);
@@ -398,7 +403,7 @@ impl Conn {
         exchange.peer = Some(self.peer);
         exchange.proxied.clone_from(&self.proxied);
         exchange.listener = self.listener;
-        exchange.trusted = self.trusted;
+        exchange.trusted = exchange.head.trusted();
         Some(exchange)
     }
 

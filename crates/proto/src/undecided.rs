@@ -47,6 +47,11 @@ impl Undecided {
         self.sender
     }
 
+    /// The peer may not speak what is spoken in the place of HTTP.
+    pub(crate) fn gateway_barred(&self) -> bool {
+        self.served.gateway_barred
+    }
+
     /// What it speaks where TLS has agreed on this.
     pub(crate) fn agreed(&self, protocol: &[u8]) -> Protocol {
         match protocol::beginning(self.served, Some(protocol), &[]) {

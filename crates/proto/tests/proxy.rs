@@ -12,12 +12,11 @@ const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 fn beginnings() -> impl Strategy<Value = Vec<u8>> {
     let rest = vec(any::<u8>(), 0..300);
     let line = "PROXY [A-Z0-9]{0,8} [ 0-9a-f.:]{0,110}(\r\n)?.{0,20}";
-    let binary = (0x1F..0x23_u8, any::<u8>(), 0..280_u16, rest).prop_map(
-        |(command, family, len, rest)| {
+    let binary =
+        (0x1F..0x23_u8, any::<u8>(), 0..280_u16, rest).prop_map(|(command, family, len, rest)| {
             let front = [&[command, family], &len.to_be_bytes()[..]].concat();
             [SIGNATURE, &front, &rest].concat()
-        },
-    );
+        });
     prop_oneof![line.prop_map(String::into_bytes), binary]
 }
 

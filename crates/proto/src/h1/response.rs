@@ -223,6 +223,11 @@ impl Response {
         self.remaining == Some(0)
     }
 
+    /// It is complete, with as many bytes as were announced.
+    pub fn is_whole(&self) -> bool {
+        self.state == Sending::Done && matches!(self.remaining, None | Some(0))
+    }
+
     /// The body is sent in chunks; known when the head is sent.
     pub fn chunked(&self) -> bool {
         self.framing == BodyFraming::Chunked

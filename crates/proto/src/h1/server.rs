@@ -13,6 +13,7 @@ pub struct ServerFields {
     close: Vec<u8>,
     switch: Vec<u8>,
     offer: Vec<u8>,
+    unsaid: Vec<u8>,
 }
 
 /// What the Connection field of a response says.
@@ -24,6 +25,8 @@ pub(super) enum Persistence {
     Switch,
     /// Another protocol is asked for, in a last response (426 for example).
     Offer,
+    /// There is no such field: the connection is not HTTP.
+    Unsaid,
 }
 
 impl ServerFields {
@@ -40,6 +43,7 @@ impl ServerFields {
             close: Vec::new(),
             switch: Vec::new(),
             offer: Vec::new(),
+            unsaid: Vec::new(),
         };
         fields.render();
         fields
@@ -59,6 +63,7 @@ impl ServerFields {
             Persistence::Close => &self.close,
             Persistence::Switch => &self.switch,
             Persistence::Offer => &self.offer,
+            Persistence::Unsaid => &self.unsaid,
         }
     }
 
@@ -71,7 +76,9 @@ impl ServerFields {
         }
         fields.extend_from_slice(b"Date: ");
         push_date(&mut fields, self.second);
-        fields.extend_from_slice(b"\r\nConnection: ");
+        fields.extend_from_slice(b"\r\n");
+        self.unsaid.clone_from(&fields);
+        fields.extend_from_slice(b"Connection: ");
         let blocks = [
             (&mut self.keep_alive, &b"keep-alive\r\n"[..]),
             (&mut self.close, b"close\r\n"),

@@ -108,7 +108,7 @@ fn drain(
         at += received.consumed;
         match received.event {
             Event::NeedMore => break,
-            Event::Switched => unreachable!("nothing has switched"),
+            Event::Switched | Event::Begun | Event::Answers => unreachable!("HTTP/1 alone"),
             Event::Proxied => outcome.proxied = connection.proxied().unwrap().client(),
             Event::Closed => {
                 outcome.closed = true;
