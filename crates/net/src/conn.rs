@@ -68,7 +68,6 @@ pub(crate) struct Conn {
     pub(crate) peer: Peer,
     proxied: Option<Arc<Proxied>>,
     pub(crate) listener: usize,
-    trusted: bool,
     /// What its handshake of TLS has agreed on.
     tls: Option<Arc<Established>>,
     proto: proto::Connection,
@@ -169,7 +168,6 @@ impl Conn {
             peer,
             proxied: None,
             listener,
-            trusted,
             tls: None,
             proto,
             input: Vec::new(),
@@ -286,7 +284,8 @@ impl Conn {
 
     /// Room for reading a large body in place: the memory body being read, and how much is missing.
     pub(crate) fn direct_body(&mut self) -> Option<(&mut Stream, &mut Vec<u8>, usize)> {
-        if self.has_input() || !self.stream.reads_in_place() {
+        let plain = self.stream.reads_in_place() && self.proto.bodies_are_plain();
+        if self.has_input() || !plain {
             return None;
         }
         let exchange = self.pending.as_mut()?;

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 #: What to do instead, by feature.
 INSTEAD = {
     "dirty workers": "use a task queue meanwhile",
-    "uwsgi protocol": "let the proxy speak HTTP (nginx: proxy_pass in place of uwsgi_pass)",
 }
 
 

@@ -50,8 +50,8 @@ impl Conn {
                 Event::Refused(stream, reject) => self.refuse_stream(stream, reject),
                 Event::Reset(stream, reject) => self.reset_by_peer(stream, reject),
                 Event::Room => self.streams.get_or_insert_default().room = true,
-                // Its header stands before everything else.
-                Event::Proxied => {}
+                // Of other protocols: a PROXY header stands before everything else.
+                Event::Proxied | Event::Begun | Event::Answers => {}
             }
             let Some(exchange) = feeding.pool.last_mut() else {
                 return (used, Fed::Streams);
@@ -79,6 +79,7 @@ impl Conn {
             return;
         };
         exchange.response.make_records();
+        exchange.trusted = self.proto.h2().is_some_and(|h2| h2.trusted());
         let streams = self.streams.get_or_insert_default();
         let Some(opened) = streams.insert(stream) else {
             return;

@@ -43,6 +43,12 @@ impl Conn {
                     };
                 }
                 Event::Proxied => self.begin_proxied(),
+                Event::Begun => self.output.begin_records(self.proto.reply()),
+                Event::Answers => {
+                    if let Some(answers) = self.proto.answers() {
+                        self.output.beside(&std::mem::take(answers));
+                    }
+                }
                 Event::Closed => return (used, Fed::Closed),
                 Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
                     begun = self.begin_flowing(consumed == rest.len(), feeding);
@@ -82,7 +88,7 @@ impl Conn {
         exchange.peer = Some(self.peer);
         exchange.proxied.clone_from(&self.proxied);
         exchange.listener = self.listener;
-        exchange.trusted = self.trusted;
+        exchange.trusted = exchange.head.trusted();
         exchange.tls.clone_from(&self.tls);
         Some(exchange)
     }

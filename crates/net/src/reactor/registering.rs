@@ -89,7 +89,8 @@ impl Reactor {
         key: RequestKey,
     ) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
         let conn = busy(&mut self.conns, key)?;
-        if conn.is_tunnel() || conn.streams.is_some() {
+        let framed = conn.output.in_records() || conn.streams.is_some();
+        if framed || conn.is_tunnel() {
             return None;
         }
         let mut conn = self.release(key.connection)?;

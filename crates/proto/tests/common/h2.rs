@@ -182,7 +182,9 @@ pub(crate) fn drain(
             Event::Refused(stream, why) => {
                 outcome.said.push(Said::Refused(stream.number(), why));
             }
-            Event::Switched | Event::Proxied => unreachable!("HTTP/2 does neither"),
+            Event::Switched | Event::Proxied | Event::Begun | Event::Answers => {
+                unreachable!("HTTP/2 does none of it")
+            }
         }
     }
     kept.drain(..at);

@@ -210,7 +210,9 @@ pub(super) fn run(
                 Said::Refused(stream.number(), why)
             }
             Event::Room => Said::Room,
-            Event::Switched | Event::Proxied => unreachable!("HTTP/2 does neither"),
+            Event::Switched | Event::Proxied | Event::Begun | Event::Answers => {
+                unreachable!("HTTP/2 does none of it")
+            }
         });
         at += received.consumed;
         if said.last() == Some(&Said::Closed) {
