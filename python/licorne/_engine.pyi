@@ -284,10 +284,13 @@ class Refusal:
 class RequestReader:
     """The workers' parser for code with a socket of its own: bytes in, one request out."""
 
-    def __init__(self, most: int, rules: RequestRules | None = None, peer: str = "unix") -> None:
+    def __init__(
+        self, most: int, rules: RequestRules | None = None, peer: str = "unix", first: bool = False
+    ) -> None:
         """`most` bytes may come before its head is complete; `peer` is an IP address or `unix`.
 
-        Without rules, the defaults, and no peer is trusted.
+        Without rules, the defaults, and no peer is trusted. The `first` request of a connection may
+        have a PROXY header before it.
         """
 
     def feed(self, data: bytes) -> None:
@@ -295,6 +298,10 @@ class RequestReader:
 
     def end(self) -> None:
         """The peer sends nothing more: what is not complete is refused."""
+
+    @property
+    def proxy_protocol_info(self) -> dict[str, object] | None:
+        """What the PROXY header says that came before the head, by gunicorn's names."""
 
     def head(self) -> RequestHead | Refusal | None:
         """The head; None while bytes are missing."""
@@ -572,6 +579,10 @@ class Exchange:
     @property
     def remote_addr(self) -> tuple[str, int] | str:
         """Address of the peer; the path (mostly empty) on a unix socket."""
+
+    @property
+    def proxy_protocol_info(self) -> dict[str, object] | None:
+        """What the PROXY header of its connection says, by gunicorn's names."""
 
     @property
     def number(self) -> int:

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDER = Path(__file__).with_name("h1")
-#: The one flag that does not follow from the setting's name: gunicorn spelled it so.
-ODD_FLAGS = {"limit_request_field_size": "--limit-request-field_size"}
+#: The flags that do not follow from the setting's name: gunicorn spelled them so.
+ODD_FLAGS = {
+    "limit_request_field_size": "--limit-request-field_size",
+    "proxy_allow_ips": "--proxy-allow-from",
+}
 
 
 @dataclass(frozen=True)

@@ -364,6 +364,28 @@ class TestFacts:
             assert (answer["wsgi.url_scheme"], answer["HTTP_X_REQUEST_ID"]) == ("https", "mine")
             assert answer.response.all("X-Request-ID") == ["mine"]
 
+    def test_the_client_of_a_proxy(self, worker: str, tmp_path: Path) -> None:
+        """The PROXY header goes with the connection, and so does the trust in its sender."""
+        server = Server("dispatch_app", *arguments(worker), "--proxy-protocol", "v1")
+
+        def connect() -> Client:
+            client = server.client()
+            client.send(b"PROXY TCP4 192.0.2.7 198.51.100.9 4321 443\r\n")
+            return client
+
+        one = Held(server, worker, [connect], tmp_path)
+        try:
+            one.pin(SPARE)
+            one.hold()
+            with one.client() as client:
+                answer = ask(client, "/once/proxied", "X-Forwarded-Proto: https")
+            assert answer.pid == one.sibling
+            assert (answer["REMOTE_ADDR"], answer["REMOTE_PORT"]) == ("192.0.2.7", "4321")
+            assert answer["wsgi.url_scheme"] == "https"
+        finally:
+            one.close()
+            server.finish()
+
     def test_a_request_id_of_its_own(self, kept: Held) -> None:
         with kept.client() as client:
             answer = ask(client, "/once/id")

@@ -10,7 +10,7 @@ use net::config::Config;
 use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
 use net::websocket::Settings as WebSocket;
-use proto::protocol::Served;
+use proto::protocol::{ProxyHeader, Served};
 use proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, SchemeHeader, Trusted,
 };
@@ -56,6 +56,8 @@ attributes!(
         permit_obsolete_folding: bool,
         permit_unconventional_http_method: bool,
         permit_unconventional_http_version: bool,
+        proxy_allow_ips: Vec<String>,
+        proxy_protocol: String,
         secure_scheme_headers: Vec<(String, String)>,
         strip_header_spaces: bool,
     }
@@ -255,9 +257,26 @@ pub(crate) fn policy(rules: &Bound<'_, PyAny>) -> PyResult<Policy> {
             missing_host: rules.permit_missing_host,
             connect: rules.permit_connect,
         },
+        served: Served {
+            proxy: proxy_header(&rules.proxy_protocol)?,
+            ..Served::HTTP1
+        },
+        proxies: trusted("proxy_allow_ips", &rules.proxy_allow_ips)?,
         forwarding: forwarding(rules)?,
-        served: Served::HTTP1,
     })
+}
+
+fn proxy_header(word: &str) -> PyResult<ProxyHeader> {
+    match word {
+        "off" => Ok(ProxyHeader::Off),
+        "v1" => Ok(ProxyHeader::V1),
+        "v2" => Ok(ProxyHeader::V2),
+        "auto" => Ok(ProxyHeader::Auto),
+        other => {
+            let text = format!("proxy_protocol: {other:?} is not one of off, v1, v2, auto");
+            Err(PyValueError::new_err(text))
+        }
+    }
 }
 
 fn forwarding(rules: Rules) -> PyResult<Forwarding> {
@@ -278,7 +297,7 @@ fn forwarding(rules: Rules) -> PyResult<Forwarding> {
         return Err(PyValueError::new_err(text));
     };
     Ok(Forwarding {
-        trusted: trusted(&rules.forwarded_allow_ips)?,
+        trusted: trusted("forwarded_allow_ips", &rules.forwarded_allow_ips)?,
         header_map,
         forwarder_headers: rules.forwarder_headers,
         secure_scheme_headers: rules
@@ -330,10 +349,10 @@ fn path_limits(all: (&str, f64), paths: (&str, &[(String, f64)])) -> PyResult<Pa
     Ok(PathLimits::new(milliseconds(all.0, all.1)?, own?))
 }
 
-fn trusted(entries: &[String]) -> PyResult<Trusted> {
+fn trusted(name: &str, entries: &[String]) -> PyResult<Trusted> {
     Trusted::parse(entries.iter().map(String::as_str)).map_err(|entry| {
         PyValueError::new_err(format!(
-            "forwarded_allow_ips: {entry:?} is neither an IP address, a network nor *"
+            "{name}: {entry:?} is neither an IP address, a network nor *"
         ))
     })
 }

@@ -13,6 +13,7 @@ use crate::exchange::Exchange;
 use crate::explain;
 use crate::head;
 use crate::pieces;
+use crate::proxied;
 use crate::queue;
 use crate::taken;
 use crate::text;
@@ -163,6 +164,16 @@ impl Exchange {
             Some(Peer::Tcp(ip, port)) => (ip.to_string(), port).into_pyobject(py)?.into_any(),
             Some(Peer::Unix) | None => PyString::new(py, "").into_any(),
         })
+    }
+
+    /// What the PROXY header of its connection says, by gunicorn's names.
+    #[getter]
+    fn proxy_protocol_info<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let present = self.run.net.as_ref().and_then(|net| net.proxied.as_ref());
+        let past = self.run.past.as_ref();
+        let proxied = present.or_else(|| past.and_then(|past| past.proxied.as_ref()));
+        let info = proxied.map(|proxied| proxied::info(py, &proxied.header));
+        info.transpose()
     }
 
     #[getter]

@@ -1,14 +1,17 @@
 //! What is kept of a request whose response is complete: hooks and loggers may look at it for as long
 //! as they hold a reference.
 
+use std::sync::Arc;
+
 use net::exchange::Exchange;
-use net::peer::Peer;
+use net::peer::{Peer, Proxied};
 use proto::RequestHead;
 
 /// What a request has said, and how its response was framed.
 pub(crate) struct Past {
     pub(crate) head: RequestHead,
     pub(crate) client: Option<Peer>,
+    pub(crate) proxied: Option<Arc<Proxied>>,
     pub(crate) facts: Facts,
 }
 
@@ -28,6 +31,7 @@ impl Past {
         Self {
             head: net.head.clone(),
             client: net.client(),
+            proxied: net.proxied.clone(),
             facts: Facts::of(net),
         }
     }

@@ -1,12 +1,13 @@
 //! `RequestReader`: the workers' parser for code with a socket of its own, the master's metrics and
 //! gunicorn's `RequestParser`. Bytes in, heads and bodies out; no connection, thread or clock.
 
+use proto::protocol::Served;
 use proto::{Event, Policy, Received, Reject};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::head::RequestHead;
-use crate::{config, explain};
+use crate::{config, explain, proxied};
 
 /// Bytes of a body given to Python at once, about.
 const PIECE: usize = 1 << 16;
@@ -14,7 +15,9 @@ const PIECE: usize = 1 << 16;
 /// One request at a time, out of bytes that the owner has received.
 #[pyclass(module = "licorne._engine")]
 pub(crate) struct RequestReader {
-    connection: proto::h1::Connection,
+    connection: proto::Connection,
+    /// The PROXY header that the connection has begun with.
+    proxied: Option<Box<proto::proxy::Header>>,
     policy: Policy,
     head: proto::RequestHead,
     input: Vec<u8>,
@@ -35,8 +38,13 @@ pub(crate) struct Refusal {
 #[pymethods]
 impl RequestReader {
     #[new]
-    #[pyo3(signature = (most, rules=None, peer="unix"))]
-    fn new(most: usize, rules: Option<&Bound<'_, PyAny>>, peer: &str) -> PyResult<Self> {
+    #[pyo3(signature = (most, rules=None, peer="unix", first=false))]
+    fn new(
+        most: usize,
+        rules: Option<&Bound<'_, PyAny>>,
+        peer: &str,
+        first: bool,
+    ) -> PyResult<Self> {
         let peer = explain::address(peer)?;
         let (policy, trusted) = match rules {
             Some(rules) => {
@@ -46,8 +54,14 @@ impl RequestReader {
             }
             None => (Policy::default(), false),
         };
+        let served = if first {
+            policy.served_to(peer)
+        } else {
+            Served::HTTP1
+        };
         Ok(Self {
-            connection: proto::h1::Connection::from_peer(trusted, peer.is_none()),
+            connection: proto::Connection::begin(served, false, trusted, peer.is_none()),
+            proxied: None,
             policy,
             head: proto::RequestHead::default(),
             input: Vec::new(),
@@ -81,6 +95,16 @@ impl RequestReader {
             Ok(_) => refusal(py, Reject::FieldTooLarge).map(Some),
             Err(reject) => refusal(py, reject).map(Some),
         }
+    }
+
+    /// What the PROXY header of the connection says, by gunicorn's names.
+    #[getter]
+    fn proxy_protocol_info<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let info = self
+            .proxied
+            .as_ref()
+            .map(|header| proxied::info(py, header));
+        info.transpose()
     }
 
     /// Bytes of the body: empty at its end, `None` while bytes are missing; or what is wrong with it.
@@ -120,6 +144,10 @@ impl RequestReader {
             self.connection
                 .receive(&self.policy, input, self.eof, &mut self.head)?;
         self.at += consumed;
+        if event == Event::Proxied {
+            self.proxied = self.connection.proxied();
+            return self.step();
+        }
         Ok(event)
     }
 }

@@ -2,6 +2,8 @@
 //! or other connections; the reactor does.
 
 mod moving;
+mod proxied;
+mod securing;
 mod serving;
 mod websocket;
 
@@ -18,8 +20,8 @@ use crate::drain::Activity;
 use crate::exchange::Exchange;
 use crate::incoming::Incoming;
 use crate::output::Output;
-use crate::peer::Peer;
-use crate::stream::{PeerEnd, Stream};
+use crate::peer::{Peer, Proxied};
+use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
 use crate::tls::Established;
 pub(crate) use serving::Serving;
@@ -58,7 +60,9 @@ pub(crate) enum Registration {
 )]
 pub(crate) struct Conn {
     pub(crate) stream: Stream,
+    /// The client: the peer, unless a PROXY header names another.
     pub(crate) peer: Peer,
+    proxied: Option<Arc<Proxied>>,
     pub(crate) listener: usize,
     trusted: bool,
     /// What its handshake of TLS has agreed on.
@@ -155,6 +159,7 @@ impl Conn {
         Self {
             stream,
             peer,
+            proxied: None,
             listener,
             trusted,
             tls: None,
@@ -233,27 +238,6 @@ impl Conn {
     /// The client has said that its last request is the last one, and everything it sent was read.
     pub(crate) fn sends_no_more(&self) -> bool {
         self.had_last_request && !self.has_more() && !self.in_body()
-    }
-
-    /// The handshake is over: what the client speaks is encrypted from now on, and due until then.
-    #[cold]
-    pub(crate) fn secured(&mut self, established: Established, deadline: Deadline) {
-        self.proto
-            .agreed(established.protocol.as_deref().unwrap_or_default());
-        self.tls = Some(Arc::new(established));
-        self.deadline = deadline;
-    }
-
-    /// How the client has ended its side, with nothing left to read before that.
-    pub(crate) fn peer_end(&mut self) -> PeerEnd {
-        let end = self.stream.peer_end();
-        self.readable |= self.stream.holds_input();
-        end
-    }
-
-    /// Whether it has ended its side, with nothing left to read before that.
-    pub(crate) fn at_end(&mut self) -> bool {
-        self.peer_end() != PeerEnd::None
     }
 
     /// The response is complete and the connection is kept: the next request may come.
@@ -381,6 +365,7 @@ impl Conn {
                         None => (used, Fed::Wait),
                     };
                 }
+                Event::Proxied => self.begin_proxied(),
                 Event::Closed => return (used, Fed::Closed),
                 Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
                     begun = self.begin_flowing(consumed == rest.len(), feeding);
@@ -418,6 +403,7 @@ impl Conn {
             feeding.pool.push(Box::default());
         }
         exchange.peer = Some(self.peer);
+        exchange.proxied.clone_from(&self.proxied);
         exchange.listener = self.listener;
         exchange.trusted = self.trusted;
         exchange.tls.clone_from(&self.tls);

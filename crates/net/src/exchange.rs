@@ -8,7 +8,7 @@ use proto::{RequestHead, StreamId};
 use crate::admission::GLANCE_NS;
 use crate::body::Body;
 use crate::clock;
-use crate::peer::Peer;
+use crate::peer::{Peer, Proxied};
 pub use crate::slab::Token;
 use crate::tls::Established;
 
@@ -46,6 +46,8 @@ pub struct Exchange {
     pub body: Body,
     /// The sender: the client, or a proxy.
     pub peer: Option<Peer>,
+    /// What a PROXY header has said of the connection.
+    pub proxied: Option<Arc<Proxied>>,
     /// The peer may speak for others (`forwarded_allow_ips`).
     pub trusted: bool,
     /// What the handshake of TLS has agreed on, if there was one.
@@ -103,6 +105,14 @@ impl Exchange {
         }
     }
 
+    /// The peer at the other end of the socket, which `trusted` is about.
+    pub fn socket_peer(&self) -> Option<Peer> {
+        match &self.proxied {
+            Some(proxied) => Some(proxied.by),
+            None => self.peer,
+        }
+    }
+
     /// Whether it has waited for so long that [`crate::baton::Loop::admit`] should be asked before it
     /// is begun.
     #[inline]
@@ -117,6 +127,7 @@ impl Exchange {
         self.body = Body::Empty;
         self.peer = None;
         self.tls = None;
+        self.proxied = None;
         self.handed_over = false;
         self.started_ns = 0;
         self.response.clear();

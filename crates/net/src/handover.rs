@@ -15,7 +15,7 @@ use crate::poll;
 /// The longest message: what a worker can take in with one call.
 pub(crate) const LONGEST: usize = 64 * 1024;
 /// Numbers in front of a message.
-const WORDS: usize = 8;
+const WORDS: usize = 9;
 /// Their bytes.
 pub(crate) const FRONT: usize = WORDS * size_of::<u64>();
 /// Descriptors of a message: the connection, and a body that is in a file.
@@ -37,7 +37,7 @@ pub(crate) struct Handover {
 /// What is said of a connection and of its request that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HandedOver {
-    /// The peer of the connection.
+    /// The peer of the socket.
     pub(crate) peer: Peer,
     /// The listener that it came through, in the order that all workers have.
     pub(crate) listener: usize,
@@ -45,7 +45,9 @@ pub(crate) struct HandedOver {
     pub(crate) requests: u32,
     /// Monotonic ns, the same for all processes, at which the request was complete.
     pub(crate) ready_ns: u64,
-    /// Bytes of its head, which come first.
+    /// Bytes of the PROXY header that the connection has begun with: they come first.
+    pub(crate) proxied: usize,
+    /// Bytes of its head, which come next.
     pub(crate) head: usize,
     /// Bytes of its body: they follow the head, unless they are in a file.
     pub(crate) body: u64,
@@ -104,11 +106,11 @@ impl Handover {
         waiting: &HandedOver,
         socket: RawFd,
         file: Option<&File>,
-        pieces: [&[u8]; 3],
+        pieces: [&[u8]; 4],
     ) -> io::Result<()> {
         let front = waiting.to_bytes();
-        let [head, body, rest] = pieces;
-        let parts = [&front, head, body, rest].map(IoSlice::new);
+        let [proxied, head, body, rest] = pieces;
+        let parts = [&front, proxied, head, body, rest].map(IoSlice::new);
         let mut fds = [socket, -1];
         let mut count = 1;
         if let Some(file) = file {
@@ -238,6 +240,7 @@ impl HandedOver {
             self.listener as u64,
             u64::from(self.requests),
             self.ready_ns,
+            self.proxied as u64,
             self.head as u64,
             self.body,
         ];
@@ -254,12 +257,23 @@ impl HandedOver {
         for (word, place) in words.iter_mut().zip(front.chunks_exact(size_of::<u64>())) {
             *word = u64::from_ne_bytes(place.try_into().ok()?);
         }
-        let [kind, high, low, listener, requests, ready_ns, head, body] = words;
+        let [
+            kind,
+            high,
+            low,
+            listener,
+            requests,
+            ready_ns,
+            proxied,
+            head,
+            body,
+        ] = words;
         Some(Self {
             peer: Peer::from_words([kind, high, low]),
             listener: usize::try_from(listener).ok()?,
             requests: u32::try_from(requests).ok()?,
             ready_ns,
+            proxied: usize::try_from(proxied).ok()?,
             head: usize::try_from(head).ok()?,
             body,
         })
@@ -284,6 +298,7 @@ mod tests {
             listener: 3,
             requests: 9,
             ready_ns: 123_456_789_012,
+            proxied: 2,
             head,
             body,
         }
@@ -304,7 +319,7 @@ mod tests {
                 &said,
                 accepted.as_raw_fd(),
                 None,
-                [b"head", b"body!", b"rest"],
+                [b"by", b"head", b"body!", b"rest"],
             )
             .unwrap();
         // The sender's copy is not needed any more.
@@ -315,7 +330,7 @@ mod tests {
         };
         assert_eq!(arrived.waiting, said);
         assert!(arrived.file.is_none());
-        assert_eq!(&room[FRONT..arrived.length], b"headbody!rest");
+        assert_eq!(&room[FRONT..arrived.length], b"byheadbody!rest");
         let mut stream = TcpStream::from(arrived.socket);
         stream.write_all(b"x").unwrap();
         let mut byte = [0];
@@ -334,7 +349,7 @@ mod tests {
                 ..waiting(1, 7)
             };
             queue
-                .put(&said, queue.fd(), Some(&file), [b"h", b"", b""])
+                .put(&said, queue.fd(), Some(&file), [b"", b"h", b"", b""])
                 .unwrap();
         }
         let mut room = vec![0; LONGEST];
@@ -357,7 +372,7 @@ mod tests {
         let piece = vec![b'x'; 16 * 1024];
         let said = waiting(piece.len(), 0);
         let mut count = 0;
-        while let Ok(()) = queue.put(&said, queue.fd(), None, [&piece, b"", b""]) {
+        while let Ok(()) = queue.put(&said, queue.fd(), None, [b"", &piece, b"", b""]) {
             count += 1;
             assert!(count < 10_000, "the queue has no end");
         }

@@ -12,6 +12,15 @@ pub enum Peer {
     Unix,
 }
 
+/// What a PROXY header has said of a connection.
+#[derive(Debug)]
+pub struct Proxied {
+    /// The header.
+    pub header: proto::proxy::Header,
+    /// The peer that has sent it.
+    pub by: Peer,
+}
+
 impl Peer {
     /// From what `accept` wrote.
     pub(crate) fn from_sockaddr(storage: &libc::sockaddr_storage) -> Self {

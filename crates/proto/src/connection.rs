@@ -6,6 +6,7 @@ use crate::head::{RequestHead, Sender};
 use crate::known::Known;
 use crate::limits::Policy;
 use crate::protocol::{self, Protocol, Served};
+use crate::proxy;
 use crate::reject::Reject;
 use crate::tunnel::Tunnel;
 use crate::undecided::{Decision, Undecided};
@@ -49,6 +50,14 @@ impl Connection {
         if let Self::Undecided(undecided) = self {
             let (protocol, sender) = (undecided.agreed(protocol), undecided.sender());
             *self = Self::of(protocol, sender);
+        }
+    }
+
+    /// The PROXY header that was read with the last [`Event::Proxied`](crate::Event::Proxied).
+    pub fn proxied(&mut self) -> Option<Box<proxy::Header>> {
+        match self {
+            Self::Undecided(undecided) => undecided.proxied(),
+            Self::H1(_) | Self::Tunnel(_) => None,
         }
     }
 

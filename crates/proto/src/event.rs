@@ -26,6 +26,8 @@ pub enum Event {
     /// Nothing yet: keep what was not consumed, call again with more behind it. Also the answer
     /// while a finished request waits for its response.
     NeedMore,
+    /// A PROXY header was read: [`crate::Connection::proxied`] hands it out.
+    Proxied,
     /// A request head is complete and was written to the `RequestHead`.
     Head(StreamId),
     /// Bytes of the body: this range of the input that was handed in.

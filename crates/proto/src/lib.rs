@@ -24,6 +24,7 @@
 pub mod forwarded;
 pub mod h1;
 pub mod protocol;
+pub mod proxy;
 pub mod ws;
 
 mod chars;

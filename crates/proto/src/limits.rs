@@ -1,7 +1,9 @@
 //! Sizes and leniencies of the parser, as data. Named after the settings that carry them.
 
-use crate::forwarded::Forwarding;
-use crate::protocol::Served;
+use core::net::IpAddr;
+
+use crate::forwarded::{Forwarding, Trusted};
+use crate::protocol::{ProxyHeader, Served};
 
 /// Everything that the parser has to know beside the bytes; built once per worker.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +16,20 @@ pub struct Policy {
     pub forwarding: Forwarding,
     /// Which protocols are served.
     pub served: Served,
+    /// `proxy_allow_ips`: peers that may send a PROXY header.
+    pub proxies: Trusted,
+}
+
+impl Policy {
+    /// What is served to a peer; one on a unix socket has no address.
+    #[inline]
+    pub fn served_to(&self, peer: Option<IpAddr>) -> Served {
+        let mut served = self.served;
+        if served.proxy != ProxyHeader::Off {
+            served.proxy_barred = !self.proxies.contains_peer(peer);
+        }
+        served
+    }
 }
 
 /// How large things may be.

@@ -19,9 +19,15 @@ pub enum Protocol {
 
 /// What is served beside HTTP/1, which always is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches, in any combination"
+)]
 pub struct Served {
-    /// The PROXY header that each connection has to begin with.
+    /// The PROXY header that connections begin with.
     pub proxy: ProxyHeader,
+    /// The peer is none that may send one (`proxy_allow_ips`).
+    pub proxy_barred: bool,
     /// HTTP/2, where TLS has agreed on it.
     pub http2: bool,
     /// HTTP/2 in clear text, for peers that begin with its preface (prior knowledge).
@@ -34,6 +40,7 @@ impl Served {
     /// HTTP/1 alone.
     pub const HTTP1: Self = Self {
         proxy: ProxyHeader::Off,
+        proxy_barred: false,
         http2: false,
         http2_cleartext: false,
         websocket: false,
@@ -46,11 +53,11 @@ pub enum ProxyHeader {
     /// None.
     #[default]
     Off,
-    /// One of version 1, which is text.
+    /// One of version 1, which is text, on each connection.
     V1,
-    /// One of version 2, which is binary.
+    /// One of version 2, which is binary, on each connection.
     V2,
-    /// One of either version.
+    /// One of either version, or none: as gunicorn has it.
     Auto,
 }
 
@@ -61,7 +68,7 @@ pub enum Beginning {
     Undecided,
     /// A PROXY header: what stands behind it is asked about again, without `proxy`.
     Proxy,
-    /// No PROXY header, though each connection has to begin with one.
+    /// No PROXY header, where each connection has to begin with one.
     NoProxy,
     /// This protocol.
     Of(Protocol),
@@ -93,13 +100,13 @@ pub fn beginning(served: Served, agreed: Option<&[u8]>, first: &[u8]) -> Beginni
         // The header stands before everything else, a TLS handshake included.
         (None, Some(Whole)) => Proxy,
         (None, Some(Part)) => Undecided,
-        (None, Some(Other)) => NoProxy,
+        (None, Some(Other)) if served.proxy != ProxyHeader::Auto => NoProxy,
         // What was agreed on holds, whatever the bytes look like (RFC 9113, section 3.2).
         (Some(b"h2"), _) if served.http2 => Of(Protocol::Http2),
         (Some(_), _) => Of(Protocol::Http1),
-        (None, None) if served.http2_cleartext && preface == Whole => Of(Protocol::Http2),
-        (None, None) if served.http2_cleartext && preface == Part => Undecided,
-        (None, None) => Of(Protocol::Http1),
+        (None, _) if served.http2_cleartext && preface == Whole => Of(Protocol::Http2),
+        (None, _) if served.http2_cleartext && preface == Part => Undecided,
+        (None, _) => Of(Protocol::Http1),
     }
 }
 

@@ -65,7 +65,9 @@ reject_table! {
     /// The first byte of a TLS handshake.
     TlsHandshake => 400, "The client speaks TLS, but this port speaks plain HTTP", "RFC 9112, 2.2";
     /// No PROXY header where each connection has to begin with one.
-    MissingProxyHeader => 400, "The connection does not begin with the PROXY header that is demanded", "proxy_protocol";
+    MissingProxyHeader => 400, "The connection does not begin with the PROXY header that proxy_protocol demands", "proxy_protocol";
+    /// A PROXY header of a peer that may not send one.
+    ForbiddenProxyHeader => 403, "A PROXY header from an address that is not in proxy_allow_ips", "proxy_allow_ips";
     /// A PROXY header that is none.
     InvalidProxyHeader => 400, "Invalid PROXY header", "PROXY protocol, 2";
     /// Longer than `limit_request_line`.

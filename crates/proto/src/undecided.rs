@@ -2,7 +2,8 @@
 
 use crate::event::{Event, Received};
 use crate::head::Sender;
-use crate::protocol::{self, Beginning, Protocol, Served};
+use crate::protocol::{self, Beginning, Protocol, ProxyHeader, Served};
+use crate::proxy;
 use crate::reject::Reject;
 
 /// A connection that may still speak several protocols.
@@ -12,6 +13,8 @@ pub struct Undecided {
     /// TLS is to agree on its protocol.
     secure: bool,
     sender: Sender,
+    /// The PROXY header that it has begun with, until it is handed out.
+    header: Option<Box<proxy::Header>>,
     refused: Option<Reject>,
 }
 
@@ -33,6 +36,7 @@ impl Undecided {
                 served,
                 secure,
                 sender,
+                header: None,
                 refused: None,
             }),
         }
@@ -51,6 +55,11 @@ impl Undecided {
         }
     }
 
+    /// The PROXY header that was read last.
+    pub(crate) fn proxied(&mut self) -> Option<Box<proxy::Header>> {
+        self.header.take()
+    }
+
     /// Takes one step. After a refusal every further call gives the same refusal.
     pub(crate) fn receive(&mut self, input: &[u8], eof: bool) -> Result<Decision, Reject> {
         if let Some(reject) = self.refused {
@@ -61,11 +70,22 @@ impl Undecided {
         decision
     }
 
-    fn decide(&self, input: &[u8], eof: bool) -> Result<Decision, Reject> {
+    fn decide(&mut self, input: &[u8], eof: bool) -> Result<Decision, Reject> {
         match protocol::beginning(self.served, None, input) {
             Beginning::Of(protocol) if !self.secure => return Ok(Decision::Speaks(protocol)),
             Beginning::NoProxy => return Err(Reject::MissingProxyHeader),
-            Beginning::Proxy => return Err(Reject::InvalidProxyHeader),
+            Beginning::Proxy if self.served.proxy_barred => {
+                return Err(Reject::ForbiddenProxyHeader);
+            }
+            Beginning::Proxy => {
+                if let Some((header, consumed)) = proxy::decode(input)? {
+                    self.header = Some(Box::new(header));
+                    // There is one at the most.
+                    self.served.proxy = ProxyHeader::Off;
+                    let event = Event::Proxied;
+                    return Ok(Decision::Open(Received { consumed, event }));
+                }
+            }
             Beginning::Of(_) | Beginning::Undecided => {}
         }
         let event = match (eof, input) {

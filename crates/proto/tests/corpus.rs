@@ -16,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use common::{Outcome, Seen, run};
+use licorne_proto::protocol::{ProxyHeader, Served};
 use licorne_proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, Reject, Trusted,
 };
@@ -55,8 +56,7 @@ fn names_are_unique() {
 
 #[test]
 fn every_refusal_of_the_parser_has_a_case() {
-    // The reactor's, and those of a connection that has not come to HTTP.
-    let elsewhere = ["RequestTimeout", "MissingProxyHeader", "InvalidProxyHeader"];
+    let reactor = ["RequestTimeout"];
     let used: Vec<_> = cases()
         .into_iter()
         .filter_map(|(_, case)| case.reject)
@@ -64,7 +64,7 @@ fn every_refusal_of_the_parser_has_a_case() {
     for reject in Reject::ALL {
         let name = reject.name();
         assert!(
-            used.iter().any(|used| used == name) != elsewhere.contains(&name),
+            used.iter().any(|used| used == name) != reactor.contains(&name),
             "{name}"
         );
     }
@@ -130,6 +130,8 @@ struct Settings {
     forwarder_headers: Option<String>,
     forwarded_allow_ips: Option<String>,
     client_address: Option<String>,
+    proxy_protocol: Option<String>,
+    proxy_allow_ips: Option<String>,
 }
 
 /// What is expected of a request; what is not said is not compared.
@@ -208,7 +210,7 @@ fn compare(case: &Case, outcome: &Outcome) -> Result<(), String> {
         &case.requests.len(),
     )?;
     for (seen, expected) in outcome.requests.iter().zip(&case.requests) {
-        expected.compare(seen)?;
+        expected.compare(seen, outcome.proxied)?;
     }
     let reject = outcome.reject.map(|reject| reject.name().to_owned());
     same("reject", &reject, &case.reject)?;
@@ -236,7 +238,7 @@ impl Case {
 }
 
 impl Request {
-    fn compare(&self, seen: &Seen) -> Result<(), String> {
+    fn compare(&self, seen: &Seen, proxied: Option<SocketAddr>) -> Result<(), String> {
         same("method", &latin(&seen.method), &self.method)?;
         same("target", &latin(&seen.target), &self.target)?;
         if let Some(path) = &self.path {
@@ -256,6 +258,14 @@ impl Request {
             same("version", &latin(&seen.protocol), version)?;
         }
         self.compare_fields(seen)?;
+        if let Some(client) = &self.client {
+            let found = match (seen.client, proxied) {
+                (Some((address, Some(port))), _) => SocketAddr::new(address, port).to_string(),
+                (Some((address, None)), _) => address.to_string(),
+                (None, proxied) => proxied.map_or_else(String::new, |client| client.to_string()),
+            };
+            same("client", &found, client)?;
+        }
         self.compare_meaning(seen)
     }
 
@@ -302,18 +312,16 @@ impl Request {
         if let Some(https) = self.https {
             same("https", &seen.https.unwrap_or(false), &https)?;
         }
-        if let Some(client) = &self.client {
-            let found = seen.client.map(|(address, port)| match port {
-                Some(port) => SocketAddr::new(address, port).to_string(),
-                None => address.to_string(),
-            });
-            same("client", &found.unwrap_or_default(), client)?;
-        }
         if let Some(host) = &self.host {
             same("host", &latin(&seen.host), host)?;
         }
         same("complete", &seen.complete, &self.complete)
     }
+}
+
+fn networks(list: Option<&str>) -> Trusted {
+    let parse = |list: &str| Trusted::parse(list.split(',')).expect("networks");
+    list.map_or_else(Trusted::default, parse)
 }
 
 /// One byte is one character.
@@ -374,12 +382,7 @@ impl Settings {
                     .forwarder_headers
                     .as_ref()
                     .map_or(forwarding.forwarder_headers, list),
-                trusted: self
-                    .forwarded_allow_ips
-                    .as_deref()
-                    .map_or_else(Trusted::default, |list| {
-                        Trusted::parse(list.split(',')).expect("networks")
-                    }),
+                trusted: networks(self.forwarded_allow_ips.as_deref()),
                 client_address: self.client_address.as_deref().map_or(
                     ClientAddress::Peer,
                     |word| {
@@ -389,7 +392,17 @@ impl Settings {
                 ),
                 secure_scheme_headers: forwarding.secure_scheme_headers,
             },
-            ..Policy::default()
+            served: Served {
+                proxy: match self.proxy_protocol.as_deref() {
+                    None => ProxyHeader::Off,
+                    Some("v1") => ProxyHeader::V1,
+                    Some("v2") => ProxyHeader::V2,
+                    Some("auto") => ProxyHeader::Auto,
+                    Some(other) => panic!("proxy_protocol {other:?}"),
+                },
+                ..Served::HTTP1
+            },
+            proxies: networks(self.proxy_allow_ips.as_deref()),
         };
         let peer = IpAddr::from([127, 0, 0, 1]);
         let trusted = policy.forwarding.trusted.contains(peer);

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 #: What to do instead, by feature.
 INSTEAD = {
     "HTTP/2": "let the proxy in front (nginx, HAProxy, Caddy) speak it",
-    "PROXY protocol": "let the proxy send X-Forwarded-For, and see forwarded_allow_ips",
     "dirty workers": "use a task queue meanwhile",
     "uwsgi protocol": "let the proxy speak HTTP (nginx: proxy_pass in place of uwsgi_pass)",
 }

@@ -130,7 +130,11 @@ def _proxied(req: Request) -> dict[str, str]:
         "PROXY_PROTOCOL": "proxy_protocol", "REMOTE_ADDR": "client_addr",
         "REMOTE_PORT": "client_port", "PROXY_ADDR": "proxy_addr", "PROXY_PORT": "proxy_port",
     }  # fmt: skip
-    return {key: str(told[name]) for key, name in names.items()}
+    said = {key: told.get(name) for key, name in names.items()}
+    # Where it names no client, the socket's address holds.
+    given = {key: str(value) for key, value in said.items() if value is not None}
+    tlvs = told.keys() - set(names.values())
+    return {**given, **{f"PROXY_{name.upper()}": str(told[name]) for name in tlvs}}
 
 
 def _client(client: Peer) -> dict[str, str]:

@@ -45,12 +45,16 @@ if TYPE_CHECKING:
 class Message:
     """What every request says."""
 
-    proxy_protocol_info: dict[str, object] | None = None
     must_close = False
 
     def __init__(self, said: Said, cfg: Config) -> None:
         self._said = said
         self.cfg = cfg
+
+    @cached_property
+    def proxy_protocol_info(self) -> dict[str, object] | None:
+        """What the PROXY header says that the connection has begun with."""
+        return None
 
     @cached_property
     def method(self) -> str:
@@ -142,13 +146,14 @@ class Request(Message):
         from licorne.http.body import Body  # noqa: PLC0415 - nearly all requests are exchanges
         from licorne.http.reading import Reading  # noqa: PLC0415 - likewise
 
-        reading = Reading(cfg, unreader, peer_addr)
+        reading = Reading(cfg, unreader, peer_addr, req_number)
         super().__init__(reading.head, cfg)
         self._head = reading.head
         self._peer = peer_addr
         self.unreader = unreader
         self.req_number = req_number
         self.body = Body(reading)
+        self.proxy_protocol_info = reading.proxy_protocol_info
 
     @cached_property
     def req_number(self) -> int:

@@ -48,8 +48,12 @@ class Parser:
         """The next request; what is left of the body of the last one is thrown away."""
         if self.mesg is not None and (self.mesg.should_close() or not self.finish_body()):
             raise StopIteration
+        before = None if self.mesg is None else self.mesg.proxy_protocol_info
         self.req_count += 1
         self.mesg = self.mesg_class(self.cfg, self.unreader, self.source_addr, self.req_count)
+        if before is not None:
+            # It is said once, for the whole connection.
+            self.mesg.proxy_protocol_info = before
         return self.mesg
 
     next = __next__

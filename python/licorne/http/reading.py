@@ -25,10 +25,10 @@ MOST = 1 << 28
 class Reading:
     """A request that is being read: its head is there, its body comes as it is asked for."""
 
-    def __init__(self, cfg: Config, unreader: Unreader, peer: Peer) -> None:
+    def __init__(self, cfg: Config, unreader: Unreader, peer: Peer, number: int) -> None:
         """Read a head; `StopIteration` when the peer sends none, `errors` for one that is wrong."""
         self._unreader = unreader
-        self._reader = RequestReader(MOST, RequestRules(cfg), _host(peer))
+        self._reader = RequestReader(MOST, RequestRules(cfg), _host(peer), first=number == 1)
         self._piece = b""
         self._over = False
         self.head = self._read_head()
@@ -48,6 +48,11 @@ class Reading:
         # Not the body's alone: an upgraded connection goes on with it.
         self._unreader.unread(self._reader.rest())
         return head
+
+    @property
+    def proxy_protocol_info(self) -> dict[str, object] | None:
+        """What the PROXY header says that the connection has begun with."""
+        return self._reader.proxy_protocol_info
 
     def read(self, size: int, /) -> bytes:
         """Bytes of the body: at least one, and at most so many; nothing at its end."""

@@ -32,6 +32,8 @@ class RequestRules:
         self.secure_scheme_headers = list(cfg.secure_scheme_headers.items())
         self.forwarded_allow_ips = list(cfg.forwarded_allow_ips)
         self.client_address = cfg.client_address
+        self.proxy_protocol = cfg.proxy_protocol
+        self.proxy_allow_ips = list(cfg.proxy_allow_ips)
 
 
 def explain_proxy(cfg: Config, lines: Sequence[str], peer: str) -> str:

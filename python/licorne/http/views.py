@@ -54,7 +54,9 @@ class Request(message.Request):
             environ["SERVER_PROTOCOL"] = "HTTP/{}.{}".format(*self.version)
         if "_body" in given:
             environ["wsgi.input"] = self._body
-        if self.proxy_protocol_info or changed & {"path", "host", "scheme"}:
+        told = given.get("proxy_protocol_info")
+        proxied = told is not None and told != exchange.proxy_protocol_info
+        if proxied or changed & {"path", "host", "scheme"}:
             from licorne.http import create  # noqa: PLC0415 - what few hooks need
 
             server = listeners[exchange.listener or 0].getsockname()
@@ -86,6 +88,11 @@ class Request(message.Request):
     def req_number(self) -> int:
         """The number of the request on its connection, from 1."""
         return self._exchange.number
+
+    @cached_property
+    def proxy_protocol_info(self) -> dict[str, object] | None:
+        """What the PROXY header says that the connection has begun with."""
+        return self._exchange.proxy_protocol_info
 
     @cached_property
     def remote_addr(self) -> Peer:

@@ -22,7 +22,6 @@ def test_the_default_is_accepted(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("proxy_allow_ips", "*"),
         ("http2_max_frame_size", 32768),
         ("dirty_timeout", 60),
     ],

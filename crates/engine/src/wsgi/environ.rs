@@ -14,6 +14,7 @@ use pyo3::types::{PyDict, PyString};
 use super::caches::{Caches, PeerText};
 use super::input::Input;
 use crate::core::{Core, Names};
+use crate::proxied;
 use crate::repeated::repeated_by_clients;
 use crate::request_id::RequestIds;
 use crate::secured;
@@ -72,6 +73,9 @@ pub(crate) fn build<'py>(
     peer(py, &entries, core, caches, exchange)?;
     if exchange.tls.is_some() {
         secured::environ(&environ, exchange)?;
+    }
+    if let Some(proxied) = &exchange.proxied {
+        proxied::into_environ(&environ, proxied)?;
     }
     if exchange.head.chunked() {
         decoded_length(py, &entries, core, exchange)?;

@@ -272,7 +272,7 @@ impl Reactor {
         } else {
             Cause::Header
         };
-        let mut conn = Conn::new(stream, peer, index, trusted, policy.served);
+        let mut conn = Conn::new(stream, peer, index, trusted, policy.served_to(peer.ip()));
         let header_timeout = self.config.header_timeout_ms;
         conn.deadline = Deadline::after(cause, self.now_ms(), header_timeout);
         self.scan.note(conn.deadline);

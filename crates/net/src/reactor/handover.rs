@@ -4,21 +4,19 @@
 //! A request is handed over before its application was called, and once at the most. It goes with its
 //! connection, so its answer comes from one process; nothing of the connection stays here.
 
-use std::io;
+mod arriving;
 
-use proto::protocol::Served;
+use std::io;
 
 use super::Reactor;
 use super::accepting::LEFT_MS;
 use crate::body::Body;
-use crate::conn::{Conn, Fed, Feeding};
 use crate::exchange::Exchange;
-use crate::handover::{Arrived, FRONT, HandedOver, Handover, LONGEST, Outcome};
+use crate::handover::{FRONT, HandedOver, Handover, LONGEST, Outcome};
 use crate::notice::Level;
 use crate::peer::Peer;
 use crate::poll::HANDOVER;
 use crate::scoreboard::Siblings;
-use crate::stream::Stream;
 
 /// A connection that is in the queue for so long, in ns, is put behind the others, so that the kernel
 /// tells another process: the one that it told may have been stopped, or have died.
@@ -260,7 +258,8 @@ impl Reactor {
         if !conn.owes(key.stream) || !conn.can_be_handed_over() {
             return Some(exchange);
         }
-        let inline = FRONT + exchange.head.raw_len() + conn.input().len();
+        let proxied = conn.proxy_header();
+        let inline = FRONT + proxied.len() + exchange.head.raw_len() + conn.input().len();
         let Some(room) = LONGEST.checked_sub(inline) else {
             return Some(exchange);
         };
@@ -278,14 +277,15 @@ impl Reactor {
             body => (None, body.in_memory().unwrap_or_default()),
         };
         let waiting = HandedOver {
-            peer: conn.peer,
+            peer: conn.socket_peer(),
             listener: conn.listener,
             requests: conn.requests,
             ready_ns: exchange.ready_ns,
+            proxied: proxied.len(),
             head: exchange.head.raw_len(),
             body: exchange.body.len(),
         };
-        let pieces = [exchange.head.raw(), body, conn.input()];
+        let pieces = [proxied, exchange.head.raw(), body, conn.input()];
         // First: a client with its answer finds it counted.
         let tally = self.board.tally(self.slot);
         tally.given();
@@ -355,69 +355,6 @@ impl Reactor {
         took
     }
 
-    /// A connection goes on here.
-    fn go_on_here(&mut self, arrived: Arrived) {
-        let Arrived {
-            waiting,
-            socket,
-            file,
-            length,
-        } = arrived;
-        if FRONT + waiting.head > length {
-            return self.lost_on_the_way(Some(waiting.peer), "its message was cut.");
-        }
-        self.board
-            .begin_reading(self.slot, self.last_id + 1, waiting.peer);
-        let trusted = &self.config.policy.forwarding.trusted;
-        let trusted = trusted.contains_peer(waiting.peer.ip());
-        let stream = Stream::plain(socket);
-        // How it begins was seen by the worker that has accepted it.
-        let served = Served::HTTP1;
-        let mut conn = Conn::new(stream, waiting.peer, waiting.listener, trusted, served);
-        // It is counted again when it is complete here.
-        conn.requests = waiting.requests.saturating_sub(1);
-        let token = self.conns.insert(conn);
-        self.board.set_connections(self.slot, self.conns.len());
-        let tally = self.board.tally(self.slot);
-        tally.taken();
-        let Self {
-            conns,
-            config,
-            pool,
-            scratch,
-            ..
-        } = self;
-        let bytes = scratch.get(FRONT..length).unwrap_or_default();
-        let (Some(conn), Some((head, rest))) =
-            (conns.get_mut(token), bytes.split_at_checked(waiting.head))
-        else {
-            return;
-        };
-        let body = match file {
-            Some(file) => Ok((Body::File(file, waiting.body), rest)),
-            None => inline_body(rest, waiting.body, config),
-        };
-        let mut feeding = Feeding::of(config, pool);
-        let fed = match body {
-            Ok((body, rest)) => conn.resume(head, body, rest, &mut feeding),
-            Err(error) => Fed::Failed(error),
-        };
-        match fed {
-            Fed::Ready(mut exchange) => {
-                exchange.handed_over = true;
-                exchange.pipelined = false;
-                let before = self.inbox.len();
-                self.ready(token, exchange, waiting.ready_ns);
-                if self.inbox.len() > before {
-                    // It has waited before those that this worker has read, and may not go again.
-                    self.inbox.rotate_right(1);
-                }
-            }
-            // A newer configuration may refuse what the older one has let through.
-            other => self.on_fed(token, other, true),
-        }
-    }
-
     #[cold]
     fn lost_on_the_way(&mut self, peer: Option<Peer>, why: &str) {
         let peer = peer.map_or_else(|| "unknown".into(), |peer| peer.to_string());
@@ -431,23 +368,6 @@ impl Reactor {
 /// others have been `given` to them.
 fn may_go(free: usize, given: usize, waited_ns: u64) -> bool {
     free > given || free > 0 && waited_ns >= LONG_NS
-}
-
-/// A body that came with the message, and what follows it.
-fn inline_body<'a>(
-    bytes: &'a [u8],
-    length: u64,
-    config: &crate::config::Config,
-) -> io::Result<(Body, &'a [u8])> {
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
-    let Some((bytes, rest)) = bytes.split_at_checked(length) else {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    };
-    let mut body = Body::default();
-    if !bytes.is_empty() {
-        body.append(bytes, &config.body)?;
-    }
-    Ok((body, rest))
 }
 
 #[cfg(test)]

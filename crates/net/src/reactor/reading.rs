@@ -189,7 +189,8 @@ impl Reactor {
         if exchange.head.ignored_forwarded_header().is_some() {
             let forwarding = &self.config.policy.forwarding;
             let head = &exchange.head;
-            self.notices.ignored_header(conn.peer, head, forwarding);
+            let peer = conn.socket_peer();
+            self.notices.ignored_header(peer, head, forwarding);
         }
         exchange.ready_ns = ready_ns;
         exchange.pipelined &= exchange.number > 1;
@@ -239,6 +240,9 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        if conn.begins_tls() {
+            return;
+        }
         conn.pace_wakes();
         let deadline = if conn.in_body() {
             let fresh = progress || conn.deadline.cause != Cause::Body;

@@ -50,7 +50,8 @@ fn a_request_that_goes_on_does_not_switch() {
 }
 
 const EVERYTHING: Served = Served {
-    proxy: ProxyHeader::Auto,
+    proxy: ProxyHeader::V1,
+    proxy_barred: false,
     http2: true,
     http2_cleartext: true,
     websocket: true,
@@ -149,4 +150,59 @@ fn a_header_that_is_demanded_is_missed() {
         let got = connection.receive(&policy, input, false, &mut head);
         assert_eq!(got, Err(Reject::MissingProxyHeader));
     }
+}
+
+const PROXY: &[u8] = b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n";
+
+#[test]
+fn a_header_stands_before_what_the_connection_speaks() {
+    let input = [PROXY, PLAIN].concat();
+    for secure in [false, true] {
+        let mut connection = Connection::begin(EVERYTHING, secure, true, false);
+        let mut head = RequestHead::default();
+        let got = step(&mut connection, &input, false, &mut head);
+        assert_eq!((got.consumed, got.event), (PROXY.len(), Event::Proxied));
+        let header = connection.proxied().unwrap();
+        assert_eq!(header.client(), Some("1.2.3.4:1".parse().unwrap()));
+        assert_eq!(connection.proxied(), None);
+        assert!(undecided(&connection) && connection.idle());
+        if secure {
+            // The handshake follows.
+            let got = step(&mut connection, PLAIN, false, &mut head);
+            assert_eq!((got.consumed, got.event), (0, Event::NeedMore));
+            connection.agreed(b"http/1.1");
+        }
+        let got = step(&mut connection, PLAIN, false, &mut head);
+        assert_eq!(got.event, Event::Head(StreamId::HTTP1));
+    }
+}
+
+#[test]
+fn one_header_and_no_other() {
+    let policy = Policy::default();
+    let mut head = RequestHead::default();
+    let mut connection = Connection::begin(EVERYTHING, false, true, false);
+    step(&mut connection, PROXY, false, &mut head);
+    let got = connection.receive(&policy, PROXY, false, &mut head);
+    assert_eq!(got, Err(Reject::InvalidTarget));
+}
+
+#[test]
+fn a_header_of_others_is_refused_before_it_is_read() {
+    let policy = Policy::default();
+    let mut head = RequestHead::default();
+    let barred = Served {
+        proxy: ProxyHeader::Auto,
+        proxy_barred: true,
+        ..Served::HTTP1
+    };
+    let mut connection = Connection::begin(barred, false, true, false);
+    for input in [&b"PROXY "[..], PLAIN] {
+        let got = connection.receive(&policy, input, false, &mut head);
+        assert_eq!(got, Err(Reject::ForbiddenProxyHeader));
+    }
+    // Without one they are served, where none is demanded.
+    let mut connection = Connection::begin(barred, false, true, false);
+    let got = step(&mut connection, PLAIN, false, &mut head);
+    assert_eq!(got.event, Event::Head(StreamId::HTTP1));
 }

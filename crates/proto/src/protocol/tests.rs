@@ -2,6 +2,7 @@ use super::*;
 
 const ALL: Served = Served {
     proxy: ProxyHeader::Auto,
+    proxy_barred: false,
     http2: true,
     http2_cleartext: true,
     websocket: true,
@@ -49,8 +50,8 @@ fn every_beginning() {
     //   first bytes                       auto, HTTP/2  v1         v2         HTTP/2
     let table = [
         (&b""[..], [Undecided, Undecided, Undecided, Undecided]),
-        (b"GET / HTTP/1.1\r\n", [NoProxy, NoProxy, NoProxy, HTTP1]),
-        (b"POST", [NoProxy, NoProxy, NoProxy, HTTP1]),
+        (b"GET / HTTP/1.1\r\n", [HTTP1, NoProxy, NoProxy, HTTP1]),
+        (b"POST", [HTTP1, NoProxy, NoProxy, HTTP1]),
         (b"P", [Undecided, Undecided, NoProxy, Undecided]),
         (b"PROX", [Undecided, Undecided, NoProxy, HTTP1]),
         (b"PROXY / HTTP/1.1\r\n", [Proxy, Proxy, NoProxy, HTTP1]),
@@ -58,11 +59,11 @@ fn every_beginning() {
         (PROXY_V2, [Proxy, NoProxy, Proxy, HTTP1]),
         (
             b"PRI * HTTP/2.0\r\n",
-            [NoProxy, NoProxy, NoProxy, Undecided],
+            [Undecided, NoProxy, NoProxy, Undecided],
         ),
-        (HTTP2_PREFACE, [NoProxy, NoProxy, NoProxy, HTTP2]),
-        (b"PRI * HTTP/2.1\r\n", [NoProxy, NoProxy, NoProxy, HTTP1]),
-        (b"\x16\x03\x01", [NoProxy, NoProxy, NoProxy, HTTP1]),
+        (HTTP2_PREFACE, [HTTP2, NoProxy, NoProxy, HTTP2]),
+        (b"PRI * HTTP/2.1\r\n", [HTTP1, NoProxy, NoProxy, HTTP1]),
+        (b"\x16\x03\x01", [HTTP1, NoProxy, NoProxy, HTTP1]),
     ];
     for (first, expected) in table {
         for (served, expected) in served.into_iter().zip(expected) {

@@ -10,7 +10,7 @@ fn every_row_is_complete_and_its_own() {
     for reject in Reject::ALL {
         assert!(matches!(
             reject.status(),
-            400 | 408 | 413 | 414 | 417 | 431 | 501
+            400 | 403 | 408 | 413 | 414 | 417 | 431 | 501
         ));
         assert!(names.insert(reject.name()));
         assert!(messages.insert(reject.message()), "{}", reject.message());
@@ -21,6 +21,7 @@ fn every_row_is_complete_and_its_own() {
             "secure_scheme_headers",
             "permit_connect",
             "proxy_protocol",
+            "proxy_allow_ips",
             "PROXY protocol, 2",
         ];
         let known = elsewhere.contains(&section) || section.starts_with("RFC ");

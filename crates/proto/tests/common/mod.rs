@@ -9,10 +9,9 @@
 
 pub(crate) mod ws;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use licorne_proto::h1::Connection;
-use licorne_proto::{Event, Policy, Reject, RequestHead};
+use licorne_proto::{Connection, Event, Policy, Reject, RequestHead, StreamId};
 
 /// Everything that a connection said.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,6 +19,8 @@ pub(crate) struct Outcome {
     pub(crate) requests: Vec<Seen>,
     pub(crate) reject: Option<Reject>,
     pub(crate) closed: bool,
+    /// The client that a PROXY header has named.
+    pub(crate) proxied: Option<SocketAddr>,
 }
 
 /// A request as it was handed on.
@@ -57,7 +58,8 @@ pub(crate) fn run_with(
     pieces: &[&[u8]],
     eof: bool,
 ) -> Outcome {
-    let mut connection = Connection::new(trusted);
+    let peer = IpAddr::from([127, 0, 0, 1]);
+    let mut connection = Connection::begin(policy.served_to(Some(peer)), false, trusted, false);
     let mut outcome = Outcome::default();
     let mut kept = Vec::new();
     for piece in pieces {
@@ -107,6 +109,7 @@ fn drain(
         match received.event {
             Event::NeedMore => break,
             Event::Switched => unreachable!("nothing has switched"),
+            Event::Proxied => outcome.proxied = connection.proxied().unwrap().client(),
             Event::Closed => {
                 outcome.closed = true;
                 break;
@@ -127,7 +130,7 @@ fn drain(
             }
             Event::End(_) => {
                 outcome.requests.last_mut().unwrap().complete = true;
-                connection.next_request();
+                connection.finished(StreamId::HTTP1);
             }
         }
     }

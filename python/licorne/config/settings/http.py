@@ -98,15 +98,22 @@ class Http(Section):
         convert=_proxy_protocol,
         choices=("off", "v1", "v2", "auto"),
         metavar="MODE",
-        later="PROXY protocol",
-        doc="Read the client's address from a PROXY header: `off`, `v1`, `v2` or `auto` (either).",
+        doc="""Read the client's address from a PROXY header: `off`, `v1`, `v2` or `auto`.
+
+        With `v1` and `v2` each connection has to begin with a header of that version; others are
+        refused with 400. With `auto` it may be one of either version, or none. The client that the
+        header names takes the place of the peer, in the environ, in the scope and in logs; whether
+        forwarded headers are believed still depends on the peer (`forwarded_allow_ips`).
+        """,
     )
     proxy_allow_ips: list[str] = option(
         "--proxy-allow-from",
         default=["127.0.0.1", "::1"],
         convert=convert.networks,
-        later="PROXY protocol",
-        doc="Addresses and networks of peers that may send a PROXY header; `*` for all.",
+        doc="""Addresses and networks of peers that may send a PROXY header; `*` for all.
+
+        A header of others is refused with 403. Peers on a unix socket may always send one.
+        """,
     )
     root_path: str = option(
         "--root-path",

@@ -290,11 +290,12 @@ fn a_message_that_is_cut_short_is_told() {
         listener: 0,
         requests: 1,
         ready_ns: 0,
+        proxied: 0,
         head: 500,
         body: 0,
     };
     queue
-        .put(&waiting, queue.fd(), None, [b"short", b"", b""])
+        .put(&waiting, queue.fd(), None, [b"", b"short", b"", b""])
         .unwrap();
     free.turn();
     assert!(free.notices()[0].starts_with("Lost a connection on its way"));

@@ -427,3 +427,34 @@ fn certificates_are_chosen_by_name_and_renewed() {
     assert!(connect(&mut rig, "c.example"));
     assert_eq!(renewed.tickets.len(), TICKET_KEY);
 }
+
+/// The proxy's header stands before the handshake, in one piece with it or byte by byte.
+#[test]
+fn a_proxy_header_stands_before_the_handshake() {
+    let authority = Authority::new();
+    let listening = listening(terms(), &material(&[authority.pair("a.example")]));
+    for whole in [true, false] {
+        let mut rig = Rig::with(|config| {
+            config.tls = Some(Arc::clone(&listening));
+            config.policy.served.proxy = proto::protocol::ProxyHeader::Auto;
+        });
+        let config = authority.client(&TLS13);
+        let mut client = SecureClient::connect(&mut rig, config, "a.example");
+        let mut wire = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n".to_vec();
+        if whole {
+            client.session.write_tls(&mut wire).unwrap();
+        }
+        for piece in wire.chunks(if whole { wire.len() } else { 1 }) {
+            client.socket.write_all(piece).unwrap();
+            rig.turn();
+        }
+        client.send(REQUEST);
+        client.talk(&mut rig).unwrap();
+        let exchange = rig.next().unwrap();
+        assert!(exchange.tls.is_some());
+        assert_eq!(exchange.peer.unwrap().to_string(), "192.0.2.7:4711");
+        rig.answer(exchange, ANSWER, true);
+        client.talk(&mut rig).unwrap();
+        client.expect(ANSWER);
+    }
+}
