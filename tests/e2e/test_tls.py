@@ -213,7 +213,7 @@ def test_a_connection_may_end_without_a_goodbye(server: Server) -> None:
     assert told(server, secure.context())
 
 
-def test_slow_clients_keep_nobody_out(few: tuple[str, ...], serve: Serve) -> None:
+def test_slow_clients_keep_no other client_out(few: tuple[str, ...], serve: Serve) -> None:
     """One byte at a time, and then none: in the handshake, the head and the body."""
     server = serve(*few, *secure.arguments(), "--header-timeout", "3", "--body-timeout", "3")
     sockets = [socket.create_connection(("127.0.0.1", server.port), PATIENCE) for _ in range(6)]
