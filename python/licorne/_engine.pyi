@@ -384,13 +384,18 @@ class TlsTerms:
 class TlsCertificate:
     """What the first certificate of a PEM file says; a ValueError says why it is none."""
 
-    subject: str
-    issuer: str
-    serial: str
-    names: list[str]
-    not_before: int
-    not_after: int
-
+    @property
+    def subject(self) -> str: ...
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def serial(self) -> str: ...
+    @property
+    def names(self) -> list[str]: ...
+    @property
+    def not_before(self) -> int: ...
+    @property
+    def not_after(self) -> int: ...
     def __init__(self, pem: bytes) -> None: ...
 
 @final

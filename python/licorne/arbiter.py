@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
 
+    from licorne._engine import TlsCertificate
     from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.config.convert import Address
@@ -131,6 +132,10 @@ class Arbiter(Spawning):
     def product(self) -> str:
         """The name that the server was started by."""
         return aliases.product(self.cfg.prog)
+
+    def certificates(self) -> list[tuple[str, TlsCertificate]]:
+        """The certificates that are served, by the first name of each."""
+        return self.parts.certificates.served()
 
     @property
     def slots(self) -> Slots:

@@ -89,7 +89,11 @@ class SecureSocket:
         self.raw = raw
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._in, self._out, server_hostname=name)
-        self._step(self.tls.do_handshake)
+        try:
+            self._step(self.tls.do_handshake)
+        except BaseException:
+            raw.close()
+            raise
 
     def sendall(self, data: bytes) -> None:
         """Send everything."""

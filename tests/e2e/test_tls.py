@@ -27,6 +27,7 @@ from e2e import secure
 from e2e.client import Client
 from e2e.conftest import WORKERS
 from e2e.scenarios import SCENARIOS
+from e2e.scrape import Page
 from e2e.secure import Files, SecureSocket
 from e2e.server import Server
 from faults.processes import eventually
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from e2e.server import Serve
 
+METRICS = ("--metrics-bind", "127.0.0.1:0")
 TYPES = {
     **{name: ("tls_app", *args) for name, args in WORKERS.items() if name != "tornado"},
     "asgi": ("tls_app:asgi", "-k", "asgi"),
@@ -213,7 +215,7 @@ def test_a_connection_may_end_without_a_goodbye(server: Server) -> None:
     assert told(server, secure.context())
 
 
-def test_slow_clients_keep_nobody_out(few: tuple[str, ...], serve: Serve) -> None:
+def test_slow_clients_keep_others_waiting_for_nothing(few: tuple[str, ...], serve: Serve) -> None:
     """One byte at a time, and then none: in the handshake, the head and the body."""
     server = serve(*few, *secure.arguments(), "--header-timeout", "3", "--body-timeout", "3")
     sockets = [socket.create_connection(("127.0.0.1", server.port), PATIENCE) for _ in range(6)]
@@ -359,6 +361,26 @@ def test_files_that_change_are_served_without_a_restart(serve: Serve, files: Fil
     shutil.copy(files.pair("x.example")[1], key)
     server.log.wait_for("Certificates have changed and are not used, the old ones go on: .*keyfile")
     assert _serial(server, files) == now
+
+
+def test_operators_see_when_certificates_end(serve: Serve, short_tmp: str) -> None:
+    control = f"{short_tmp}/ctl"
+    server = serve(*TYPES["sync"], *secure.arguments(), *METRICS, "--control-socket", control)
+    assert told(server, secure.context())
+    end = _openssl("x509", "-in", secure.arguments()[1], "-noout", "-enddate").strip()
+    at = ssl.cert_time_to_seconds(end.removeprefix("notAfter="))
+    page = Page(server)
+    name = "licorne_certificate_expiry_timestamp_seconds"
+    assert page.sum(name, certificate="localhost") == at
+    done = subprocess.run(
+        [sys.executable, "-m", "licorne.ctl.cli", "-s", control, "listeners"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    shown = datetime.datetime.fromtimestamp(at, datetime.timezone.utc)
+    assert f"{shown:%Y-%m-%d %H:%M:%S} UTC" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_certificate_that_ends_soon(serve: Serve, tmp_path: Path) -> None:

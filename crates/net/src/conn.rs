@@ -6,6 +6,7 @@ mod moving;
 mod parsing;
 mod proxied;
 mod queue;
+mod securing;
 mod serving;
 mod streams;
 mod websocket;
@@ -22,7 +23,7 @@ use crate::drain::Activity;
 use crate::exchange::Exchange;
 use crate::output::Output;
 use crate::peer::{Peer, Proxied};
-use crate::stream::{PeerEnd, Stream};
+use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
 use crate::tls::Established;
 pub(crate) use framing::LOW_WATER;
@@ -245,27 +246,6 @@ impl Conn {
     /// The client has said that its last request is the last one, and everything it sent was read.
     pub(crate) fn sends_no_more(&self) -> bool {
         self.had_last_request && !self.has_more() && !self.in_body()
-    }
-
-    /// The handshake is over: what the client speaks is encrypted from now on, and due until then.
-    #[cold]
-    pub(crate) fn secured(&mut self, established: Established, deadline: Deadline) {
-        self.proto
-            .agreed(established.protocol.as_deref().unwrap_or_default());
-        self.tls = Some(Arc::new(established));
-        self.deadline = deadline;
-    }
-
-    /// How the client has ended its side, with nothing left to read before that.
-    pub(crate) fn peer_end(&mut self) -> PeerEnd {
-        let end = self.stream.peer_end();
-        self.readable |= self.stream.holds_input();
-        end
-    }
-
-    /// Whether it has ended its side, with nothing left to read before that.
-    pub(crate) fn at_end(&mut self) -> bool {
-        self.peer_end() != PeerEnd::None
     }
 
     /// The response is complete and the connection is kept: the next request may come.

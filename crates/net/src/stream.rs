@@ -65,11 +65,27 @@ impl Stream {
         Self::Plain(Plain::new(socket))
     }
 
-    /// A connection that begins with a handshake of TLS; the socket does not block. `read`: bytes of
-    /// the handshake that were read already, behind what may stand before it.
-    pub(crate) fn tls(socket: OwnedFd, acceptor: &Acceptor, read: Vec<u8>) -> io::Result<Self> {
-        let tls = Tls::accept(socket, acceptor, read)?;
+    /// A connection that begins with a handshake of TLS; the socket does not block. `in_clear`:
+    /// something stands before it ([`Self::begin_tls`]).
+    pub(crate) fn tls(socket: OwnedFd, acceptor: &Acceptor, in_clear: bool) -> io::Result<Self> {
+        let tls = Tls::accept(socket, acceptor, in_clear)?;
         Ok(Self::Tls(Box::new(tls)))
+    }
+
+    /// Whether what stands before a handshake is being read.
+    pub(crate) fn in_clear(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.in_clear(),
+        }
+    }
+
+    /// Goes on with the handshake, of which these bytes were read already.
+    pub(crate) fn begin_tls(&mut self, read: Vec<u8>) {
+        match self {
+            Self::Plain(_) => {}
+            Self::Tls(tls) => tls.begin(read),
+        }
     }
 
     /// Whether a handshake is still going on, before which nothing can be said.

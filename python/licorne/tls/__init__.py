@@ -1,1 +1,1 @@
-"""TLS without the engine: what the files of the settings hold, and who keeps them up to date."""
+"""TLS in the master: what the files of the settings hold, and what is done when they change."""

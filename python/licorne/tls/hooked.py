@@ -121,4 +121,4 @@ def _listening() -> Iterator[Loaded]:
 
 
 def _hook(cfg: Config) -> str:
-    return given(cfg, "ssl_context", cfg.ssl_context)
+    return given(cfg, "ssl_context", getattr(cfg.ssl_context, "__qualname__", "a callable"))

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from licorne._engine import TlsStore, TlsTerms
+    from licorne._engine import TlsCertificate, TlsStore, TlsTerms
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.tls.material import Material
@@ -77,6 +77,11 @@ class Keeper:
         if self.material is None or self.store is None:
             return None
         return self.material.terms, self.store
+
+    def served(self) -> list[tuple[str, TlsCertificate]]:
+        """The certificates in use, by the first name of each."""
+        pairs = [] if self.material is None else self.material.pairs
+        return [("".join(each.certificate.names[:1]), each.certificate) for each in pairs]
 
     def look(self, now: float) -> None:
         """Do what is due."""

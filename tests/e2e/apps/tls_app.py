@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     Event = dict[str, object]
 
 
-def app(environ: dict[str, object], start_response: Callable[..., object]) -> Iterable[bytes]:
+def application(
+    environ: dict[str, object], start_response: Callable[..., object]
+) -> Iterable[bytes]:
     """The environ's entries that are text."""
     if environ["PATH_INFO"] == "/large":
         start_response("200 OK", [("Content-Length", str(3_000_000))])

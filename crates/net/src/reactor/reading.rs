@@ -245,6 +245,9 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        if conn.begins_tls() {
+            return;
+        }
         conn.pace_wakes();
         let deadline = if conn.in_body() {
             let fresh = progress || conn.deadline.cause != Cause::Body;

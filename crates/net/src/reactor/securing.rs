@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use proto::protocol::ProxyHeader;
+
 use super::Reactor;
 use crate::config::Config;
 use crate::conn::Phase;
@@ -107,7 +109,8 @@ impl Reactor {
         let Some(securing) = &self.securing else {
             return Some(Stream::plain(socket));
         };
-        match Stream::tls(socket, &securing.acceptor, Vec::new()) {
+        let in_clear = self.config.policy.served.proxy != ProxyHeader::Off;
+        match Stream::tls(socket, &securing.acceptor, in_clear) {
             Ok(stream) => Some(stream),
             Err(error) => {
                 let text = format!("Cannot begin a TLS connection: {error}");

@@ -62,20 +62,20 @@ pub(crate) struct Tls {
     failure: Option<Failure>,
     /// The end of TCP follows the records that wait.
     closing: bool,
-    /// The session has failed: bytes go as they are.
+    /// The session has not begun, or has failed: bytes go as they are.
     passes: bool,
 }
 
 impl Tls {
-    /// The server's side of a connection whose handshake is still to come. `read`: bytes of it that
-    /// were read already, behind what may stand before a handshake.
-    pub(super) fn accept(socket: OwnedFd, acceptor: &Acceptor, read: Vec<u8>) -> io::Result<Self> {
+    /// The server's side of a connection whose handshake is still to come, `in_clear` behind
+    /// something else.
+    pub(super) fn accept(socket: OwnedFd, acceptor: &Acceptor, in_clear: bool) -> io::Result<Self> {
         let session = acceptor.session().map_err(io::Error::other)?;
         Ok(Self {
             socket: Plain::new(socket),
             session,
             tools: acceptor.tools(),
-            rest: read,
+            rest: Vec::new(),
             plain: Vec::new(),
             taken: 0,
             unsent: Vec::new(),
@@ -86,7 +86,7 @@ impl Tls {
             begun: false,
             failure: None,
             closing: false,
-            passes: false,
+            passes: in_clear,
         })
     }
 
@@ -97,6 +97,17 @@ impl Tls {
     /// A socket for plain bytes, from which a thread of its own carries them to the client and back.
     pub(super) fn bridged(self: Box<Self>) -> io::Result<OwnedFd> {
         bridge::open(self)
+    }
+
+    /// Whether the handshake has not begun, since something stands before it.
+    pub(super) fn in_clear(&self) -> bool {
+        self.passes && !self.begun
+    }
+
+    /// Begins with the handshake, of which these bytes were read already.
+    pub(super) fn begin(&mut self, read: Vec<u8>) {
+        self.passes = false;
+        self.rest = read;
     }
 
     /// Whether the handshake is not over yet.

@@ -159,7 +159,7 @@ impl Terms {
         Ok(Arc::new(config))
     }
 
-    /// What a session is bound to: who was asked, and who was trusted.
+    /// What a session is bound to: what clients were asked for, and which authorities were trusted.
     fn bound(&self, material: &Material) -> Vec<u8> {
         use aws_lc_rs::digest::{SHA256, digest};
         match self.clients {

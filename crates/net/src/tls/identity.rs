@@ -9,7 +9,7 @@ use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
 pub struct Identity {
     /// Its subject and issuer, as RFC 4514 writes them.
     pub subject: String,
-    /// The same of who has signed it.
+    /// The same of the authority that has signed it.
     pub issuer: String,
     /// The subject's common name.
     pub common_name: Option<String>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-/// Certificates by name. The first is shown to those who ask for another name, or for none.
+/// Certificates by name. The first is shown to clients that ask for another name, or for none.
 #[derive(Debug)]
 pub(super) struct Resolver {
     first: Arc<CertifiedKey>,
@@ -22,7 +22,7 @@ impl Resolver {
         }
     }
 
-    /// Shows a certificate to those who ask for `name`; the first one given for a name counts.
+    /// Shows a certificate to clients that ask for `name`; the first one given for a name counts.
     pub(super) fn add(&mut self, name: &str, key: &Arc<CertifiedKey>) {
         let name = name.to_ascii_lowercase();
         self.named.entry(name).or_insert_with(|| Arc::clone(key));

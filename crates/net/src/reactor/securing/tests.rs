@@ -1,3 +1,5 @@
+mod certificates;
+
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -9,7 +11,7 @@ use rustls::version::{TLS12, TLS13};
 use crate::reactor::Tail;
 use crate::testing::{Bytes, Client, Rig, pass_ms};
 use crate::testing_tls::{Authority, SecureClient, listening, material, terms};
-use crate::tls::{ClientCertificates, Listening, TICKET_KEY};
+use crate::tls::Listening;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -321,109 +323,33 @@ fn an_application_takes_a_socket_for_plain_bytes() {
     }
 }
 
+/// The proxy's header stands before the handshake, in one piece with it or byte by byte.
 #[test]
-fn clients_show_their_certificates() {
+fn a_proxy_header_stands_before_the_handshake() {
     let authority = Authority::new();
-    let mut material = material(&[authority.pair("a.example")]);
-    material.authorities = authority.pem();
-    for clients in [ClientCertificates::Optional, ClientCertificates::Required] {
-        let mut terms = terms();
-        terms.clients = clients;
-        let listening = listening(terms, &material);
-        let mut rig = secured(&listening);
-        let config = authority.client_with(&authority.pair("me.example"));
+    let listening = listening(terms(), &material(&[authority.pair("a.example")]));
+    for whole in [true, false] {
+        let mut rig = Rig::with(|config| {
+            config.tls = Some(Arc::clone(&listening));
+            config.policy.served.proxy = proto::protocol::ProxyHeader::Auto;
+        });
+        let config = authority.client(&TLS13);
         let mut client = SecureClient::connect(&mut rig, config, "a.example");
+        let mut wire = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n".to_vec();
+        if whole {
+            client.session.write_tls(&mut wire).unwrap();
+        }
+        for piece in wire.chunks(if whole { wire.len() } else { 1 }) {
+            client.socket.write_all(piece).unwrap();
+            rig.turn();
+        }
         client.send(REQUEST);
         client.talk(&mut rig).unwrap();
         let exchange = rig.next().unwrap();
-        let tls = exchange.tls.as_ref().unwrap();
-        let identity = tls.identity.as_ref().unwrap();
-        assert_eq!(identity.common_name.as_deref(), Some("me.example"));
-        assert!(
-            identity.subject.contains("O=A\\, B"),
-            "{}",
-            identity.subject
-        );
-        assert_eq!(identity.serial, "8F01");
-        assert_eq!(identity.dns, ["me.example"]);
-        assert_eq!(identity.emails, ["a@b.example"]);
-        assert_eq!(tls.chain.len(), 1);
+        assert!(exchange.tls.is_some());
+        assert_eq!(exchange.peer.unwrap().to_string(), "192.0.2.7:4711");
         rig.answer(exchange, ANSWER, true);
-
-        // Those without one, and those with one of another authority.
-        let config = authority.client(&TLS13);
-        let mut client = SecureClient::connect(&mut rig, config, "a.example");
-        client.send(REQUEST);
-        let refused = client.talk(&mut rig).is_err();
-        assert_eq!(refused, clients == ClientCertificates::Required);
-        assert_eq!(rig.next().is_some(), !refused);
-        let stranger = Authority::new().pair("me.example");
-        let config = authority.client_with(&stranger);
-        let mut client = SecureClient::connect(&mut rig, config, "a.example");
-        client.send(REQUEST);
-        assert!(client.talk(&mut rig).is_err());
-        assert!(rig.next().is_none());
-        assert!(rig.notices()[0].contains("certificate"));
+        client.talk(&mut rig).unwrap();
+        client.expect(ANSWER);
     }
-}
-
-#[test]
-fn a_session_goes_on_with_another_worker() {
-    let authority = Authority::new();
-    let pair = authority.pair("a.example");
-    for version in [&TLS12, &TLS13] {
-        let config = Arc::new(authority.client(version));
-        let mut kinds = Vec::new();
-        for _ in 0..2 {
-            // Each with a store of its own: only the keys are the same.
-            let listening = listening(terms(), &material(std::slice::from_ref(&pair)));
-            let mut rig = secured(&listening);
-            let (ours, theirs) = UnixStream::pair().unwrap();
-            rig.accept_tls(ours, false);
-            let mut client = SecureClient::on(theirs, Arc::clone(&config), "a.example");
-            client.send(REQUEST);
-            client.talk(&mut rig).unwrap();
-            kinds.push(client.session.handshake_kind().unwrap());
-        }
-        assert_eq!(kinds[1], rustls::HandshakeKind::Resumed, "{kinds:?}");
-    }
-}
-
-/// By the name asked for, with one label for a star; renewed ones are shown without a restart.
-#[test]
-fn certificates_are_chosen_by_name_and_renewed() {
-    let authority = Authority::new();
-    let [first, second] = ["a.example", "*.b.example"].map(|name| authority.pair(name));
-    let listening = listening(terms(), &material(&[first, second]));
-    let mut rig = secured(&listening);
-    let connect = |rig: &mut Rig, name: &str| {
-        let mut client = SecureClient::connect(rig, authority.client(&TLS13), name);
-        client.send(REQUEST);
-        client.talk(rig).is_ok()
-    };
-    assert!(connect(&mut rig, "a.example"));
-    assert!(connect(&mut rig, "x.b.example"));
-    assert!(!connect(&mut rig, "x.y.b.example"));
-    assert!(!connect(&mut rig, "c.example"));
-    let renewed = material(&[authority.pair("c.example")]);
-    assert!(listening.store.publish(&renewed.pack()));
-    pass_ms(1100);
-    rig.turn();
-    assert!(connect(&mut rig, "c.example"));
-    drop(rig.notices());
-    // What cannot be used leaves the old ones.
-    let mut bad = material(&[authority.pair("d.example")]);
-    bad.pairs[0].key = authority.pair("e.example").key;
-    assert!(listening.store.publish(&bad.pack()));
-    pass_ms(1100);
-    rig.turn();
-    assert_eq!(
-        rig.notices(),
-        [
-            "Renewed certificates are not used, the old ones go on: the key does not belong to the \
-          certificate"
-        ]
-    );
-    assert!(connect(&mut rig, "c.example"));
-    assert_eq!(renewed.tickets.len(), TICKET_KEY);
 }
