@@ -50,8 +50,8 @@ impl Conn {
                 Event::Refused(stream, reject) => self.refuse_stream(stream, reject),
                 Event::Reset(stream, reject) => self.reset_by_peer(stream, reject),
                 Event::Room => self.streams.get_or_insert_default().room = true,
-                // Its header stands before everything else.
-                Event::Proxied => {}
+                // What other protocols say.
+                Event::Proxied | Event::Begun | Event::Answers => {}
             }
             let Some(exchange) = feeding.pool.last_mut() else {
                 return (used, Fed::Streams);
@@ -78,6 +78,7 @@ impl Conn {
         let Some(mut exchange) = self.leave_pool(feeding) else {
             return;
         };
+        exchange.trusted = self.trusted;
         exchange.response.make_records();
         let streams = self.streams.get_or_insert_default();
         let Some(opened) = streams.insert(stream) else {

@@ -41,6 +41,7 @@ pub(crate) fn of(head: &RequestHead, policy: &Policy, sender: Sender) -> Result<
             && said.expects
             && !matches!(body, Announced::Nothing | Announced::Length(0)),
         upgrade,
+        records: false,
         came,
         protocol: None,
     })
