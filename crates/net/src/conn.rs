@@ -69,6 +69,8 @@ pub(crate) struct Conn {
     pub(crate) peer: Peer,
     proxied: Option<Arc<Proxied>>,
     pub(crate) listener: usize,
+    /// The peer is in `forwarded_allow_ips`.
+    trusted: bool,
     /// What its handshake of TLS has agreed on.
     tls: Option<Arc<Established>>,
     proto: proto::Connection,
@@ -169,6 +171,7 @@ impl Conn {
             peer,
             proxied: None,
             listener,
+            trusted,
             tls: None,
             proto,
             input: Vec::new(),

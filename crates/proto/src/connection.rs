@@ -49,15 +49,8 @@ impl Connection {
         };
         match Undecided::new(served, secure, sender) {
             Ok(undecided) => Self::Undecided(undecided),
-            // Without a byte HTTP/2 cannot be decided on.
-            Err(Protocol::Uwsgi) => {
-                Self::Uwsgi(uwsgi::Connection::new(sender, served.gateway_barred))
-            }
-            Err(Protocol::FastCgi) => Self::FastCgi(Box::new(fastcgi::Connection::new(
-                sender,
-                served.gateway_barred,
-            ))),
-            Err(Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket) => Self::http1(sender),
+            // HTTP/2 alone never is.
+            Err(protocol) => Self::of(protocol, sender, served.gateway_barred, None),
         }
     }
 
@@ -82,9 +75,7 @@ impl Connection {
     pub fn reply(&self) -> Option<fastcgi::Reply> {
         match self {
             Self::FastCgi(connection) => Some(connection.reply()),
-            Self::H1(_) | Self::H2(_) | Self::Uwsgi(_) | Self::Undecided(_) | Self::Tunnel(_) => {
-                None
-            }
+            _ => None,
         }
     }
 
@@ -92,9 +83,7 @@ impl Connection {
     pub fn answers(&mut self) -> Option<&mut Vec<u8>> {
         match self {
             Self::FastCgi(connection) => Some(connection.answers()),
-            Self::H1(_) | Self::H2(_) | Self::Uwsgi(_) | Self::Undecided(_) | Self::Tunnel(_) => {
-                None
-            }
+            _ => None,
         }
     }
 
@@ -110,21 +99,21 @@ impl Connection {
         matches!(self, Self::H1(_))
     }
 
-    fn of(protocol: Protocol, sender: Sender, barred: bool, policy: &Policy) -> Self {
+    fn of(protocol: Protocol, sender: Sender, barred: bool, http2: Option<&h2::Config>) -> Self {
         let Sender { trusted, local } = sender;
-        match protocol {
-            Protocol::Uwsgi => Self::Uwsgi(uwsgi::Connection::new(sender, barred)),
-            Protocol::FastCgi => Self::FastCgi(Box::new(fastcgi::Connection::new(sender, barred))),
-            Protocol::Http2 => {
-                Self::H2(Box::new(h2::Connection::new(&policy.http2, trusted, local)))
+        match (protocol, http2) {
+            (Protocol::Http2, Some(config)) => {
+                Self::H2(Box::new(h2::Connection::new(config, trusted, local)))
+            }
+            (Protocol::Uwsgi, _) => Self::Uwsgi(uwsgi::Connection::new(sender, barred)),
+            (Protocol::FastCgi, _) => {
+                Self::FastCgi(Box::new(fastcgi::Connection::new(sender, barred)))
             }
             // Nothing else is served: the parser of HTTP/1 refuses what it does not know.
-            Protocol::Http1 | Protocol::WebSocket => Self::http1(sender),
+            (Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket, _) => {
+                Self::H1(h1::Connection::from_peer(trusted, local))
+            }
         }
-    }
-
-    fn http1(sender: Sender) -> Self {
-        Self::H1(h1::Connection::from_peer(sender.trusted, sender.local))
     }
 
     /// Takes one step: see [`h1::Connection::receive`] and [`Tunnel::receive`].
@@ -161,11 +150,12 @@ impl Connection {
         match undecided.receive(input, eof)? {
             Decision::Open(received) => Ok(received),
             Decision::Speaks(protocol) => {
+                let http2 = Some(&policy.http2);
                 *self = Self::of(
                     protocol,
                     undecided.sender(),
                     undecided.gateway_barred(),
-                    policy,
+                    http2,
                 );
                 self.receive(policy, input, eof, head)
             }
@@ -233,11 +223,7 @@ impl Connection {
     pub fn h2(&mut self) -> Option<&mut h2::Connection> {
         match self {
             Self::H2(connection) => Some(connection),
-            Self::Undecided(_)
-            | Self::H1(_)
-            | Self::Uwsgi(_)
-            | Self::FastCgi(_)
-            | Self::Tunnel(_) => None,
+            _ => None,
         }
     }
 

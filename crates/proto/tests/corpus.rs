@@ -16,7 +16,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use common::{Outcome, Seen, run};
-use licorne_proto::h2::Config;
 use licorne_proto::protocol::{ProxyHeader, Served};
 use licorne_proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, Reject, Trusted,
@@ -370,7 +369,6 @@ impl Settings {
         let (limits, forwarding) = (Limits::default(), Forwarding::default());
         let list = |text: &String| text.split(',').map(str::to_owned).collect();
         let policy = Policy {
-            http2: Config::default(),
             limits: Limits {
                 request_line: self.limit_request_line.unwrap_or(limits.request_line),
                 fields: self.limit_request_fields.unwrap_or(limits.fields),

@@ -50,7 +50,7 @@ impl Conn {
                 Event::Refused(stream, reject) => self.refuse_stream(stream, reject),
                 Event::Reset(stream, reject) => self.reset_by_peer(stream, reject),
                 Event::Room => self.streams.get_or_insert_default().room = true,
-                // Of other protocols: a PROXY header stands before everything else.
+                // What other protocols say.
                 Event::Proxied | Event::Begun | Event::Answers => {}
             }
             let Some(exchange) = feeding.pool.last_mut() else {
@@ -78,8 +78,8 @@ impl Conn {
         let Some(mut exchange) = self.leave_pool(feeding) else {
             return;
         };
+        exchange.trusted = self.trusted;
         exchange.response.make_records();
-        exchange.trusted = self.proto.h2().is_some_and(|h2| h2.trusted());
         let streams = self.streams.get_or_insert_default();
         let Some(opened) = streams.insert(stream) else {
             return;

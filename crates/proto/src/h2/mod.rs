@@ -131,11 +131,6 @@ impl Connection {
         }
     }
 
-    /// The peer is in `forwarded_allow_ips`.
-    pub fn trusted(&self) -> bool {
-        self.sender.trusted
-    }
-
     /// A connection on which an HTTP/1 request has asked to go on with HTTP/2 (RFC 7540, section
     /// 3.2). `settings` is the value of its HTTP2-Settings; the request, which was read to its end,
     /// is answered on [`StreamId::UPGRADED`]. The peer's preface is what comes next.

@@ -182,9 +182,7 @@ pub(crate) fn drain(
             Event::Refused(stream, why) => {
                 outcome.said.push(Said::Refused(stream.number(), why));
             }
-            Event::Switched | Event::Proxied | Event::Begun | Event::Answers => {
-                unreachable!("HTTP/2 does none of it")
-            }
+            other => unreachable!("{other:?}"),
         }
     }
     kept.drain(..at);

@@ -94,18 +94,16 @@ impl Framing {
         }
         let mut frames = Vec::new();
         while let Some(front) = self.kept.first_chunk::<9>() {
-            let [a, b, c, kind, flags, w, x, y, z] = *front;
-            let len = u32::from_be_bytes([0, a, b, c]) as usize;
+            let [length @ .., kind, flags, _, _, _, _] = *front;
+            let number = u32::from_be_bytes(front[5..].try_into().unwrap());
+            let len = length
+                .iter()
+                .fold(0, |len, byte| len << 8 | usize::from(*byte));
             if self.kept.len() < 9 + len {
                 break;
             }
             let payload = self.kept.drain(..9 + len).skip(9).collect();
-            frames.push(Frame(
-                kind,
-                flags,
-                u32::from_be_bytes([w, x, y, z]),
-                payload,
-            ));
+            frames.push(Frame(kind, flags, number, payload));
         }
         frames
     }
@@ -136,11 +134,13 @@ fn key(exchange: &Exchange) -> RequestKey {
     exchange.key.unwrap()
 }
 
+#[expect(clippy::vec_box, reason = "as they travel")]
 fn targets(rig: &mut Rig) -> (Vec<Box<Exchange>>, Vec<String>) {
     rig.turn();
     let exchanges: Vec<_> = std::iter::from_fn(|| rig.next()).collect();
-    let target = |each: &Box<Exchange>| String::from_utf8_lossy(each.head.target()).into_owned();
-    let targets = exchanges.iter().map(target).collect();
+    let targets = exchanges.iter().map(|each| each.head.target());
+    let text = |target| String::from_utf8_lossy(target).into_owned();
+    let targets = targets.map(text).collect();
     (exchanges, targets)
 }
 
@@ -233,7 +233,7 @@ fn what_is_urgent_goes_first_and_what_is_incremental_in_turns() {
         let key = key(&exchange);
         let mut records = Vec::new();
         record::push(&mut records, Record::Fields(&[0x88]));
-        record::push(&mut records, Record::Data(&[b'x'; 30_000]));
+        record::push(&mut records, Record::Data(&vec![b'x'; 30_000]));
         record::push(&mut records, Record::End);
         let conn = rig.reactor.conns.get_mut(key.connection).unwrap();
         let streams = conn.streams.as_mut().unwrap();

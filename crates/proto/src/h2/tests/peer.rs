@@ -210,9 +210,7 @@ pub(super) fn run(
                 Said::Refused(stream.number(), why)
             }
             Event::Room => Said::Room,
-            Event::Switched | Event::Proxied | Event::Begun | Event::Answers => {
-                unreachable!("HTTP/2 does none of it")
-            }
+            other => unreachable!("{other:?}"),
         });
         at += received.consumed;
         if said.last() == Some(&Said::Closed) {
