@@ -15,12 +15,17 @@ use crate::semantics::{meaning, method, target};
 /// What the buffer begins with: the protocol for `SERVER_PROTOCOL`, and the name that `:authority`
 /// goes by.
 const FRONT: &[u8] = b"HTTP/2 host\r\n";
+/// The same for a request that goes on behind its head: the bytes of a head tell it from others.
+const FRONT_WITH_BODY: &[u8] = b"HTTP/2 host, body\r\n";
 const PROTOCOL: Span = Span::new(0, 6);
 const HOST: Span = Span::new(7, 11);
 /// What a request line has beside method and target: two spaces, `HTTP/2` and CRLF.
 const LINE_OVERHEAD: usize = 10;
 /// What a line of HTTP/1 has beside name and value: the limits count it.
 const FIELD_OVERHEAD: usize = 4;
+
+/// Bytes that a connection keeps for the fields of the next trailers.
+const KEPT: usize = 1024;
 
 /// Fields of an HTTP/1 connection (section 8.2.2).
 const CONNECTION_SPECIFIC: u128 = Known::Connection.bit()
@@ -67,7 +72,8 @@ impl Reading<'_> {
         head: &mut RequestHead,
     ) -> Result<Option<Reject>, Reject> {
         head.clear();
-        head.bytes.extend_from_slice(FRONT);
+        let front = if self.end { FRONT } else { FRONT_WITH_BODY };
+        head.bytes.extend_from_slice(front);
         let mut block = Block::new(block);
         let (mut count, mut pseudo, mut wrong) = (Count::default(), Pseudo::default(), None);
         while let Some(line) = decoder.next(&mut block, &mut head.bytes)? {
@@ -78,7 +84,7 @@ impl Reading<'_> {
             }
             if wrong.is_some() {
                 self.within_cap(&count)?;
-                head.bytes.truncate(FRONT.len());
+                head.bytes.truncate(front.len());
             }
         }
         Ok(wrong.or_else(|| self.complete(pseudo, head).err()))
@@ -100,6 +106,7 @@ impl Reading<'_> {
             self.within_cap(&count)?;
             scratch.clear();
         }
+        scratch.shrink_to(KEPT);
         Ok(wrong)
     }
 
@@ -121,7 +128,7 @@ impl Reading<'_> {
         if underscore {
             let name = line.name.of(&head.bytes);
             if !self.policy.forwarding.admits(name, self.sender.trusted)? {
-                head.bytes.truncate(line.name.range().start);
+                // Its line stays in the buffer, where it can be explained.
                 return Ok(());
             }
         }
@@ -360,6 +367,7 @@ fn join_cookies(head: &mut RequestHead) {
     let values = entries.iter().filter(|entry| is_cookie(entry));
     let values: Vec<&[u8]> = values.map(|entry| entry.value.of(bytes)).collect();
     let joined = values.join(&b"; "[..]);
+    bytes.extend_from_slice(b"cookie: ");
     let value = Span::new(bytes.len(), bytes.len() + joined.len());
     bytes.extend_from_slice(&joined);
     bytes.extend_from_slice(b"\r\n");
@@ -372,4 +380,25 @@ fn join_cookies(head: &mut RequestHead) {
         std::mem::take(&mut first)
     });
     head.repeated &= !Known::Cookie.bit();
+}
+
+/// A complete head as HTTP/1.1 would carry it, fields included that `header_map` drops.
+pub(crate) fn as_http1(head: &RequestHead) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(head.bytes.len());
+    // Extended CONNECT has the target of GET.
+    let extended = head.meaning.protocol.is_some();
+    let method = if extended { b"GET" } else { head.method() };
+    for part in [method, b" ", head.target(), b" HTTP/1.1\r\n"] {
+        bytes.extend_from_slice(part);
+    }
+    for line in head.bytes.split_inclusive(|byte| *byte == b'\n').skip(1) {
+        if let Some(authority) = line.strip_prefix(b":authority") {
+            bytes.extend_from_slice(b"host");
+            bytes.extend_from_slice(authority);
+        } else if !line.starts_with(b":") {
+            bytes.extend_from_slice(line);
+        }
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes
 }

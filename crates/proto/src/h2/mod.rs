@@ -10,7 +10,6 @@ mod budget;
 mod config;
 mod data;
 mod frame;
-mod head;
 mod priority;
 mod receiving;
 mod sending;
@@ -20,6 +19,7 @@ mod streams;
 mod window;
 
 pub(crate) mod code;
+pub(crate) mod head;
 
 pub mod hpack;
 

@@ -21,6 +21,9 @@ pub(super) enum Step {
     Event(usize, Event),
 }
 
+/// Bytes of SETTINGS that count as one frame: there are fewer settings than would fill them.
+const SETTINGS_AT_ONCE: usize = 16 * SETTING;
+
 /// Bytes of the payload of PRIORITY, and of the same in HEADERS (section 6.3).
 pub(super) const PRIORITY: usize = 5;
 
@@ -208,10 +211,16 @@ impl Connection {
             self.settings_acknowledged();
             return self.budget.idle().map(|()| None);
         }
-        self.budget.ping()?;
+        // Each setting may concern every stream.
+        for _ in 0..=payload.len() / SETTINGS_AT_ONCE {
+            self.budget.ping()?;
+        }
         for setting in settings::parse(payload) {
             let (name, value) = setting?;
             let change = self.peer.take(name, value);
+            if change == 0 {
+                continue;
+            }
             // Each one counts, in order: what two of them have in common may be too large between
             // them (section 6.5.3).
             for stream in self.streams.all() {

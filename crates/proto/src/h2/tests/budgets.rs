@@ -50,6 +50,13 @@ fn floods_of_frames_that_cost_nothing() {
 }
 
 #[test]
+fn many_settings_in_one_frame_count_as_several() {
+    let pairs = vec![(4, 1); 2730];
+    let large = flood(&mut Peer::new(), |_| settings(&pairs));
+    assert_eq!(large, (5, Reject::TooManyPings));
+}
+
+#[test]
 fn time_pays_for_them() {
     let mut peer = Peer::new();
     for second in 0..20 {
