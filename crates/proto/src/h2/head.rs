@@ -3,7 +3,7 @@
 //! The decoder writes each field where it stays: into the head's one buffer.
 
 use super::config::Config;
-use super::hpack::{Block, Decoder, Line, OVERHEAD};
+use super::hpack::{Block, Decoder, Line};
 use crate::chars;
 use crate::head::{RequestHead, Sender, Version};
 use crate::known::{Known, KnownMethod};
@@ -77,10 +77,9 @@ impl Reading<'_> {
         let mut block = Block::new(block);
         let (mut count, mut pseudo, mut wrong) = (Count::default(), Pseudo::default(), None);
         while let Some(line) = decoder.next(&mut block, &mut head.bytes)? {
+            count.list += line.size();
             if wrong.is_none() {
                 wrong = self.field(line, &mut count, &mut pseudo, head).err();
-            } else {
-                self.skip(line, &mut count)?;
             }
             if wrong.is_some() {
                 self.within_cap(&count)?;
@@ -101,6 +100,7 @@ impl Reading<'_> {
         let (mut count, mut wrong) = (Count::default(), None);
         scratch.clear();
         while let Some(line) = decoder.next(&mut block, scratch)? {
+            count.list += line.size();
             let judged = self.trailer(line, &mut count, scratch);
             wrong = wrong.or(judged.err());
             self.within_cap(&count)?;
@@ -119,10 +119,15 @@ impl Reading<'_> {
         pseudo: &mut Pseudo,
         head: &mut RequestHead,
     ) -> Result<(), Reject> {
-        self.measure(line, count)?;
+        if count.list > self.config.list() {
+            return Err(Reject::FieldTooLarge);
+        }
         if line.name.of(&head.bytes).starts_with(b":") {
             return pseudo_field(line, count, pseudo, head);
         }
+        // A cookie may come in any number of fields, which are one.
+        let again = line.known == Some(Known::Cookie) && head.seen & Known::Cookie.bit() != 0;
+        count.fields += usize::from(!again);
         self.fits(line, count)?;
         let underscore = check(line, &head.bytes)?;
         if underscore {
@@ -143,7 +148,10 @@ impl Reading<'_> {
     }
 
     fn trailer(&self, line: Line, count: &mut Count, bytes: &[u8]) -> Result<(), Reject> {
-        self.measure(line, count)?;
+        if count.list > self.config.list() {
+            return Err(Reject::FieldTooLarge);
+        }
+        count.fields += 1;
         self.fits(line, count)?;
         if line.name.of(bytes).starts_with(b":") {
             return Err(Reject::InvalidPseudoField);
@@ -151,21 +159,9 @@ impl Reading<'_> {
         check(line, bytes).map(|_| ())
     }
 
-    /// Counts a field against the limits.
+    /// Whether a field that is no pseudo-header field is within the limits of HTTP/1.
     #[inline]
-    fn measure(&self, line: Line, count: &mut Count) -> Result<(), Reject> {
-        let len = line.name.len() + line.value.len();
-        count.list += len + OVERHEAD;
-        if count.list > self.config.list() {
-            return Err(Reject::FieldTooLarge);
-        }
-        Ok(())
-    }
-
-    /// Counts a field that is no pseudo-header field against the limits of HTTP/1.
-    #[inline]
-    fn fits(&self, line: Line, count: &mut Count) -> Result<(), Reject> {
-        count.fields += 1;
+    fn fits(&self, line: Line, count: &Count) -> Result<(), Reject> {
         if count.fields > self.policy.limits.fields_or_default() {
             return Err(Reject::TooManyFields);
         }
@@ -174,12 +170,6 @@ impl Reading<'_> {
             return Err(Reject::FieldTooLarge);
         }
         Ok(())
-    }
-
-    /// Counts a field of which nothing is wanted any more.
-    fn skip(&self, line: Line, count: &mut Count) -> Result<(), Reject> {
-        count.list += line.name.len() + line.value.len() + OVERHEAD;
-        self.within_cap(count)
     }
 
     /// Whether it is worth to decode on, for the sake of the streams behind this one.
