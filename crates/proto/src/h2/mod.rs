@@ -158,7 +158,7 @@ impl Connection {
     /// come. With [`Event::Head`] `head` is filled, otherwise it is scratch space. After a refusal,
     /// whose GOAWAY is in [`answers`](Self::answers), every further call gives the same refusal.
     /// DATA are handed on as they come, other frames when they are whole: `input` must have room for
-    /// `http2_max_frame_size` bytes and 9.
+    /// 9 bytes and 16,384, or twice `http2_max_header_list_size` where frames may be so large.
     pub fn receive(
         &mut self,
         policy: &Policy,
