@@ -48,7 +48,7 @@ def test_a_tool(shared: Shared, mode: str) -> None:
                 answer = await mcp.call_tool("add", {"one": number, "other": 1})
                 assert answer.structured_content == {"result": number + 1}
 
-    url = shared("mcp_site", "--access-logfile", "-").url
+    url = shared("mcp_app", "--access-logfile", "-").url
     asyncio.run(talk())
 
 
@@ -74,7 +74,7 @@ def test_progress_comes_as_it_is_made(shared: Shared, mode: str, token: Token) -
         assert answer.structured_content == {"result": f"worked {word}"}
         assert reported == ["begun", "more", "done"]
 
-    server, word = shared("mcp_site", "--access-logfile", "-"), token()
+    server, word = shared("mcp_app", "--access-logfile", "-"), token()
     asyncio.run(talk())
 
 
@@ -85,7 +85,7 @@ def test_the_end_of_a_session(shared: Shared) -> None:
         async with client(server.url, "legacy") as mcp:
             await mcp.call_tool("add", {"one": 1, "other": 1})
 
-    server = shared("mcp_site", "--access-logfile", "-")
+    server = shared("mcp_app", "--access-logfile", "-")
     ended = r'"{} /mcp HTTP/1\.1" 200'
     counts = {each: len(server.output.matching(ended.format(each))) for each in ("GET", "DELETE")}
     asyncio.run(talk())
@@ -102,6 +102,6 @@ def test_a_stop(start: Start) -> None:
             server.send(signal.SIGTERM)
             assert await asyncio.to_thread(server.wait) == 0
 
-    server = start("mcp_site", "--graceful-timeout", str(int(PATIENCE)))
+    server = start("mcp_app", "--graceful-timeout", str(int(PATIENCE)))
     asyncio.run(talk())
     assert server.log.matching("SIGKILL|cancelled") == []
