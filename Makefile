@@ -39,14 +39,15 @@ test-newest: ## Run a part of the Python tests on the newest interpreter that is
 check: lint test test-patient test-newest ## Everything CI runs: format, lint, types, floors, tests
 
 lint: $(VENV)/.dev ## Formatters, linters and type checkers, without changing anything
-	cargo fmt --all --check && cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 generate: $(VENV)/.dev ## Write the reference of the settings, their schema and the manual page
 	$(BIN)/python tools/generate.py
 
 format: $(VENV)/.dev ## Format everything
-	cargo fmt --all && $(BIN)/ruff format . && $(BIN)/ruff check --fix .
+	cargo fmt --all && cargo fmt --manifest-path fuzz/Cargo.toml && $(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 bench: ## Measure licorne and its peers (takes more than an hour; BENCH=--help for choices)
 	$(PYTHON) -m bench $(BENCH)

@@ -48,7 +48,7 @@ def test_a_tool(shared: Shared, mode: str) -> None:
                 answer = await mcp.call_tool("add", {"one": number, "other": 1})
                 assert answer.structured_content == {"result": number + 1}
 
-    url = shared("mcp_site", "--access-logfile", "-").url
+    url = shared("mcp_app").url
     asyncio.run(talk())
 
 
@@ -74,23 +74,22 @@ def test_progress_comes_as_it_is_made(shared: Shared, mode: str, token: Token) -
         assert answer.structured_content == {"result": f"worked {word}"}
         assert reported == ["begun", "more", "done"]
 
-    server, word = shared("mcp_site", "--access-logfile", "-"), token()
+    server, word = shared("mcp_app"), token()
     asyncio.run(talk())
 
 
-def test_the_end_of_a_session(shared: Shared) -> None:
+def test_the_end_of_a_session(start: Start) -> None:
     """The client says it with DELETE; its event stream of notifications ends with it."""
 
     async def talk() -> None:
         async with client(server.url, "legacy") as mcp:
             await mcp.call_tool("add", {"one": 1, "other": 1})
+            await asyncio.to_thread(server.log.wait_for, "TOLD stream begins 200")
 
-    server = shared("mcp_site", "--access-logfile", "-")
-    ended = r'"{} /mcp HTTP/1\.1" 200'
-    counts = {each: len(server.output.matching(ended.format(each))) for each in ("GET", "DELETE")}
+    server = start("mcp_app", "--access-logfile", "-")
     asyncio.run(talk())
-    for method, count in counts.items():
-        server.output.wait_for(ended.format(method), count + 1)
+    server.log.wait_for("TOLD stream ends")
+    server.output.wait_for(r'"DELETE /mcp HTTP/1\.1" 200')
 
 
 def test_a_stop(start: Start) -> None:
@@ -99,9 +98,10 @@ def test_a_stop(start: Start) -> None:
     async def talk() -> None:
         async with client(server.url, "legacy") as mcp:
             await mcp.list_tools()
+            await asyncio.to_thread(server.log.wait_for, "TOLD stream begins 200")
             server.send(signal.SIGTERM)
             assert await asyncio.to_thread(server.wait) == 0
 
-    server = start("mcp_site", "--graceful-timeout", str(int(PATIENCE)))
+    server = start("mcp_app", "--graceful-timeout", str(int(PATIENCE)))
     asyncio.run(talk())
     assert server.log.matching("SIGKILL|cancelled") == []

@@ -168,7 +168,7 @@ def test_a_blocked_loop_is_interrupted(serve: Serve, fifo: str, loop: str, step:
     assert server.wait() == 0
     server.log.rest()
     assert server.log.matching("The event loop is blocked")
-    assert server.log.matching(f"TOLD {step} SystemExit")
+    assert server.log.matching(f"TOLD {step} Interrupted")
     assert server.log.matching("Worker exiting")
     assert server.log.matching("SIGKILL|Exception in worker process|exited with code") == []
 

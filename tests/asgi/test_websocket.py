@@ -336,6 +336,15 @@ def test_a_bad_frame(site: Server, token: Token, name: str) -> None:
         assert connection.recv(PATIENCE) == "still there"
 
 
+def test_messages_before_a_bad_frame_are_answered(site: Server) -> None:
+    """All in one piece: the application is not cut short in what it has to say."""
+    with switched(site, "/echo") as client:
+        client.send(frame(1, b"one") + frame(1, b"two") + BAD_FRAMES["reserved opcode"][0])
+        assert [unframed(client) for _ in range(2)] == [(0x81, b"one"), (0x81, b"two")]
+        opcode, payload = unframed(client)
+        assert (opcode, payload[:2]) == (0x88, (1002).to_bytes(2, "big"))
+
+
 #: Handshakes that are none: the fields to leave out, those to add, and the answer.
 BAD_HANDSHAKES = {
     "no key": ("Sec-WebSocket-Key", (), 400),

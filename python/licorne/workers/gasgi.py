@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import sys
 import time
 from contextlib import suppress
 from typing import cast
@@ -36,6 +35,10 @@ if TYPE_CHECKING:
     from licorne.workers.engine_config import Kind
 
 
+class Interrupted(SystemExit):
+    """Raised in what blocks the loop of a worker that has to end."""
+
+
 class ASGIWorker(LoopWorker):
     """Requests are tasks on an asyncio loop, or on uvloop."""
 
@@ -50,9 +53,6 @@ class ASGIWorker(LoopWorker):
 
     #: The start of the application.
     _starting: asyncio.Task[None] | None = None
-
-    #: What blocked the loop has been interrupted.
-    _interrupted = False
 
     def init_process(self) -> None:
         """Make the loop that `asgi_loop` asks for: the application finds it while it is loaded."""
@@ -136,7 +136,7 @@ class ASGIWorker(LoopWorker):
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at once (INT, QUIT): requests are cancelled, the application has a moment to end.
 
-        Raised here, SystemExit would come out of the task that runs: it is raised only in what
+        Raised here, SystemExit would come out of the task that runs: that is done only to what
         keeps the loop from its end.
         """
         if self.driver is None:
@@ -152,17 +152,13 @@ class ASGIWorker(LoopWorker):
         """A second after INT or QUIT the loop has not come to its end: something blocks it."""
         if not self.over:
             self.log.warning("The event loop is blocked at the end of the worker: interrupted")
-            self._interrupted = True
-            sys.exit(0)
+            raise Interrupted
 
     def attempt(self, run: Callable[[], object]) -> None:
         """Run a part of the application; the loop goes on after what blocked it."""
         try:
             super().attempt(run)
-        except SystemExit:
-            if not self._interrupted:
-                raise
-            self._interrupted = False
+        except Interrupted:
             # uvloop has gone on to `tell_end`: its stop comes, and would end the next run.
             with suppress(RuntimeError):
                 self.loop.run_until_complete(asyncio.sleep(0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcp.server.mcpserver import Context, MCPServer
-from routes import gate, tell
+from routes import Event, Receive, Scope, Send, gate, tell
 
 server = MCPServer("licorne")
 
@@ -32,4 +32,19 @@ async def go_on(word: str) -> str:
     return "open"
 
 
-application = server.streamable_http_app()
+site = server.streamable_http_app()
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """The site; it is told when a client's stream of notifications begins and ends."""
+
+    async def sending(event: Event) -> None:
+        if event["type"] == "http.response.start":
+            tell("stream begins", event["status"])
+        await send(event)
+
+    if scope["type"] == "http" and scope["method"] == "GET":
+        await site(scope, receive, sending)
+        tell("stream ends")
+    else:
+        await site(scope, receive, send)
