@@ -9,12 +9,20 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAME = "LICENSE-THIRD-PARTY"
 ENGINE = "licorne-engine"
-#: Crates for other systems are in the lock file, and in no wheel.
-PLATFORM = "x86_64-unknown-linux-gnu"
+#: What wheels are built for; crates for other systems are in the lock file, and in no wheel.
+PLATFORMS = (
+    "x86_64-unknown-linux-gnu",
+    "x86_64-unknown-linux-musl",
+    "aarch64-unknown-linux-gnu",
+    "aarch64-unknown-linux-musl",
+)
 #: How files with licences begin.
 TEXTS = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "COPYRIGHT", "UNLICENSE")
 
@@ -33,16 +41,17 @@ class Package(TypedDict):
 
 def write(root: Path) -> Path:
     """Write the file; the crates it names are those that the lock file pins."""
-    foreign = crates(root)
+    foreign = crates(root, PLATFORMS)
     path = root / NAME
     path.write_text("\n".join(_entry(each, foreign) for each in foreign), encoding="utf-8")
     return path
 
 
-def crates(root: Path) -> list[Package]:
-    """The crates of others that the engine is made with, sorted by name."""
+def crates(root: Path, platforms: Sequence[str]) -> list[Package]:
+    """The crates of others that the engine is made with for these platforms, sorted by name."""
+    chosen = [word for each in platforms for word in ("--filter-platform", each)]
     told = subprocess.run(
-        ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", PLATFORM],
+        ["cargo", "metadata", "--format-version", "1", "--locked", *chosen],
         cwd=root, capture_output=True, text=True, check=True,
     )  # fmt: skip
     content = json.loads(told.stdout)

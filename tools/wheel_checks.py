@@ -62,7 +62,8 @@ def main(root: Path, dist: Path, pythons: list[str]) -> int:
     compat = [path for path in files if path.name.startswith("gunicorn") and path.suffix == ".whl"]
     sdists = [path for path in files if path.name == f"licorne-{version[1]}.tar.gz"]
     _told([sys.executable, "-m", "twine", "check", "--strict", *map(str, files)])
-    crates = [f"{each['name']} {each['version']}" for each in third_party.crates(root)]
+    found = third_party.crates(root, third_party.PLATFORMS[:1])
+    crates = [f"{each['name']} {each['version']}" for each in found]
     failed = 0
     for path in wheels:
         failed += _checked(path, partial(_file, crates=crates))
