@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
+import third_party
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -60,9 +62,11 @@ def main(root: Path, dist: Path, pythons: list[str]) -> int:
     compat = [path for path in files if path.name.startswith("gunicorn") and path.suffix == ".whl"]
     sdists = [path for path in files if path.name == f"licorne-{version[1]}.tar.gz"]
     _told([sys.executable, "-m", "twine", "check", "--strict", *map(str, files)])
+    found = third_party.crates(root, third_party.PLATFORMS[:1])
+    crates = [f"{each['name']} {each['version']}" for each in found]
     failed = 0
     for path in wheels:
-        failed += _checked(path, _file)
+        failed += _checked(path, partial(_file, crates=crates))
     by_tag = {_tag(python): python for python in pythons}
     for path in wheels:
         python = by_tag.get(path.name.split("-")[2])
@@ -88,7 +92,7 @@ def _tag(python: str) -> str:
     return _told([python, "-c", code]).strip()
 
 
-def _file(path: Path) -> str:
+def _file(path: Path, crates: list[str]) -> str:
     """What the file itself shows."""
     size = path.stat().st_size
     if size > MOST_BYTES:
@@ -97,7 +101,7 @@ def _file(path: Path) -> str:
         names = archive.namelist()
         (library,) = (name for name in names if name.endswith(".so"))
         highest = _library(Path(archive.extract(library, folder)))
-        crates = _materials(archive, names)
+        _materials(archive, names, crates)
         licences = [name for name in names if name.endswith("licenses/LICENSE-THIRD-PARTY")]
         if not licences:
             raise CheckError("the licences of the crates are not in it")
@@ -131,16 +135,15 @@ def _library(path: Path) -> str:
     return ".".join(map(str, highest))
 
 
-def _materials(archive: zipfile.ZipFile, names: list[str]) -> list[str]:
-    """The crates that the bill of materials names, without those of the project."""
+def _materials(archive: zipfile.ZipFile, names: list[str], crates: list[str]) -> None:
     bills = [name for name in names if "/sboms/" in name and name.endswith(".cyclonedx.json")]
     if not bills:
         raise CheckError("no bill of materials (dist-info/sboms)")
     content = json.loads(archive.read(bills[0]))
-    found = [(each["name"], each["version"]) for each in content["components"]]
-    if not found:
-        raise CheckError("the bill of materials is empty")
-    return sorted(f"{n} {v}" for n, v in found if not n.startswith("licorne"))
+    found = {f"{each['name']} {each['version']}" for each in content["components"]}
+    missing = [crate for crate in crates if crate not in found]
+    if missing:
+        raise CheckError(f"the bill of materials does not name {', '.join(missing)}")
 
 
 def _life(path: Path, python: str, compat: list[Path]) -> str:

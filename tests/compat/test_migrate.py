@@ -80,7 +80,7 @@ CASES: dict[str, tuple[dict[str, object], tuple[str, ...], tuple[str, ...]]] = {
             "raw_env": ["DJANGO_SETTINGS_MODULE=shop.settings", "LANG=C.UTF-8"],
         },
         (
-            "# socket, FILE:13; HTTP: in nginx, proxy_pass in place of uwsgi_pass",
+            "# socket, FILE:13",
             "- buffer-size = 65536 (FILE:16)\n#   a head is bounded by",
             "- cheaper-algo = busyness (FILE:27)\n#   the number of workers is fixed",
             "- attach-daemon = celery -A shop worker (FILE:29)\n#   cron, spooler, mules and",
@@ -187,7 +187,7 @@ CASES: dict[str, tuple[dict[str, object], tuple[str, ...], tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 #: Settings of features that may be there or still to come; then they are comments.
-MAY_COME = {"keyfile", "http2_max_concurrent_streams", "protocol"}
+MAY_COME = {"http2_max_concurrent_streams", "http_protocols", "keyfile", "protocol"}
 
 
 def environment() -> dict[str, str]:

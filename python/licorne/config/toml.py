@@ -50,7 +50,14 @@ def _table(path: str, content: dict[str, object], name: str) -> dict[str, object
     return found
 
 
-def _loads(path: str) -> Callable[[str], dict[str, object]]:
+def advice() -> str:
+    """What to install before files can be read; nothing where Python can read them."""
+    if _parser() is not None:
+        return ""
+    return "Python before 3.11 has no TOML parser: pip install tomli."
+
+
+def _parser() -> Callable[[str], dict[str, object]] | None:
     # By name: tomllib came with Python 3.11, and before that tomli is the same thing.
     for name in ("tomllib", "tomli"):
         try:
@@ -58,6 +65,13 @@ def _loads(path: str) -> Callable[[str], dict[str, object]]:
         except ModuleNotFoundError:
             continue
         return loads
+    return None
+
+
+def _loads(path: str) -> Callable[[str], dict[str, object]]:
+    found = _parser()
+    if found is not None:
+        return found
     raise ConfigError(
         f"Cannot read {path!r}: Python before 3.11 has no TOML parser. "
         "Install the package tomli, or move the settings to licorne.conf.py."

@@ -7,6 +7,7 @@ import sys
 import traceback
 from contextlib import redirect_stdout
 
+from licorne.config import toml
 from licorne.config.sources import ConfigFileError
 from licorne.errors import ConfigError
 from licorne.migrate import kinds, output
@@ -54,7 +55,7 @@ def main(prog: str, words: Sequence[str]) -> int:
         print(f"\nError: {error}", file=sys.stderr)
         return 1
     sys.stdout.write(text)
-    print(f"{draft.server}: {output.summary(draft)}", file=sys.stderr)
+    print(f"{draft.server}: {output.summary(draft)}", toml.advice(), file=sys.stderr)
     return 0
 
 

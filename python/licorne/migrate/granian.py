@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from licorne.migrate import asgi, values
-from licorne.migrate.rows import Given, Row, no, none, on, same
+from licorne.migrate.rows import NO_PASSWORD, Given, Row, if_known, no, none, on, same
 from licorne.migrate.words import options
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ TABLE: Table = {
     "--access-log-fmt": none("`access_log_format` has gunicorn's atoms: docs/logging.md."),
     "--ssl-certificate": same("certfile"),
     "--ssl-keyfile": same("keyfile"),
-    "--ssl-keyfile-password": none("give a key without a password, readable by the server only."),
+    "--ssl-keyfile-password": if_known("keyfile_password", NO_PASSWORD),
     "--ssl-protocol-min": none("the hook ssl_context chooses versions."),
     "--ssl-ca": same("ca_certs"),
     "--ssl-crl": none("the hook ssl_context loads lists of revoked certificates."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from licorne.config.sources import executed
 from licorne.config.toml import table as toml_table
 from licorne.migrate import asgi, lines, values
-from licorne.migrate.rows import Given, Row, none, on, same
+from licorne.migrate.rows import NO_PASSWORD, Given, Row, if_known, none, on, same
 from licorne.migrate.words import options
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ TABLE: Table = {
     "keep_alive_max_requests": none("a connection may be used as often as its client likes."),
     "keep_alive_timeout": Row("keepalive", values.whole_seconds),
     "keyfile": same("keyfile"),
-    "keyfile_password": none("give a key without a password, readable by the server only."),
+    "keyfile_password": if_known("keyfile_password", NO_PASSWORD),
     "logconfig": Row(":log_config", lambda path: values.text(path).partition("json:")[2] or path),
     "logconfig_dict": same("logconfig_dict"),
     "logger_class": none("hypercorn's logger knows nothing of licorne: see logger_class."),

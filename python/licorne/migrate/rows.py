@@ -28,6 +28,9 @@ _JOINED = {
 }  # fmt: skip
 
 
+NO_PASSWORD = "give a key without a password, readable by the server only."
+
+
 class Given(NamedTuple):
     """An option as it was given: its name there, its value, and where that is."""
 
@@ -76,6 +79,11 @@ def same(ours: str, why: str = "") -> Row:
 def none(why: str) -> Row:
     """No setting, for this reason."""
     return Row("", None, why)
+
+
+def if_known(ours: str, why: str) -> Row:
+    """The setting, if this version has it; otherwise none, for this reason."""
+    return same(ours) if ours in OPTIONS else none(why)
 
 
 def on(ours: str, why: str = "") -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from licorne.migrate import asgi, values
-from licorne.migrate.rows import Given, Row, no, none, on, same
+from licorne.migrate.rows import NO_PASSWORD, Given, Row, if_known, no, none, on, same
 from licorne.migrate.words import options
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ TABLE: Table = {
     "--timeout-worker-healthcheck": same("timeout"),
     "--ssl-keyfile": same("keyfile"),
     "--ssl-certfile": same("certfile"),
-    "--ssl-keyfile-password": none("give a key without a password, readable by the server only."),
+    "--ssl-keyfile-password": if_known("keyfile_password", NO_PASSWORD),
     "--ssl-version": none("the hook ssl_context chooses versions."),
     "--ssl-cert-reqs": same("cert_reqs"),
     "--ssl-ca-certs": same("ca_certs"),

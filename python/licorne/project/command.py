@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from licorne.config import tomltext
+from licorne.config import toml, tomltext
 from licorne.errors import ConfigError
 from licorne.project import commands, look
 
@@ -71,6 +71,8 @@ def main(prog: str, words: Sequence[str]) -> int:
     except OSError as error:
         return _refused(f"Cannot write {path!r}: {error.strerror or error}.")
     print(f"Wrote {path}: {told}")
+    if advice := toml.advice():
+        print(advice)
     print(f"Next: `{prog} --check-config` looks whether it loads, `{prog}` serves it.")
     return 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from licorne.app.wsgiapp import WSGIApplication
-from licorne.config import sources
+from licorne.config import sources, toml
 from licorne.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def test_a_python_without_a_parser(here: Path, monkeypatch: pytest.MonkeyPatch) 
     (here / "licorne.toml").write_text(FILE)
     monkeypatch.setitem(sys.modules, "tomllib", None)
     monkeypatch.setitem(sys.modules, "tomli", None)
+    assert toml.advice() == "Python before 3.11 has no TOML parser: pip install tomli."
     with pytest.raises(ConfigError, match=r"Install the package tomli, or move"):
         sources.of_file("licorne.toml")
 
