@@ -304,7 +304,9 @@ def test_templates(tmp_path: Path) -> None:
         '{"listeners": {"*:80": {"pass": "applications/a"}}, "applications": {"a": {\n'
         '"type": "python", "processes": $COUNT, "module": "a.$KIND", "limits": {"requests": 9}}}}'
     )
-    (tmp_path / "uwsgi.ini").write_text("[uwsgi]\nhttp = :8080  # port\nmodule = $(MODULE)\n")
+    (tmp_path / "uwsgi.ini").write_text(
+        "[uwsgi]\nhttp = :8080  # port\nmodule = $(MODULE)\nmaster = off\nvacuum = 7\n"
+    )
     told = licorne("migrate", "unit.json.tpl", cwd=tmp_path)
     (tmp_path / "licorne.toml").write_text(told.stdout)
     made = toml.settings(str(tmp_path / "licorne.toml"))
@@ -315,6 +317,8 @@ def test_templates(tmp_path: Path) -> None:
     told = licorne("migrate", "uwsgi.ini", cwd=tmp_path)
     (tmp_path / "licorne.toml").write_text(told.stdout)
     assert toml.settings(str(tmp_path / "licorne.toml")) == {"bind": ["0.0.0.0:8080"]}
+    assert "- vacuum = 7 (uwsgi.ini:5)" in told.stdout
+    assert "master" not in told.stdout
 
 
 @pytest.mark.parametrize(

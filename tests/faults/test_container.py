@@ -45,7 +45,8 @@ def obstacle() -> str:
     return ""
 
 
-pytestmark = pytest.mark.skipif(bool(obstacle()), reason=obstacle() or "-")
+OBSTACLE = obstacle()
+pytestmark = pytest.mark.skipif(bool(OBSTACLE), reason=OBSTACLE or "-")
 
 
 @pytest.fixture

@@ -39,6 +39,15 @@ def _protocol(value: object) -> str:
     return {"asgi": "asgi", "wsgi": "sync"}[values.text(value)]
 
 
+def _client(value: object) -> str:
+    name = values.text(value).lower()
+    if name not in {"x-forwarded-for", "forwarded"}:
+        raise ValueError(
+            "`client_address` reads X-Forwarded-For or Forwarded: let the proxy set one."
+        )
+    return name
+
+
 def _environment(value: object) -> list[str]:
     if not isinstance(value, dict):
         raise TypeError("an object is wanted")
@@ -53,7 +62,6 @@ APPLICATION: Table = {
     "factory": Row(":factory", values.switch),
     "protocol": Row("worker_class", _protocol),
     "processes": Row("workers", _workers),
-    "processes/max": none("joined: workers."),
     "threads": Row("threads", values.number, "of `gthread`"),
     "thread_stack_size": none("the system's size of stacks holds: ulimit -s."),
     "path": Row("pythonpath", _paths),
@@ -73,14 +81,13 @@ APPLICATION: Table = {
 LISTENER: Table = {
     "pass": Row(":pass", values.text),
     "backlog": Row("backlog", values.number),
-    "tls/certificate": none("Unit keeps certificates itself: see certfile and keyfile."),
     "tls": none("let the proxy in front speak TLS, or see certfile and keyfile."),
     "forwarded/source": Row("forwarded_allow_ips", lambda value: value),
-    "forwarded/client_ip": Row("client_address", lambda _: "x-forwarded-for"),
+    "forwarded/client_ip": Row("client_address", _client),
     "forwarded/protocol": none("`secure_scheme_headers` says which fields mean https."),
     "forwarded/recursive": none("always so: the first address that is not trusted counts."),
     "client_ip/source": Row("forwarded_allow_ips", lambda value: value),
-    "client_ip/header": Row("client_address", lambda _: "x-forwarded-for"),
+    "client_ip/header": Row("client_address", _client),
     "client_ip/recursive": none("always so: the first address that is not trusted counts."),
 }
 WHOLE: Table = {
@@ -203,7 +210,7 @@ def _leaves(
         keys = (*above, key)
         path = "/".join(keys)
         inner = any(each.startswith(f"{path}/") for each in table)
-        if isinstance(value, dict) and inner and path not in {"processes", "tls"}:
+        if isinstance(value, dict) and inner:
             yield from _leaves(table, value, keys)
         else:
             yield keys, value

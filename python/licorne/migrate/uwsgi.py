@@ -235,7 +235,7 @@ def _apply(draft: Draft, given: list[Given]) -> None:
             reason = "the logic of ini files is not followed: write what holds."
             draft.left.append(Left(each, reason))
             continue
-        if row is not None and row.switch and not values.switch(each.value):
+        if row is not None and row.switch and values.text(each.value).lower() in values.FALSE:
             # `vacuum = false` asks for nothing.
             continue
         # In a file, what is a flag on a command line has a value.
