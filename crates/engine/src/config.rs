@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use net::body::BodyStore;
 use net::config::Config;
+use net::edge::Edge;
 use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
 use net::websocket::Settings as WebSocket;
@@ -69,7 +70,9 @@ attributes!(
         asgi: bool,
         beat: f64,
         body_buffer_size: u64,
+        body_min_rate: u64,
         body_timeout: f64,
+        connections_per_address: u32,
         environ: Py<PyDict>,
         fastcgi_allow_ips: Vec<String>,
         file_wrapper: Py<PyType>,
@@ -77,6 +80,7 @@ attributes!(
         handover: Option<(i32, i32)>,
         header_timeout: f64,
         keepalive: f64,
+        keepalive_requests: u32,
         master_fd: i32,
         max_connections: usize,
         max_requests: u64,
@@ -107,6 +111,7 @@ attributes!(
         websocket_max_message_size: usize,
         websocket_ping_interval: f64,
         websocket_ping_timeout: f64,
+        write_min_rate: u64,
         write_timeout: f64,
     }
 );
@@ -175,7 +180,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
     let mut policy = policy(config)?;
     let settings = Settings::read(config)?;
     (policy.served.gateway, policy.gateways) = gateway(&settings)?;
-    let limits = limits(&settings)?;
+    let (limits, edge) = (limits(&settings)?, edge(&settings));
     let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
     let websocket = websocket(&settings)?;
     let reactor = Config {
@@ -188,6 +193,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         header_timeout_ms: milliseconds("header_timeout", settings.header_timeout)?,
         body_timeout_ms: milliseconds("body_timeout", settings.body_timeout)?,
         write_timeout_ms: milliseconds("write_timeout", settings.write_timeout)?,
+        edge,
         limits: limits.clone(),
         queue_limits: path_limits(
             ("queue_timeout", settings.queue_timeout),
@@ -277,6 +283,16 @@ fn proxy_header(word: &str) -> PyResult<ProxyHeader> {
             let text = format!("proxy_protocol: {other:?} is not one of off, v1, v2, auto");
             Err(PyValueError::new_err(text))
         }
+    }
+}
+
+/// What is asked of single clients.
+fn edge(settings: &Settings) -> Edge {
+    Edge {
+        body_rate: settings.body_min_rate,
+        write_rate: settings.write_min_rate,
+        per_address: settings.connections_per_address,
+        requests: settings.keepalive_requests,
     }
 }
 

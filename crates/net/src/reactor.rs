@@ -8,6 +8,7 @@ mod ages;
 mod batch;
 mod deadlines;
 mod disconnects;
+mod edging;
 mod flowing;
 mod handover;
 mod logging;
@@ -41,6 +42,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::conn::{Conn, Serving};
 use crate::drain::Drain;
+use crate::edge::Addresses;
 use crate::exchange::{Exchange, RequestKey, Token};
 use crate::handover::Handover;
 use crate::notice::{Level, Notices};
@@ -65,6 +67,8 @@ pub(crate) struct Reactor {
     /// Hands connections to other workers and takes theirs, if there may be some.
     dispatch: Option<Dispatch>,
     conns: Slab<Conn>,
+    /// How many there are of each address, where that has a limit.
+    addresses: Option<Box<Addresses>>,
     events: Events,
     next_event: usize,
     /// Connections to be read on, after others had their turn.
@@ -143,6 +147,7 @@ impl Reactor {
         let mut reactor = Self {
             ages: Ages::new(&config.limits),
             websockets: WebSockets::new(&config.websocket),
+            addresses: Addresses::new(config.edge.per_address),
             config,
             poller: Arc::new(Poller::new()?),
             acceptor: Acceptor::new(listeners)?,

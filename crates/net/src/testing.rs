@@ -93,6 +93,7 @@ pub(crate) fn config() -> Config {
         beat_ms: 1_000,
         standin_beats: true,
         timed: false,
+        edge: crate::edge::Edge::default(),
     }
 }
 

@@ -24,10 +24,16 @@ impl Reactor {
                     self.refuse(token, proto::Reject::RequestTimeout);
                 }
                 Cause::Write => {
-                    self.notices.push(
-                        Level::Warning,
-                        "A client read nothing of its response for write_timeout; closed".into(),
-                    );
+                    let rate = self.config.edge.write_rate;
+                    let conn = self.conns.get_mut(token).filter(|_| rate != 0);
+                    let slow = conn
+                        .is_some_and(|conn| conn.watched.meters().write.is_behind(rate, now_ms));
+                    let text = if slow {
+                        "A client read its response more slowly than write_min_rate; closed"
+                    } else {
+                        "A client read nothing of its response for write_timeout; closed"
+                    };
+                    self.notices.push(Level::Warning, text.into());
                     self.remove(token);
                 }
                 Cause::Header | Cause::Body | Cause::KeepAlive => self.end_idle(token),

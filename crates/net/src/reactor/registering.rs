@@ -49,6 +49,7 @@ impl Reactor {
         let Some(mut conn) = self.conns.remove(token) else {
             return;
         };
+        self.uncount_client(&conn);
         self.news.of_lost(&conn.serving, token);
         if let Some(websocket) = conn.serving.websocket.take() {
             self.keep_waiting(conn.serving.key(token), websocket);
@@ -61,6 +62,7 @@ impl Reactor {
     /// Takes a connection out, whose socket goes on elsewhere.
     pub(super) fn release(&mut self, token: Token) -> Option<Conn> {
         let conn = self.conns.remove(token)?;
+        self.uncount_client(&conn);
         if conn.registered != Registration::None
             && let Err(error) = self.poller.remove(conn.stream.fd())
         {
