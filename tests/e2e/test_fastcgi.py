@@ -47,8 +47,8 @@ PidFile {folder}/pid
 ErrorLog {folder}/error.log
 Mutex file:{folder} default
 DefaultRuntimeDir {folder}
-User nobody
-Group nogroup
+User #65534
+Group #65534
 LoadModule mpm_event_module modules/mod_mpm_event.so
 LoadModule authz_core_module modules/mod_authz_core.so
 LoadModule proxy_module modules/mod_proxy.so

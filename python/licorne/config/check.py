@@ -93,7 +93,11 @@ def _threads(cfg: Config) -> Iterator[str]:
 def _numbers(cfg: Config) -> Iterator[str]:
     # The kernel takes an int, and no clock runs for longer than some decades.
     most = convert.LONGEST
-    for name in ("backlog", "timeout", "graceful_timeout", "keepalive"):
+    names = (
+        "backlog", "timeout", "graceful_timeout", "keepalive", "keepalive_requests",
+        "connections_per_address",
+    )  # fmt: skip
+    for name in names:
         value = cfg.values[name]
         if isinstance(value, int) and value > most:
             yield f"{given(cfg, name, value)}: give {most} or less."
