@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 from e2e.client import Client
-from e2e.front import distant_client, free_port, nginx, program
+from e2e.front import distant_client, free_port, nginx, program, running
 from e2e.fronted import BLOCK, KINDS, ask, every_kind
 from patience import PATIENCE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from e2e.server import Serve
 
 NGINX = pytest.mark.skipif(program("nginx") is None, reason="nginx is not installed")
@@ -38,6 +37,23 @@ SITE = """
             fastcgi_pass application;
         }}
     }}
+"""
+APACHE = program("apache2")
+APACHE_CONFIGURATION = """
+ServerRoot {root}
+Listen 127.0.0.1:{port}
+ServerName localhost
+PidFile {folder}/pid
+ErrorLog {folder}/error.log
+Mutex file:{folder} default
+DefaultRuntimeDir {folder}
+User #65534
+Group #65534
+LoadModule mpm_event_module modules/mod_mpm_event.so
+LoadModule authz_core_module modules/mod_authz_core.so
+LoadModule proxy_module modules/mod_proxy.so
+LoadModule proxy_fcgi_module modules/mod_proxy_fcgi.so
+ProxyPass "/" "fcgi://127.0.0.1:{upstream}/" enablereuse={reuse}
 """
 BEGIN, ABORT, END, PARAMS, STDIN, STDOUT, GET_VALUES, RESULT = 1, 2, 3, 4, 5, 6, 9, 10
 
@@ -218,3 +234,25 @@ def test_http_on_its_port(serve: Serve) -> None:
         client.get("/")
         assert client.response().status == 400
     server.log.wait_for("Invalid FastCGI record")
+
+
+@pytest.mark.skipif(APACHE is None, reason="apache2 is not installed")
+@every_kind
+@pytest.mark.parametrize("reuse", ["on", "off"])
+def test_apache(serve: Serve, kind: str, reuse: str, tmp_path: Path) -> None:
+    app, *args = KINDS[kind]
+    server = serve(app, *args, "--protocol", "fastcgi", tracebacks=True)
+    port = free_port()
+    root = Path(str(APACHE)).parents[1] / "lib" / "apache2"
+    text = APACHE_CONFIGURATION.format(
+        root=root, folder=tmp_path, port=port, upstream=server.port, reuse=reuse
+    )
+    configuration = tmp_path / "apache.conf"
+    configuration.write_text(text, encoding="ascii")
+    with running([str(APACHE), "-DFOREGROUND", "-f", str(configuration)], port):
+        with distant_client(port) as client:
+            seen = ask(client, "/caf%C3%A9?a=1", "X-Own: here")
+        assert seen["PATH_INFO"] in {"/café", "/cafÃ©"}
+        assert (seen["QUERY_STRING"], seen["HTTP_X_OWN"]) == ("a=1", "here")
+        assert (seen["SCRIPT_NAME"], seen["REMOTE_ADDR"]) == ("", "127.0.0.2")
+        _bodies_and_answers(f"http://127.0.0.1:{port}")

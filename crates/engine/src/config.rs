@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use net::body::BodyStore;
 use net::config::Config;
+use net::edge::Edge;
 use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
 use net::websocket::Settings as WebSocket;
@@ -72,7 +73,9 @@ attributes!(
         asgi: bool,
         beat: f64,
         body_buffer_size: u64,
+        body_min_rate: u64,
         body_timeout: f64,
+        connections_per_address: u32,
         environ: Py<PyDict>,
         fastcgi_allow_ips: Vec<String>,
         file_wrapper: Py<PyType>,
@@ -86,6 +89,7 @@ attributes!(
         http2_max_header_list_size: u32,
         http2_tls: bool,
         keepalive: f64,
+        keepalive_requests: u32,
         master_fd: i32,
         max_connections: usize,
         max_requests: u64,
@@ -117,6 +121,7 @@ attributes!(
         websocket_max_message_size: usize,
         websocket_ping_interval: f64,
         websocket_ping_timeout: f64,
+        write_min_rate: u64,
         write_timeout: f64,
     }
 );
@@ -186,7 +191,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
     let settings = Settings::read(config)?;
     serve_http2(&mut policy, &settings);
     (policy.served.gateway, policy.gateways) = gateway(&settings)?;
-    let limits = limits(&settings)?;
+    let (limits, edge) = (limits(&settings)?, edge(&settings));
     let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
     let websocket = websocket(&settings)?;
     let reactor = Config {
@@ -199,6 +204,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         header_timeout_ms: milliseconds("header_timeout", settings.header_timeout)?,
         body_timeout_ms: milliseconds("body_timeout", settings.body_timeout)?,
         write_timeout_ms: milliseconds("write_timeout", settings.write_timeout)?,
+        edge,
         limits: limits.clone(),
         queue_limits: path_limits(
             ("queue_timeout", settings.queue_timeout),
@@ -303,6 +309,16 @@ fn proxy_header(word: &str) -> PyResult<ProxyHeader> {
             let text = format!("proxy_protocol: {other:?} is not one of off, v1, v2, auto");
             Err(PyValueError::new_err(text))
         }
+    }
+}
+
+/// What is asked of single clients.
+fn edge(settings: &Settings) -> Edge {
+    Edge {
+        body_rate: settings.body_min_rate,
+        write_rate: settings.write_min_rate,
+        per_address: settings.connections_per_address,
+        requests: settings.keepalive_requests,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proto::Policy;
 
 use crate::body::BodyStore;
+use crate::edge::Edge;
 use crate::overdue::TimeLimits;
 use crate::path_limits::PathLimits;
 use crate::tls::Listening;
@@ -36,6 +37,8 @@ pub struct Config {
     pub body_timeout_ms: u64,
     /// How long a client may read nothing of a response, in ms; 0 for ever.
     pub write_timeout_ms: u64,
+    /// What is asked of clients beyond that.
+    pub edge: Edge,
     /// How long requests may run.
     pub limits: TimeLimits,
     /// How long complete requests may wait for a thread.

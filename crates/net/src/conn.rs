@@ -20,6 +20,7 @@ use proto::{Policy, Reject, ws};
 use crate::body::{Body, BodyStore};
 use crate::config::Config;
 use crate::drain::Activity;
+use crate::edge::Watched;
 use crate::exchange::Exchange;
 use crate::output::Output;
 use crate::peer::{Peer, Proxied};
@@ -103,6 +104,7 @@ pub(crate) struct Conn {
     pub(crate) stalled: bool,
     /// From how many bytes on the poller reports it as readable.
     wakes_at: i32,
+    pub(crate) watched: Watched,
 }
 
 /// What came of the bytes fed to a connection.
@@ -191,6 +193,7 @@ impl Conn {
             held_back: false,
             stalled: false,
             wakes_at: 1,
+            watched: Watched::default(),
         }
     }
 

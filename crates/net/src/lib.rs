@@ -17,6 +17,7 @@ pub mod clock;
 pub mod config;
 mod conn;
 pub mod drain;
+pub mod edge;
 pub mod exchange;
 mod handover;
 pub mod incoming;

@@ -8,6 +8,7 @@ mod ages;
 mod batch;
 mod deadlines;
 mod disconnects;
+mod edging;
 mod flowing;
 mod handover;
 mod leaving;
@@ -46,6 +47,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::conn::{Conn, Serving};
 use crate::drain::Drain;
+use crate::edge::Addresses;
 use crate::exchange::{Exchange, RequestKey, Token};
 use crate::handover::Handover;
 use crate::notice::{Level, Notices};
@@ -72,6 +74,8 @@ pub(crate) struct Reactor {
     /// The listeners speak TLS.
     securing: Option<Securing>,
     conns: Slab<Conn>,
+    /// How many there are of each address, where that has a limit.
+    addresses: Option<Box<Addresses>>,
     events: Events,
     next_event: usize,
     /// Connections to be read on, after others had their turn.
@@ -151,6 +155,7 @@ impl Reactor {
             ages: Ages::new(&config.limits),
             websockets: WebSockets::new(&config.websocket),
             securing: Securing::of(&config)?,
+            addresses: Addresses::new(config.edge.per_address),
             config,
             poller: Arc::new(Poller::new()?),
             acceptor: Acceptor::new(listeners)?,

@@ -23,7 +23,16 @@ SWITCHES = ("dirty_apps",)
 
 def complaints(cfg: Config) -> Iterator[str]:
     """What is wrong with the settings, in words for the user."""
-    for rule in (_features, _addresses, _variables, _threads, _numbers, _log_files, _extra_files):
+    for rule in (
+        _features,
+        _front,
+        _addresses,
+        _variables,
+        _threads,
+        _numbers,
+        _log_files,
+        _extra_files,
+    ):
         yield from rule(cfg)
 
 
@@ -35,6 +44,18 @@ def _features(cfg: Config) -> Iterator[str]:
             from licorne.config import later  # noqa: PLC0415 - only for a refusal
 
             yield later.complaint(OPTIONS[name], value, cfg.origins[name])
+
+
+def _front(cfg: Config) -> Iterator[str]:
+    """gevent's own server speaks HTTP alone, and would do so whatever was asked for."""
+    if cfg.values["worker_class"] not in {"gevent_pywsgi", "gevent_wsgi"}:
+        return
+    for name, plain in (("proxy_protocol", "off"), ("protocol", "http")):
+        if cfg.values[name] != plain:
+            said = (
+                f"gevent's own server (worker_class {cfg.values['worker_class']}) has none of it."
+            )
+            yield f"{given(cfg, name, cfg.values[name])}: {said} Use the worker class gevent."
 
 
 def _addresses(cfg: Config) -> Iterator[str]:
@@ -69,7 +90,11 @@ def _threads(cfg: Config) -> Iterator[str]:
 def _numbers(cfg: Config) -> Iterator[str]:
     # The kernel takes an int, and no clock runs for longer than some decades.
     most = convert.LONGEST
-    for name in ("backlog", "timeout", "graceful_timeout", "keepalive"):
+    names = (
+        "backlog", "timeout", "graceful_timeout", "keepalive", "keepalive_requests",
+        "connections_per_address",
+    )  # fmt: skip
+    for name in names:
         value = cfg.values[name]
         if isinstance(value, int) and value > most:
             yield f"{given(cfg, name, value)}: give {most} or less."

@@ -32,7 +32,7 @@ def get_parser(
 
     if http2_connection or cfg.protocol != "http":
         spoken = "HTTP/2" if http2_connection else cfg.protocol
-        raise RuntimeError(f"get_parser: {spoken} is not available yet; there is HTTP/1")
+        raise RuntimeError(f"get_parser: {spoken} is not available; there is HTTP/1")
     return RequestParser(cfg, source, source_addr)
 
 

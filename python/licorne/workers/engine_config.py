@@ -159,6 +159,10 @@ class EngineConfig(RequestRules):
         self.header_timeout = float(cfg.header_timeout)
         self.body_timeout = float(cfg.body_timeout)
         self.write_timeout = float(cfg.write_timeout)
+        self.body_min_rate = cfg.body_min_rate
+        self.write_min_rate = cfg.write_min_rate
+        self.connections_per_address = cfg.connections_per_address
+        self.keepalive_requests = cfg.keepalive_requests
         self.request_timeout = float(cfg.request_timeout)
         self.request_timeout_paths = list(cfg.request_timeout_paths.items())
         self.queue_timeout = float(cfg.queue_timeout)

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     Event = MutableMapping[str, Any]
 
 BLOCK = bytes(range(256)) * 1024
+#: How many of them a path has; the second more than a kernel takes.
+BLOCKS = {"/blocks": 8, "/large": 100}
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """WSGI: texts of the environ, with the digest of the body; or what the path asks for."""
     path = environ["PATH_INFO"]
-    if path == "/blocks":
+    if path in BLOCKS:
         start_response("200 OK", [("Content-Type", "text/plain")])
-        return (BLOCK for _ in range(8))
+        return (BLOCK for _ in range(BLOCKS[path]))
     if path == "/file":
         start_response("200 OK", [("Content-Length", str(len(BLOCK)))])
         return environ["wsgi.file_wrapper"](_file())
@@ -61,8 +63,8 @@ async def asgi(
     status, headers, blocks = 200, [], []
     if path == "/fail":
         raise RuntimeError("as asked")
-    if path in {"/blocks", "/file"}:
-        blocks = [BLOCK] * (8 if path == "/blocks" else 1)
+    if path in BLOCKS or path == "/file":
+        blocks = [BLOCK] * BLOCKS.get(path, 1)
     elif path == "/empty":
         status = 204
     elif path == "/short":

@@ -18,6 +18,7 @@ from licorne.errors import ConfigError
         ("threads", 0, "threads: 0 (from f): give 1 or more."),
         ("backlog", 2**31, "backlog: 2147483648 (from f): give 2147483647 or less."),
         ("timeout", 10**10, "timeout: 10000000000 (from f): give 2147483647 or less."),
+        ("keepalive_requests", 2**32, "keepalive_requests: 4294967296 (from f): give 2147483647"),
         ("umask", 0o1000, "umask: 512 (from f): give permission bits, such as 022."),
         ("logconfig", "/no/file", "logconfig: '/no/file' (from f): there is no such file."),
     ],
@@ -28,6 +29,18 @@ def test_complaints(name: str, value: object, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         cfg.validate()
     assert str(caught.value).startswith(f"Invalid value for {message}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("proxy_protocol", "v1"), ("protocol", "uwsgi"), ("protocol", "fastcgi")]
+)
+def test_gevents_own_server_speaks_http_alone(name: str, value: str) -> None:
+    cfg = Config()
+    cfg.set(name, value, origin="f")
+    cfg.validate()
+    cfg.set("worker_class", "gevent_pywsgi", origin="f")
+    with pytest.raises(ConfigError, match=f"{name}: '{value}' .from f.: gevent's own server"):
+        cfg.validate()
 
 
 def test_the_defaults_are_fine() -> None:

@@ -21,9 +21,7 @@ def test_the_default_is_accepted(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("dirty_timeout", 60),
-    ],
+    [("dirty_timeout", 60)],
 )
 def test_what_only_tunes_a_feature_has_no_effect(name: str, value: object) -> None:
     """Files with every setting in them are common; gunicorn does not look at these either."""
@@ -43,11 +41,11 @@ def test_a_blank_value_asks_for_nothing() -> None:
 
 def test_anything_else_is_refused() -> None:
     cfg = Config()
-    cfg.set("http_protocols", "h2", origin="x.py")
+    cfg.set("dirty_apps", "a:b", origin="x.py")
     with pytest.raises(ConfigError) as caught:
         cfg.validate()
-    assert str(caught.value).startswith("http_protocols is not available yet in licorne ")
-    assert "http_protocols is ['h2'], from x.py" in str(caught.value)
+    assert str(caught.value).startswith("dirty_apps is not available yet in licorne ")
+    assert "dirty_apps is ['a:b'], from x.py" in str(caught.value)
     assert "Remove the setting; " in str(caught.value)
 
 

@@ -174,7 +174,7 @@ def test_a_body_that_is_not_wanted_is_read_up_to_a_limit() -> None:
 
 
 def test_other_protocols_are_named() -> None:
-    with pytest.raises(RuntimeError, match="HTTP/2 is not available yet"):
+    with pytest.raises(RuntimeError, match="HTTP/2 is not available"):
         get_parser(Config(), [], PEER, http2_connection=True)
 
 

@@ -23,6 +23,11 @@ impl Conn {
         self.proxied = Some(Arc::new(Proxied { header, by }));
     }
 
+    /// It has begun with a PROXY header.
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.proxied.is_some()
+    }
+
     /// The peer at the other end of the socket.
     pub(crate) fn socket_peer(&self) -> Peer {
         self.proxied

@@ -279,6 +279,9 @@ impl Reactor {
         let token = self.conns.insert(conn);
         self.board.set_connections(self.slot, self.conns.len());
         self.tally().accepted();
+        if !self.count_client(token) {
+            return;
+        }
         // The request has often come with the connection.
         self.read(token);
     }

@@ -3,6 +3,7 @@
 use super::Reactor;
 use crate::conn::Phase;
 use crate::exchange::Token;
+use crate::notice::Level;
 use crate::timer::Cause;
 
 impl Reactor {
@@ -27,7 +28,17 @@ impl Reactor {
                     self.refuse(token, proto::Reject::RequestTimeout);
                 }
                 Cause::Write => {
-                    self.tell_of_slow_reader();
+                    let rate = self.config.edge.write_rate;
+                    let conn = self.conns.get_mut(token).filter(|_| rate != 0);
+                    let slow = conn
+                        .is_some_and(|conn| conn.watched.meters().write.is_behind(rate, now_ms));
+                    if slow {
+                        let text =
+                            "A client read its response more slowly than write_min_rate; closed";
+                        self.notices.push(Level::Warning, text.into());
+                    } else {
+                        self.tell_of_slow_reader();
+                    }
                     self.remove(token);
                 }
                 Cause::Header | Cause::Body | Cause::KeepAlive => self.end_idle(token),

@@ -69,7 +69,7 @@ impl Reactor {
     /// Nothing has come: the client has its time, is told to go on if it waits for that, and its next
     /// bytes are reported.
     fn await_part(&mut self, key: RequestKey) {
-        let deadline = Deadline::after(Cause::Body, self.now_ms(), self.config.body_timeout_ms);
+        let deadline = self.body_deadline(key.connection);
         if key.stream != StreamId::HTTP1 {
             return self.await_on_stream(key, deadline);
         }
@@ -99,6 +99,7 @@ impl Reactor {
 
     /// More of a body has come, or its end.
     pub(super) fn on_body(&mut self, token: Token) {
+        let now_ms = self.now_ms();
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
@@ -118,6 +119,10 @@ impl Reactor {
         } else if std::mem::take(&mut incoming.awaited) {
             if conn.deadline.cause == Cause::Body {
                 conn.deadline = Deadline::NONE;
+            }
+            if self.config.edge.body_rate != 0 {
+                // Until it is asked for again the client need not send.
+                conn.watched.meters().body.pause(now_ms);
             }
             self.news.bodies.push(key);
         }

@@ -6,6 +6,7 @@ use proto::Reject;
 
 use super::Reactor;
 use crate::conn::{Conn, Fed, Feeding, Phase};
+use crate::edge::Meter;
 use crate::exchange::{Exchange, RequestKey, Token};
 use crate::scoreboard::{Named, WAITING};
 use crate::stream::ReadOutcome;
@@ -51,12 +52,20 @@ impl Reactor {
             let (got, count) = self.read_once(token);
             budget = budget.saturating_sub(count.max(1));
             self.tally().received(count);
+            if self.config.edge.body_rate != 0
+                && let Some(conn) = self.conns.get_mut(token)
+            {
+                conn.watched.meters().body.add(count as u64);
+            }
             match got {
                 Got::Fed(fed) => self.on_fed(token, fed, count > 0),
                 Got::Dry => {}
                 Got::Gone => self.on_broken(token),
             }
             self.board.end_reading(self.slot);
+            if !self.count_client(token) {
+                return;
+            }
             let conn = self.conns.get_mut(token);
             if conn.is_some_and(|conn| conn.stream.wants_write()) {
                 // What was read asks for an answer of the transport itself.
@@ -176,6 +185,10 @@ impl Reactor {
         self.last_id += 1;
         exchange.id = self.last_id;
         conn.pace_wakes();
+        if self.config.edge.body_rate != 0 {
+            // Of a body that flows the first part is still to be asked for.
+            conn.watched.meters().body = Meter::default();
+        }
         conn.requests = conn.requests.saturating_add(1);
         exchange.number = conn.requests;
         let stream = conn.serve(exchange.id);
@@ -188,6 +201,7 @@ impl Reactor {
         conn.had_last_request = !exchange.head.keep_alive();
         exchange.keep_alive = !conn.had_last_request
             && self.config.keepalive_ms != 0
+            && !self.config.edge.is_last(exchange.number)
             && (self.drain.serving() || conn.has_more());
         self.enter_inbox(exchange, ready_ns);
     }
@@ -251,7 +265,7 @@ impl Reactor {
         conn.pace_wakes();
         let deadline = if conn.in_body() {
             let fresh = progress || conn.deadline.cause != Cause::Body;
-            fresh.then(|| Deadline::after(Cause::Body, now_ms, self.config.body_timeout_ms))
+            fresh.then(|| self.body_deadline(token))
         } else if conn.idle() || conn.deadline.cause == Cause::Header {
             None
         } else {
@@ -260,6 +274,9 @@ impl Reactor {
                 now_ms,
                 self.config.header_timeout_ms,
             ))
+        };
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
         };
         if let Some(deadline) = deadline {
             conn.deadline = deadline;

@@ -49,6 +49,7 @@ impl Reactor {
         let Some(mut conn) = self.conns.remove(token) else {
             return;
         };
+        self.uncount_client(&conn);
         self.news.of_lost(&conn.serving, token);
         for open in conn
             .streams
@@ -69,6 +70,7 @@ impl Reactor {
     /// Takes a connection out, whose socket goes on elsewhere.
     pub(super) fn release(&mut self, token: Token) -> Option<Conn> {
         let conn = self.conns.remove(token)?;
+        self.uncount_client(&conn);
         if conn.registered != Registration::None
             && let Err(error) = self.poller.remove(conn.stream.fd())
         {

@@ -239,11 +239,9 @@ impl Reactor {
                 let whole =
                     conn.deadline.cause == Cause::Handshake || conn.phase == Phase::Lingering;
                 if !whole && (left < before || conn.deadline.cause != Cause::Write) {
-                    conn.deadline = Deadline::after(
-                        Cause::Write,
-                        self.now_ns / 1_000_000,
-                        self.config.write_timeout_ms,
-                    );
+                    let written = before.saturating_sub(left);
+                    let now_ms = self.now_ns / 1_000_000;
+                    conn.deadline = self.config.write_deadline(conn, written, now_ms);
                     self.scan.note(conn.deadline);
                 }
                 self.register_for_writing(token);

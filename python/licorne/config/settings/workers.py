@@ -181,6 +181,21 @@ class Workers(Section):
         An idle connection costs no thread, so the default is that of common proxies.
         """,
     )
+    keepalive_requests: int = option(
+        "--keep-alive-requests",
+        default=0,
+        doc="Requests of one connection, which is closed after the last; 0 for no limit.",
+    )
+    connections_per_address: int = option(
+        "--connections-per-address",
+        default=0,
+        doc="""Connections of one client address at a time, in each worker; 0 for no limit.
+
+        More are closed at once. A client of IPv6 has one network with 64 bits. Peers in
+        forwarded_allow_ips are proxies, and are not counted; with proxy_protocol the clients that
+        they name are.
+        """,
+    )
     header_timeout: float = option(
         "--header-timeout",
         default=20.0,
@@ -190,6 +205,23 @@ class Workers(Section):
         "--body-timeout",
         default=30.0,
         doc="Seconds between two parts of a request body; 0 for no limit. Then 408.",
+    )
+    body_min_rate: int = option(
+        "--body-min-rate",
+        default=0,
+        doc="""Bytes of a request body in each second, on average, at the least; 0 for no limit.
+
+        It counts after five seconds, and while the application asks for the body. Then 408.
+        """,
+    )
+    write_min_rate: int = option(
+        "--write-min-rate",
+        default=0,
+        doc="""Bytes of its response that a client takes in each second, at least; 0 for no limit.
+
+        It counts after five seconds in which the client has left something waiting. Then the
+        connection is closed.
+        """,
     )
     write_timeout: float = option(
         "--write-timeout",
