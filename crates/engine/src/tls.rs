@@ -147,11 +147,11 @@ pub(crate) fn tls_key<'py>(
 
 /// A certificate for these names that no authority has signed, in PEM, and its key in PKCS #8.
 #[pyfunction]
-pub(crate) fn self_signed<'py>(
-    py: Python<'py>,
+pub(crate) fn self_signed(
+    py: Python<'_>,
     names: Vec<String>,
     days: i64,
-) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+) -> PyResult<(Bound<'_, PyBytes>, Bound<'_, PyBytes>)> {
     let (chain, key) = net::tls::self_signed(names, days).map_err(PyValueError::new_err)?;
     Ok((PyBytes::new(py, &chain), PyBytes::new(py, &key)))
 }

@@ -40,6 +40,10 @@ enum End {
 }
 
 /// One TLS connection.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each named where it is used"
+)]
 pub(crate) struct Tls {
     socket: Plain,
     session: Session,
@@ -212,16 +216,15 @@ impl Tls {
         let tools = Arc::clone(&self.tools);
         let mut buffers = tools.buffers();
         let Buffers { wire, joined } = &mut *buffers;
-        let block = match pieces {
-            [piece] => &piece[..piece.len().min(BLOCK)],
-            _ => {
-                joined.clear();
-                for piece in pieces {
-                    let room = BLOCK - joined.len();
-                    joined.extend_from_slice(&piece[..piece.len().min(room)]);
-                }
-                joined.as_slice()
+        let block = if let [piece] = pieces {
+            &piece[..piece.len().min(BLOCK)]
+        } else {
+            joined.clear();
+            for piece in pieces {
+                let room = BLOCK - joined.len();
+                joined.extend_from_slice(&piece[..piece.len().min(room)]);
             }
+            joined.as_slice()
         };
         if block.is_empty() {
             return Ok(WriteOutcome::Bytes(0));
@@ -348,11 +351,11 @@ impl Tls {
                     self.end = End::Ordered;
                     blocked = true;
                 }
-                Ok(_) => blocked = true,
                 Err(error) if self.failure.is_none() => {
                     self.failure = Some(Failure::of(&error, self.session.is_handshaking()));
                 }
-                Err(_) => blocked = true,
+                // More of its bytes are needed, or nothing more is.
+                Ok(_) | Err(_) => blocked = true,
             }
             // Once more, for the alert that tells the peer.
             blocked |= self.failure.is_some() && !self.session.wants_write();

@@ -150,6 +150,8 @@ impl Terms {
             .map_err(|error| format!("ciphers: {error}"))?
             .with_client_cert_verifier(clients)
             .with_cert_resolver(Arc::new(resolver(&material.pairs)?));
+        // The order is that of `ciphers`, or ours.
+        config.ignore_client_order = true;
         config.alpn_protocols.clone_from(&self.protocols);
         // Nothing is kept of sessions here: the tickets hold them.
         config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -88,8 +88,8 @@ struct Bridge {
 impl Bridge {
     fn run(&mut self) -> io::Result<()> {
         loop {
-            self.to_application()?;
-            self.to_client()?;
+            self.carry_to_application()?;
+            self.carry_to_client()?;
             if self.app != Side::Open && self.client != Side::Open && self.is_empty() {
                 return Ok(());
             }
@@ -103,7 +103,7 @@ impl Bridge {
         self.to_app.is_empty() && !self.tls.wants_write()
     }
 
-    fn to_application(&mut self) -> io::Result<()> {
+    fn carry_to_application(&mut self) -> io::Result<()> {
         let mut room = [0; BLOCK];
         loop {
             while !self.to_app.is_empty() {
@@ -133,7 +133,7 @@ impl Bridge {
         }
     }
 
-    fn to_client(&mut self) -> io::Result<()> {
+    fn carry_to_client(&mut self) -> io::Result<()> {
         let mut room = [0; BLOCK];
         self.tls.write(&[], false)?;
         while self.app == Side::Open && !self.tls.wants_write() {
