@@ -8,6 +8,8 @@ import re
 import signal
 import socket
 import subprocess
+import threading
+from functools import partial
 from shutil import which
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,8 @@ import pytest
 
 from e2e.conftest import WORKERS
 from e2e.h2_client import H2Client
-from e2e.server import Server, open_gate
+from e2e.server import TELLS_READY, Server, open_gate
+from faults.processes import eventually
 from patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -324,3 +327,76 @@ def test_h2load(site2: Server) -> None:
         timeout=PATIENCE,
     )
     assert "2000 succeeded, 0 failed, 0 errored" in done.stdout
+
+
+class Load:
+    """Clients that keep streams open until they are told to go, and come again."""
+
+    def __init__(self, port: int, clients: int) -> None:
+        self._port = port
+        self._over = threading.Event()
+        self.answered = 0
+        self.lost: list[str] = []
+        self._threads = [threading.Thread(target=self._run) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """No more requests; those that are open are answered."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+    def has_answered(self, count: int) -> bool:
+        """Whether so many streams were answered."""
+        return self.answered >= count
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                self._one_connection()
+            except OSError as error:
+                self.lost.append(repr(error))
+                return
+
+    def _one_connection(self) -> None:
+        with H2Client(self._port) as client:
+            open_streams: set[int] = set()
+            while not client.gone and not self._over.is_set():
+                while len(open_streams) < 8:
+                    open_streams.add(client.ask("/size?n=3000"))
+                client.receive()
+                self._look(client, open_streams)
+                if client.closed:
+                    break
+            while open_streams and not client.closed:
+                client.receive()
+                self._look(client, open_streams)
+            # Those above the last one named were not begun: another connection is for them.
+            last = client.gone[-1].last_stream if client.gone else 2**31
+            self.lost += [f"{stream} of {client.gone}" for stream in open_streams if stream <= last]
+
+    def _look(self, client: H2Client, open_streams: set[int]) -> None:
+        for stream in [each for each in open_streams if client.answers[each].over]:
+            open_streams.remove(stream)
+            answer = client.answers.pop(stream)
+            if (answer.status, len(answer.body)) == (200, 3000):
+                self.answered += 1
+            else:
+                self.lost.append(f"{stream}: {answer.status} {answer.reset}")
+
+
+@pytest.mark.patient
+@pytest.mark.parametrize("kind", ["sync", "gthread", "asgi"])
+def test_no_stream_is_lost_while_workers_come_and_go(serve: Serve, kind: str) -> None:
+    server = start(serve, kind, "-w", "2", "--max-requests", "400", *TELLS_READY)
+    server.ready(2)
+    load = Load(server.port, 4)
+    for round_number in range(3):
+        server.send(signal.SIGHUP)
+        server.ready(4 + 2 * round_number)
+        before = load.answered
+        eventually(partial(load.has_answered, before + 200), "200 more answers")
+    load.stop()
+    assert load.lost == []
+    assert load.answered > 600

@@ -11,7 +11,7 @@ use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
 use net::websocket::Settings as WebSocket;
 use proto::h2::Config as Http2;
-use proto::protocol::{ProxyHeader, Served};
+use proto::protocol::{Gateway, ProxyHeader, Served};
 use proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, SchemeHeader, Trusted,
 };
@@ -72,6 +72,7 @@ attributes!(
         body_buffer_size: u64,
         body_timeout: f64,
         environ: Py<PyDict>,
+        fastcgi_allow_ips: Vec<String>,
         file_wrapper: Py<PyType>,
         graceful_timeout: f64,
         handover: Option<(i32, i32)>,
@@ -89,6 +90,7 @@ attributes!(
         parent: u32,
         make_waiter: Option<Py<PyAny>>,
         polled: bool,
+        protocol: String,
         queue_time: bool,
         queue_timeout: f64,
         queue_timeout_paths: Vec<(String, f64)>,
@@ -107,6 +109,7 @@ attributes!(
         threads: usize,
         timed: bool,
         tmp_upload_dir: String,
+        uwsgi_allow_ips: Vec<String>,
         websocket_compression: bool,
         websocket_max_message_size: usize,
         websocket_ping_interval: f64,
@@ -179,6 +182,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
     let mut policy = policy(config)?;
     let settings = Settings::read(config)?;
     serve_http2(&mut policy, &settings);
+    (policy.served.gateway, policy.gateways) = gateway(&settings)?;
     let limits = limits(&settings)?;
     let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
     let websocket = websocket(&settings)?;
@@ -266,6 +270,7 @@ pub(crate) fn policy(rules: &Bound<'_, PyAny>) -> PyResult<Policy> {
             ..Served::HTTP1
         },
         proxies: trusted("proxy_allow_ips", &rules.proxy_allow_ips)?,
+        gateways: Trusted::default(),
         forwarding: forwarding(rules)?,
         http2: Http2::default(),
     })
@@ -292,6 +297,21 @@ fn proxy_header(word: &str) -> PyResult<ProxyHeader> {
         "auto" => Ok(ProxyHeader::Auto),
         other => {
             let text = format!("proxy_protocol: {other:?} is not one of off, v1, v2, auto");
+            Err(PyValueError::new_err(text))
+        }
+    }
+}
+
+/// What is spoken in the place of HTTP, and which peers may do so.
+fn gateway(settings: &Settings) -> PyResult<(Option<Gateway>, Trusted)> {
+    let uwsgi = trusted("uwsgi_allow_ips", &settings.uwsgi_allow_ips)?;
+    let fastcgi = trusted("fastcgi_allow_ips", &settings.fastcgi_allow_ips)?;
+    match settings.protocol.as_str() {
+        "http" => Ok((None, Trusted::default())),
+        "uwsgi" => Ok((Some(Gateway::Uwsgi), uwsgi)),
+        "fastcgi" => Ok((Some(Gateway::FastCgi), fastcgi)),
+        other => {
+            let text = format!("protocol: {other:?} is not one of http, uwsgi, fastcgi");
             Err(PyValueError::new_err(text))
         }
     }

@@ -27,7 +27,7 @@ use crate::timer::{Cause, Deadline};
 pub(crate) use framing::LOW_WATER;
 pub(crate) use queue::Beside;
 pub(crate) use serving::Serving;
-pub(crate) use streams::{ConnectionEnd, RequestStream, StreamNews, StreamPhase, Streams};
+pub(crate) use streams::{ConnectionEnd, StreamNews, StreamPhase, Streams};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,7 @@ pub(crate) struct Conn {
     pub(crate) peer: Peer,
     proxied: Option<Arc<Proxied>>,
     pub(crate) listener: usize,
+    /// The peer is in `forwarded_allow_ips`.
     trusted: bool,
     proto: proto::Connection,
     /// Bytes read and not consumed, from `start` on.
@@ -259,7 +260,8 @@ impl Conn {
 
     /// Room for reading a large body in place: the memory body being read, and how much is missing.
     pub(crate) fn direct_body(&mut self) -> Option<(&mut Stream, &mut Vec<u8>, usize)> {
-        if self.has_input() || !self.stream.reads_in_place() {
+        let plain = self.stream.reads_in_place() && self.proto.bodies_are_plain();
+        if self.has_input() || !plain {
             return None;
         }
         let exchange = self.pending.as_mut()?;

@@ -1,12 +1,14 @@
 //! What is still to be written to a connection: small pieces copied together, large ones by
 //! reference, files by descriptor.
 
+mod records;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use proto::h1;
+use proto::{fastcgi, h1};
 
 use crate::stream::{PIECES, Stream, WriteOutcome};
 
@@ -31,6 +33,8 @@ enum Segment {
     Copied(Vec<u8>),
     Shared(Box<dyn Shared>),
     File(FilePart),
+    /// A part of a file that is the content of a record.
+    FileRecord(records::FileRecord),
 }
 
 /// Pieces below this size are copied next to each other rather than kept apart.
@@ -58,6 +62,8 @@ pub(crate) struct Output {
     queued: u64,
     /// Where the last segment, a run, has a chunk that further blocks are added to.
     open_chunk: Option<usize>,
+    /// The answer is sent in records.
+    records: Option<Box<fastcgi::Reply>>,
 }
 
 impl Output {
@@ -74,7 +80,14 @@ impl Output {
         if bytes.is_empty() {
             return;
         }
+        if self.records.is_some() {
+            return self.copy_in_records(bytes);
+        }
         self.end_chunk();
+        self.add(bytes);
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
         self.queued += bytes.len() as u64;
         match self.segments.back_mut() {
             Some(Segment::Copied(run)) if run.len() + bytes.len() <= RUN_LIMIT => {
@@ -164,6 +177,9 @@ impl Output {
         if length == 0 {
             return;
         }
+        if self.records.is_some() {
+            return self.copy_in_records(shared.bytes().get(from..).unwrap_or_default());
+        }
         self.end_chunk();
         if from > 0 && self.segments.is_empty() {
             self.written = from;
@@ -179,6 +195,9 @@ impl Output {
     }
 
     pub(crate) fn file(&mut self, part: FilePart) {
+        if self.records.is_some() {
+            return self.file_in_records(part);
+        }
         if part.remaining > 0 {
             self.end_chunk();
             self.queued += part.remaining;
@@ -187,7 +206,9 @@ impl Output {
     }
 
     pub(crate) fn clear(&mut self) {
+        let records = self.records.take();
         *self = Self::default();
+        self.records = records;
     }
 
     /// What is queued, for an application that writes it from now on.
@@ -198,6 +219,7 @@ impl Output {
             match segment {
                 Segment::Copied(run) => bytes.extend_from_slice(run),
                 Segment::Shared(shared) => bytes.extend_from_slice(shared.bytes()),
+                Segment::FileRecord(_) => return Err(io::ErrorKind::Unsupported.into()),
                 Segment::File(part) => {
                     let length = usize::try_from(part.remaining).unwrap_or(usize::MAX);
                     let start = bytes.len();
@@ -215,11 +237,12 @@ impl Output {
     pub(crate) fn flush(&mut self, stream: &mut Stream) -> io::Result<Flushed> {
         self.end_chunk();
         while !self.segments.is_empty() {
-            let result = if let Some(Segment::File(_)) = self.segments.front() {
-                self.write_file(stream)
-            } else {
-                self.write_run(stream)
-            };
+            let result =
+                if let Some(Segment::File(_) | Segment::FileRecord(_)) = self.segments.front() {
+                    self.write_file(stream)
+                } else {
+                    self.write_run(stream)
+                };
             if result? == Flushed::Blocked {
                 return Ok(Flushed::Blocked);
             }
@@ -241,7 +264,7 @@ impl Output {
             match segment {
                 Segment::Copied(run) => *slot = run,
                 Segment::Shared(shared) => *slot = shared.bytes(),
-                Segment::File(_) => {
+                Segment::File(_) | Segment::FileRecord(_) => {
                     more = true;
                     break;
                 }
@@ -268,7 +291,7 @@ impl Output {
             let length = match front {
                 Segment::Copied(run) => run.len(),
                 Segment::Shared(shared) => shared.bytes().len(),
-                Segment::File(_) => break,
+                Segment::File(_) | Segment::FileRecord(_) => break,
             };
             if position < length {
                 break;
@@ -280,12 +303,14 @@ impl Output {
     }
 
     fn write_file(&mut self, stream: &mut Stream) -> io::Result<Flushed> {
-        let Some(Segment::File(part)) = self.segments.front_mut() else {
-            return Ok(Flushed::All);
+        let (file, offset, remaining) = match self.segments.front_mut() {
+            Some(Segment::File(part)) => (&part.file, &mut part.offset, &mut part.remaining),
+            Some(Segment::FileRecord(part)) => (&*part.file, &mut part.offset, &mut part.remaining),
+            _ => return Ok(Flushed::All),
         };
-        let outcome = match stream.send_file(&part.file, part.offset, part.remaining)? {
+        let outcome = match stream.send_file(file, *offset, *remaining)? {
             Some(outcome) => outcome,
-            None => copy_file(stream, part)?,
+            None => copy_file(stream, file, *offset, *remaining)?,
         };
         let WriteOutcome::Bytes(sent) = outcome else {
             return Ok(Flushed::Blocked);
@@ -294,22 +319,28 @@ impl Output {
             // The file has become shorter than the length announced for it.
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        part.offset += sent as u64;
-        part.remaining -= sent as u64;
+        *offset += sent as u64;
+        *remaining -= sent as u64;
+        let done = *remaining == 0;
         self.queued -= sent as u64;
-        if part.remaining == 0 {
+        if done {
             self.segments.pop_front();
         }
         Ok(Flushed::All)
     }
 }
 
-fn copy_file(stream: &mut Stream, part: &FilePart) -> io::Result<WriteOutcome> {
-    let size = usize::try_from(part.remaining)
+fn copy_file(
+    stream: &mut Stream,
+    file: &File,
+    offset: u64,
+    remaining: u64,
+) -> io::Result<WriteOutcome> {
+    let size = usize::try_from(remaining)
         .unwrap_or(usize::MAX)
         .min(FILE_BLOCK);
     let mut block = vec![0; size];
-    let count = part.file.read_at(&mut block, part.offset)?;
+    let count = file.read_at(&mut block, offset)?;
     if count == 0 {
         Ok(WriteOutcome::Bytes(0))
     } else {

@@ -13,6 +13,7 @@ mod handover;
 mod leaving;
 mod logging;
 mod pace;
+mod patience;
 mod reading;
 mod registering;
 mod stopping;

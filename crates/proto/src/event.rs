@@ -44,6 +44,11 @@ pub enum Event {
     NeedMore,
     /// A PROXY header was read: [`crate::Connection::proxied`] hands it out.
     Proxied,
+    /// A request begins whose answer is sent in records: [`crate::Connection::reply`] says how.
+    Begun,
+    /// The connection has something to say beside answers to requests, which
+    /// [`crate::Connection::answers`] hands out.
+    Answers,
     /// A request head is complete and was written to the `RequestHead`.
     Head(StreamId),
     /// Bytes of the body: this range of the input that was handed in.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::h2;
 use crate::known::{Known, KnownMethod};
-use crate::parts::{Announced, Entry, Meaning, Path, RequestLine};
+use crate::parts::{Announced, Entry, Meaning, Param, Path, RequestLine};
 
 /// The version that a request's rules follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +44,8 @@ pub struct RequestHead {
     /// Bits of the known names that occur more than once.
     pub(crate) repeated: u128,
     pub(crate) meaning: Meaning,
+    /// Variables of a web server beside the fields.
+    pub(crate) params: Vec<Param>,
     /// Everything above belongs to one complete head, read from such a peer.
     pub(crate) complete: Option<Sender>,
 }
@@ -86,6 +88,20 @@ impl RequestHead {
             Path::Sent(span) => span.of(&self.bytes),
             Path::Implied(path) => path.as_bytes(),
         }
+    }
+
+    /// Where the application is (`SCRIPT_NAME`), where a web server says it in variables: the path begins
+    /// with it, and is not that of the target if it was rewritten.
+    #[inline]
+    pub fn script_name(&self) -> Option<&[u8]> {
+        self.line.parts.script_name.map(|span| span.of(&self.bytes))
+    }
+
+    /// Variables of a web server that are no fields of the client's: name and value.
+    pub fn params(&self) -> impl Iterator<Item = (&[u8], &[u8])> + '_ {
+        let bytes = &self.bytes;
+        let of = |param: &Param| (param.name.of(bytes), param.value.of(bytes));
+        self.params.iter().map(of)
     }
 
     /// What follows the `?`, without a fragment; empty if there is nothing.
@@ -193,6 +209,17 @@ impl RequestHead {
         Some(protocol.of(&self.bytes))
     }
 
+    /// The answer is sent in records, which end it.
+    pub fn in_records(&self) -> bool {
+        self.meaning.records
+    }
+
+    /// What its fields say of where it came from counts (`forwarded_allow_ips`).
+    #[inline]
+    pub fn trusted(&self) -> bool {
+        self.complete.is_some_and(|sender| sender.trusted)
+    }
+
     /// What trusted scheme headers say; `None` if they are silent.
     pub fn https(&self) -> Option<bool> {
         self.meaning.came.https
@@ -245,6 +272,7 @@ impl RequestHead {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
+        self.params.clear();
         self.complete = None;
         self.line = RequestLine::default();
         self.meaning = Meaning::default();

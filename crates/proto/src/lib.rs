@@ -4,7 +4,7 @@
 //! the bytes it has, and does what the returned value says.
 //!
 //! ```text
-//!   first bytes, ALPN ──▶ protocol ──▶ Connection::{Undecided, H1, Tunnel}
+//!   first bytes, ALPN ──▶ protocol ──▶ Connection::{Undecided, H1, Uwsgi, FastCgi, Tunnel}
 //!
 //!   bytes ──▶ Connection::receive ──▶ Event::{Head, Body, End}(stream), Closed, Switched │ Reject
 //!                  ▲      fills ▼
@@ -23,17 +23,20 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+pub mod fastcgi;
 pub mod forwarded;
 pub mod h1;
 pub mod h2;
 pub mod protocol;
 pub mod proxy;
 pub mod record;
+pub mod uwsgi;
 pub mod ws;
 
 mod chars;
 mod connection;
 mod event;
+mod gateway;
 mod head;
 mod host;
 mod known;

@@ -21,6 +21,9 @@ pub struct Policy {
     pub served: Served,
     /// `proxy_allow_ips`: peers that may send a PROXY header.
     pub proxies: Trusted,
+    /// `uwsgi_allow_ips` or `fastcgi_allow_ips`: peers that may speak what is spoken in the place of
+    /// HTTP.
+    pub gateways: Trusted,
 }
 
 impl Policy {
@@ -30,6 +33,9 @@ impl Policy {
         let mut served = self.served;
         if served.proxy != ProxyHeader::Off {
             served.proxy_barred = !self.proxies.contains_peer(peer);
+        }
+        if served.gateway.is_some() {
+            served.gateway_barred = !self.gateways.contains_peer(peer);
         }
         served
     }

@@ -97,6 +97,15 @@ pub(crate) struct Target {
     pub(crate) path: Path,
     pub(crate) query: Span,
     pub(crate) authority: Option<Span>,
+    /// Where the application is, as a web server has said it in variables.
+    pub(crate) script_name: Option<Span>,
+}
+
+/// A variable of a web server that is no field and no part of the request line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Param {
+    pub(crate) name: Span,
+    pub(crate) value: Span,
 }
 
 /// A path that was sent, or one that stands for an absent one.
@@ -114,11 +123,17 @@ impl Default for Path {
 
 /// What the fields say about the message and its connection.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent option that was understood"
+)]
 pub(crate) struct Meaning {
     pub(crate) body: Announced,
     pub(crate) keep_alive: bool,
     pub(crate) expect_continue: bool,
     pub(crate) upgrade: bool,
+    /// Body and answer come in records.
+    pub(crate) records: bool,
     pub(crate) came: Came,
     /// What extended CONNECT asks for (RFC 8441).
     pub(crate) protocol: Option<Span>,

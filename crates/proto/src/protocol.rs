@@ -17,9 +17,13 @@ pub enum Protocol {
     Http2,
     /// WebSocket (RFC 6455).
     WebSocket,
+    /// Requests of a web server in front, by the uwsgi protocol.
+    Uwsgi,
+    /// Requests of a web server in front, by FastCGI.
+    FastCgi,
 }
 
-/// What is served beside HTTP/1, which always is.
+/// What is served beside HTTP/1, or in its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -30,6 +34,10 @@ pub struct Served {
     pub proxy: ProxyHeader,
     /// The peer is none that may send one (`proxy_allow_ips`).
     pub proxy_barred: bool,
+    /// What a web server in front speaks in the place of HTTP.
+    pub gateway: Option<Gateway>,
+    /// The peer is none that may speak that (`uwsgi_allow_ips`, `fastcgi_allow_ips`).
+    pub gateway_barred: bool,
     /// HTTP/2, where TLS has agreed on it.
     pub http2: bool,
     /// HTTP/2 in clear text, for peers that begin with its preface (prior knowledge).
@@ -43,10 +51,21 @@ impl Served {
     pub const HTTP1: Self = Self {
         proxy: ProxyHeader::Off,
         proxy_barred: false,
+        gateway: None,
+        gateway_barred: false,
         http2: false,
         http2_cleartext: false,
         websocket: false,
     };
+}
+
+/// `protocol`, where it is not HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gateway {
+    /// `uwsgi`.
+    Uwsgi,
+    /// `fastcgi`.
+    FastCgi,
 }
 
 /// `proxy_protocol`: the header with which a proxy in front begins each connection.
@@ -101,6 +120,9 @@ pub fn beginning(served: Served, agreed: Option<&[u8]>, first: &[u8]) -> Beginni
         (None, Some(Whole)) => Proxy,
         (None, Some(Part)) => Undecided,
         (None, Some(Other)) if served.proxy != ProxyHeader::Auto => NoProxy,
+        // Neither is told from anything else: they are spoken or they are not.
+        _ if served.gateway == Some(Gateway::Uwsgi) => Of(Protocol::Uwsgi),
+        _ if served.gateway == Some(Gateway::FastCgi) => Of(Protocol::FastCgi),
         // What was agreed on holds, whatever the bytes look like (RFC 9113, section 3.2).
         (Some(b"h2"), _) if served.http2 => Of(Protocol::Http2),
         (Some(_), _) => Of(Protocol::Http1),

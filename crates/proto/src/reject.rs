@@ -72,6 +72,24 @@ reject_table! {
     ForbiddenProxyHeader => 403, "A PROXY header from an address that is not in proxy_allow_ips", "proxy_allow_ips";
     /// A PROXY header that is none.
     InvalidProxyHeader => 400, "Invalid PROXY header", "PROXY protocol, 2";
+    /// A packet of uwsgi of a peer that may not send one.
+    ForbiddenUwsgi => 403, "uwsgi spoken by an address that is not in uwsgi_allow_ips", "uwsgi_allow_ips";
+    /// A packet for another kind of request than WSGI's, or no packet of uwsgi.
+    UnsupportedModifier => 501, "Not a uwsgi packet with modifier1 0, which is for WSGI requests", "uwsgi protocol";
+    /// A record of FastCGI of a peer that may not send one.
+    ForbiddenFastCgi => 403, "FastCGI spoken by an address that is not in fastcgi_allow_ips", "fastcgi_allow_ips";
+    /// No record of FastCGI, or one that may not come now.
+    InvalidRecord => 400, "Invalid FastCGI record", "FastCGI, 3.3";
+    /// The web server has given the request up.
+    AbortedRequest => 400, "The request was aborted by the web server", "FastCGI, 5.4";
+    /// Variables that are cut, or are no request.
+    InvalidVariables => 400, "Invalid request variables", "RFC 3875, 4.1";
+    /// More of them than there is a use for.
+    TooManyVariables => 400, "Too many request variables", "RFC 3875, 4.1";
+    /// More bytes of them than there is a use for.
+    VariablesTooLarge => 431, "Request variables are too large", "RFC 6585, 5";
+    /// More of a body than `CONTENT_LENGTH` has announced.
+    BodyBeyondLength => 400, "Request body is longer than CONTENT_LENGTH", "RFC 3875, 4.1.2";
     /// Longer than `limit_request_line`.
     RequestLineTooLong => 414, "Request line is too large", "RFC 9112, 3";
     /// Not method, space, target, space, version.

@@ -50,6 +50,11 @@ impl Undecided {
         self.sender
     }
 
+    /// The peer may not speak what is spoken in the place of HTTP.
+    pub(crate) fn gateway_barred(&self) -> bool {
+        self.served.gateway_barred
+    }
+
     /// TLS has agreed on this.
     pub(crate) fn agreed(&mut self, protocol: &[u8]) {
         self.agreed = Some(

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from licorne.config.config import Config
 
 #: One of these asks for a feature that is still to come. Settings that say how such a
-#: feature works (`ciphers`, `uwsgi_allow_ips`) have no effect without it, in gunicorn as well.
+#: feature works (`ciphers`) have no effect without it, in gunicorn as well.
 SWITCHES = (
-    "certfile", "keyfile", "protocol", "dirty_apps",
+    "certfile", "keyfile", "dirty_apps",
 )  # fmt: skip
 
 

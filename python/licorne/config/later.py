@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 INSTEAD = {
     "TLS": "let the proxy in front (nginx, HAProxy, Caddy) speak it",
     "dirty workers": "use a task queue meanwhile",
-    "uwsgi protocol": "let the proxy speak HTTP (nginx: proxy_pass in place of uwsgi_pass)",
 }
 
 

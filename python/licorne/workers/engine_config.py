@@ -119,6 +119,9 @@ class EngineConfig(RequestRules):
         # Where no metrics are served, no request pays for looks at the clock.
         self.timed = bool(cfg.metrics_bind)
         self.access = AccessLog(log, cfg) if AccessLog.sees(log) else None
+        self.protocol = cfg.protocol
+        self.uwsgi_allow_ips = list(cfg.uwsgi_allow_ips)
+        self.fastcgi_allow_ips = list(cfg.fastcgi_allow_ips)
         self.websocket_compression = cfg.websocket_compression
         self.websocket_max_message_size = cfg.websocket_max_message_size
         self.websocket_ping_interval = float(cfg.websocket_ping_interval)

@@ -5,7 +5,7 @@
 
 use net::exchange as net_exchange;
 use net::peer::Peer;
-use proto::{Field, Known};
+use proto::{Field, Known, RequestHead};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::intern;
@@ -252,6 +252,9 @@ fn target(
 ) -> PyResult<()> {
     let names = &core.names;
     let head = &exchange.head;
+    if let Some(mounted) = head.script_name() {
+        return placed(py, entries, names, head, mounted);
+    }
     let script_name = script_name.unwrap_or(&core.config.script_name);
     if !script_name.is_empty() {
         let Some(rest) = head.path().strip_prefix(script_name) else {
@@ -273,6 +276,33 @@ fn target(
     entries.put(&names.raw_uri, &target.raw_uri)?;
     entries.put(&names.path_info, &target.path_info)?;
     entries.put(&names.query_string, &target.query)
+}
+
+/// A web server has said in variables where the application is, and which path it has to answer.
+#[cold]
+fn placed(
+    py: Python<'_>,
+    entries: &Entries<'_, '_>,
+    names: &Names,
+    head: &RequestHead,
+    script_name: &[u8],
+) -> PyResult<()> {
+    let path = text::percent_decode(head.path());
+    let path_info = path.strip_prefix(script_name).unwrap_or(&path);
+    let values = [
+        (&names.script_name, script_name),
+        (&names.path_info, path_info),
+        (&names.raw_uri, head.target()),
+        (&names.query_string, head.query()),
+    ];
+    for (name, value) in values {
+        entries.put_any(name, text::latin1(py, value)?.as_ptr())?;
+    }
+    for (name, value) in head.params() {
+        let value = text::latin1(py, value)?;
+        entries.dict.set_item(text::latin1(py, name)?, value)?;
+    }
+    Ok(())
 }
 
 #[inline]

@@ -2,11 +2,11 @@
 //! waits to be sent becomes frames, the most urgent ones first.
 
 use proto::h1::continue_record;
-use proto::h2;
+use proto::h2::{self, ErrorCode};
 use proto::{Event, KnownMethod, Received, Reject, StreamId};
 
 use super::queue::{Beside, Next, Queue};
-use super::streams::{ConnectionEnd, StreamPhase, Streams};
+use super::streams::{ConnectionEnd, RequestStream, StreamPhase, Streams};
 use super::{Conn, Fed, Feeding};
 use crate::body::Body;
 use crate::incoming::Incoming;
@@ -50,8 +50,8 @@ impl Conn {
                 Event::Refused(stream, reject) => self.refuse_stream(stream, reject),
                 Event::Reset(stream, reject) => self.reset_by_peer(stream, reject),
                 Event::Room => self.streams.get_or_insert_default().room = true,
-                // Its header stands before everything else.
-                Event::Proxied => {}
+                // What other protocols say.
+                Event::Proxied | Event::Begun | Event::Answers => {}
             }
             let Some(exchange) = feeding.pool.last_mut() else {
                 return (used, Fed::Streams);
@@ -78,6 +78,7 @@ impl Conn {
         let Some(mut exchange) = self.leave_pool(feeding) else {
             return;
         };
+        exchange.trusted = self.trusted;
         exchange.response.make_records();
         let streams = self.streams.get_or_insert_default();
         let Some(opened) = streams.insert(stream) else {
@@ -169,6 +170,7 @@ impl Conn {
             return;
         };
         let news = &mut streams.news;
+        news.eased = true;
         news.ready.retain(|(ready, _)| *ready != stream);
         news.failed.retain(|(failed, _)| *failed != stream);
         news.refused.retain(|(refused, _)| *refused != stream);
@@ -194,6 +196,13 @@ impl Conn {
         open == 0 && self.proto.h2().is_some_and(|h2| h2.is_over())
     }
 
+    /// A stream is given up from this side.
+    pub(crate) fn reset_stream(&mut self, stream: StreamId) -> Option<RequestStream> {
+        let (h2, streams) = self.framing()?;
+        h2.reset(stream, ErrorCode::Cancel);
+        streams.remove(stream)
+    }
+
     /// What waits to be sent becomes frames, as far as windows and the kernel leave room. Whether an
     /// application that had to wait for room has some.
     pub(crate) fn make_frames(&mut self) -> bool {
@@ -211,7 +220,7 @@ impl Conn {
             output.copy(answers);
             answers.clear();
         }
-        let mut eased = false;
+        let (mut eased, crowded) = (false, streams.crowded());
         while streams.room && output.queued() < AHEAD {
             let Some(stream) = streams.choose(h2) else {
                 streams.room = false;
@@ -220,6 +229,7 @@ impl Conn {
             output.append(|out| eased |= streams.send(h2, stream, out));
             streams.progress = true;
         }
+        eased |= crowded && !streams.crowded();
         let answers = h2.answers();
         if !answers.is_empty() {
             output.copy(answers);
@@ -259,6 +269,7 @@ impl Streams {
             return false;
         };
         let before = open.queue.queued();
+        open.stalled = None;
         let mut over = false;
         if let Next::Fields { end } = open.queue.next() {
             let block = open.queue.take_fields();

@@ -31,18 +31,9 @@ impl Conn {
             };
             used += consumed;
             match event {
-                Event::NeedMore
-                | Event::Switched
-                | Event::Refused(..)
-                | Event::Reset(..)
-                | Event::Room => {
-                    return match begun {
-                        Some(exchange) => (used, Fed::Ready(exchange)),
-                        None if self.serving.incoming.is_some() => (used, Fed::Flowed),
-                        None => (used, Fed::Wait),
-                    };
-                }
                 Event::Proxied => self.begin_proxied(),
+                Event::Begun => self.output.begin_records(self.proto.reply()),
+                Event::Answers => self.put_answers(),
                 Event::Closed => return (used, Fed::Closed),
                 Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
                     begun = self.begin_flowing(consumed == rest.len(), feeding);
@@ -68,7 +59,22 @@ impl Conn {
                     };
                     return (used, Fed::Ready(exchange));
                 }
+                // Nothing yet; the others are of connections with streams.
+                _ => {
+                    return match begun {
+                        Some(exchange) => (used, Fed::Ready(exchange)),
+                        None if self.serving.incoming.is_some() => (used, Fed::Flowed),
+                        None => (used, Fed::Wait),
+                    };
+                }
             }
+        }
+    }
+
+    /// What the protocol answers beside requests.
+    fn put_answers(&mut self) {
+        if let Some(answers) = self.proto.answers() {
+            self.output.beside(&std::mem::take(answers));
         }
     }
 
@@ -82,7 +88,7 @@ impl Conn {
         exchange.peer = Some(self.peer);
         exchange.proxied.clone_from(&self.proxied);
         exchange.listener = self.listener;
-        exchange.trusted = self.trusted;
+        exchange.trusted = exchange.head.trusted();
         Some(exchange)
     }
 

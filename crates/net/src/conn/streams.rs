@@ -4,8 +4,8 @@ use std::io;
 
 use proto::{Reject, StreamId};
 
-use super::Serving;
 use super::queue::Queue;
+use super::{HIGH_WATER, Serving};
 use crate::exchange::Exchange;
 use crate::timer::Deadline;
 
@@ -19,6 +19,11 @@ pub(crate) enum StreamPhase {
     /// Its response is complete, and on its way out.
     Answered,
 }
+
+/// Bytes that wait in all streams of a connection above which one with some in its own queue waits.
+const TOGETHER: u64 = 4 * HIGH_WATER;
+/// What a stream may have in its queue even then.
+const EACH: u64 = 16 * 1024;
 
 /// One stream.
 pub(crate) struct RequestStream {
@@ -35,6 +40,8 @@ pub(crate) struct RequestStream {
     pub(crate) queue: Queue,
     /// Until when more of its body must have come.
     pub(crate) deadline: Deadline,
+    /// Until when its window must have been opened, where that is what it waits for.
+    pub(crate) stalled: Option<Deadline>,
 }
 
 /// The streams that are open, and what was received for them and not been seen to.
@@ -50,11 +57,21 @@ pub(crate) struct Streams {
     pub(crate) room: bool,
     /// Something was sent.
     pub(crate) progress: bool,
-    /// When the peer must have taken something of what waits, in ms.
-    pub(crate) write: Option<Deadline>,
-    /// When the last streams are named, though the peer has not answered, in monotonic ms.
-    pub(crate) leaves_ms: Option<u64>,
+    pub(crate) deadlines: Deadlines,
     pub(crate) news: StreamNews,
+}
+
+/// Until when something must have happened on the connection; `None` where nothing is awaited.
+#[derive(Default)]
+pub(crate) struct Deadlines {
+    /// The kernel takes more of what is to be written.
+    pub(crate) write: Option<Deadline>,
+    /// The first request, or the rest of a head, has come.
+    pub(crate) head: Option<Deadline>,
+    /// A request has come.
+    pub(crate) idle: Option<Deadline>,
+    /// The peer has answered that it was asked for no more requests.
+    pub(crate) leaving: Option<Deadline>,
 }
 
 /// What was received.
@@ -66,6 +83,8 @@ pub(crate) struct StreamNews {
     pub(crate) bodies: Vec<StreamId>,
     /// Requests that were with the application, whose streams were reset.
     pub(crate) gone: Vec<Serving>,
+    /// There may be room for applications that wait for it.
+    pub(crate) eased: bool,
     /// Requests that are refused.
     pub(crate) refused: Vec<(StreamId, Reject)>,
     /// Requests whose bodies could not be kept.
@@ -98,6 +117,7 @@ impl RequestStream {
             request_ended: false,
             queue: Queue::default(),
             deadline: Deadline::NONE,
+            stalled: None,
         }
     }
 
@@ -170,6 +190,17 @@ impl Streams {
     #[inline]
     pub(crate) fn queued(&self) -> u64 {
         self.queued
+    }
+
+    /// So much waits that nothing more should be made for this stream.
+    pub(crate) fn is_full(&self, stream: StreamId) -> bool {
+        let own = self.get(stream).map_or(0, |open| open.queue.queued());
+        own >= HIGH_WATER || own >= EACH && self.crowded()
+    }
+
+    /// So much waits in all of them that each may have little.
+    pub(super) fn crowded(&self) -> bool {
+        self.queued >= TOGETHER
     }
 
     /// Changes what a stream has to send.

@@ -115,7 +115,7 @@ fn a_run_that_is_full_is_left_for_another() {
         .iter()
         .map(|segment| match segment {
             Segment::Copied(run) => run.len(),
-            Segment::Shared(_) | Segment::File(_) => 0,
+            Segment::Shared(_) | Segment::File(_) | Segment::FileRecord(_) => 0,
         })
         .sum();
     assert_eq!(output.queued(), written as u64);
@@ -132,4 +132,73 @@ fn a_file_that_shrank_is_an_error() {
         remaining: 1,
     });
     assert!(output.flush(&mut stream).is_err());
+}
+
+/// What the records say: their content, which ends with the answer.
+fn content(mut bytes: &[u8]) -> (Vec<u8>, bool) {
+    let (mut content, mut ended) = (Vec::new(), false);
+    while let Some(&[1, kind, 0, 5, high, low, padding, 0]) = bytes.first_chunk::<8>() {
+        let len = usize::from(u16::from_be_bytes([high, low]));
+        let (record, rest) = bytes[8..].split_at(len);
+        bytes = &rest[usize::from(padding)..];
+        match kind {
+            6 => content.extend_from_slice(record),
+            _ => ended = true,
+        }
+    }
+    assert!(bytes.is_empty());
+    (content, ended)
+}
+
+fn reply() -> fastcgi::Reply {
+    let served = proto::protocol::Served {
+        gateway: Some(proto::protocol::Gateway::FastCgi),
+        ..proto::protocol::Served::HTTP1
+    };
+    let mut connection = proto::Connection::begin(served, false, false, false);
+    let begin = [1, 1, 0, 5, 0, 8, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0];
+    let mut head = proto::RequestHead::default();
+    let got = connection.receive(&proto::Policy::default(), &begin, false, &mut head);
+    assert_eq!(got.unwrap().event, proto::Event::Begun);
+    connection.reply().unwrap()
+}
+
+#[test]
+fn an_answer_of_every_kind_of_segment_in_records() {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let mut stream = Stream::plain(OwnedFd::from(ours));
+    let path = std::env::temp_dir().join(format!("licorne-records-{}", std::process::id()));
+    std::fs::write(&path, vec![b'f'; 150_000]).unwrap();
+    let part = FilePart {
+        file: File::open(&path).unwrap(),
+        offset: 10,
+        remaining: 140_000,
+    };
+    std::fs::remove_file(&path).unwrap();
+    let mut output = Output::default();
+    output.begin_records(Some(reply()));
+    output.copy(b"HTTP/1.1 200 OK\r\n\r\n");
+    output.share(Box::new(Bytes(vec![b's'; 100_000])), 1);
+    output.file(part);
+    output.copy(b"end");
+    output.end_records();
+    assert!(!output.in_records());
+    let mut got = Vec::new();
+    while output.flush(&mut stream).unwrap() == Flushed::Blocked {
+        let mut room = vec![0; 50_000];
+        let count = theirs.read(&mut room).unwrap();
+        got.extend_from_slice(&room[..count]);
+    }
+    assert_eq!(output.queued(), 0);
+    drop(stream);
+    theirs.read_to_end(&mut got).unwrap();
+    let expected = [
+        b"Status: 200 OK\r\n\r\n".to_vec(),
+        vec![b's'; 99_999],
+        vec![b'f'; 140_000],
+        b"end".to_vec(),
+    ];
+    let (content, ended) = content(&got);
+    assert!(content == expected.concat() && ended);
 }

@@ -3,7 +3,6 @@
 use super::Reactor;
 use crate::conn::Phase;
 use crate::exchange::Token;
-use crate::notice::Level;
 use crate::timer::Cause;
 
 impl Reactor {
@@ -20,17 +19,14 @@ impl Reactor {
         }
         for (token, cause, idle, streams) in expired {
             match cause {
-                cause if streams => self.expire_streams(token, now_ms, cause),
+                _ if streams => self.expire_streams(token, now_ms),
                 Cause::None => {}
                 Cause::Body if self.goes_on(token, now_ms) => {}
                 Cause::Header | Cause::Body if !idle => {
                     self.refuse(token, proto::Reject::RequestTimeout);
                 }
                 Cause::Write => {
-                    self.notices.push(
-                        Level::Warning,
-                        "A client read nothing of its response for write_timeout; closed".into(),
-                    );
+                    self.tell_of_slow_reader();
                     self.remove(token);
                 }
                 Cause::Header | Cause::Body | Cause::KeepAlive => self.end_idle(token),

@@ -5,6 +5,7 @@
 use super::Reactor;
 use crate::conn::Phase;
 use crate::exchange::Token;
+use crate::timer::{Cause, Deadline};
 
 /// How long the peer has to answer the first GOAWAY, in ms.
 const LEAVE_MS: u64 = 1_000;
@@ -12,15 +13,15 @@ const LEAVE_MS: u64 = 1_000;
 impl Reactor {
     /// Asks the peer for no more requests.
     pub(super) fn go_away_soon(&mut self, token: Token) {
-        let leaves_ms = self.fresh_ms() + LEAVE_MS;
+        let leaving = Deadline::after(Cause::Leaving, self.fresh_ms(), LEAVE_MS);
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
         let Some((h2, streams)) = conn.framing() else {
             return;
         };
-        if streams.leaves_ms.is_none() {
-            streams.leaves_ms = Some(leaves_ms);
+        if streams.deadlines.leaving.is_none() {
+            streams.deadlines.leaving = Some(leaving);
             h2.go_away();
         }
         self.flush(token);
@@ -34,7 +35,7 @@ impl Reactor {
         let Some((h2, streams)) = conn.framing() else {
             return;
         };
-        streams.leaves_ms = None;
+        streams.deadlines.leaving = Some(Deadline::NONE);
         h2.go_away_now();
         self.flush(token);
     }

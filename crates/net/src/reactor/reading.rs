@@ -286,6 +286,7 @@ impl Reactor {
         let date = crate::clock::coarse_unix_seconds();
         proto::h1::error_page(&mut page, date, status, reason, text);
         conn.output.copy(&page);
+        conn.output.end_records();
         let key = conn.serving.key(token);
         if conn
             .serving

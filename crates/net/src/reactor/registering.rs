@@ -90,7 +90,8 @@ impl Reactor {
         key: RequestKey,
     ) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
         let conn = busy(&mut self.conns, key)?;
-        if conn.is_tunnel() || conn.streams.is_some() || !conn.stream.can_be_detached() {
+        let framed = conn.output.in_records();
+        if framed || conn.is_tunnel() || conn.streams.is_some() || !conn.stream.can_be_detached() {
             return None;
         }
         let mut conn = self.release(key.connection)?;

@@ -216,6 +216,7 @@ fn answer_503(conn: &mut Conn, tally: &Tally) {
     let mut page = Vec::new();
     proto::h1::unavailable_page(&mut page, crate::clock::coarse_unix_seconds());
     conn.output.copy(&page);
+    conn.output.end_records();
     conn.phase = Phase::Closing;
     tally.sent_back();
     let before = conn.output.queued();

@@ -10,17 +10,12 @@ use proto::{Reject, StreamId};
 use super::{Block, Reactor, Room, Tail};
 use crate::clock;
 use crate::conn::{
-    Beside, Conn, ConnectionEnd, HIGH_WATER, LOW_WATER, Phase, StreamNews, StreamPhase, Streams,
+    Beside, Conn, ConnectionEnd, LOW_WATER, Phase, StreamNews, StreamPhase, Streams,
 };
 use crate::exchange::{Exchange, RequestKey, Token};
 use crate::notice::Level;
 use crate::output::{FilePart, Shared};
 use crate::timer::{Cause, Deadline};
-
-/// Bytes that wait in all streams of a connection above which one with some in its own queue waits.
-const TOGETHER: u64 = 4 * HIGH_WATER;
-/// What a stream may have in its queue even then.
-const EACH: u64 = 16 * 1024;
 
 impl Reactor {
     /// Frames were received.
@@ -38,6 +33,7 @@ impl Reactor {
             refused,
             failed,
             faults,
+            eased,
             end,
         } = std::mem::take(&mut streams.news);
         for reject in faults {
@@ -45,8 +41,8 @@ impl Reactor {
         }
         for serving in gone {
             self.news.of_lost(&serving, token);
-            self.news.room = true;
         }
+        self.news.room |= eased;
         for (stream, exchange) in ready {
             self.stream_ready(token, stream, exchange);
         }
@@ -116,7 +112,7 @@ impl Reactor {
     }
 
     /// A connection whose peer has broken a rule of the connection: GOAWAY says so.
-    fn end_with_error(&mut self, token: Token, reject: Reject) {
+    pub(super) fn end_with_error(&mut self, token: Token, reject: Reject) {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
@@ -262,7 +258,7 @@ impl Reactor {
         self.give_stream(key, records, beside, true);
         match streams_of(self.conns.get_mut(key.connection), key) {
             None => Room::Gone,
-            Some(streams) if is_full(streams, key.stream) => Room::Full,
+            Some(streams) if streams.is_full(key.stream) => Room::Full,
             Some(_) => Room::Yes,
         }
     }
@@ -297,7 +293,7 @@ impl Reactor {
         };
         let queued = streams.get(key.stream).map(|open| open.queue.queued());
         let little = queued.is_none_or(|queued| queued <= LOW_WATER);
-        (little && !is_full(streams, key.stream)).then_some(Room::Yes)
+        (little && !streams.is_full(key.stream)).then_some(Room::Yes)
     }
 
     /// Nothing of a body has come that an application has asked for.
@@ -352,76 +348,6 @@ impl Reactor {
         self.notices.push(Level::Error, text);
         self.tally().refused(500);
     }
-
-    /// The deadline that comes first, of the connection and of its streams.
-    pub(super) fn set_stream_deadline(&mut self, token: Token) {
-        let idle = self.idle_deadline();
-        let (now_ms, header_ms) = (self.now_ms(), self.config.header_timeout_ms);
-        let write_ms = self.config.write_timeout_ms;
-        let Some(conn) = self.conns.get_mut(token) else {
-            return;
-        };
-        if conn.phase != Phase::Reading {
-            return;
-        }
-        let (waits, has_input) = (conn.wants_write(), conn.has_input());
-        let Some(streams) = &mut conn.streams else {
-            return;
-        };
-        let progress = std::mem::take(&mut streams.progress);
-        let mut first = Deadline::NONE;
-        if waits || streams.queued() > 0 {
-            if progress || streams.write.is_none() {
-                streams.write = Some(Deadline::after(Cause::Write, now_ms, write_ms));
-            }
-            first = streams.write.unwrap_or(first);
-        } else {
-            streams.write = None;
-        }
-        for open in streams.iter() {
-            first = first.sooner(open.deadline);
-        }
-        if let Some(at_ms) = streams.leaves_ms {
-            first = first.sooner(Deadline::at(Cause::Leaving, at_ms));
-        } else if has_input || conn.requests == 0 {
-            let begun = conn.deadline.cause == Cause::Header;
-            let head = Deadline::after(Cause::Header, now_ms, header_ms);
-            first = first.sooner(if begun { conn.deadline } else { head });
-        } else if streams.len() == 0 && !waits {
-            let kept = conn.deadline.cause == Cause::KeepAlive;
-            first = first.sooner(if kept { conn.deadline } else { idle });
-        }
-        conn.deadline = first;
-        self.scan.note(first);
-    }
-
-    /// The deadline of a connection with streams has passed.
-    pub(super) fn expire_streams(&mut self, token: Token, now_ms: u64, cause: Cause) {
-        let Some(conn) = self.conns.get_mut(token) else {
-            return;
-        };
-        let Some(streams) = &mut conn.streams else {
-            return;
-        };
-        let late = |open: &crate::conn::RequestStream| open.deadline.expired(now_ms);
-        let late: Vec<_> = streams.iter().filter(|open| late(open)).collect();
-        let late: Vec<_> = late.into_iter().map(|open| open.serving.stream).collect();
-        for stream in late {
-            self.refuse_stream(token, stream, Reject::RequestTimeout);
-        }
-        match cause {
-            Cause::Write => {
-                self.notices.push(
-                    Level::Warning,
-                    "A client read nothing of its response for write_timeout; closed".into(),
-                );
-                self.remove(token);
-            }
-            Cause::KeepAlive => self.go_away_soon(token),
-            Cause::Header | Cause::Leaving => self.go_away_now(token),
-            _ => self.set_stream_deadline(token),
-        }
-    }
 }
 
 /// The streams of a connection, if the application still owes this request a response.
@@ -432,8 +358,5 @@ fn streams_of(conn: Option<&mut Conn>, key: RequestKey) -> Option<&mut Streams> 
     (open.phase == StreamPhase::Busy).then_some(streams)
 }
 
-/// So much waits that nothing more should be made for this stream.
-fn is_full(streams: &Streams, stream: StreamId) -> bool {
-    let own = streams.get(stream).map_or(0, |open| open.queue.queued());
-    own >= HIGH_WATER || own >= EACH && streams.queued() >= TOGETHER
-}
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,9 @@ impl Reactor {
     ) {
         let now_ns = self.count(&exchange);
         if let Some(key) = exchange.key.take() {
+            if exchange.head.in_records() && !exchange.response.is_whole() {
+                self.cut_short(key);
+            }
             if key.stream != StreamId::HTTP1 {
                 let hold = self.may_batch();
                 self.respond_on_stream(key, &exchange.out, tail, hold);
@@ -74,9 +77,17 @@ impl Reactor {
             self.count(&exchange);
         }
         if let Some(key) = exchange.key.take() {
+            self.cut_short(key);
             self.respond(key, &[], Tail::<Nothing>::None, false);
         }
         self.recycle(exchange);
+    }
+
+    /// What was given of a response is all of it: where its end can be said, it is not.
+    fn cut_short(&mut self, key: RequestKey) {
+        if let Some(conn) = busy(&mut self.conns, key) {
+            conn.output.cut_records();
+        }
     }
 
     /// Counts a response, before its client can have it: a question asked afterwards sees it counted. The
@@ -128,6 +139,13 @@ impl Reactor {
         let token = key.connection;
         let Some(conn) = busy(&mut self.conns, key) else {
             return;
+        };
+        let (bytes, tail) = if conn.output.in_records() {
+            queue(conn, bytes, tail);
+            conn.output.end_records();
+            (&[][..], Tail::None)
+        } else {
+            (bytes, tail)
         };
         if keep && conn.body_is_open() {
             queue(conn, bytes, tail);

@@ -52,6 +52,8 @@ fn a_request_that_goes_on_does_not_switch() {
 const EVERYTHING: Served = Served {
     proxy: ProxyHeader::V1,
     proxy_barred: false,
+    gateway: None,
+    gateway_barred: false,
     http2: true,
     http2_cleartext: true,
     websocket: true,

@@ -271,6 +271,25 @@ fn front(input: &[u8], led: bool) -> Result<Front, Reject> {
     }
 }
 
+/// Reads a head that is whole: `text` from the method to the empty line, and nothing behind it.
+pub(crate) fn read_whole(
+    text: &[u8],
+    policy: &Policy,
+    sender: Sender,
+    head: &mut RequestHead,
+) -> Result<(), Reject> {
+    head.complete = None;
+    let reading = Reading {
+        policy,
+        trusted: sender.trusted,
+        input: text,
+    };
+    match Lines::default().read(reading, head)? {
+        Progress::Whole(len) if len == text.len() => request::complete(head, text, policy, sender),
+        Progress::Whole(_) | Progress::Partial => Err(Reject::InvalidVariables),
+    }
+}
+
 fn need_more(consumed: usize) -> Received {
     Received {
         consumed,

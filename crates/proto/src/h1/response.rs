@@ -212,7 +212,7 @@ impl Response {
         fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
         out: &mut Vec<u8>,
     ) -> Result<Ending, Unsendable> {
-        if self.records && self.framing != BodyFraming::None && self.is_whole() {
+        if self.records && self.framing != BodyFraming::None && self.lacks_nothing() {
             let next = self.state.on(Command::End)?;
             recorded::trailers(out, fields)?;
             self.state = next;
@@ -269,7 +269,7 @@ impl Response {
     }
 
     /// Nothing is missing that was announced.
-    fn is_whole(&self) -> bool {
+    fn lacks_nothing(&self) -> bool {
         matches!(self.remaining, None | Some(0))
     }
 
@@ -281,6 +281,11 @@ impl Response {
     /// The whole announced body was sent.
     pub fn is_full(&self) -> bool {
         self.remaining == Some(0)
+    }
+
+    /// It is complete, with as many bytes as were announced.
+    pub fn is_whole(&self) -> bool {
+        self.state == Sending::Done && self.lacks_nothing()
     }
 
     /// The body is sent in chunks; known when the head is sent.

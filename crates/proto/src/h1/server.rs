@@ -16,6 +16,7 @@ pub struct ServerFields {
     offer: Vec<u8>,
     /// Server and Date alone, as fields of a block.
     fields: Vec<u8>,
+    unsaid: Vec<u8>,
 }
 
 /// What the Connection field of a response says.
@@ -27,6 +28,8 @@ pub(super) enum Persistence {
     Switch,
     /// Another protocol is asked for, in a last response (426 for example).
     Offer,
+    /// There is no such field: the connection is not HTTP.
+    Unsaid,
 }
 
 impl ServerFields {
@@ -44,6 +47,7 @@ impl ServerFields {
             switch: Vec::new(),
             offer: Vec::new(),
             fields: Vec::new(),
+            unsaid: Vec::new(),
         };
         fields.render();
         fields
@@ -63,6 +67,7 @@ impl ServerFields {
             Persistence::Close => &self.close,
             Persistence::Switch => &self.switch,
             Persistence::Offer => &self.offer,
+            Persistence::Unsaid => &self.unsaid,
         }
     }
 
@@ -87,7 +92,9 @@ impl ServerFields {
         }
         fields.extend_from_slice(b"Date: ");
         fields.extend_from_slice(&date);
-        fields.extend_from_slice(b"\r\nConnection: ");
+        fields.extend_from_slice(b"\r\n");
+        self.unsaid.clone_from(&fields);
+        fields.extend_from_slice(b"Connection: ");
         let blocks = [
             (&mut self.keep_alive, &b"keep-alive\r\n"[..]),
             (&mut self.close, b"close\r\n"),

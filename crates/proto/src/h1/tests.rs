@@ -27,10 +27,7 @@ fn events(input: &[u8], eof: bool) -> (Vec<String>, Option<Reject>) {
                 said.push("CLOSED".to_owned());
                 return (said, None);
             }
-            Event::Switched | Event::Proxied => unreachable!("nothing has switched"),
-            Event::Refused(..) | Event::Reset(..) | Event::Room => {
-                unreachable!("HTTP/1 has one stream")
-            }
+            other => unreachable!("{other:?}"),
         }
     }
 }

@@ -26,6 +26,12 @@ impl Connection {
         window.min(self.peer.frame.min(DATA) as usize)
     }
 
+    /// Whether it is the stream's own window that leaves no room.
+    pub fn is_stalled(&self, stream: StreamId) -> bool {
+        let stream = self.streams.get(stream.number());
+        stream.is_some_and(|stream| stream.state.sends() && stream.sending.left() == 0)
+    }
+
     /// Whether anything can still be sent on a stream.
     pub fn can_send(&self, stream: StreamId) -> bool {
         let stream = self.streams.get(stream.number());

@@ -3,6 +3,8 @@ use super::*;
 const ALL: Served = Served {
     proxy: ProxyHeader::Auto,
     proxy_barred: false,
+    gateway: None,
+    gateway_barred: false,
     http2: true,
     http2_cleartext: true,
     websocket: true,
@@ -79,6 +81,29 @@ fn what_tls_agreed_on_holds() {
         assert_eq!(beginning(ALL, Some(b"h2"), first), HTTP2);
         assert_eq!(beginning(ALL, Some(b"http/1.1"), first), HTTP1);
         assert_eq!(beginning(ALL, Some(b""), first), HTTP1);
+    }
+}
+
+#[test]
+fn what_a_web_server_speaks_is_no_question() {
+    let table = [
+        (Gateway::Uwsgi, Protocol::Uwsgi),
+        (Gateway::FastCgi, Protocol::FastCgi),
+    ];
+    for (gateway, protocol) in table {
+        let served = Served {
+            gateway: Some(gateway),
+            ..ALL
+        };
+        // Behind a PROXY header, if there may be one.
+        assert_eq!(beginning(served, None, b""), Beginning::Undecided);
+        for first in [&b"GET / HTTP/1.1\r\n"[..], HTTP2_PREFACE, b"\x01"] {
+            assert_eq!(beginning(served, None, first), Beginning::Of(protocol));
+        }
+        for agreed in [&b"h2"[..], b""] {
+            let said = beginning(served, Some(agreed), b"");
+            assert_eq!(said, Beginning::Of(protocol));
+        }
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn understand(
             && said.expects
             && !matches!(body, Announced::Nothing | Announced::Length(0)),
         upgrade,
+        records: false,
         came,
         protocol: None,
     };

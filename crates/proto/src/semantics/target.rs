@@ -43,7 +43,7 @@ fn origin_form(target: &[u8], start: usize) -> Target {
     Target {
         path: Path::Sent(Span::new(start, start + path_end)),
         query,
-        authority: None,
+        ..Target::default()
     }
 }
 
@@ -107,7 +107,7 @@ fn absolute_form(
         parts = Target {
             path: Path::Implied("/"),
             query: query_after(rest, 0, rest_start),
-            authority: None,
+            ..Target::default()
         };
     }
     parts.authority = Some(Span::new(authority_start, rest_start));

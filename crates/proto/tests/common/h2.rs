@@ -182,7 +182,7 @@ pub(crate) fn drain(
             Event::Refused(stream, why) => {
                 outcome.said.push(Said::Refused(stream.number(), why));
             }
-            Event::Switched | Event::Proxied => unreachable!("HTTP/2 does neither"),
+            other => unreachable!("{other:?}"),
         }
     }
     kept.drain(..at);

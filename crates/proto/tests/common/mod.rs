@@ -109,7 +109,7 @@ fn drain(
         at += received.consumed;
         match received.event {
             Event::NeedMore => break,
-            Event::Switched => unreachable!("nothing has switched"),
+            Event::Switched | Event::Begun | Event::Answers => unreachable!("HTTP/1 alone"),
             Event::Refused(..) | Event::Reset(..) | Event::Room => {
                 unreachable!("HTTP/1 has one stream")
             }

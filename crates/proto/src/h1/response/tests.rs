@@ -5,6 +5,7 @@ const GET: RequestFacts = RequestFacts {
     head_method: false,
     connect: false,
     keep_alive: true,
+    records: false,
 };
 const STATES: [Sending; 4] = [Sending::Head, Sending::Body, Sending::Done, Sending::Closed];
 const COMMANDS: [Command; 5] = [

@@ -211,7 +211,7 @@ pub(super) fn run(
                 Said::Refused(stream.number(), why)
             }
             Event::Room => Said::Room,
-            Event::Switched | Event::Proxied => unreachable!("HTTP/2 does neither"),
+            other => unreachable!("{other:?}"),
         });
         at += received.consumed;
         if said.last() == Some(&Said::Closed) {
