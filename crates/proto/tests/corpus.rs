@@ -416,6 +416,7 @@ impl Settings {
                 ..Served::HTTP1
             },
             proxies: networks(self.proxy_allow_ips.as_deref()),
+            ..Policy::default()
         };
         let peer = IpAddr::from([127, 0, 0, 1]);
         let trusted = policy.forwarding.trusted.contains(peer);

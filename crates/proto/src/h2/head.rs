@@ -186,7 +186,7 @@ impl Reading<'_> {
         if head.repeats(Known::Cookie) {
             join_cookies(head);
         }
-        head.meaning = meaning::of(head, self.policy, self.sender)?;
+        meaning::understand(head, self.policy, self.sender)?;
         let meaning = &mut head.meaning;
         meaning.keep_alive = true;
         meaning.protocol = pseudo.protocol;
