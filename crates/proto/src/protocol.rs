@@ -139,8 +139,8 @@ pub fn beginning(served: Served, agreed: Option<&[u8]>, first: &[u8]) -> Beginni
     }
 }
 
-/// What has come in the place of a preface. HTTP/1 is answered as such, so that whoever has configured
-/// its sender finds out; anything else as HTTP/2.
+/// What has come in the place of a preface. HTTP/1 is answered as such, so that the mistake is
+/// found; anything else as HTTP/2.
 fn without_preface(first: &[u8]) -> Beginning {
     /// A request line is not looked at further than this.
     const LONGEST: usize = 8 * 1024;
