@@ -4,7 +4,9 @@
 //! knowledge of the syntax any more.
 
 use core::net::IpAddr;
+use std::borrow::Cow;
 
+use crate::h2;
 use crate::known::{Known, KnownMethod};
 use crate::parts::{Announced, Entry, Meaning, Param, Path, RequestLine};
 
@@ -251,6 +253,14 @@ impl RequestHead {
     /// two requests with the same bytes say the same.
     pub fn raw(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The head as HTTP/1.1 carries it, or would carry it.
+    pub fn as_http1(&self) -> Cow<'_, [u8]> {
+        match self.version() {
+            Version::Http10 | Version::Http11 => Cow::Borrowed(&self.bytes),
+            Version::Http2 => Cow::Owned(h2::head::as_http1(self)),
+        }
     }
 
     /// Bytes that the head took up, from the method to the empty line.

@@ -80,6 +80,107 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn streams_side_by_side_are_told_apart(
+        requests in vec(body(), 1..8), order in vec(any::<u8>(), 0..60), cuts in vec(any::<u16>(), 0..12),
+    ) {
+        let mut waiting: Vec<_> = (1..).step_by(2).zip(&requests).map(|(stream, body)| body.frames(stream)).collect();
+        let mut input = preface();
+        // Streams are opened in their order; what is left at the end comes one after the other.
+        let begun: Vec<u8> = waiting.iter_mut().flat_map(|frames| frames.remove(0)).collect();
+        input.extend(begun);
+        for which in order {
+            let which = usize::from(which) % waiting.len();
+            if !waiting[which].is_empty() {
+                input.extend(waiting[which].remove(0));
+            }
+        }
+        input.extend(waiting.concat().concat());
+        let outcome = run(&Policy::default(), &pieces(&input, &cuts), true);
+        for (stream, body) in (1..).step_by(2).zip(&requests) {
+            let mut received = Vec::new();
+            for said in &outcome.said {
+                match said {
+                    Said::Body(number, bytes) if *number == stream => received.extend_from_slice(bytes),
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(received, body.whole());
+            prop_assert!(outcome.said.contains(&Said::End(stream)));
+        }
+        let heads = outcome.said.iter().filter(|said| matches!(said, Said::Head(..)));
+        prop_assert_eq!(heads.count(), requests.len());
+        prop_assert_eq!(outcome.said.last(), Some(&Said::Closed));
+    }
+}
+
+/// A request, and how it is cut into frames.
+#[derive(Clone, Debug)]
+struct Body {
+    parts: Vec<(Vec<u8>, Option<u8>)>,
+    /// Content-Length is there.
+    announced: bool,
+    trailers: bool,
+    /// Where the header block is cut.
+    cut: Option<u8>,
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    let padding = proptest::option::of(0..20_u8);
+    let parts = vec((vec(any::<u8>(), 0..200), padding), 0..6);
+    let cut = proptest::option::of(any::<u8>());
+    (parts, any::<bool>(), any::<bool>(), cut).prop_map(|(parts, announced, trailers, cut)| Body {
+        parts,
+        announced,
+        trailers,
+        cut,
+    })
+}
+
+impl Body {
+    fn whole(&self) -> Vec<u8> {
+        let parts: Vec<_> = self.parts.iter().map(|(part, _)| part.as_slice()).collect();
+        parts.concat()
+    }
+
+    /// The head is the first of them; HEADERS and CONTINUATION are one.
+    fn frames(&self, stream: u32) -> Vec<Vec<u8>> {
+        let length = self.whole().len().to_string();
+        let fields = if self.announced {
+            request("POST", &[("content-length", &length)])
+        } else {
+            request("POST", &[])
+        };
+        let head = match self.cut {
+            None => frame(HEADERS, END_HEADERS, stream, &fields),
+            Some(at) => {
+                let (front, rest) = fields.split_at(usize::from(at) % fields.len());
+                let front = frame(HEADERS, NONE, stream, front);
+                [front, frame(CONTINUATION, END_HEADERS, stream, rest)].concat()
+            }
+        };
+        let mut frames = vec![head];
+        for (part, padding) in &self.parts {
+            frames.push(match padding {
+                None => frame(DATA, NONE, stream, part),
+                Some(padding) => {
+                    let zeros = vec![0; usize::from(*padding)];
+                    let payload = [&[*padding][..], part, &zeros].concat();
+                    frame(DATA, PADDED, stream, &payload)
+                }
+            });
+        }
+        frames.push(if self.trailers {
+            let trailers = block(&[("x-checksum", "abc")]);
+            frame(HEADERS, END_HEADERS | END_STREAM, stream, &trailers)
+        } else {
+            frame(DATA, END_STREAM, stream, &[])
+        });
+        frames
+    }
+}
+
 /// What an encoder with a dynamic table may do.
 #[derive(Clone, Debug)]
 enum Operation {

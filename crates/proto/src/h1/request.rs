@@ -21,8 +21,7 @@ pub(super) fn complete(
     if policy.permissions.obsolete_folding {
         unfold(head);
     }
-    head.meaning = meaning::of(head, policy, sender)?;
-    Ok(())
+    meaning::understand(head, policy, sender)
 }
 
 /// Makes each fold, with the white space around it, one space (RFC 9112, section 5.2).

@@ -3,7 +3,7 @@
 //! The decoder writes each field where it stays: into the head's one buffer.
 
 use super::config::Config;
-use super::hpack::{Block, Decoder, Line, OVERHEAD};
+use super::hpack::{Block, Decoder, Line};
 use crate::chars;
 use crate::head::{RequestHead, Sender, Version};
 use crate::known::{Known, KnownMethod};
@@ -15,12 +15,17 @@ use crate::semantics::{meaning, method, target};
 /// What the buffer begins with: the protocol for `SERVER_PROTOCOL`, and the name that `:authority`
 /// goes by.
 const FRONT: &[u8] = b"HTTP/2 host\r\n";
+/// The same for a request that goes on behind its head: the bytes of a head tell it from others.
+const FRONT_WITH_BODY: &[u8] = b"HTTP/2 host, body\r\n";
 const PROTOCOL: Span = Span::new(0, 6);
 const HOST: Span = Span::new(7, 11);
 /// What a request line has beside method and target: two spaces, `HTTP/2` and CRLF.
 const LINE_OVERHEAD: usize = 10;
 /// What a line of HTTP/1 has beside name and value: the limits count it.
 const FIELD_OVERHEAD: usize = 4;
+
+/// Bytes that a connection keeps for the fields of the next trailers.
+const KEPT: usize = 1024;
 
 /// Fields of an HTTP/1 connection (section 8.2.2).
 const CONNECTION_SPECIFIC: u128 = Known::Connection.bit()
@@ -67,18 +72,18 @@ impl Reading<'_> {
         head: &mut RequestHead,
     ) -> Result<Option<Reject>, Reject> {
         head.clear();
-        head.bytes.extend_from_slice(FRONT);
+        let front = if self.end { FRONT } else { FRONT_WITH_BODY };
+        head.bytes.extend_from_slice(front);
         let mut block = Block::new(block);
         let (mut count, mut pseudo, mut wrong) = (Count::default(), Pseudo::default(), None);
         while let Some(line) = decoder.next(&mut block, &mut head.bytes)? {
+            count.list += line.size();
             if wrong.is_none() {
                 wrong = self.field(line, &mut count, &mut pseudo, head).err();
-            } else {
-                self.skip(line, &mut count)?;
             }
             if wrong.is_some() {
                 self.within_cap(&count)?;
-                head.bytes.truncate(FRONT.len());
+                head.bytes.truncate(front.len());
             }
         }
         Ok(wrong.or_else(|| self.complete(pseudo, head).err()))
@@ -95,11 +100,13 @@ impl Reading<'_> {
         let (mut count, mut wrong) = (Count::default(), None);
         scratch.clear();
         while let Some(line) = decoder.next(&mut block, scratch)? {
+            count.list += line.size();
             let judged = self.trailer(line, &mut count, scratch);
             wrong = wrong.or(judged.err());
             self.within_cap(&count)?;
             scratch.clear();
         }
+        scratch.shrink_to(KEPT);
         Ok(wrong)
     }
 
@@ -112,16 +119,21 @@ impl Reading<'_> {
         pseudo: &mut Pseudo,
         head: &mut RequestHead,
     ) -> Result<(), Reject> {
-        self.measure(line, count)?;
+        if count.list > self.config.list() {
+            return Err(Reject::FieldTooLarge);
+        }
         if line.name.of(&head.bytes).starts_with(b":") {
             return pseudo_field(line, count, pseudo, head);
         }
+        // A cookie may come in any number of fields, which are one.
+        let again = line.known == Some(Known::Cookie) && head.seen & Known::Cookie.bit() != 0;
+        count.fields += usize::from(!again);
         self.fits(line, count)?;
         let underscore = check(line, &head.bytes)?;
         if underscore {
             let name = line.name.of(&head.bytes);
             if !self.policy.forwarding.admits(name, self.sender.trusted)? {
-                head.bytes.truncate(line.name.range().start);
+                // Its line stays in the buffer, where it can be explained.
                 return Ok(());
             }
         }
@@ -136,7 +148,10 @@ impl Reading<'_> {
     }
 
     fn trailer(&self, line: Line, count: &mut Count, bytes: &[u8]) -> Result<(), Reject> {
-        self.measure(line, count)?;
+        if count.list > self.config.list() {
+            return Err(Reject::FieldTooLarge);
+        }
+        count.fields += 1;
         self.fits(line, count)?;
         if line.name.of(bytes).starts_with(b":") {
             return Err(Reject::InvalidPseudoField);
@@ -144,21 +159,9 @@ impl Reading<'_> {
         check(line, bytes).map(|_| ())
     }
 
-    /// Counts a field against the limits.
+    /// Whether a field that is no pseudo-header field is within the limits of HTTP/1.
     #[inline]
-    fn measure(&self, line: Line, count: &mut Count) -> Result<(), Reject> {
-        let len = line.name.len() + line.value.len();
-        count.list += len + OVERHEAD;
-        if count.list > self.config.list() {
-            return Err(Reject::FieldTooLarge);
-        }
-        Ok(())
-    }
-
-    /// Counts a field that is no pseudo-header field against the limits of HTTP/1.
-    #[inline]
-    fn fits(&self, line: Line, count: &mut Count) -> Result<(), Reject> {
-        count.fields += 1;
+    fn fits(&self, line: Line, count: &Count) -> Result<(), Reject> {
         if count.fields > self.policy.limits.fields_or_default() {
             return Err(Reject::TooManyFields);
         }
@@ -167,12 +170,6 @@ impl Reading<'_> {
             return Err(Reject::FieldTooLarge);
         }
         Ok(())
-    }
-
-    /// Counts a field of which nothing is wanted any more.
-    fn skip(&self, line: Line, count: &mut Count) -> Result<(), Reject> {
-        count.list += line.name.len() + line.value.len() + OVERHEAD;
-        self.within_cap(count)
     }
 
     /// Whether it is worth to decode on, for the sake of the streams behind this one.
@@ -189,7 +186,7 @@ impl Reading<'_> {
         if head.repeats(Known::Cookie) {
             join_cookies(head);
         }
-        head.meaning = meaning::of(head, self.policy, self.sender)?;
+        meaning::understand(head, self.policy, self.sender)?;
         let meaning = &mut head.meaning;
         meaning.keep_alive = true;
         meaning.protocol = pseudo.protocol;
@@ -360,6 +357,7 @@ fn join_cookies(head: &mut RequestHead) {
     let values = entries.iter().filter(|entry| is_cookie(entry));
     let values: Vec<&[u8]> = values.map(|entry| entry.value.of(bytes)).collect();
     let joined = values.join(&b"; "[..]);
+    bytes.extend_from_slice(b"cookie: ");
     let value = Span::new(bytes.len(), bytes.len() + joined.len());
     bytes.extend_from_slice(&joined);
     bytes.extend_from_slice(b"\r\n");
@@ -372,4 +370,25 @@ fn join_cookies(head: &mut RequestHead) {
         std::mem::take(&mut first)
     });
     head.repeated &= !Known::Cookie.bit();
+}
+
+/// A complete head as HTTP/1.1 would carry it, fields included that `header_map` drops.
+pub(crate) fn as_http1(head: &RequestHead) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(head.bytes.len());
+    // Extended CONNECT has the target of GET.
+    let extended = head.meaning.protocol.is_some();
+    let method = if extended { b"GET" } else { head.method() };
+    for part in [method, b" ", head.target(), b" HTTP/1.1\r\n"] {
+        bytes.extend_from_slice(part);
+    }
+    for line in head.bytes.split_inclusive(|byte| *byte == b'\n').skip(1) {
+        if let Some(authority) = line.strip_prefix(b":authority") {
+            bytes.extend_from_slice(b"host");
+            bytes.extend_from_slice(authority);
+        } else if !line.starts_with(b":") {
+            bytes.extend_from_slice(line);
+        }
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes
 }

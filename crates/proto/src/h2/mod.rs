@@ -10,7 +10,6 @@ mod budget;
 mod config;
 mod data;
 mod frame;
-mod head;
 mod priority;
 mod receiving;
 mod sending;
@@ -20,6 +19,7 @@ mod streams;
 mod window;
 
 pub(crate) mod code;
+pub(crate) mod head;
 
 pub mod hpack;
 
@@ -157,8 +157,8 @@ impl Connection {
     /// `input` holds all bytes that were received and not consumed. `eof` says that no more will
     /// come. With [`Event::Head`] `head` is filled, otherwise it is scratch space. After a refusal,
     /// whose GOAWAY is in [`answers`](Self::answers), every further call gives the same refusal.
-    /// The rest of a frame is waited for where its type is short: `input` must have room for
-    /// [`frame_room`](Self::frame_room) bytes.
+    /// DATA are handed on as they come, other frames when they are whole: `input` must have room for
+    /// 9 bytes and 16,384, or twice `http2_max_header_list_size` where frames may be so large.
     pub fn receive(
         &mut self,
         policy: &Policy,
@@ -187,11 +187,6 @@ impl Connection {
     #[inline]
     pub fn at(&mut self, second: u64) {
         self.budget.at(second);
-    }
-
-    /// Bytes that `input` must have room for, so that every frame can be received.
-    pub fn frame_room(&self) -> usize {
-        frame::HEADER + self.config.frame() as usize
     }
 
     /// What the protocol has to answer: the owner moves it to its output, behind what is there, as

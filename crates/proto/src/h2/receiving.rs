@@ -1,6 +1,7 @@
 //! What each frame of the peer does (RFC 9113, section 6).
 
 use super::code::ErrorCode;
+use super::config::Config;
 use super::frame::{self, Header, Kind, LAST_STREAM, PING, SETTING, flag};
 use super::priority::Priority;
 use super::state::{Got, State, Verdict};
@@ -20,6 +21,12 @@ pub(super) enum Step {
     /// So many bytes were used up, and this is to be said. The range of a body counts from the front.
     Event(usize, Event),
 }
+
+/// Bytes that HEADERS may have beside the block: padding with its length, and a priority.
+const BESIDE_BLOCK: usize = 256 + PRIORITY;
+
+/// Bytes of SETTINGS that count as one frame: there are fewer settings than would fill them.
+const SETTINGS_AT_ONCE: usize = 16 * SETTING;
 
 /// Bytes of the payload of PRIORITY, and of the same in HEADERS (section 6.3).
 pub(super) const PRIORITY: usize = 5;
@@ -146,8 +153,14 @@ impl Connection {
     /// What is wrong with a frame can often be said before it is there: its size, the stream that it
     /// stands on, its turn.
     fn check(&mut self, header: Header) -> Result<(), Reject> {
-        if header.len > self.config.frame() {
+        // DATA and what is not looked at need no room; nothing else is large but header blocks.
+        let waits = !matches!(header.kind, Kind::Data | Kind::GoAway | Kind::Unknown);
+        let block = matches!(header.kind, Kind::Headers | Kind::Continuation);
+        if header.len > self.config.frame() || waits && !block && header.len > Config::FRAME {
             return Err(Reject::FrameTooLarge);
+        }
+        if block && header.len as usize > self.config.block() + BESIDE_BLOCK {
+            return Err(Reject::HeaderBlockTooLarge);
         }
         if self.phase == Phase::FirstSettings {
             if header.kind != Kind::Settings || header.has(flag::ACK) {
@@ -208,10 +221,16 @@ impl Connection {
             self.settings_acknowledged();
             return self.budget.idle().map(|()| None);
         }
-        self.budget.ping()?;
+        // Each setting may concern every stream.
+        for _ in 0..=payload.len() / SETTINGS_AT_ONCE {
+            self.budget.ping()?;
+        }
         for setting in settings::parse(payload) {
             let (name, value) = setting?;
             let change = self.peer.take(name, value);
+            if change == 0 {
+                continue;
+            }
             // Each one counts, in order: what two of them have in common may be too large between
             // them (section 6.5.3).
             for stream in self.streams.all() {

@@ -1,6 +1,6 @@
 //! From a header block to fields (RFC 7541, sections 3.2 and 6).
 
-use super::dynamic::{Dynamic, TableField};
+use super::dynamic::{Dynamic, OVERHEAD, TableField};
 use super::{fixed, huffman, integer};
 use crate::known::Known;
 use crate::parts::Span;
@@ -42,6 +42,13 @@ pub(crate) struct Line {
     pub(crate) value: Span,
     /// Recognised in any case: whether it is in lower case was not looked at.
     pub(crate) known: Option<Known>,
+}
+
+impl Line {
+    /// What it counts in a table, and in the size of a header list (RFC 9113, section 6.5.2).
+    pub(crate) fn size(self) -> usize {
+        self.name.len() + self.value.len() + OVERHEAD
+    }
 }
 
 /// What the first bits of a field say.

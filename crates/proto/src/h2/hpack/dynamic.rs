@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::known::Known;
 
 /// What a field counts beside its bytes (section 4.1).
-pub(crate) const OVERHEAD: usize = 32;
+pub(super) const OVERHEAD: usize = 32;
 
 /// A field of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,6 @@ pub use decoder::{Decoder, OwnedField};
 pub use encoder::{encode, push_field, push_status};
 
 pub(super) use decoder::{Block, Line};
-pub(super) use dynamic::OVERHEAD;
 pub(super) use encoder::EMPTY_TABLE;
 
 #[cfg(test)]

@@ -50,6 +50,13 @@ fn floods_of_frames_that_cost_nothing() {
 }
 
 #[test]
+fn many_settings_in_one_frame_count_as_several() {
+    let pairs = vec![(4, 1); 2730];
+    let large = flood(&mut Peer::new(), |_| settings(&pairs));
+    assert_eq!(large, (5, Reject::TooManyPings));
+}
+
+#[test]
 fn time_pays_for_them() {
     let mut peer = Peer::new();
     for second in 0..20 {
@@ -148,6 +155,16 @@ fn header_blocks_without_end() {
         max_frame_size: 1 << 20,
         ..Config::default()
     });
-    let said = peer.send(&frame(HEADERS, END_HEADERS, 1, &vec![0x82; 200_000]));
+    // It is not waited for.
+    let large = frame(HEADERS, END_HEADERS, 1, &vec![0x82; 200_000]);
+    let said = peer.send(&large[..9]);
     assert_eq!(said, [Said::Failed(Reject::HeaderBlockTooLarge)]);
+    for kind in [PRIORITY, SETTINGS, PRIORITY_UPDATE] {
+        let mut peer = Peer::with_config(Config {
+            max_frame_size: 1 << 20,
+            ..Config::default()
+        });
+        let said = peer.send(&frame(kind, NONE, 0, &vec![0; 16_386])[..9]);
+        assert_eq!(said, [Said::Failed(Reject::FrameTooLarge)]);
+    }
 }

@@ -189,3 +189,31 @@ fn trailers_are_dropped_and_checked() {
         malformed(Reject::ConnectionSpecificField)
     );
 }
+
+#[test]
+fn a_head_as_http1_would_carry_it() {
+    let as_http1 = |peer: &Peer| String::from_utf8(peer.head.as_http1().into_owned()).unwrap();
+    let mut peer = Peer::new();
+    let others = [
+        ("cookie", "a"),
+        ("x_dropped", "1"),
+        ("cookie", "b"),
+        ("host", "a"),
+    ];
+    let block = request("GET", &others);
+    peer.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &block));
+    let lines = "host: a\r\ncookie: a\r\nx_dropped: 1\r\ncookie: b\r\ncookie: a; b\r\n";
+    assert_eq!(as_http1(&peer), format!("GET / HTTP/1.1\r\n{lines}\r\n"));
+    let with_end = peer.head.raw().to_vec();
+    peer.send(&frame(HEADERS, END_HEADERS, 3, &block));
+    assert_ne!(
+        peer.head.raw(),
+        with_end,
+        "the one has a body, the other has none"
+    );
+    let text = as_http1(&peer);
+    let mut head = crate::RequestHead::default();
+    let received =
+        crate::h1::Connection::new(false).receive(&peer.policy, text.as_bytes(), false, &mut head);
+    assert_eq!(received.map(|it| it.consumed), Ok(text.len()));
+}

@@ -55,6 +55,23 @@ fn limits_are_those_of_http1_and_the_streams_beside_live_on() {
 }
 
 #[test]
+fn a_cookie_is_one_field_however_many_it_comes_in() {
+    let mut peer = limited(|limits| limits.fields = 4);
+    let cookies = [("cookie", "a=1"); 300];
+    let apart: Vec<_> = cookies
+        .iter()
+        .copied()
+        .chain([("x", "y"), ("cookie", "b=2")])
+        .collect();
+    let bytes = frame(HEADERS, END_HEADERS, 1, &request("GET", &apart));
+    assert_eq!(peer.send(&bytes), [Said::Head(1)]);
+    assert_eq!(peer.head.fields().count(), 3);
+    let more = [&apart[..], &[("y", "z"), ("z", "0"), ("z", "1")]].concat();
+    let bytes = frame(HEADERS, END_HEADERS, 3, &request("GET", &more));
+    assert_eq!(peer.send(&bytes), [Said::Refused(3, Reject::TooManyFields)]);
+}
+
+#[test]
 fn the_limit_of_the_request_line_is_for_the_path() {
     let path = format!("/{}", "x".repeat(36));
     let fields = |path| {

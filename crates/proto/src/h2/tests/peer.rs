@@ -149,7 +149,8 @@ impl Peer {
             &mut self.head,
         );
         let failed = matches!(said.last(), Some(Said::Failed(_)));
-        assert!(failed || self.kept.len() < self.connection.frame_room());
+        let frame = frame::HEADER + self.policy.http2.frame() as usize;
+        assert!(failed || self.kept.len() < frame);
         said
     }
 
