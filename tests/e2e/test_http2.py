@@ -294,6 +294,22 @@ def test_peers_that_are_not_trusted_speak_http_1(serve: Serve) -> None:
         assert client.recv(100).startswith(b"HTTP/1.1 400")
 
 
+def test_a_peer_that_is_expected_to_speak_http_2_is_told(serve: Serve) -> None:
+    server = start(serve, "sync")
+    with server.client() as client:
+        client.get("/")
+        answer = client.response()
+    assert answer.status == 400
+    assert b"HTTP/2 is expected" in answer.body
+
+
+def test_both_protocols_on_one_port(serve: Serve) -> None:
+    server = start(serve, "sync", "--http2-cleartext", "both")
+    assert server.get("/") == (200, b"hello")
+    with H2Client(server.port) as client:
+        assert client.get("/").body == b"hello"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -83,6 +83,7 @@ attributes!(
         handover: Option<(i32, i32)>,
         header_timeout: f64,
         http2_cleartext: bool,
+        http2_demanded: bool,
         http2_initial_window_size: u32,
         http2_max_concurrent_streams: u32,
         http2_max_frame_size: u32,
@@ -290,6 +291,7 @@ pub(crate) fn policy(rules: &Bound<'_, PyAny>) -> PyResult<Policy> {
 fn serve_http2(policy: &mut Policy, settings: &Settings) {
     policy.served.http2 = settings.http2_tls;
     policy.served.http2_cleartext = settings.http2_cleartext;
+    policy.served.http2_demanded = settings.http2_demanded;
     policy.http2 = Http2 {
         max_concurrent_streams: settings.http2_max_concurrent_streams,
         initial_window_size: settings.http2_initial_window_size,

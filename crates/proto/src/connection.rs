@@ -44,7 +44,7 @@ impl Connection {
         let sender = Sender { trusted, local };
         let served = Served {
             // `http2_cleartext` is for proxies that are trusted.
-            http2_cleartext: served.http2_cleartext && trusted,
+            http2_cleartext: served.http2_cleartext && trusted && !secure,
             ..served
         };
         match Undecided::new(served, secure, sender) {

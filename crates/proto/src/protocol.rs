@@ -42,6 +42,8 @@ pub struct Served {
     pub http2: bool,
     /// HTTP/2 in clear text, for peers that begin with its preface (prior knowledge).
     pub http2_cleartext: bool,
+    /// Such peers have to speak it: HTTP/1 would be a mistake in their configuration.
+    pub http2_demanded: bool,
     /// WebSocket, for a request that asks for it.
     pub websocket: bool,
 }
@@ -55,6 +57,7 @@ impl Served {
         gateway_barred: false,
         http2: false,
         http2_cleartext: false,
+        http2_demanded: false,
         websocket: false,
     };
 }
@@ -91,6 +94,8 @@ pub enum Beginning {
     Proxy,
     /// No PROXY header, where each connection has to begin with one.
     NoProxy,
+    /// A request of HTTP/1, where HTTP/2 has to be spoken.
+    NoPreface,
     /// This protocol.
     Of(Protocol),
 }
@@ -106,6 +111,7 @@ const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 pub fn beginning(served: Served, agreed: Option<&[u8]>, first: &[u8]) -> Beginning {
     use Beginning::{NoProxy, Of, Proxy, Undecided};
     use Match::{None as Other, Part, Whole};
+    let demanded = served.http2_cleartext && served.http2_demanded;
     let (v1, v2) = (compare(first, PROXY_V1), compare(first, PROXY_V2));
     let preface = compare(first, HTTP2_PREFACE);
     let header = match served.proxy {
@@ -128,7 +134,24 @@ pub fn beginning(served: Served, agreed: Option<&[u8]>, first: &[u8]) -> Beginni
         (Some(_), _) => Of(Protocol::Http1),
         (None, _) if served.http2_cleartext && preface == Whole => Of(Protocol::Http2),
         (None, _) if served.http2_cleartext && preface == Part => Undecided,
+        (None, _) if demanded => without_preface(first),
         (None, _) => Of(Protocol::Http1),
+    }
+}
+
+/// What has come in the place of a preface. HTTP/1 is answered as such, so that the mistake is
+/// found; anything else as HTTP/2.
+fn without_preface(first: &[u8]) -> Beginning {
+    /// A request line is not looked at further than this.
+    const LONGEST: usize = 8 * 1024;
+    let Some(line) = first.split(|byte| *byte == b'\n').next() else {
+        return Beginning::Undecided;
+    };
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match line.split(|byte| *byte == b' ').next_back() {
+        _ if line.len() == first.len() && first.len() < LONGEST => Beginning::Undecided,
+        Some(version) if version.starts_with(b"HTTP/1.") => Beginning::NoPreface,
+        _ => Beginning::Of(Protocol::Http2),
     }
 }
 

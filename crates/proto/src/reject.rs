@@ -165,6 +165,8 @@ reject_table! {
 
     /// Not what a client of HTTP/2 sends first.
     InvalidPreface => 400, "Invalid HTTP/2 connection preface", "RFC 9113, 3.4";
+    /// HTTP/1, where `http2_cleartext` wants HTTP/2.
+    MissingPreface => 400, "HTTP/1 was sent where HTTP/2 is expected", "http2_cleartext";
     /// The value of HTTP2-Settings is not base64url of settings.
     InvalidUpgradeSettings => 400, "Invalid HTTP2-Settings header", "RFC 7540, 3.2.1";
     /// The first frame is another one.

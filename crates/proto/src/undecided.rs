@@ -60,7 +60,10 @@ impl Undecided {
         self.agreed = Some(
             match protocol::beginning(self.served, Some(protocol), &[]) {
                 Beginning::Of(protocol) => protocol,
-                Beginning::Undecided | Beginning::Proxy | Beginning::NoProxy => Protocol::Http1,
+                Beginning::Undecided
+                | Beginning::Proxy
+                | Beginning::NoProxy
+                | Beginning::NoPreface => Protocol::Http1,
             },
         );
     }
@@ -87,6 +90,7 @@ impl Undecided {
         match protocol::beginning(self.served, None, input) {
             Beginning::Of(protocol) if !self.secure => return Ok(Decision::Speaks(protocol)),
             Beginning::NoProxy => return Err(Reject::MissingProxyHeader),
+            Beginning::NoPreface => return Err(Reject::MissingPreface),
             Beginning::Proxy if self.served.proxy_barred => {
                 return Err(Reject::ForbiddenProxyHeader);
             }

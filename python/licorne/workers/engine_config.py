@@ -146,6 +146,8 @@ class EngineConfig(RequestRules):
         served = "h2" in cfg.http_protocols
         self.http2_tls = served
         self.http2_cleartext = served and cfg.http2_cleartext in ("prior-knowledge", "both")
+        # A peer that is expected to speak HTTP/2 is told when it does not.
+        self.http2_demanded = cfg.http2_cleartext == "prior-knowledge"
         self.http2_max_concurrent_streams = cfg.http2_max_concurrent_streams
         self.http2_initial_window_size = cfg.http2_initial_window_size
         self.http2_max_frame_size = cfg.http2_max_frame_size

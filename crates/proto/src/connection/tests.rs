@@ -56,6 +56,7 @@ const EVERYTHING: Served = Served {
     gateway_barred: false,
     http2: true,
     http2_cleartext: true,
+    http2_demanded: false,
     websocket: true,
 };
 const PLAIN: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -48,6 +48,7 @@ pub(crate) const fn of(reject: Reject) -> Option<ErrorCode> {
     use Reject as R;
     Some(match reject {
         R::InvalidPreface
+        | R::MissingPreface
         | R::InvalidUpgradeSettings
         | R::SettingsExpected
         | R::InvalidPadding

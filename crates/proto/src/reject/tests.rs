@@ -20,6 +20,7 @@ fn every_row_is_complete_and_its_own() {
             "header_map",
             "secure_scheme_headers",
             "permit_connect",
+            "http2_cleartext",
             "proxy_protocol",
             "proxy_allow_ips",
             "PROXY protocol, 2",
