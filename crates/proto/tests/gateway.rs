@@ -47,7 +47,9 @@ fn run(gateway: Gateway, pieces: &[&[u8]]) -> Outcome {
                     for field in fields {
                         let breaks = |byte: &u8| matches!(byte, b'\r' | b'\n' | b'\0');
                         assert!(!field.value.iter().any(breaks), "{field:?}");
-                        outcome.fields.push((field.name.to_vec(), field.value.to_vec()));
+                        outcome
+                            .fields
+                            .push((field.name.to_vec(), field.value.to_vec()));
                     }
                     let params = head.params();
                     let params = params.map(|(name, value)| (name.to_vec(), value.to_vec()));

@@ -193,7 +193,7 @@ impl Reactor {
         if exchange.head.ignored_forwarded_header().is_some() {
             let forwarding = &self.config.policy.forwarding;
             let head = &exchange.head;
-            let peer = conn.socket_peer();
+            let peer = exchange.sender().unwrap_or(conn.peer);
             self.notices.ignored_header(peer, head, forwarding);
         }
         exchange.ready_ns = ready_ns;
