@@ -73,6 +73,7 @@ def test_nginx(serve: Serve, kind: str, tmp_path: Path) -> None:
                 assert (seen["REMOTE_USER"], seen["RAW_URI"]) == ("jo", "/mounted/page")
                 assert seen["SERVER_PROTOCOL"] == "HTTP/1.1"
         _bodies_and_answers(f"http://127.0.0.1:{port}")
+    server.log.wait_for(r"X-FORWARDED-PROTO from 127\.0\.0\.2 was ignored")
     first = log.read_text().splitlines()[0]
     assert first.startswith('127.0.0.2 "GET /caf%C3%A9?a=1 HTTP/1.1" 200 ')
 

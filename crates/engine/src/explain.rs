@@ -29,6 +29,10 @@ pub(crate) fn address(peer: &str) -> PyResult<Option<IpAddr>> {
 
 /// What was made of the forwarded headers of this request, in one line.
 pub(crate) fn line(policy: &Policy, request: &net_exchange::Exchange) -> Option<String> {
-    let peer = request.socket_peer().and_then(Peer::ip);
+    if request.head.script_name().is_some() {
+        // Of variables, of which the explanation does not know.
+        return None;
+    }
+    let peer = request.sender().and_then(Peer::ip);
     explain(policy, peer, &request.head.as_http1()).line()
 }

@@ -106,9 +106,11 @@ impl Exchange {
         }
     }
 
-    /// The peer at the other end of the socket, which `trusted` is about.
-    pub fn socket_peer(&self) -> Option<Peer> {
+    /// Where the fields of the head come from, which `trusted` is about: the peer at the other end of
+    /// the socket, or the client of the web server there.
+    pub fn sender(&self) -> Option<Peer> {
         match &self.proxied {
+            _ if self.head.script_name().is_some() => self.client(),
             Some(proxied) => Some(proxied.by),
             None => self.peer,
         }

@@ -210,7 +210,7 @@ impl Reactor {
     #[inline]
     pub(super) fn enter_inbox(&mut self, mut exchange: Box<Exchange>, ready_ns: u64) {
         if exchange.head.ignored_forwarded_header().is_some()
-            && let Some(peer) = exchange.socket_peer()
+            && let Some(peer) = exchange.sender()
         {
             let forwarding = &self.config.policy.forwarding;
             self.notices
