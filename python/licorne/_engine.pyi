@@ -354,6 +354,51 @@ class Reply:
         """The head has said that another request may come, and the body was as long as it said."""
 
 @final
+class TlsStore:
+    """Certificates and ticket keys for all workers: shared memory, made before the fork."""
+
+    TICKET_KEY: int
+    """Bytes of one ticket key."""
+
+    def __init__(self) -> None: ...
+    def publish(
+        self, tickets: bytes, authorities: bytes, pairs: list[tuple[list[str], bytes, bytes]]
+    ) -> bool:
+        """Give all workers others, for the handshakes to come; False: they are too many.
+
+        `tickets` are keys one after the other, the one in use first; a pair is the names that it is
+        shown for (none: its own), the chain in PEM, and the key in PKCS #8.
+        """
+
+@final
+class TlsTerms:
+    """What the settings say of TLS beside certificates."""
+
+    def __init__(
+        self, ciphers: str, cert_reqs: int, protocols: list[bytes], tls12: bool, tls13: bool
+    ) -> None: ...
+    def check(self, authorities: bytes, pairs: list[tuple[list[str], bytes, bytes]]) -> None:
+        """A ValueError says why these certificates do not work with the settings."""
+
+@final
+class TlsCertificate:
+    """What the first certificate of a PEM file says; a ValueError says why it is none."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def serial(self) -> str: ...
+    @property
+    def names(self) -> list[str]: ...
+    @property
+    def not_before(self) -> int: ...
+    @property
+    def not_after(self) -> int: ...
+    def __init__(self, pem: bytes) -> None: ...
+
+@final
 class Scoreboard:
     """Shared anonymous memory, made by the master before it forks: one slot for each worker.
 
@@ -867,3 +912,9 @@ class AsgiDriver:
 
     def close(self) -> None:
         """The loop is about to end."""
+
+def tls_key(pem: bytes, password: bytes | None) -> bytes:
+    """The private key of a PEM file in PKCS #8; a ValueError says why there is none."""
+
+def self_signed(names: list[str], days: int) -> tuple[bytes, bytes]:
+    """A certificate that no authority has signed, in PEM, and its key in PKCS #8."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
 
+    from licorne._engine import TlsCertificate
     from licorne.app.base import BaseApplication
     from licorne.config import Config
     from licorne.config.convert import Address
@@ -131,6 +132,10 @@ class Arbiter(Spawning):
     def product(self) -> str:
         """The name that the server was started by."""
         return aliases.product(self.cfg.prog)
+
+    def certificates(self) -> list[tuple[str, TlsCertificate]]:
+        """The certificates that are served, by the first name of each."""
+        return self.parts.certificates.served()
 
     @property
     def slots(self) -> Slots:
@@ -231,6 +236,8 @@ class Arbiter(Spawning):
         self.cfg.on_starting(self)
         self.init_signals()
         self._lend_logs()
+        parts = self.parts
+        parts.certificates.adopt(self.cfg, parts.certificates.read(self.cfg))
         listeners = self.parts.listeners
         listeners.open(self.cfg, self._inheritance)
         self.parts.endpoints.start_metrics(self.cfg, self._inheritance.metrics)
@@ -313,6 +320,7 @@ class Arbiter(Spawning):
             self.obey(number)
         self._decisions.run()
         parts.endpoints.look_after(time.monotonic())
+        parts.certificates.look(time.monotonic())
         self.manage_workers()
         parts.overdue.look(self.WORKERS.values())
         parts.notifier.look(looking.worker_counts(self.roster))
@@ -328,6 +336,7 @@ class Arbiter(Spawning):
             None if molds is None else molds.look(self.cfg.boot_timeout),
             self.stacks.wake_after(now),
             parts.overdue.wake_after(now),
+            parts.certificates.wake_after(now),
             # What a subclass does there, gunicorn does once a second.
             None if type(self).manage_workers is Arbiter.manage_workers else 1.0,
             *parts.endpoints.wake_after(now),

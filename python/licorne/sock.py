@@ -378,5 +378,5 @@ def close_sockets(listeners: Sequence[BaseSocket], unlink: bool = True) -> None:
 
 #: gunicorn's names for TLS; ssl is slow to import.
 __getattr__: Callable[[str], object] = ondemand.names(
-    __name__, {"ssl_context": "licorne.tls", "ssl_wrap_socket": "licorne.tls"}
+    __name__, {"ssl_context": "licorne.tls.contexts", "ssl_wrap_socket": "licorne.tls.contexts"}
 )

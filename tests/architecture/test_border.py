@@ -26,6 +26,9 @@ CLASSES = (
     "Input",
     "Overdue",
     "Scoreboard",
+    "TlsCertificate",
+    "TlsStore",
+    "TlsTerms",
     "WorkerSnapshot",
 )
 

@@ -11,6 +11,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from e2e.secure import secured
 from patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Client:
     @classmethod
     def tcp(cls, port: int) -> Client:
         """Connect to a port of this machine."""
-        return cls(socket.create_connection(("127.0.0.1", port), PATIENCE))
+        return cls(secured(socket.create_connection(("127.0.0.1", port), PATIENCE)))
 
     @classmethod
     def narrow(cls, port: int) -> Client:
@@ -75,7 +76,7 @@ class Client:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(PATIENCE)
         connection.connect(("127.0.0.1", port))
-        return cls(connection)
+        return cls(secured(connection))
 
     @classmethod
     def unix(cls, path: str) -> Client:
@@ -83,7 +84,7 @@ class Client:
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(PATIENCE)
         connection.connect(path)
-        return cls(connection)
+        return cls(secured(connection))
 
     def __enter__(self) -> Client:  # noqa: PYI034 - Self is newer than Python 3.10
         return self

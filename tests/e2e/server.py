@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
+from e2e import secure
 from e2e.client import Client
 from patience import PATIENCE
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 APPS = Path(__file__).with_name("apps")
 #: The end of a worker, by itself; TERM ends one that boots, before it has its handlers.
 ENDED = r"Worker exiting \(pid: {0}\)|Worker \(pid:{0}\) was sent SIGTERM"
-LISTENING = re.compile(r"Listening at: .*http://127\.0\.0\.1:(\d+)")
+LISTENING = re.compile(r"Listening at: .*https?://127\.0\.0\.1:(\d+)")
 BOOTING = re.compile(r"Booting worker with pid: (\d+)")
 #: For a server whose test has to know when workers serve (`Server.ready`): the log says only when
 #: they begin to boot.
@@ -97,9 +98,10 @@ class Server:
         program: Sequence[str] = ("-m", "licorne"),
         python: str = sys.executable,
     ) -> None:
+        secured = secure.arguments() if secure.EVERYWHERE else ()
         binds = [part for address in bind for part in ("-b", address)]
         self._process = subprocess.Popen(
-            [python, *program, *binds, *args, *([app] if app else [])],
+            [python, *program, *binds, *args, *secured, *([app] if app else [])],
             cwd=cwd,
             env=_environment() | (environment or {}),
             stdin=subprocess.DEVNULL,

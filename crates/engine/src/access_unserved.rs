@@ -171,10 +171,7 @@ impl Lines {
         if let Some(Some((name, port))) = self.addresses.get(exchange.listener) {
             return (name.as_bytes(), port.as_bytes());
         }
-        let default: &[u8] = match exchange.head.https() {
-            Some(true) => b"443",
-            _ => b"80",
-        };
+        let default: &[u8] = if exchange.https() { b"443" } else { b"80" };
         let (name, port) = split_host(exchange.head.host().unwrap_or_default());
         (name, port.unwrap_or(default))
     }
@@ -192,7 +189,7 @@ impl Lines {
             "PATH_INFO" => Said::Value(Cow::Owned(self.path_info(exchange))),
             "SERVER_NAME" => borrowed(self.server(exchange).0),
             "SERVER_PORT" => borrowed(self.server(exchange).1),
-            "wsgi.url_scheme" if head.https() == Some(true) => borrowed(b"https"),
+            "wsgi.url_scheme" if exchange.https() => borrowed(b"https"),
             "REMOTE_ADDR" => match exchange.client() {
                 Some(Peer::Tcp(ip, _)) => Said::Value(Cow::Owned(ip.to_string().into_bytes())),
                 Some(Peer::Unix) | None => borrowed(b""),

@@ -19,6 +19,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
+use crate::tls::{self, TlsStore, TlsTerms};
+
 /// Declares what is read of an object: a field for each attribute, and their names.
 macro_rules! attributes {
     ($(#[$doc:meta])* $struct:ident { $($name:ident: $type:ty,)+ }) => {
@@ -109,6 +111,7 @@ attributes!(
         standin_beats: bool,
         threads: usize,
         timed: bool,
+        tls: Option<(Py<TlsTerms>, Py<TlsStore>)>,
         tmp_upload_dir: String,
         uwsgi_allow_ips: Vec<String>,
         websocket_compression: bool,
@@ -218,6 +221,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         flowing_bodies: settings.asgi,
         websocket,
         timed: settings.timed,
+        tls: settings.tls.as_ref().map(tls::listening),
     };
     let python = PythonConfig {
         environ: settings.environ,

@@ -270,6 +270,7 @@ impl Engine {
             // It ends within one turn; its own panic would have nothing to add here.
             py.detach(|| drop(standin.join()));
         }
+        py.detach(net::tls::settle);
         self.tell(py, notices)
     }
 }

@@ -7,10 +7,10 @@
 //! (`tests/architecture/test_rust.py` reads the list):
 //!
 //! ```text
-//! values     text proxied lookup queue request_id repeated past parked shared chunks breakpoint counts config
+//! values     text proxied lookup queue request_id repeated past parked shared chunks breakpoint counts tls config
 //! services   board explain head fields reader reply
 //! the log    intact access_values access_unserved access
-//! requests   core wsgi/input wsgi/caches wsgi/environ exchange
+//! requests   core secured wsgi/input wsgi/caches wsgi/environ exchange
 //! responses  sending taken response failure pieces websocket
 //! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/websocket wsgi/run wsgi/paused wsgi/mod
 //! ASGI       asgi/marks asgi/leaving asgi/within asgi/first_step asgi/done asgi/options asgi/scope
@@ -49,11 +49,13 @@ mod repeated;
 mod reply;
 mod request_id;
 mod response;
+mod secured;
 mod sending;
 mod shared;
 mod spare;
 mod taken;
 mod text;
+mod tls;
 mod unserved;
 mod websocket;
 mod wsgi;
@@ -87,6 +89,8 @@ mod _engine {
     use crate::reader::{Refusal, RequestReader, error_page, reason_phrase};
     #[pymodule_export]
     use crate::reply::Reply;
+    #[pymodule_export]
+    use crate::tls::{TlsCertificate, TlsStore, TlsTerms, self_signed, tls_key};
     #[pymodule_export]
     use crate::wsgi::Response;
     #[pymodule_export]

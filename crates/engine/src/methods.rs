@@ -141,7 +141,10 @@ impl Exchange {
 
     #[getter]
     fn scheme(&self) -> PyResult<&'static str> {
-        self.head().map(head::scheme)
+        match &self.run.net {
+            Some(net) => Ok(if net.https() { "https" } else { "http" }),
+            None => self.head().map(head::scheme),
+        }
     }
 
     #[getter]

@@ -8,6 +8,7 @@ use proto::Policy;
 use crate::body::BodyStore;
 use crate::overdue::TimeLimits;
 use crate::path_limits::PathLimits;
+use crate::tls::Listening;
 
 /// Configuration of one reactor.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Config {
     /// A request goes to the application with its head, which then asks for the body
     /// ([`crate::baton::Loop::read_body`]); otherwise with its whole body.
     pub flowing_bodies: bool,
+    /// The listeners speak TLS.
+    pub tls: Option<Arc<Listening>>,
     /// How WebSocket connections are served.
     pub websocket: crate::websocket::Settings,
     /// How long a kept connection may be idle, in ms; 0 closes after each response.

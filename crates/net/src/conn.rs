@@ -6,6 +6,7 @@ mod moving;
 mod parsing;
 mod proxied;
 mod queue;
+mod securing;
 mod serving;
 mod streams;
 mod websocket;
@@ -26,6 +27,7 @@ use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
 pub(crate) use framing::LOW_WATER;
 pub(crate) use queue::Beside;
+use crate::tls::Established;
 pub(crate) use serving::Serving;
 pub(crate) use streams::{ConnectionEnd, StreamNews, StreamPhase, Streams};
 
@@ -69,6 +71,8 @@ pub(crate) struct Conn {
     pub(crate) listener: usize,
     /// The peer is in `forwarded_allow_ips`.
     trusted: bool,
+    /// What its handshake of TLS has agreed on.
+    tls: Option<Arc<Established>>,
     proto: proto::Connection,
     /// Bytes read and not consumed, from `start` on.
     input: Vec<u8>,
@@ -160,13 +164,16 @@ impl Conn {
         trusted: bool,
         served: Served,
     ) -> Self {
+        let secure = stream.in_handshake();
+        let proto = proto::Connection::begin(served, secure, trusted, peer == Peer::Unix);
         Self {
             stream,
             peer,
             proxied: None,
             listener,
             trusted,
-            proto: proto::Connection::begin(served, false, trusted, peer == Peer::Unix),
+            tls: None,
+            proto,
             input: Vec::new(),
             start: 0,
             pending: None,
@@ -232,7 +239,7 @@ impl Conn {
     pub(crate) fn activity(&self, keepalive_ms: u64) -> Activity {
         if !self.idle() || !self.output.is_empty() {
             Activity::Busy
-        } else if self.deadline.cause == Cause::Header {
+        } else if matches!(self.deadline.cause, Cause::Header | Cause::Handshake) {
             Activity::Fresh
         } else {
             Activity::Idle(self.deadline.at_ms().saturating_sub(keepalive_ms))

@@ -10,6 +10,7 @@ use crate::body::Body;
 use crate::clock;
 use crate::peer::{Peer, Proxied};
 pub use crate::slab::Token;
+use crate::tls::Established;
 
 /// Names a request: its connection, and its stream there. A response that comes too late meets none,
 /// or one that owes nothing.
@@ -49,6 +50,8 @@ pub struct Exchange {
     pub proxied: Option<Arc<Proxied>>,
     /// The peer may speak for others (`forwarded_allow_ips`).
     pub trusted: bool,
+    /// What the handshake of TLS has agreed on, if there was one.
+    pub tls: Option<Arc<Established>>,
     /// Which listener it came through, in the order they were given.
     pub listener: usize,
     /// Another worker has handed it over: that happens once at the most.
@@ -89,6 +92,11 @@ impl Exchange {
         }
     }
 
+    /// Whether the client has come by https: as a trusted peer says, else as it is.
+    pub fn https(&self) -> bool {
+        self.head.https().unwrap_or(self.tls.is_some())
+    }
+
     /// The client: the peer, unless a trusted one names another (`client_address`).
     #[inline]
     pub fn client(&self) -> Option<Peer> {
@@ -119,6 +127,7 @@ impl Exchange {
         self.key = None;
         self.body = Body::Empty;
         self.peer = None;
+        self.tls = None;
         self.proxied = None;
         self.handed_over = false;
         self.started_ns = 0;

@@ -34,6 +34,9 @@ mod stream;
 pub mod tally;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_tls;
 pub mod thread;
 mod timer;
+pub mod tls;
 pub mod websocket;

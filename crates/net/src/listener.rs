@@ -8,7 +8,6 @@ use std::os::unix::net::UnixDatagram;
 
 use crate::peer::Peer;
 use crate::poll;
-use crate::stream::Stream;
 
 /// One listening socket of this process, as a copy of a descriptor that Python owns.
 pub(crate) struct Listener {
@@ -19,7 +18,7 @@ pub(crate) struct Listener {
 
 /// What `accept` found.
 pub(crate) enum Accepted {
-    Connection(Stream, Peer),
+    Connection(OwnedFd, Peer),
     /// None is waiting any more, or a sibling process was faster.
     Empty,
     /// One is waiting, and the process or the machine has no descriptor left.
@@ -41,7 +40,7 @@ impl Listener {
         // SAFETY: an all-zero sockaddr_storage is valid.
         let mut address: libc::sockaddr_storage = unsafe { zeroed() };
         match accept_into(self.fd(), &mut address) {
-            Ok(fd) => Accepted::Connection(Stream::plain(fd), Peer::from_sockaddr(&address)),
+            Ok(fd) => Accepted::Connection(fd, Peer::from_sockaddr(&address)),
             Err(error) => match error.raw_os_error() {
                 // The kernel looks for a descriptor first, and only then for a connection.
                 Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)

@@ -9,6 +9,7 @@ use proto::{Forwarding, Reject, RequestHead, ws};
 
 use crate::access_log::unserved::Unserved;
 use crate::peer::Peer;
+use crate::tls::Failure;
 
 /// How loud a notice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,12 @@ impl Notices {
         };
         let ip = Ip(peer);
         let text = format!("Invalid request from ip={ip}: {message} ({section}, {answered})");
+        self.push(Level::Warning, text);
+    }
+
+    /// A connection whose TLS has failed.
+    pub(crate) fn tls_failed(&mut self, peer: Peer, failure: &Failure) {
+        let text = format!("TLS with ip={}: {failure}", Ip(peer));
         self.push(Level::Warning, text);
     }
 

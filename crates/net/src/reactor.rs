@@ -16,6 +16,7 @@ mod pace;
 mod patience;
 mod reading;
 mod registering;
+mod securing;
 mod stopping;
 mod streaming;
 mod streams;
@@ -29,6 +30,7 @@ use ages::Ages;
 pub(crate) use batch::BATCH;
 use batch::Batch;
 use handover::Dispatch;
+use securing::Securing;
 pub use streaming::{Block, Room};
 use websocket::WebSockets;
 pub use writing::Tail;
@@ -67,6 +69,8 @@ pub(crate) struct Reactor {
     acceptor: Acceptor,
     /// Hands connections to other workers and takes theirs, if there may be some.
     dispatch: Option<Dispatch>,
+    /// The listeners speak TLS.
+    securing: Option<Securing>,
     conns: Slab<Conn>,
     events: Events,
     next_event: usize,
@@ -146,6 +150,7 @@ impl Reactor {
         let mut reactor = Self {
             ages: Ages::new(&config.limits),
             websockets: WebSockets::new(&config.websocket),
+            securing: Securing::of(&config)?,
             config,
             poller: Arc::new(Poller::new()?),
             acceptor: Acceptor::new(listeners)?,
@@ -262,6 +267,7 @@ impl Reactor {
             self.look_ms = now_ms + LOOK_MS;
             self.check_parent();
             self.poll_listeners();
+            self.renew_certificates();
             self.config.body.trim();
         }
         self.end_rest(now_ms);

@@ -6,12 +6,16 @@
 //! declines, and its callers have another way.
 
 mod plain;
+pub(crate) mod tls;
 
 use std::fs::File;
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 
 use plain::Plain;
+use tls::Tls;
+
+use crate::tls::{Acceptor, Established, Failure};
 
 /// Most pieces handed to one write.
 pub(crate) const PIECES: usize = 64;
@@ -20,6 +24,8 @@ pub(crate) const PIECES: usize = 64;
 pub(crate) enum Stream {
     /// The bytes as they are.
     Plain(Plain),
+    /// Encrypted.
+    Tls(Box<Tls>),
 }
 
 /// What a read has brought.
@@ -59,10 +65,70 @@ impl Stream {
         Self::Plain(Plain::new(socket))
     }
 
+    /// A connection that begins with a handshake of TLS; the socket does not block. `in_clear`:
+    /// something stands before it ([`Self::begin_tls`]).
+    pub(crate) fn tls(socket: OwnedFd, acceptor: &Acceptor, in_clear: bool) -> io::Result<Self> {
+        let tls = Tls::accept(socket, acceptor, in_clear)?;
+        Ok(Self::Tls(Box::new(tls)))
+    }
+
+    /// Whether what stands before a handshake is being read.
+    pub(crate) fn in_clear(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.in_clear(),
+        }
+    }
+
+    /// Goes on with the handshake, of which these bytes were read already.
+    pub(crate) fn begin_tls(&mut self, read: Vec<u8>) {
+        match self {
+            Self::Plain(_) => {}
+            Self::Tls(tls) => tls.begin(read),
+        }
+    }
+
+    /// Whether a handshake is still going on, before which nothing can be said.
+    #[inline]
+    pub(crate) fn in_handshake(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.in_handshake(),
+        }
+    }
+
+    /// What the handshake has agreed on, told once, when it is over.
+    #[inline]
+    pub(crate) fn established(&mut self) -> Option<Established> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.established(),
+        }
+    }
+
+    /// Why an error has ended a connection, if that is for the log and the client; told once. What is
+    /// read and written from then on goes without TLS.
+    pub(crate) fn failure(&mut self) -> Option<Failure> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.failure(),
+        }
+    }
+
+    /// Whether there is something to read of which the poller does not know, because a look at the
+    /// peer's end has taken it from the kernel.
+    pub(crate) fn holds_input(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.holds_input(),
+        }
+    }
+
     /// The descriptor to register with the poller.
     pub(crate) fn fd(&self) -> RawFd {
         match self {
             Self::Plain(plain) => plain.fd(),
+            Self::Tls(tls) => tls.fd(),
         }
     }
 
@@ -73,6 +139,7 @@ impl Stream {
     pub(crate) fn read(&mut self, room: &mut [u8], ended: bool) -> io::Result<ReadOutcome> {
         match self {
             Self::Plain(plain) => read_outcome(plain.read(room), room.len(), ended),
+            Self::Tls(tls) => tls.read(room, ended),
         }
     }
 
@@ -80,6 +147,7 @@ impl Stream {
     pub(crate) fn reads_in_place(&self) -> bool {
         match self {
             Self::Plain(_) => true,
+            Self::Tls(_) => false,
         }
     }
 
@@ -92,19 +160,16 @@ impl Stream {
     ) -> io::Result<ReadOutcome> {
         match self {
             Self::Plain(plain) => read_outcome(plain.read_spare(buffer, limit), limit, ended),
+            Self::Tls(tls) => tls.read_spare(buffer, limit, ended),
         }
     }
 
-    /// Whether the peer has ended its side and nothing is left to read before that. A transport that
-    /// cannot know without reading says no; the end is found when it is read.
-    pub(crate) fn at_end(&self) -> bool {
-        self.peer_end() != PeerEnd::None
-    }
-
-    /// The same, with the way in which it has ended.
-    pub(crate) fn peer_end(&self) -> PeerEnd {
+    /// How the peer has ended its side, if nothing is left to read before that. A transport that has
+    /// to read to know it keeps what it finds ([`Self::holds_input`]).
+    pub(crate) fn peer_end(&mut self) -> PeerEnd {
         match self {
             Self::Plain(plain) => plain.peer_end(),
+            Self::Tls(tls) => tls.peer_end(),
         }
     }
 
@@ -113,6 +178,7 @@ impl Stream {
     pub(crate) fn write(&mut self, bytes: &[u8], more: bool) -> io::Result<WriteOutcome> {
         match self {
             Self::Plain(plain) => write_outcome(plain.write(bytes, more)),
+            Self::Tls(tls) => tls.write(&[bytes], more),
         }
     }
 
@@ -124,6 +190,7 @@ impl Stream {
     ) -> io::Result<WriteOutcome> {
         match self {
             Self::Plain(plain) => write_outcome(plain.write_pieces(pieces, more)),
+            Self::Tls(tls) => tls.write(pieces, more),
         }
     }
 
@@ -140,6 +207,7 @@ impl Stream {
                 Err(error) if needs_copy(&error) => Ok(None),
                 result => write_outcome(result).map(Some),
             },
+            Self::Tls(_) => Ok(None),
         }
     }
 
@@ -150,6 +218,7 @@ impl Stream {
         match self {
             // Every byte that it takes is with the kernel.
             Self::Plain(_) => false,
+            Self::Tls(tls) => tls.wants_write(),
         }
     }
 
@@ -158,6 +227,8 @@ impl Stream {
     pub(crate) fn wake_at(&self, bytes: i32) {
         match self {
             Self::Plain(plain) => plain.wake_at(bytes),
+            // A part of what is missing may have been read as a part of a record.
+            Self::Tls(_) => {}
         }
     }
 
@@ -165,20 +236,23 @@ impl Stream {
     pub(crate) fn shutdown_write(&mut self) {
         match self {
             Self::Plain(plain) => plain.shutdown_write(),
+            Self::Tls(tls) => tls.shutdown_write(),
         }
     }
 
-    /// Whether another owner can go on with the bare socket.
+    /// Whether another process can go on with the bare socket.
     pub(crate) fn can_be_detached(&self) -> bool {
         match self {
             Self::Plain(_) => true,
+            Self::Tls(_) => false,
         }
     }
 
-    /// The bare socket.
-    pub(crate) fn into_fd(self) -> OwnedFd {
+    /// A socket for plain bytes: the bare one, or one from which they are carried.
+    pub(crate) fn into_fd(self) -> io::Result<OwnedFd> {
         match self {
-            Self::Plain(plain) => plain.into_fd(),
+            Self::Plain(plain) => Ok(plain.into_fd()),
+            Self::Tls(tls) => tls.bridged(),
         }
     }
 }
@@ -240,10 +314,10 @@ mod tests {
         assert_eq!(stream.read(&mut room, false).unwrap(), bytes(4, false));
         assert_eq!(stream.read(&mut room, false).unwrap(), bytes(3, true));
         peer.write_all(b"89").unwrap();
-        assert!(!stream.at_end());
+        assert_eq!(stream.peer_end(), PeerEnd::None);
         peer.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(stream.read(&mut room, true).unwrap(), bytes(2, false));
-        assert!(stream.at_end());
+        assert_eq!(stream.peer_end(), PeerEnd::Ordered);
         assert_eq!(stream.read(&mut room, true).unwrap(), ReadOutcome::Closed);
     }
 

@@ -93,6 +93,7 @@ pub(crate) fn config() -> Config {
         beat_ms: 1_000,
         standin_beats: true,
         timed: false,
+        tls: None,
     }
 }
 
@@ -197,6 +198,16 @@ impl Rig {
         let peer = Peer::Tcp(address.ip(), address.port());
         self.reactor.add_connection(stream, peer, 0);
         client
+    }
+
+    /// The server's end of a connection with TLS, where the kernel takes few bytes at a time.
+    pub(crate) fn accept_tls(&mut self, ours: UnixStream, slow: bool) {
+        ours.set_nonblocking(true).unwrap();
+        if slow {
+            narrow(&ours);
+        }
+        let stream = self.reactor.transport(OwnedFd::from(ours)).unwrap();
+        self.reactor.add_connection(stream, Peer::Unix, 0);
     }
 
     /// One turn without a wait.

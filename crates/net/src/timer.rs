@@ -12,6 +12,8 @@ pub(crate) enum Cause {
     None,
     /// Idle between requests.
     KeepAlive,
+    /// The rest of a handshake of TLS.
+    Handshake,
     /// The rest of a request head.
     Header,
     /// More of a request body.

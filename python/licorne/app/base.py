@@ -243,6 +243,10 @@ class Application(BaseApplication):
         from licorne.config import preflight
 
         problems = list(preflight.complaints(self.cfg))
+        if self.cfg.is_ssl:
+            from licorne.tls import material
+
+            problems += material.complaints(self.cfg)
         for problem in problems:
             print(f"\nError: {problem}", file=sys.stderr)
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: One of these asks for a feature that is still to come. Settings that say how such a
 #: feature works (`ciphers`) have no effect without it, in gunicorn as well.
 SWITCHES = (
-    "certfile", "keyfile", "dirty_apps",
+    "dirty_apps",
 )  # fmt: skip
 
 

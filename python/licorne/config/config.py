@@ -138,7 +138,7 @@ class Config(Settings):
     @property
     def is_ssl(self) -> bool:
         """Whether the listeners speak TLS."""
-        return bool(self.certfile or self.keyfile)
+        return bool(self.certfile or self.keyfile or self.certificates or self.self_signed)
 
     @property
     def ssl_options(self) -> dict[str, object]:

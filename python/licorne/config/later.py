@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 #: What to do instead, by feature.
 INSTEAD = {
-    "TLS": "let the proxy in front (nginx, HAProxy, Caddy) speak it",
     "dirty workers": "use a task queue meanwhile",
 }
 

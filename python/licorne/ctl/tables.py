@@ -222,7 +222,14 @@ def _listeners(data: Data) -> str:
         (clean(row.get("address")), clean(row.get("type")), clean(row.get("fd")))
         for row in records(data.get("listeners"))
     ]
-    return "\n".join(table(("ADDRESS", "TYPE", "FD"), rows)) if rows else "no listeners"
+    lines = table(("ADDRESS", "TYPE", "FD"), rows) if rows else ["no listeners"]
+    certificates = [
+        (clean(row.get("name")), clean(row.get("serial")), clean(row.get("expires")))
+        for row in records(data.get("certificates"))
+    ]
+    if certificates:
+        lines = [*lines, "", *table(("CERTIFICATE", "SERIAL", "EXPIRES"), certificates)]
+    return "\n".join(lines)
 
 
 def _config(data: Data) -> str:

@@ -12,6 +12,7 @@ from licorne import __version__, aliases
 from licorne.config.show import shown
 from licorne.supervisor.roster import Reloading, State
 from licorne.system import procfs
+from licorne.tls.keeper import when
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,7 +166,17 @@ def listeners(master: Master) -> Data:
         }
         for each in master.LISTENERS
     ]
-    return {"listeners": rows, "count": len(rows)}
+    data: Data = {"listeners": rows, "count": len(rows)}
+    certificates: list[Json] = [
+        {
+            "name": name,
+            "names": [*certificate.names],
+            "serial": certificate.serial,
+            "expires": when(certificate.not_after),
+        }
+        for name, certificate in master.certificates()
+    ]
+    return data | {"certificates": certificates} if certificates else data
 
 
 def config(master: Master) -> Data:

@@ -227,14 +227,14 @@ def may_be_replaced() -> bool:
 
 def base_environ(cfg: Config, *, multithread: bool = False) -> dict[str, object]:
     """The environ entries that all requests of a worker share; the engine fills the empty ones."""
-    return {
+    environ: dict[str, object] = {
         "wsgi.errors": WSGIErrorsWrapper(cfg),
         "wsgi.version": (1, 0),
         "wsgi.multithread": multithread,
         "wsgi.multiprocess": cfg.workers > 1,
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": "https" if cfg.is_ssl else "http",
         "wsgi.file_wrapper": FileWrapper,
         "wsgi.input": None,
         "wsgi.early_hints": None,
@@ -250,6 +250,9 @@ def base_environ(cfg: Config, *, multithread: bool = False) -> dict[str, object]
         "QUERY_STRING": "",
         "REMOTE_ADDR": "",
     }
+    if cfg.is_ssl:
+        environ["HTTPS"] = "on"
+    return environ
 
 
 #: gunicorn's names for workers with their own network code.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
+    from licorne._engine import TlsCertificate
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.master.stacks import Stacks
@@ -51,6 +52,9 @@ class Master(Loop, Protocol):
     @property
     def app(self) -> Application:
         """The application that is served."""
+
+    def certificates(self) -> list[tuple[str, TlsCertificate]]:
+        """The certificates that are served, by the first name of each."""
 
     @property
     def product(self) -> str:

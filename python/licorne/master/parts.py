@@ -9,6 +9,7 @@ from licorne.master.memory import MemoryMonitor
 from licorne.master.overdue import OverdueReporter
 from licorne.master.stacks import Stacks
 from licorne.systemd import SystemdNotifier
+from licorne.tls.keeper import Keeper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Parts:
         self.stacks = Stacks(self.loop.watch, self.loop.unwatch)
         self.overdue = OverdueReporter(log, self.stacks)
         self.notifier = SystemdNotifier(log)
+        self.certificates = Keeper(log)
         self.memory = MemoryMonitor(None)
         self.gauges = Gauges()
         #: Gives log files to workers of another user; None where all open them by themselves.

@@ -33,11 +33,13 @@ def reload(arbiter: Arbiter) -> None:
         cfg = arbiter.app.cfg
         # Both are resolved here, where a wrong name can still be refused.
         _ = (cfg.worker_class, cfg.logger_class)
+        certificates = arbiter.parts.certificates.read(cfg)
         set_up(arbiter.log, cfg)
         _adopt_listeners(arbiter)
     except (Exception, SystemExit) as error:
         _refuse(arbiter, error, undo)
         return
+    arbiter.parts.certificates.adopt(cfg, certificates)
     _adopt(arbiter)
     arbiter.decide(_next(arbiter))
 

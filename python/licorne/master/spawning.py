@@ -147,6 +147,7 @@ class Spawning(SignalHandlers):
         worker.socket_set = socket_set
         queue = self.parts.listeners.queue
         worker.handover = None if queue is None else queue.fds()
+        worker.certificates = self.parts.certificates
         return worker
 
     def live(self, worker: Worker) -> NoReturn:

@@ -35,6 +35,7 @@ def families(master: Master) -> Iterator[Family]:
     yield from _processes(master)
     yield from planned(master.roster, time.monotonic())
     yield from _backlog(master)
+    yield from _certificates(master)
     yield from _server(master)
 
 
@@ -209,6 +210,16 @@ def _backlog(master: Master) -> Iterator[Family]:
             waiting[labels] = waiting.get(labels, 0) + count
     told = "Connections that wait to be accepted; listeners by their order in bind."
     yield family("licorne_listen_queue", "gauge", told, waiting)
+
+
+def _certificates(master: Master) -> Iterator[Family]:
+    ends: dict[Labels, float] = {
+        (("certificate", name),): float(certificate.not_after)
+        for name, certificate in master.certificates()
+    }
+    if ends:
+        told = "When a certificate expires, in Unix time."
+        yield family("licorne_certificate_expiry_timestamp_seconds", "gauge", told, ends)
 
 
 def _server(master: Master) -> Iterator[Family]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from licorne.http.views import Request
     from licorne.reloader import Watcher
     from licorne.sock import BaseSocket
+    from licorne.tls.keeper import Keeper
     from licorne.workers.application import Application
 
 
@@ -97,6 +98,8 @@ class Worker:
         #: The queue by which workers hand connections to each other: its descriptors for putting in
         #: and for taking out.
         self.handover: tuple[int, int] | None = None
+        #: What TLS is served with.
+        self.certificates: Keeper | None = None
         self.tmp = WorkerTmp(self)
 
     def __str__(self) -> str:

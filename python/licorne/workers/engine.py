@@ -361,6 +361,7 @@ class EngineWorker(Worker):
             signal_fd=self.PIPE[0] if self.PIPE else -1,
             signal_relay_fd=self.relay_signals(),
             handover=self.handover,
+            certificates=self.certificates,
         )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

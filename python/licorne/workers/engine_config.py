@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.sock import BaseSocket
+    from licorne.tls.keeper import Keeper
 
     class Waiter(Protocol):
         """Where one request waits while the others of its thread run."""
@@ -71,6 +72,7 @@ class Wiring:
         signal_fd: int = -1,
         signal_relay_fd: int = -1,
         handover: tuple[int, int] | None = None,
+        certificates: Keeper | None = None,
     ) -> None:
         #: After so many requests the worker asks to be replaced; 0 for never.
         self.max_requests = max_requests
@@ -84,6 +86,8 @@ class Wiring:
         #: The queue by which workers hand connections to each other: its descriptors for putting in
         #: and for taking out.
         self.handover = handover
+        #: What TLS is served with.
+        self.certificates = certificates
 
 
 class EngineConfig(RequestRules):
@@ -135,6 +139,8 @@ class EngineConfig(RequestRules):
         self.signal_fd = wiring.signal_fd
         self.signal_relay_fd = wiring.signal_relay_fd
         self.handover = wiring.handover
+        keeper = wiring.certificates
+        self.tls = None if keeper is None else keeper.for_engine()
 
     def _http2(self, cfg: Config) -> None:
         served = "h2" in cfg.http_protocols

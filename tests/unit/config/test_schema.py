@@ -27,6 +27,7 @@ PARTICULAR = {
     "http_protocols",
 }  # fmt: skip
 PARTICULAR |= {"chdir", "worker_tmp_dir", "access_log_sample"}
+PARTICULAR |= {"certificates", "keyfile_password"}
 PARTICULAR |= {"request_timeout_paths", "queue_timeout_paths", "asgi_loop"}
 
 

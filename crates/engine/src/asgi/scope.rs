@@ -17,6 +17,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use super::options::Options;
 use crate::core::Core;
 use crate::repeated::{ByPeer, RepeatedHead, repeated_by_clients};
+use crate::secured;
 use crate::text;
 
 /// Longest value that is remembered.
@@ -115,10 +116,9 @@ impl Scopes {
         if let Some(state) = &options.state {
             scope.set_item(intern!(py, "state"), state.bind(py).copy()?)?;
         }
-        scope.set_item(
-            intern!(py, "extensions"),
-            options.extensions.bind(py).copy()?,
-        )?;
+        let extensions = options.extensions.bind(py).copy()?;
+        secured::extension(&extensions, exchange)?;
+        scope.set_item(intern!(py, "extensions"), extensions)?;
         Ok(scope)
     }
 
@@ -132,7 +132,7 @@ impl Scopes {
         id: Option<&Py<PyString>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let scope = self.build(py, core, options, exchange, id)?;
-        let secure = exchange.head.https() == Some(true);
+        let secure = exchange.https();
         scope.set_item(intern!(py, "type"), intern!(py, "websocket"))?;
         scope.set_item(intern!(py, "scheme"), if secure { "wss" } else { "ws" })?;
         scope.del_item(intern!(py, "method"))?;
@@ -145,6 +145,7 @@ impl Scopes {
         scope.set_item(intern!(py, "subprotocols"), subprotocols)?;
         let extensions = PyDict::new(py);
         extensions.set_item(intern!(py, "websocket.http.response"), PyDict::new(py))?;
+        secured::extension(&extensions, exchange)?;
         scope.set_item(intern!(py, "extensions"), extensions)?;
         Ok(scope)
     }
@@ -168,7 +169,7 @@ impl Scopes {
         } else if head.version() == Version::Http2 {
             scope.set_item(intern!(py, "http_version"), intern!(py, "2"))?;
         }
-        if head.https() == Some(true) {
+        if exchange.https() {
             scope.set_item(intern!(py, "scheme"), intern!(py, "https"))?;
         }
         if exchange.listener != 0 {

@@ -18,6 +18,7 @@ use crate::core::{Core, Names};
 use crate::proxied;
 use crate::repeated::repeated_by_clients;
 use crate::request_id::RequestIds;
+use crate::secured;
 use crate::text;
 
 /// Longest value that is remembered.
@@ -71,6 +72,9 @@ pub(crate) fn build<'py>(
     };
     let entries = Entries { dict: &environ };
     peer(py, &entries, core, caches, exchange)?;
+    if exchange.tls.is_some() {
+        secured::environ(&environ, exchange)?;
+    }
     if let Some(proxied) = &exchange.proxied {
         proxied::into_environ(&environ, proxied)?;
     }
@@ -149,8 +153,11 @@ fn of_head(
             entries.put_any(&names.server_protocol, text::latin1(py, other)?.as_ptr())?;
         }
     }
-    if exchange.head.https() == Some(true) {
-        entries.put(&names.url_scheme, &names.https)?;
+    match exchange.head.https() {
+        // A trusted peer says something else than what the template has.
+        Some(true) => entries.put(&names.url_scheme, &names.https)?,
+        Some(false) if exchange.tls.is_some() => entries.put(&names.url_scheme, &names.http)?,
+        Some(false) | None => {}
     }
     Ok(())
 }
@@ -352,10 +359,7 @@ fn server(
         }
         Some(None) | None => {
             let (name, port) = text::split_host(exchange.head.host().unwrap_or_default());
-            let default: &[u8] = match exchange.head.https() {
-                Some(true) => b"443",
-                _ => b"80",
-            };
+            let default: &[u8] = if exchange.https() { b"443" } else { b"80" };
             let port = port.unwrap_or(default);
             entries.put_any(&names.server_name, text::latin1(py, name)?.as_ptr())?;
             entries.put_any(&names.server_port, text::latin1(py, port)?.as_ptr())

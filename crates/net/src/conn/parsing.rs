@@ -89,6 +89,7 @@ impl Conn {
         exchange.proxied.clone_from(&self.proxied);
         exchange.listener = self.listener;
         exchange.trusted = exchange.head.trusted();
+        exchange.tls.clone_from(&self.tls);
         Some(exchange)
     }
 

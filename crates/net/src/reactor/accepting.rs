@@ -236,7 +236,11 @@ impl Reactor {
             return false;
         };
         match listener.accept() {
-            Accepted::Connection(stream, peer) => self.add_connection(stream, peer, index),
+            Accepted::Connection(socket, peer) => {
+                if let Some(stream) = self.transport(socket) {
+                    self.add_connection(stream, peer, index);
+                }
+            }
             Accepted::Empty => return false,
             Accepted::Exhausted(_) if self.make_room() => {}
             Accepted::Exhausted(error) => {
@@ -263,9 +267,14 @@ impl Reactor {
     pub(crate) fn add_connection(&mut self, stream: Stream, peer: Peer, index: usize) {
         let policy = &self.config.policy;
         let trusted = policy.forwarding.trusted.contains_peer(peer.ip());
+        let cause = if stream.in_handshake() {
+            Cause::Handshake
+        } else {
+            Cause::Header
+        };
         let mut conn = Conn::new(stream, peer, index, trusted, policy.served_to(peer.ip()));
         let header_timeout = self.config.header_timeout_ms;
-        conn.deadline = Deadline::after(Cause::Header, self.now_ms(), header_timeout);
+        conn.deadline = Deadline::after(cause, self.now_ms(), header_timeout);
         self.scan.note(conn.deadline);
         let token = self.conns.insert(conn);
         self.board.set_connections(self.slot, self.conns.len());

@@ -198,7 +198,7 @@ impl Reactor {
         if !ask {
             return Client::Present;
         }
-        match conn.stream.peer_end() {
+        match conn.peer_end() {
             PeerEnd::Broken => {
                 // The kernel says so once.
                 self.remove(key.connection);

@@ -21,6 +21,7 @@ impl Reactor {
             match cause {
                 _ if streams => self.expire_streams(token, now_ms),
                 Cause::None => {}
+                Cause::Handshake => self.on_slow_handshake(token),
                 Cause::Body if self.goes_on(token, now_ms) => {}
                 Cause::Header | Cause::Body if !idle => {
                     self.refuse(token, proto::Reject::RequestTimeout);

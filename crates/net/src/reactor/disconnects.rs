@@ -27,11 +27,7 @@ impl Reactor {
             return;
         };
         // Where several requests share it, the end is found when it is read.
-        if conn.serving.reports_disconnect
-            && conn.ended
-            && !conn.has_input()
-            && conn.stream.at_end()
-        {
+        if conn.serving.reports_disconnect && conn.ended && !conn.has_input() && conn.at_end() {
             conn.serving.reports_disconnect = false;
             self.news.disconnected.push(key);
         }

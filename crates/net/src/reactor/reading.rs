@@ -54,7 +54,7 @@ impl Reactor {
             match got {
                 Got::Fed(fed) => self.on_fed(token, fed, count > 0),
                 Got::Dry => {}
-                Got::Gone => self.remove(token),
+                Got::Gone => self.on_broken(token),
             }
             self.board.end_reading(self.slot);
             let conn = self.conns.get_mut(token);
@@ -84,6 +84,7 @@ impl Reactor {
             pool,
             websockets,
             now_ns,
+            scan,
             ..
         } = self;
         let Some(conn) = conns.get_mut(token) else {
@@ -101,6 +102,14 @@ impl Reactor {
             });
         }
         let result = conn.stream.read(scratch, ended);
+        if let Some(established) = conn.stream.established() {
+            let (now_ms, limit_ms) = (*now_ns / 1_000_000, config.header_timeout_ms);
+            conn.secured(
+                established,
+                Deadline::after(Cause::Header, now_ms, limit_ms),
+            );
+            scan.note(conn.deadline);
+        }
         feeding.eof = matches!(result, Ok(ReadOutcome::Closed));
         if conn.serving.websocket.is_some() {
             let (eof, now_ms) = (feeding.eof, *now_ns / 1_000_000);
@@ -236,6 +245,9 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        if conn.begins_tls() {
+            return;
+        }
         conn.pace_wakes();
         let deadline = if conn.in_body() {
             let fresh = progress || conn.deadline.cause != Cause::Body;

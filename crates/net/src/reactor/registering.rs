@@ -83,20 +83,26 @@ impl Reactor {
     }
 
     /// Gives the socket away, with the bytes that were read and not consumed, and those that were not
-    /// written yet. `None`: the connection has gone or has switched, or its transport cannot do
-    /// without the reactor.
+    /// written yet. `None`: the connection has gone or has switched.
     pub(crate) fn detach(
         &mut self,
         key: RequestKey,
     ) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
         let conn = busy(&mut self.conns, key)?;
         let framed = conn.output.in_records();
-        if framed || conn.is_tunnel() || conn.streams.is_some() || !conn.stream.can_be_detached() {
+        if framed || conn.is_tunnel() || conn.streams.is_some() {
             return None;
         }
         let mut conn = self.release(key.connection)?;
         let input = conn.take_input();
         let unsent = conn.output.take_bytes();
-        Some((conn.stream.into_fd(), input, unsent))
+        match conn.stream.into_fd() {
+            Ok(fd) => Some((fd, input, unsent)),
+            Err(error) => {
+                let text = format!("Cannot give a connection to the application: {error}");
+                self.notices.push(Level::Error, text);
+                None
+            }
+        }
     }
 }

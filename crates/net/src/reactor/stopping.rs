@@ -147,7 +147,9 @@ impl Reactor {
         if conn.sends_no_more() {
             // A process that the application has forked may have a copy of the descriptor.
             conn.stream.shutdown_write();
-            return self.remove(token);
+            if !conn.stream.wants_write() {
+                return self.remove(token);
+            }
         }
         self.linger(token, true);
     }
@@ -163,6 +165,9 @@ impl Reactor {
         conn.deadline = Deadline::after(Cause::Linger, self.now_ns / 1_000_000, longest_ms);
         self.scan.note(conn.deadline);
         conn.take_input();
+        if conn.stream.wants_write() {
+            self.register_for_writing(token);
+        }
         self.read(token);
     }
 

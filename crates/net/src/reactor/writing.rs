@@ -235,7 +235,10 @@ impl Reactor {
         match result {
             Ok(Flushed::All) => self.after_flush(token),
             Ok(Flushed::Blocked) => {
-                if left < before || conn.deadline.cause != Cause::Write {
+                // A handshake, and an end, have their time as a whole.
+                let whole =
+                    conn.deadline.cause == Cause::Handshake || conn.phase == Phase::Lingering;
+                if !whole && (left < before || conn.deadline.cause != Cause::Write) {
                     conn.deadline = Deadline::after(
                         Cause::Write,
                         self.now_ns / 1_000_000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from licorne.config import convert
@@ -38,6 +39,24 @@ def _cleartext(value: object) -> str:
     return convert.text(value).lower()
 
 
+def _password(value: object) -> str | None:
+    """Where a password is; never the password itself."""
+    source = convert.optional_text(value)
+    if source and not source.startswith(("file:", "env:")):
+        raise ValueError("give file:PATH or env:NAME, not the password itself")
+    return source
+
+
+def _certificate(entry: str) -> str:
+    """NAME=CERT,KEY, or a folder."""
+    names, equals, files = entry.partition("=")
+    if not equals and not os.path.isdir(entry):
+        raise ValueError("give NAME=CERT,KEY, or a folder that is there")
+    if equals and (not names.strip() or not files.partition(",")[0]):
+        raise ValueError("give NAME=CERT,KEY")
+    return entry
+
+
 class Ssl(Section):
     """SSL"""
 
@@ -45,15 +64,41 @@ class Ssl(Section):
         "--keyfile",
         default=None,
         metavar="FILE",
-        later="TLS",
-        doc="The private key of the certificate, PEM.",
+        doc="The private key of the certificate, PEM; without it, it is looked for in certfile.",
+    )
+    keyfile_password: str | None = option(
+        "--keyfile-password",
+        default=None,
+        convert=_password,
+        metavar="SOURCE",
+        doc="""Where the password of an encrypted key is: `file:PATH` or `env:NAME`.
+
+        Of a file it is the first line. The password itself is no setting, since settings are shown.
+        """,
     )
     certfile: str | None = option(
         "--certfile",
         default=None,
         metavar="FILE",
-        later="TLS",
         doc="The certificate with its chain, PEM. This or keyfile makes the listeners speak TLS.",
+    )
+    certificates: list[str] = option(
+        "--cert",
+        default=[],
+        convert=convert.Each(_certificate),
+        metavar="NAME=CERT,KEY",
+        doc="""Further certificates, by the name that a client asks for (SNI); may be repeated.
+
+        `NAME` may be several with semicolons, and begin with `*.`; `KEY` may be left out where the
+        key is in the file of the certificate. A folder stands for all that is in it: `X.pem` or
+        `X.crt` with `X.key` beside it, for the names that they say themselves. The first of all is
+        shown to clients that ask for another name, or for none.
+        """,
+    )
+    self_signed: bool = option(
+        "--self-signed",
+        default=False,
+        doc="Serve development over TLS, with a certificate for localhost made at the start.",
     )
     ssl_version: object = option(
         "--ssl-version",
@@ -65,14 +110,12 @@ class Ssl(Section):
         "--cert-reqs",
         default=0,
         convert=convert.Within(0, 2),
-        later="TLS",
         doc="Whether clients need a certificate: 0 no, 1 it is looked at if there is one, 2 yes.",
     )
     ca_certs: str | None = option(
         "--ca-certs",
         default=None,
         metavar="FILE",
-        later="TLS",
         doc="Certificates of the authorities that may sign a client's certificate, PEM.",
     )
     suppress_ragged_eofs: bool = option(
@@ -88,7 +131,6 @@ class Ssl(Section):
     ciphers: str | None = option(
         "--ciphers",
         default=None,
-        later="TLS",
         doc="The ciphers to offer, as OpenSSL writes lists of them.",
     )
 
