@@ -25,9 +25,9 @@ use crate::output::Output;
 use crate::peer::{Peer, Proxied};
 use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
+use crate::tls::Established;
 pub(crate) use framing::LOW_WATER;
 pub(crate) use queue::Beside;
-use crate::tls::Established;
 pub(crate) use serving::Serving;
 pub(crate) use streams::{ConnectionEnd, StreamNews, StreamPhase, Streams};
 

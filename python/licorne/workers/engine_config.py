@@ -126,10 +126,7 @@ class EngineConfig(RequestRules):
         self.protocol = cfg.protocol
         self.uwsgi_allow_ips = list(cfg.uwsgi_allow_ips)
         self.fastcgi_allow_ips = list(cfg.fastcgi_allow_ips)
-        self.websocket_compression = cfg.websocket_compression
-        self.websocket_max_message_size = cfg.websocket_max_message_size
-        self.websocket_ping_interval = float(cfg.websocket_ping_interval)
-        self.websocket_ping_timeout = float(cfg.websocket_ping_timeout)
+        self._websocket(cfg)
         self._http2(cfg)
         self.request_id = cfg.request_id
         self.queue_time = cfg.queue_time
@@ -141,6 +138,12 @@ class EngineConfig(RequestRules):
         self.handover = wiring.handover
         keeper = wiring.certificates
         self.tls = None if keeper is None else keeper.for_engine()
+
+    def _websocket(self, cfg: Config) -> None:
+        self.websocket_compression = cfg.websocket_compression
+        self.websocket_max_message_size = cfg.websocket_max_message_size
+        self.websocket_ping_interval = float(cfg.websocket_ping_interval)
+        self.websocket_ping_timeout = float(cfg.websocket_ping_timeout)
 
     def _http2(self, cfg: Config) -> None:
         served = "h2" in cfg.http_protocols
