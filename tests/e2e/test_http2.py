@@ -334,6 +334,30 @@ def test_other_clients(site2: Server, arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.skipif(which("h2load") is None, reason="h2load is not installed")
+def test_tls_agrees_on_http_2(serve: Serve, kind: str) -> None:
+    server = serve(app_of(kind), *KINDS[kind], "--http-protocols", "h2,h1", "--self-signed")
+    found = server.log.wait_for(r"Listening at: .*https://127\.0\.0\.1:(\d+)")
+    done = subprocess.run(
+        [
+            "h2load",
+            "-n",
+            "400",
+            "-c",
+            "4",
+            "-m",
+            "16",
+            f"https://127.0.0.1:{found[1]}/size?n=20000",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert "Application protocol: h2" in done.stdout
+    assert "400 succeeded, 0 failed, 0 errored" in done.stdout
+
+
+@pytest.mark.skipif(which("h2load") is None, reason="h2load is not installed")
 def test_h2load(site2: Server) -> None:
     done = subprocess.run(
         ["h2load", "-n", "2000", "-c", "4", "-m", "16", f"{site2.url}/size?n=20000"],
