@@ -649,6 +649,9 @@ class Exchange:
     def early_hints(self, headers: Iterable[tuple[str | bytes, str | bytes]]) -> None:
         """`wsgi.early_hints`: sends `103 Early Hints` (RFC 8297); nothing on HTTP/1.0."""
 
+    def send_trailers(self, trailers: Iterable[tuple[str | bytes, str | bytes]]) -> None:
+        """`gunicorn.http2.send_trailers`: trailer fields, sent behind the body."""
+
     @property
     def paused(self) -> bool:
         """`run_wsgi` has sent a part of the body, and its client reads slowly.

@@ -17,6 +17,8 @@ KINDS = {
     **{name: ("fronted_app:app", *args) for name, args in WORKERS.items()},
     "asgi": ("fronted_app:asgi", "-k", "asgi"),
 }
+#: What apps/fronted_app.py sends for /file, and eight times for /blocks.
+BLOCK = bytes(range(256)) * 1024
 every_kind = pytest.mark.parametrize("kind", list(KINDS))
 
 

@@ -10,7 +10,8 @@ use net::config::Config;
 use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
 use net::websocket::Settings as WebSocket;
-use proto::protocol::{ProxyHeader, Served};
+use proto::h2::Config as Http2;
+use proto::protocol::{Gateway, ProxyHeader, Served};
 use proto::{
     ClientAddress, Forwarding, HeaderMap, Limits, Permissions, Policy, SchemeHeader, Trusted,
 };
@@ -73,10 +74,18 @@ attributes!(
         body_buffer_size: u64,
         body_timeout: f64,
         environ: Py<PyDict>,
+        fastcgi_allow_ips: Vec<String>,
         file_wrapper: Py<PyType>,
         graceful_timeout: f64,
         handover: Option<(i32, i32)>,
         header_timeout: f64,
+        http2_cleartext: bool,
+        http2_demanded: bool,
+        http2_initial_window_size: u32,
+        http2_max_concurrent_streams: u32,
+        http2_max_frame_size: u32,
+        http2_max_header_list_size: u32,
+        http2_tls: bool,
         keepalive: f64,
         master_fd: i32,
         max_connections: usize,
@@ -84,6 +93,7 @@ attributes!(
         parent: u32,
         make_waiter: Option<Py<PyAny>>,
         polled: bool,
+        protocol: String,
         queue_time: bool,
         queue_timeout: f64,
         queue_timeout_paths: Vec<(String, f64)>,
@@ -103,6 +113,7 @@ attributes!(
         timed: bool,
         tls: Option<(Py<TlsTerms>, Py<TlsStore>)>,
         tmp_upload_dir: String,
+        uwsgi_allow_ips: Vec<String>,
         websocket_compression: bool,
         websocket_max_message_size: usize,
         websocket_ping_interval: f64,
@@ -172,8 +183,10 @@ impl PythonConfig {
 /// `AttributeError` or `TypeError` where Python and Rust disagree; `ValueError` for a value that
 /// cannot work, naming the setting.
 pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)> {
-    let policy = policy(config)?;
+    let mut policy = policy(config)?;
     let settings = Settings::read(config)?;
+    serve_http2(&mut policy, &settings);
+    (policy.served.gateway, policy.gateways) = gateway(&settings)?;
     let limits = limits(&settings)?;
     let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
     let websocket = websocket(&settings)?;
@@ -262,8 +275,24 @@ pub(crate) fn policy(rules: &Bound<'_, PyAny>) -> PyResult<Policy> {
             ..Served::HTTP1
         },
         proxies: trusted("proxy_allow_ips", &rules.proxy_allow_ips)?,
+        gateways: Trusted::default(),
         forwarding: forwarding(rules)?,
+        http2: Http2::default(),
     })
+}
+
+/// HTTP/2, as far as it is served.
+fn serve_http2(policy: &mut Policy, settings: &Settings) {
+    policy.served.http2 = settings.http2_tls;
+    policy.served.http2_cleartext = settings.http2_cleartext;
+    policy.served.http2_demanded = settings.http2_demanded;
+    policy.http2 = Http2 {
+        max_concurrent_streams: settings.http2_max_concurrent_streams,
+        initial_window_size: settings.http2_initial_window_size,
+        max_frame_size: settings.http2_max_frame_size,
+        max_header_list_size: settings.http2_max_header_list_size,
+        ..Http2::default()
+    };
 }
 
 fn proxy_header(word: &str) -> PyResult<ProxyHeader> {
@@ -274,6 +303,21 @@ fn proxy_header(word: &str) -> PyResult<ProxyHeader> {
         "auto" => Ok(ProxyHeader::Auto),
         other => {
             let text = format!("proxy_protocol: {other:?} is not one of off, v1, v2, auto");
+            Err(PyValueError::new_err(text))
+        }
+    }
+}
+
+/// What is spoken in the place of HTTP, and which peers may do so.
+fn gateway(settings: &Settings) -> PyResult<(Option<Gateway>, Trusted)> {
+    let uwsgi = trusted("uwsgi_allow_ips", &settings.uwsgi_allow_ips)?;
+    let fastcgi = trusted("fastcgi_allow_ips", &settings.fastcgi_allow_ips)?;
+    match settings.protocol.as_str() {
+        "http" => Ok((None, Trusted::default())),
+        "uwsgi" => Ok((Some(Gateway::Uwsgi), uwsgi)),
+        "fastcgi" => Ok((Some(Gateway::FastCgi), fastcgi)),
+        other => {
+            let text = format!("protocol: {other:?} is not one of http, uwsgi, fastcgi");
             Err(PyValueError::new_err(text))
         }
     }

@@ -70,6 +70,8 @@ pub(crate) struct Bundle {
     pub(crate) response: Py<PyAny>,
     pub(crate) write: Py<PyAny>,
     pub(crate) early_hints: Py<PyAny>,
+    /// `gunicorn.http2.send_trailers`.
+    pub(crate) send_trailers: Py<PyAny>,
     pub(crate) socket: Py<PyAny>,
     pub(crate) caches: Caches,
 }
@@ -188,7 +190,7 @@ impl Exchange {
     /// Readies a spare object for the next request, if nothing else refers to any part of it.
     pub(crate) fn reusable(exchange: &Bound<'_, Self>) -> bool {
         /// References from the response, each bound method and the socket.
-        const BUNDLE: isize = 4;
+        const BUNDLE: isize = 5;
         let py = exchange.py();
         // Before the object is borrowed, which is a reference.
         let found = references(exchange);
@@ -212,6 +214,7 @@ impl Exchange {
         references(bundle.start_response.bind(py)) == 1
             && references(bundle.response.bind(py)) == 2
             && references(bundle.write.bind(py)) == 1
+            && references(bundle.send_trailers.bind(py)) == 1
             && references(bundle.early_hints.bind(py)) == dicts
             && references(bundle.socket.bind(py)) == dicts
     }

@@ -30,5 +30,5 @@ pub(crate) fn address(peer: &str) -> PyResult<Option<IpAddr>> {
 /// What was made of the forwarded headers of this request, in one line.
 pub(crate) fn line(policy: &Policy, request: &net_exchange::Exchange) -> Option<String> {
     let peer = request.socket_peer().and_then(Peer::ip);
-    explain(policy, peer, request.head.raw()).line()
+    explain(policy, peer, &request.head.as_http1()).line()
 }

@@ -45,7 +45,11 @@ pub(crate) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     net.out.clear();
     let date = net::clock::coarse_unix_seconds();
     // Whatever the application had begun to say: its client gets the page for failures.
-    if net.response.fail(date, shown.as_deref(), &mut net.out) {
+    let head = net.facts().head_method;
+    if net
+        .response
+        .fail(date, shown.as_deref(), head, &mut net.out)
+    {
         run.status = Some(if overdue {
             core.names.gateway_timeout.clone_ref(py)
         } else {

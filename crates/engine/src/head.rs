@@ -96,6 +96,7 @@ pub(crate) fn version(head: &Head) -> (u8, u8) {
     match head.version() {
         Version::Http10 => (1, 0),
         Version::Http11 => (1, 1),
+        Version::Http2 => (2, 0),
     }
 }
 

@@ -11,6 +11,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use crate::core::thread_number;
 use crate::exchange::Exchange;
 use crate::explain;
+use crate::fields;
 use crate::head;
 use crate::pieces;
 use crate::proxied;
@@ -32,6 +33,7 @@ impl Exchange {
                 &bundle.start_response,
                 &bundle.write,
                 &bundle.early_hints,
+                &bundle.send_trailers,
                 &bundle.socket,
             ] {
                 visit.call(each)?;
@@ -243,6 +245,13 @@ impl Exchange {
     /// `wsgi.early_hints`: sends `103 Early Hints` with these header pairs (RFC 8297).
     fn early_hints(&mut self, headers: &Bound<'_, PyAny>) -> PyResult<()> {
         wsgi::early_hints(self, headers)
+    }
+
+    /// `gunicorn.http2.send_trailers`: trailer fields for the end of the body, in the place of those given
+    /// before (RFC 9110, section 6.5).
+    fn send_trailers(&mut self, trailers: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.run.trailers = fields::pairs_of(trailers)?;
+        Ok(())
     }
 
     /// The client reads slowly, and the body that `run_wsgi` has begun to send is to be resumed when

@@ -178,11 +178,13 @@ fn refusal(py: Python<'_>, reject: Reject) -> PyResult<Bound<'_, PyAny>> {
 
 #[pymethods]
 impl Refusal {
-    /// The names of all refusals.
+    /// The names of all refusals of HTTP/1.
     #[classattr]
     #[pyo3(name = "NAMES")]
     fn names(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
-        PyTuple::new(py, Reject::ALL.iter().map(|reject| reject.name()))
+        let all = Reject::ALL.iter().filter(|reject| reject.code().is_none());
+        let names: Vec<_> = all.map(|reject| reject.name()).collect();
+        PyTuple::new(py, names)
     }
 
     #[getter]

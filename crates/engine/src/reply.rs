@@ -31,6 +31,7 @@ impl Reply {
                 head_method: method == "HEAD",
                 connect: method == "CONNECT",
                 keep_alive: false,
+                records: false,
             },
             server: h1::ServerFields::new(server),
             response: h1::Response::default(),

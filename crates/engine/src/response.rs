@@ -6,6 +6,7 @@ use std::sync::Arc;
 use net::baton::{Block, Room, Tail};
 use net::exchange::{self as net_exchange, RequestKey};
 use net::output::{COPY_LIMIT, FilePart};
+use proto::Version;
 use proto::h1::{BodySize, Ending};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -23,7 +24,7 @@ use crate::taken;
 pub(crate) fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
-    if this.run.socket.is_some() || this.headers_sent() {
+    if this.run.socket.is_some() || this.headers_sent() || !this.run.trailers.is_empty() {
         drop(this);
         return if stream(exchange, block)? {
             end(exchange)
@@ -36,21 +37,16 @@ pub(crate) fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) 
     let bytes = block.as_bytes();
     sending::head(&core, py, run, BodySize::Known(bytes.len() as u64))?;
     let net = run.open()?;
-    let (taken, tail, ending) = if bytes.len() <= COPY_LIMIT {
+    let copied = bytes.len() <= COPY_LIMIT || !net.response.allows(bytes.len());
+    let (taken, tail, ending) = if copied {
         let rest = net.response.rest(bytes, &mut net.out);
         let (taken, ending) = rest.map_err(out_of_turn)?;
         (taken, Tail::None, ending)
     } else {
         let piece = net.response.piece(bytes.len(), &mut net.out);
         let taken = piece.map_err(out_of_turn)?.len;
-        let tail = if taken < bytes.len() {
-            net.out.extend_from_slice(&bytes[..taken]);
-            Tail::None
-        } else {
-            Tail::Bytes(SharedBytes::new(block))
-        };
         let ending = net.response.end(&mut net.out).map_err(out_of_turn)?;
-        (taken, tail, ending)
+        (taken, Tail::Bytes(SharedBytes::new(block)), ending)
     };
     sending::count(&core, py, run, bytes.len(), taken)?;
     complete(py, this, &core, tail, ending)
@@ -103,10 +99,12 @@ fn too_short(
 ) -> PyResult<()> {
     let method = String::from_utf8_lossy(net.head.method());
     let target = String::from_utf8_lossy(net.head.target());
-    let text = format!(
-        "{method} {target}: the application sent less than its Content-Length; the connection is \
-         closed"
-    );
+    let ends = match net.head.version() {
+        Version::Http2 => "stream is reset",
+        Version::Http10 | Version::Http11 => "connection is closed",
+    };
+    let text =
+        format!("{method} {target}: the application sent less than its Content-Length; the {ends}");
     core.log_about(py, "error", &text, id)
 }
 

@@ -126,6 +126,7 @@ fn create<'py>(py: Python<'py>, core: &Arc<Core>) -> PyResult<Bound<'py, Exchang
         response: response.into_any().unbind(),
         write: exchange.getattr(intern!(py, "write"))?.unbind(),
         early_hints: early_hints.unbind(),
+        send_trailers: exchange.getattr(intern!(py, "send_trailers"))?.unbind(),
         socket: socket.unbind(),
         caches: Caches::new(),
     };

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
+use proto::Version;
 use proto::h1::BodySize;
 use pyo3::exceptions::{PyConnectionError, PyConnectionResetError, PyOSError, PyRuntimeError};
 use pyo3::intern;
@@ -43,6 +44,11 @@ pub(crate) fn take_socket(exchange: &mut Exchange) -> PyResult<(OwnedFd, Vec<u8>
     let core = Arc::clone(&exchange.core);
     let entry = exchange.run.entry;
     let net = exchange.run.open()?;
+    if net.head.version() == Version::Http2 {
+        return Err(PyRuntimeError::new_err(
+            "the connection carries other requests, too: with HTTP/2 its socket cannot be taken over",
+        ));
+    }
     let key = net.key.take();
     let Some((fd, rest, unsent)) = key.and_then(|key| core.reactor.detach(key)) else {
         return Err(PyConnectionResetError::new_err("the client has gone"));

@@ -1,30 +1,35 @@
 //! One connection: bytes in → proto → exchange; output → bytes out. It decides nothing about time
 //! or other connections; the reactor does.
 
+mod framing;
 mod moving;
+mod parsing;
 mod proxied;
+mod queue;
 mod securing;
 mod serving;
+mod streams;
 mod websocket;
 
 use std::io;
 use std::sync::Arc;
 
-use proto::h1::CONTINUE;
 use proto::protocol::Served;
-use proto::{Event, Policy, Received, Reject, ws};
+use proto::{Policy, Reject, ws};
 
 use crate::body::{Body, BodyStore};
 use crate::config::Config;
 use crate::drain::Activity;
 use crate::exchange::Exchange;
-use crate::incoming::Incoming;
 use crate::output::Output;
 use crate::peer::{Peer, Proxied};
 use crate::stream::Stream;
 use crate::timer::{Cause, Deadline};
 use crate::tls::Established;
+pub(crate) use framing::LOW_WATER;
+pub(crate) use queue::Beside;
 pub(crate) use serving::Serving;
+pub(crate) use streams::{ConnectionEnd, StreamNews, StreamPhase, Streams};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +69,7 @@ pub(crate) struct Conn {
     pub(crate) peer: Peer,
     proxied: Option<Arc<Proxied>>,
     pub(crate) listener: usize,
+    /// The peer is in `forwarded_allow_ips`.
     trusted: bool,
     /// What its handshake of TLS has agreed on.
     tls: Option<Arc<Established>>,
@@ -78,6 +84,8 @@ pub(crate) struct Conn {
     pub(crate) phase: Phase,
     /// The last request, which may be with the application.
     pub(crate) serving: Serving,
+    /// Its requests, where it carries several at once.
+    pub(crate) streams: Option<Box<Streams>>,
     /// Requests read so far.
     pub(crate) requests: u32,
     pub(crate) registered: Registration,
@@ -113,6 +121,8 @@ pub(crate) enum Fed {
     Flowed,
     /// WebSocket messages, or their end.
     Messages,
+    /// Frames, for streams that have news of it.
+    Streams,
     /// The peer broke a rule of WebSocket.
     Failing(ws::Reject),
 }
@@ -171,6 +181,7 @@ impl Conn {
             deadline: Deadline::NONE,
             phase: Phase::Reading,
             serving: Serving::none(),
+            streams: None,
             requests: 0,
             registered: Registration::None,
             readable: true,
@@ -202,7 +213,7 @@ impl Conn {
 
     /// So much is still to be written that nothing more should be made for it.
     pub(crate) fn wants_no_more(&self) -> bool {
-        self.output.queued() >= HIGH_WATER
+        self.streams.is_none() && self.output.queued() >= HIGH_WATER
     }
 
     /// Between requests, with nothing of the next one seen.
@@ -220,7 +231,7 @@ impl Conn {
 
     /// Its first request is still awaited.
     pub(crate) fn had_no_request(&self) -> bool {
-        self.phase == Phase::Reading && self.serving.is_none()
+        self.phase == Phase::Reading && self.requests == 0
     }
 
     /// What it is doing, as a stop sees it. An idle one has its deadline `keepalive_ms` after its
@@ -256,7 +267,8 @@ impl Conn {
 
     /// Room for reading a large body in place: the memory body being read, and how much is missing.
     pub(crate) fn direct_body(&mut self) -> Option<(&mut Stream, &mut Vec<u8>, usize)> {
-        if self.has_input() || !self.stream.reads_in_place() {
+        let plain = self.stream.reads_in_place() && self.proto.bodies_are_plain();
+        if self.has_input() || !plain {
             return None;
         }
         let exchange = self.pending.as_mut()?;
@@ -338,111 +350,12 @@ impl Conn {
         self.input = input;
         fed
     }
-
-    fn parse(&mut self, input: &[u8], feeding: &mut Feeding<'_>) -> (usize, Fed) {
-        let mut used = 0;
-        // A request whose body flows, and whose head was among these bytes.
-        let mut begun = None;
-        loop {
-            let rest = &input[used..];
-            let spare = self.pending.as_mut().or_else(|| feeding.pool.last_mut());
-            let Some(exchange) = spare else {
-                return (used, Fed::Wait);
-            };
-            let received =
-                self.proto
-                    .receive(feeding.policy, rest, feeding.eof, &mut exchange.head);
-            let Received { consumed, event } = match received {
-                Ok(received) => received,
-                Err(reject) => return (used, Fed::Rejected(reject)),
-            };
-            used += consumed;
-            match event {
-                Event::NeedMore | Event::Switched => {
-                    return match begun {
-                        Some(exchange) => (used, Fed::Ready(exchange)),
-                        None if self.serving.incoming.is_some() => (used, Fed::Flowed),
-                        None => (used, Fed::Wait),
-                    };
-                }
-                Event::Proxied => self.begin_proxied(),
-                Event::Closed => return (used, Fed::Closed),
-                Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
-                    begun = self.begin_flowing(consumed == rest.len(), feeding);
-                }
-                Event::Head(_) => self.begin(consumed == rest.len(), feeding),
-                Event::Body(_, range) => {
-                    if let Some(incoming) = &mut self.serving.incoming {
-                        incoming.push(&rest[range]);
-                        continue;
-                    }
-                    let body = &mut exchange.body;
-                    if let Err(error) = body.append(&rest[range], feeding.store) {
-                        return (used, Fed::Failed(error));
-                    }
-                }
-                Event::End(_) => {
-                    if let Some(incoming) = &mut self.serving.incoming {
-                        incoming.end();
-                        return (used, begun.map_or(Fed::Flowed, Fed::Ready));
-                    }
-                    let Some(exchange) = self.pending.take() else {
-                        return (used, Fed::Wait);
-                    };
-                    return (used, Fed::Ready(exchange));
-                }
-            }
-        }
-    }
-
-    /// A head is complete: its exchange leaves the pool.
-    #[inline]
-    fn leave_pool(&self, feeding: &mut Feeding<'_>) -> Option<Box<Exchange>> {
-        let mut exchange = feeding.pool.pop()?;
-        if feeding.pool.is_empty() {
-            feeding.pool.push(Box::default());
-        }
-        exchange.peer = Some(self.peer);
-        exchange.proxied.clone_from(&self.proxied);
-        exchange.listener = self.listener;
-        exchange.trusted = self.trusted;
-        exchange.tls.clone_from(&self.tls);
-        Some(exchange)
-    }
-
-    /// The body is awaited before the application has the request.
-    fn begin(&mut self, nothing_follows: bool, feeding: &mut Feeding<'_>) {
-        let Some(mut exchange) = self.leave_pool(feeding) else {
-            return;
-        };
-        if let Some(length) = exchange.head.content_length() {
-            exchange.body.reserve(length, feeding.store);
-        }
-        // RFC 9110 section 10.1.1: not needed when the content is already coming.
-        if exchange.head.expect_continue() && exchange.head.has_body() && nothing_follows {
-            self.output.copy(CONTINUE);
-        }
-        self.pending = Some(exchange);
-    }
-
-    /// The application has the request at once, and asks for the body.
-    fn begin_flowing(
-        &mut self,
-        nothing_follows: bool,
-        feeding: &mut Feeding<'_>,
-    ) -> Option<Box<Exchange>> {
-        let mut exchange = self.leave_pool(feeding)?;
-        exchange.body = Body::Flowing;
-        let expects_continue = exchange.head.expect_continue() && nothing_follows;
-        self.serving.incoming = Some(Box::new(Incoming::new(expects_continue)));
-        Some(exchange)
-    }
 }
 
 /// Bytes of a large body that are worth a turn of the loop, above all of one that Python turns.
 const WAKE_AT: i32 = 512 * 1024;
 /// Output above which a streaming application, and the client's next request, have to wait.
-const HIGH_WATER: u64 = 256 * 1024;
+pub(crate) const HIGH_WATER: u64 = 256 * 1024;
 /// Bodies with more than this missing are read in place.
 const DIRECT: usize = 32 * 1024;
 

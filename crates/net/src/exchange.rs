@@ -88,6 +88,7 @@ impl Exchange {
             head_method: method == Some(KnownMethod::Head),
             connect: method == Some(KnownMethod::Connect),
             keep_alive: self.keep_alive,
+            records: self.head.in_records(),
         }
     }
 

@@ -77,13 +77,13 @@ impl Notices {
 
     /// A request that was refused (gunicorn's wording).
     pub(crate) fn rejected(&mut self, peer: Peer, reject: Reject) {
-        let text = format!(
-            "Invalid request from ip={}: {} ({}, answered {})",
-            Ip(peer),
-            reject.message(),
-            reject.section(),
-            reject.status()
-        );
+        let (message, section) = (reject.message(), reject.section());
+        let answered = match reject.code() {
+            None => format!("answered {}", reject.status()),
+            Some(code) => format!("ended with {code:?}"),
+        };
+        let ip = Ip(peer);
+        let text = format!("Invalid request from ip={ip}: {message} ({section}, {answered})");
         self.push(Level::Warning, text);
     }
 

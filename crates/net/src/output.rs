@@ -1,12 +1,14 @@
 //! What is still to be written to a connection: small pieces copied together, large ones by
 //! reference, files by descriptor.
 
+mod records;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use proto::h1;
+use proto::{fastcgi, h1};
 
 use crate::stream::{PIECES, Stream, WriteOutcome};
 
@@ -31,6 +33,8 @@ enum Segment {
     Copied(Vec<u8>),
     Shared(Box<dyn Shared>),
     File(FilePart),
+    /// A part of a file that is the content of a record.
+    FileRecord(records::FileRecord),
 }
 
 /// Pieces below this size are copied next to each other rather than kept apart.
@@ -58,6 +62,8 @@ pub(crate) struct Output {
     queued: u64,
     /// Where the last segment, a run, has a chunk that further blocks are added to.
     open_chunk: Option<usize>,
+    /// The answer is sent in records.
+    records: Option<Box<fastcgi::Reply>>,
 }
 
 impl Output {
@@ -74,13 +80,39 @@ impl Output {
         if bytes.is_empty() {
             return;
         }
+        if self.records.is_some() {
+            return self.copy_in_records(bytes);
+        }
         self.end_chunk();
+        self.add(bytes);
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
         self.queued += bytes.len() as u64;
         match self.segments.back_mut() {
             Some(Segment::Copied(run)) if run.len() + bytes.len() <= RUN_LIMIT => {
                 run.extend_from_slice(bytes);
             }
             _ => self.segments.push_back(Segment::Copied(bytes.to_vec())),
+        }
+    }
+
+    /// Has `fill` append to what is copied.
+    pub(crate) fn append(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
+        self.end_chunk();
+        let fits =
+            matches!(self.segments.back(), Some(Segment::Copied(run)) if run.len() < RUN_LIMIT);
+        if !fits {
+            self.segments.push_back(Segment::Copied(Vec::new()));
+        }
+        let Some(Segment::Copied(run)) = self.segments.back_mut() else {
+            return;
+        };
+        let before = run.len();
+        fill(run);
+        self.queued += (run.len() - before) as u64;
+        if run.is_empty() {
+            self.segments.pop_back();
         }
     }
 
@@ -145,6 +177,9 @@ impl Output {
         if length == 0 {
             return;
         }
+        if self.records.is_some() {
+            return self.copy_in_records(shared.bytes().get(from..).unwrap_or_default());
+        }
         self.end_chunk();
         if from > 0 && self.segments.is_empty() {
             self.written = from;
@@ -160,6 +195,9 @@ impl Output {
     }
 
     pub(crate) fn file(&mut self, part: FilePart) {
+        if self.records.is_some() {
+            return self.file_in_records(part);
+        }
         if part.remaining > 0 {
             self.end_chunk();
             self.queued += part.remaining;
@@ -168,7 +206,9 @@ impl Output {
     }
 
     pub(crate) fn clear(&mut self) {
+        let records = self.records.take();
         *self = Self::default();
+        self.records = records;
     }
 
     /// What is queued, for an application that writes it from now on.
@@ -179,6 +219,7 @@ impl Output {
             match segment {
                 Segment::Copied(run) => bytes.extend_from_slice(run),
                 Segment::Shared(shared) => bytes.extend_from_slice(shared.bytes()),
+                Segment::FileRecord(_) => return Err(io::ErrorKind::Unsupported.into()),
                 Segment::File(part) => {
                     let length = usize::try_from(part.remaining).unwrap_or(usize::MAX);
                     let start = bytes.len();
@@ -196,11 +237,12 @@ impl Output {
     pub(crate) fn flush(&mut self, stream: &mut Stream) -> io::Result<Flushed> {
         self.end_chunk();
         while !self.segments.is_empty() {
-            let result = if let Some(Segment::File(_)) = self.segments.front() {
-                self.write_file(stream)
-            } else {
-                self.write_run(stream)
-            };
+            let result =
+                if let Some(Segment::File(_) | Segment::FileRecord(_)) = self.segments.front() {
+                    self.write_file(stream)
+                } else {
+                    self.write_run(stream)
+                };
             if result? == Flushed::Blocked {
                 return Ok(Flushed::Blocked);
             }
@@ -222,7 +264,7 @@ impl Output {
             match segment {
                 Segment::Copied(run) => *slot = run,
                 Segment::Shared(shared) => *slot = shared.bytes(),
-                Segment::File(_) => {
+                Segment::File(_) | Segment::FileRecord(_) => {
                     more = true;
                     break;
                 }
@@ -249,7 +291,7 @@ impl Output {
             let length = match front {
                 Segment::Copied(run) => run.len(),
                 Segment::Shared(shared) => shared.bytes().len(),
-                Segment::File(_) => break,
+                Segment::File(_) | Segment::FileRecord(_) => break,
             };
             if position < length {
                 break;
@@ -261,12 +303,14 @@ impl Output {
     }
 
     fn write_file(&mut self, stream: &mut Stream) -> io::Result<Flushed> {
-        let Some(Segment::File(part)) = self.segments.front_mut() else {
-            return Ok(Flushed::All);
+        let (file, offset, remaining) = match self.segments.front_mut() {
+            Some(Segment::File(part)) => (&part.file, &mut part.offset, &mut part.remaining),
+            Some(Segment::FileRecord(part)) => (&*part.file, &mut part.offset, &mut part.remaining),
+            _ => return Ok(Flushed::All),
         };
-        let outcome = match stream.send_file(&part.file, part.offset, part.remaining)? {
+        let outcome = match stream.send_file(file, *offset, *remaining)? {
             Some(outcome) => outcome,
-            None => copy_file(stream, part)?,
+            None => copy_file(stream, file, *offset, *remaining)?,
         };
         let WriteOutcome::Bytes(sent) = outcome else {
             return Ok(Flushed::Blocked);
@@ -275,22 +319,28 @@ impl Output {
             // The file has become shorter than the length announced for it.
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        part.offset += sent as u64;
-        part.remaining -= sent as u64;
+        *offset += sent as u64;
+        *remaining -= sent as u64;
+        let done = *remaining == 0;
         self.queued -= sent as u64;
-        if part.remaining == 0 {
+        if done {
             self.segments.pop_front();
         }
         Ok(Flushed::All)
     }
 }
 
-fn copy_file(stream: &mut Stream, part: &FilePart) -> io::Result<WriteOutcome> {
-    let size = usize::try_from(part.remaining)
+fn copy_file(
+    stream: &mut Stream,
+    file: &File,
+    offset: u64,
+    remaining: u64,
+) -> io::Result<WriteOutcome> {
+    let size = usize::try_from(remaining)
         .unwrap_or(usize::MAX)
         .min(FILE_BLOCK);
     let mut block = vec![0; size];
-    let count = part.file.read_at(&mut block, part.offset)?;
+    let count = file.read_at(&mut block, offset)?;
     if count == 0 {
         Ok(WriteOutcome::Bytes(0))
     } else {
@@ -299,140 +349,4 @@ fn copy_file(stream: &mut Stream, part: &FilePart) -> io::Result<WriteOutcome> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{Read, Write};
-    use std::os::fd::OwnedFd;
-    use std::os::unix::net::UnixStream;
-
-    use super::*;
-
-    struct Bytes(Vec<u8>);
-
-    impl Shared for Bytes {
-        fn bytes(&self) -> &[u8] {
-            &self.0
-        }
-    }
-
-    /// A queue of every kind of segment, read slowly, arrives whole and in order.
-    #[test]
-    fn everything_arrives_in_order() {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        let mut stream = Stream::plain(OwnedFd::from(ours));
-        let path = std::env::temp_dir().join(format!("licorne-output-{}", std::process::id()));
-        let mut file = File::create_new(&path).unwrap();
-        file.write_all(&vec![b'f'; 100_000]).unwrap();
-        let part = FilePart {
-            file: File::open(&path).unwrap(),
-            offset: 10,
-            remaining: 99_990,
-        };
-        std::fs::remove_file(&path).unwrap();
-
-        let mut output = Output::default();
-        let mut expected = Vec::new();
-        output.share(Box::new(Bytes(vec![b'0'; 50])), 20);
-        expected.extend([b'0'; 30]);
-        for (index, size) in [10usize, 70_000, 5, 300_000].into_iter().enumerate() {
-            let bytes = vec![b'a' + u8::try_from(index).unwrap(); size];
-            expected.extend(&bytes);
-            if size > COPY_LIMIT {
-                output.share(Box::new(Bytes(bytes)), 0);
-            } else {
-                output.copy(&bytes);
-            }
-        }
-        output.file(part);
-        expected.extend(vec![b'f'; 99_990]);
-        output.copy(b"end");
-        expected.extend(b"end");
-        assert_eq!(output.queued(), expected.len() as u64);
-
-        let mut received = Vec::new();
-        let mut room = [0; 4096];
-        loop {
-            let flushed = output.flush(&mut stream).unwrap();
-            if flushed == Flushed::All {
-                break;
-            }
-            let count = theirs.read(&mut room).unwrap();
-            received.extend(&room[..count]);
-        }
-        assert_eq!(output.queued(), 0);
-        drop(stream);
-        theirs.read_to_end(&mut received).unwrap();
-        assert!(received == expected);
-    }
-
-    /// Blocks that wait together are one chunk; what is written, shared or ended closes it.
-    #[test]
-    fn small_blocks_leave_as_one_chunk() {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        let mut stream = Stream::plain(OwnedFd::from(ours));
-        let mut output = Output::default();
-        let mut sent = |output: &mut Output| {
-            let queued = usize::try_from(output.queued()).unwrap();
-            assert_eq!(output.flush(&mut stream).unwrap(), Flushed::All);
-            let mut room = vec![0; 65536];
-            let count = theirs.read(&mut room).unwrap();
-            room.truncate(count);
-            // An open chunk is counted with the room for its length, and without its end.
-            assert!(queued.abs_diff(count) < 8, "{queued} {count}");
-            String::from_utf8(room).unwrap()
-        };
-        output.copy(b"HEAD");
-        for block in ["a", "", "bcdefghijklmno", "p"] {
-            output.chunk(block.as_bytes());
-        }
-        assert_eq!(sent(&mut output), "HEAD10\r\nabcdefghijklmnop\r\n");
-        output.chunk(b"a");
-        output.share_chunk(Box::new(Bytes(b"shared".to_vec())));
-        output.chunk(b"b");
-        output.copy(b"0\r\n\r\n");
-        assert_eq!(
-            sent(&mut output),
-            "1\r\na\r\n6\r\nshared\r\n1\r\nb\r\n0\r\n\r\n"
-        );
-        output.chunk(&[b'x'; 5000]);
-        output.chunk(&[b'y'; 5000]);
-        let wire = sent(&mut output);
-        assert!(wire.starts_with("2710\r\nxxx") && wire.ends_with("yyy\r\n"));
-        assert_eq!(wire.len(), 10_000 + 8);
-    }
-
-    #[test]
-    fn a_run_that_is_full_is_left_for_another() {
-        let mut output = Output::default();
-        for _ in 0..3 {
-            output.chunk(&vec![b'x'; RUN_LIMIT / 2]);
-        }
-        assert_eq!(output.segments.len(), 3);
-        output.chunk(&vec![b'x'; 2 * RUN_LIMIT]);
-        output.end_chunk();
-        assert_eq!(output.segments.len(), 4);
-        let written: usize = output
-            .segments
-            .iter()
-            .map(|segment| match segment {
-                Segment::Copied(run) => run.len(),
-                Segment::Shared(_) | Segment::File(_) => 0,
-            })
-            .sum();
-        assert_eq!(output.queued(), written as u64);
-    }
-
-    #[test]
-    fn a_file_that_shrank_is_an_error() {
-        let (ours, _theirs) = UnixStream::pair().unwrap();
-        let mut stream = Stream::plain(OwnedFd::from(ours));
-        let mut output = Output::default();
-        output.file(FilePart {
-            file: File::open("/dev/null").unwrap(),
-            offset: 0,
-            remaining: 1,
-        });
-        assert!(output.flush(&mut stream).is_err());
-    }
-}
+mod tests;

@@ -26,6 +26,8 @@ pub(crate) enum Cause {
     Silence,
     /// The close frame of a WebSocket client.
     Closing,
+    /// The answer of an HTTP/2 client that was asked for no more requests.
+    Leaving,
 }
 
 /// A time in monotonic ms, and what happens when it has passed.
@@ -53,6 +55,15 @@ impl Deadline {
 
     pub(crate) fn at(cause: Cause, at_ms: u64) -> Self {
         Self { cause, at_ms }
+    }
+
+    /// Whichever comes first.
+    pub(crate) fn sooner(self, other: Self) -> Self {
+        if other.at_ms < self.at_ms {
+            other
+        } else {
+            self
+        }
     }
 
     pub(crate) fn at_ms(self) -> u64 {

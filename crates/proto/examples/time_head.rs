@@ -58,6 +58,7 @@ fn main() {
         head_method: false,
         connect: false,
         keep_alive: true,
+        records: false,
     };
     let nanos = best(|| {
         out.clear();

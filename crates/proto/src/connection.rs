@@ -1,7 +1,9 @@
 //! A connection of whichever protocol it speaks: what the code that owns its socket deals with.
 
 use crate::event::{Received, StreamId};
+use crate::fastcgi;
 use crate::h1;
+use crate::h2;
 use crate::head::{RequestHead, Sender};
 use crate::known::Known;
 use crate::limits::Policy;
@@ -10,6 +12,7 @@ use crate::proxy;
 use crate::reject::Reject;
 use crate::tunnel::Tunnel;
 use crate::undecided::{Decision, Undecided};
+use crate::uwsgi;
 
 /// The receiving half of a connection.
 #[derive(Debug)]
@@ -18,6 +21,12 @@ pub enum Connection {
     Undecided(Undecided),
     /// HTTP/1: one request after the other, each on stream 0.
     H1(h1::Connection),
+    /// HTTP/2: requests side by side, each on a stream of its own.
+    H2(Box<h2::Connection>),
+    /// uwsgi: one request of a web server.
+    Uwsgi(uwsgi::Connection),
+    /// FastCGI: requests of a web server, one after the other.
+    FastCgi(Box<fastcgi::Connection>),
     /// Bytes that are no HTTP any more.
     Tunnel(Tunnel),
 }
@@ -35,12 +44,13 @@ impl Connection {
         let sender = Sender { trusted, local };
         let served = Served {
             // `http2_cleartext` is for proxies that are trusted.
-            http2_cleartext: served.http2_cleartext && trusted,
+            http2_cleartext: served.http2_cleartext && trusted && !secure,
             ..served
         };
         match Undecided::new(served, secure, sender) {
             Ok(undecided) => Self::Undecided(undecided),
-            Err(protocol) => Self::of(protocol, sender),
+            // HTTP/2 alone never is.
+            Err(protocol) => Self::of(protocol, sender, served.gateway_barred, None),
         }
     }
 
@@ -48,8 +58,7 @@ impl Connection {
     /// have none in common, or the client has not asked.
     pub fn agreed(&mut self, protocol: &[u8]) {
         if let Self::Undecided(undecided) = self {
-            let (protocol, sender) = (undecided.agreed(protocol), undecided.sender());
-            *self = Self::of(protocol, sender);
+            undecided.agreed(protocol);
         }
     }
 
@@ -57,15 +66,52 @@ impl Connection {
     pub fn proxied(&mut self) -> Option<Box<proxy::Header>> {
         match self {
             Self::Undecided(undecided) => undecided.proxied(),
-            Self::H1(_) | Self::Tunnel(_) => None,
+            Self::H1(_) | Self::H2(_) | Self::Uwsgi(_) | Self::FastCgi(_) | Self::Tunnel(_) => None,
         }
     }
 
-    fn of(protocol: Protocol, sender: Sender) -> Self {
-        match protocol {
+    /// How the answer to the request is sent that has begun with the last
+    /// [`Event::Begun`](crate::Event::Begun).
+    pub fn reply(&self) -> Option<fastcgi::Reply> {
+        match self {
+            Self::FastCgi(connection) => Some(connection.reply()),
+            _ => None,
+        }
+    }
+
+    /// What is to be sent beside answers to requests: for its owner to take out.
+    pub fn answers(&mut self) -> Option<&mut Vec<u8>> {
+        match self {
+            Self::FastCgi(connection) => Some(connection.answers()),
+            _ => None,
+        }
+    }
+
+    /// Whether the bytes of a body whose length was announced come as they are.
+    #[inline]
+    pub fn bodies_are_plain(&self) -> bool {
+        !matches!(self, Self::FastCgi(_))
+    }
+
+    /// Whether another process can go on with it, knowing the request in hand and the bytes behind it.
+    #[inline]
+    pub fn can_be_resumed(&self) -> bool {
+        matches!(self, Self::H1(_))
+    }
+
+    fn of(protocol: Protocol, sender: Sender, barred: bool, http2: Option<&h2::Config>) -> Self {
+        let Sender { trusted, local } = sender;
+        match (protocol, http2) {
+            (Protocol::Http2, Some(config)) => {
+                Self::H2(Box::new(h2::Connection::new(config, trusted, local)))
+            }
+            (Protocol::Uwsgi, _) => Self::Uwsgi(uwsgi::Connection::new(sender, barred)),
+            (Protocol::FastCgi, _) => {
+                Self::FastCgi(Box::new(fastcgi::Connection::new(sender, barred)))
+            }
             // Nothing else is served: the parser of HTTP/1 refuses what it does not know.
-            Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket => {
-                Self::H1(h1::Connection::from_peer(sender.trusted, sender.local))
+            (Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket, _) => {
+                Self::H1(h1::Connection::from_peer(trusted, local))
             }
         }
     }
@@ -82,7 +128,10 @@ impl Connection {
         match self {
             Self::H1(connection) => connection.receive(policy, input, eof, head),
             Self::Tunnel(tunnel) => Ok(tunnel.receive(input, eof)),
+            Self::H2(connection) => connection.receive(policy, input, eof, head),
             Self::Undecided(_) => self.decide(policy, input, eof, head),
+            Self::Uwsgi(connection) => connection.receive(policy, input, eof, head),
+            Self::FastCgi(connection) => connection.receive(policy, input, eof, head),
         }
     }
 
@@ -101,7 +150,13 @@ impl Connection {
         match undecided.receive(input, eof)? {
             Decision::Open(received) => Ok(received),
             Decision::Speaks(protocol) => {
-                *self = Self::of(protocol, undecided.sender());
+                let http2 = Some(&policy.http2);
+                *self = Self::of(
+                    protocol,
+                    undecided.sender(),
+                    undecided.gateway_barred(),
+                    http2,
+                );
                 self.receive(policy, input, eof, head)
             }
         }
@@ -123,6 +178,9 @@ impl Connection {
                 debug_assert_eq!(stream, StreamId::HTTP1);
                 connection.next_request();
             }
+            Self::H2(connection) => connection.finished(stream),
+            Self::Uwsgi(connection) => connection.finished(),
+            Self::FastCgi(connection) => connection.finished(),
             // The one is done when its connection is, the other has had no request.
             Self::Tunnel(_) | Self::Undecided(_) => {}
         }
@@ -142,11 +200,31 @@ impl Connection {
         let asked = request.get(Known::Upgrade).unwrap_or_default();
         match protocol::upgrade(Served::HTTP1, asked) {
             // None of them is served behind a switch: the application speaks the protocol itself.
-            None | Some(Protocol::Http1 | Protocol::Http2 | Protocol::WebSocket) => {
-                *self = Self::Tunnel(Tunnel::new(stream));
-            }
+            None
+            | Some(
+                Protocol::Http1
+                | Protocol::Http2
+                | Protocol::WebSocket
+                | Protocol::Uwsgi
+                | Protocol::FastCgi,
+            ) => *self = Self::Tunnel(Tunnel::new(stream)),
         }
         true
+    }
+
+    /// Whether it carries several requests at once.
+    #[inline]
+    pub fn has_streams(&self) -> bool {
+        matches!(self, Self::H2(_))
+    }
+
+    /// The connection that does.
+    #[inline]
+    pub fn h2(&mut self) -> Option<&mut h2::Connection> {
+        match self {
+            Self::H2(connection) => Some(connection),
+            _ => None,
+        }
     }
 
     /// Whether it has left HTTP.
@@ -160,7 +238,10 @@ impl Connection {
     pub fn idle(&self) -> bool {
         match self {
             Self::H1(connection) => connection.idle(),
+            Self::H2(connection) => connection.idle(),
             Self::Undecided(_) => true,
+            Self::Uwsgi(connection) => connection.idle(),
+            Self::FastCgi(connection) => connection.idle(),
             Self::Tunnel(_) => false,
         }
     }

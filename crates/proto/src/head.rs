@@ -4,9 +4,11 @@
 //! knowledge of the syntax any more.
 
 use core::net::IpAddr;
+use std::borrow::Cow;
 
+use crate::h2;
 use crate::known::{Known, KnownMethod};
-use crate::parts::{Announced, Entry, Meaning, Path, RequestLine};
+use crate::parts::{Announced, Entry, Meaning, Param, Path, RequestLine};
 
 /// The version that a request's rules follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +18,8 @@ pub enum Version {
     /// HTTP/1.1 (and what claims to be newer, where that is permitted).
     #[default]
     Http11,
+    /// HTTP/2.
+    Http2,
 }
 
 /// One header line.
@@ -40,6 +44,8 @@ pub struct RequestHead {
     /// Bits of the known names that occur more than once.
     pub(crate) repeated: u128,
     pub(crate) meaning: Meaning,
+    /// Variables of a web server beside the fields.
+    pub(crate) params: Vec<Param>,
     /// Everything above belongs to one complete head, read from such a peer.
     pub(crate) complete: Option<Sender>,
 }
@@ -82,6 +88,20 @@ impl RequestHead {
             Path::Sent(span) => span.of(&self.bytes),
             Path::Implied(path) => path.as_bytes(),
         }
+    }
+
+    /// Where the application is (`SCRIPT_NAME`), where a web server says it in variables: the path begins
+    /// with it, and is not that of the target if it was rewritten.
+    #[inline]
+    pub fn script_name(&self) -> Option<&[u8]> {
+        self.line.parts.script_name.map(|span| span.of(&self.bytes))
+    }
+
+    /// Variables of a web server that are no fields of the client's: name and value.
+    pub fn params(&self) -> impl Iterator<Item = (&[u8], &[u8])> + '_ {
+        let bytes = &self.bytes;
+        let of = |param: &Param| (param.name.of(bytes), param.value.of(bytes));
+        self.params.iter().map(of)
     }
 
     /// What follows the `?`, without a fragment; empty if there is nothing.
@@ -148,13 +168,18 @@ impl RequestHead {
     pub fn content_length(&self) -> Option<u64> {
         match self.meaning.body {
             Announced::Length(length) => Some(length),
-            Announced::Nothing | Announced::Chunked => None,
+            Announced::Nothing | Announced::Chunked | Announced::UntilEnd => None,
         }
     }
 
     /// Whether the body comes in chunks.
     pub fn chunked(&self) -> bool {
         self.meaning.body == Announced::Chunked
+    }
+
+    /// Whether only its end says how long the body is: it comes in chunks, or until the stream ends.
+    pub fn length_unknown(&self) -> bool {
+        matches!(self.meaning.body, Announced::Chunked | Announced::UntilEnd)
     }
 
     /// Whether a body follows that is not empty by announcement.
@@ -175,6 +200,24 @@ impl RequestHead {
     /// Whether the peer wants to leave HTTP: Upgrade with `Connection: upgrade`, or CONNECT.
     pub fn upgrade(&self) -> bool {
         self.meaning.upgrade
+    }
+
+    /// The protocol that extended CONNECT asks for (RFC 8441, section 4): then there are a path and a
+    /// host as with any request.
+    pub fn connect_protocol(&self) -> Option<&[u8]> {
+        let protocol = self.meaning.protocol?;
+        Some(protocol.of(&self.bytes))
+    }
+
+    /// The answer is sent in records, which end it.
+    pub fn in_records(&self) -> bool {
+        self.meaning.records
+    }
+
+    /// What its fields say of where it came from counts (`forwarded_allow_ips`).
+    #[inline]
+    pub fn trusted(&self) -> bool {
+        self.complete.is_some_and(|sender| sender.trusted)
     }
 
     /// What trusted scheme headers say; `None` if they are silent.
@@ -206,10 +249,18 @@ impl RequestHead {
         Some(name.of(&self.bytes))
     }
 
-    /// The bytes of the head, from the method to the empty line: two requests with the same bytes
-    /// say the same.
+    /// The bytes of the head, from the method to the empty line, or what stands for them with HTTP/2:
+    /// two requests with the same bytes say the same.
     pub fn raw(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The head as HTTP/1.1 carries it, or would carry it.
+    pub fn as_http1(&self) -> Cow<'_, [u8]> {
+        match self.version() {
+            Version::Http10 | Version::Http11 => Cow::Borrowed(&self.bytes),
+            Version::Http2 => Cow::Owned(h2::head::as_http1(self)),
+        }
     }
 
     /// Bytes that the head took up, from the method to the empty line.
@@ -221,6 +272,7 @@ impl RequestHead {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
+        self.params.clear();
         self.complete = None;
         self.line = RequestLine::default();
         self.meaning = Meaning::default();

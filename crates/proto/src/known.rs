@@ -199,7 +199,11 @@ impl KnownMethod {
     }
 
     /// Recognises a method; the case matters (RFC 9110, section 9.1).
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "measured: HTTP/1 heads cost more where this is a call"
+    )]
     pub fn of(method: &[u8]) -> Option<Self> {
         Some(match method {
             b"GET" => Self::Get,

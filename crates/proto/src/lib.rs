@@ -1,14 +1,16 @@
-//! HTTP/1.1 and WebSocket as values: bytes to events, responses and messages to bytes.
+//! HTTP/1.1, HTTP/2 and WebSocket as values: bytes to events, responses and messages to bytes.
 //!
 //! Nothing here reads a socket, a clock or a setting by itself: the owner of the connection hands in
 //! the bytes it has, and does what the returned value says.
 //!
 //! ```text
-//!   first bytes, ALPN ──▶ protocol ──▶ Connection::{Undecided, H1, Tunnel}
+//!   first bytes, ALPN ──▶ protocol ──▶ Connection::{Undecided, H1, Uwsgi, FastCgi, Tunnel}
 //!
 //!   bytes ──▶ Connection::receive ──▶ Event::{Head, Body, End}(stream), Closed, Switched │ Reject
 //!                  ▲      fills ▼
 //!               Policy     RequestHead
+//!
+//!   header blocks, data ──▶ h2::Connection::{headers, data} ──▶ frames
 //!
 //!   status, fields ──▶ h1::Response ── Interim, Head, Body, End, Reset ──▶ bytes
 //!
@@ -21,21 +23,27 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+pub mod fastcgi;
 pub mod forwarded;
 pub mod h1;
+pub mod h2;
 pub mod protocol;
 pub mod proxy;
+pub mod record;
+pub mod uwsgi;
 pub mod ws;
 
 mod chars;
 mod connection;
 mod event;
+mod gateway;
 mod head;
 mod host;
 mod known;
 mod limits;
 mod parts;
 mod reject;
+mod semantics;
 mod status;
 mod tunnel;
 mod undecided;

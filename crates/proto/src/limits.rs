@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use crate::forwarded::{Forwarding, Trusted};
+use crate::h2;
 use crate::protocol::{ProxyHeader, Served};
 
 /// Everything that the parser has to know beside the bytes; built once per worker.
@@ -14,10 +15,15 @@ pub struct Policy {
     pub permissions: Permissions,
     /// What a proxy in front may say.
     pub forwarding: Forwarding,
+    /// What HTTP/2 connections announce.
+    pub http2: h2::Config,
     /// Which protocols are served.
     pub served: Served,
     /// `proxy_allow_ips`: peers that may send a PROXY header.
     pub proxies: Trusted,
+    /// `uwsgi_allow_ips` or `fastcgi_allow_ips`: peers that may speak what is spoken in the place of
+    /// HTTP.
+    pub gateways: Trusted,
 }
 
 impl Policy {
@@ -27,6 +33,9 @@ impl Policy {
         let mut served = self.served;
         if served.proxy != ProxyHeader::Off {
             served.proxy_barred = !self.proxies.contains_peer(peer);
+        }
+        if served.gateway.is_some() {
+            served.gateway_barred = !self.gateways.contains_peer(peer);
         }
         served
     }

@@ -2,6 +2,8 @@
 //!
 //! Plain values that the parser fills and `RequestHead` reads; no rule of the protocol lives here.
 
+use core::ops::Range;
+
 use crate::forwarded::Came;
 use crate::head::Version;
 use crate::known::{Known, KnownMethod};
@@ -47,6 +49,11 @@ impl Span {
             .unwrap_or_default()
     }
 
+    #[inline]
+    pub(crate) const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
     /// The first `len` bytes of it.
     pub(crate) fn first(self, len: usize) -> Self {
         Self::new(self.start as usize, self.start as usize + len)
@@ -90,6 +97,15 @@ pub(crate) struct Target {
     pub(crate) path: Path,
     pub(crate) query: Span,
     pub(crate) authority: Option<Span>,
+    /// Where the application is, as a web server has said it in variables.
+    pub(crate) script_name: Option<Span>,
+}
+
+/// A variable of a web server that is no field and no part of the request line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Param {
+    pub(crate) name: Span,
+    pub(crate) value: Span,
 }
 
 /// A path that was sent, or one that stands for an absent one.
@@ -107,12 +123,20 @@ impl Default for Path {
 
 /// What the fields say about the message and its connection.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent option that was understood"
+)]
 pub(crate) struct Meaning {
     pub(crate) body: Announced,
     pub(crate) keep_alive: bool,
     pub(crate) expect_continue: bool,
     pub(crate) upgrade: bool,
+    /// Body and answer come in records.
+    pub(crate) records: bool,
     pub(crate) came: Came,
+    /// What extended CONNECT asks for (RFC 8441).
+    pub(crate) protocol: Option<Span>,
 }
 
 /// The body that a head announces.
@@ -125,4 +149,6 @@ pub(crate) enum Announced {
     Length(u64),
     /// Chunks.
     Chunked,
+    /// HTTP/2: what comes until the stream ends.
+    UntilEnd,
 }

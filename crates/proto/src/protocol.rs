@@ -6,6 +6,8 @@
 
 use core::cmp::Ordering;
 
+use crate::h2::PREFACE as HTTP2_PREFACE;
+
 /// A protocol that carries requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -15,9 +17,13 @@ pub enum Protocol {
     Http2,
     /// WebSocket (RFC 6455).
     WebSocket,
+    /// Requests of a web server in front, by the uwsgi protocol.
+    Uwsgi,
+    /// Requests of a web server in front, by FastCGI.
+    FastCgi,
 }
 
-/// What is served beside HTTP/1, which always is.
+/// What is served beside HTTP/1, or in its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -28,10 +34,16 @@ pub struct Served {
     pub proxy: ProxyHeader,
     /// The peer is none that may send one (`proxy_allow_ips`).
     pub proxy_barred: bool,
+    /// What a web server in front speaks in the place of HTTP.
+    pub gateway: Option<Gateway>,
+    /// The peer is none that may speak that (`uwsgi_allow_ips`, `fastcgi_allow_ips`).
+    pub gateway_barred: bool,
     /// HTTP/2, where TLS has agreed on it.
     pub http2: bool,
     /// HTTP/2 in clear text, for peers that begin with its preface (prior knowledge).
     pub http2_cleartext: bool,
+    /// Such peers have to speak it: HTTP/1 would be a mistake in their configuration.
+    pub http2_demanded: bool,
     /// WebSocket, for a request that asks for it.
     pub websocket: bool,
 }
@@ -41,10 +53,22 @@ impl Served {
     pub const HTTP1: Self = Self {
         proxy: ProxyHeader::Off,
         proxy_barred: false,
+        gateway: None,
+        gateway_barred: false,
         http2: false,
         http2_cleartext: false,
+        http2_demanded: false,
         websocket: false,
     };
+}
+
+/// `protocol`, where it is not HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gateway {
+    /// `uwsgi`.
+    Uwsgi,
+    /// `fastcgi`.
+    FastCgi,
 }
 
 /// `proxy_protocol`: the header with which a proxy in front begins each connection.
@@ -70,6 +94,8 @@ pub enum Beginning {
     Proxy,
     /// No PROXY header, where each connection has to begin with one.
     NoProxy,
+    /// A request of HTTP/1, where HTTP/2 has to be spoken.
+    NoPreface,
     /// This protocol.
     Of(Protocol),
 }
@@ -78,8 +104,6 @@ pub enum Beginning {
 const PROXY_V1: &[u8] = b"PROXY ";
 /// How one of version 2 begins.
 const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
-/// What a client of HTTP/2 sends first (RFC 9113, section 3.4).
-const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What a connection begins with. `agreed` is the protocol that TLS has agreed on (ALPN, RFC 7301;
 /// empty if client and server have none in common), `first` what was received so far.
@@ -87,6 +111,7 @@ const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub fn beginning(served: Served, agreed: Option<&[u8]>, first: &[u8]) -> Beginning {
     use Beginning::{NoProxy, Of, Proxy, Undecided};
     use Match::{None as Other, Part, Whole};
+    let demanded = served.http2_cleartext && served.http2_demanded;
     let (v1, v2) = (compare(first, PROXY_V1), compare(first, PROXY_V2));
     let preface = compare(first, HTTP2_PREFACE);
     let header = match served.proxy {
@@ -101,12 +126,32 @@ pub fn beginning(served: Served, agreed: Option<&[u8]>, first: &[u8]) -> Beginni
         (None, Some(Whole)) => Proxy,
         (None, Some(Part)) => Undecided,
         (None, Some(Other)) if served.proxy != ProxyHeader::Auto => NoProxy,
+        // Neither is told from anything else: they are spoken or they are not.
+        _ if served.gateway == Some(Gateway::Uwsgi) => Of(Protocol::Uwsgi),
+        _ if served.gateway == Some(Gateway::FastCgi) => Of(Protocol::FastCgi),
         // What was agreed on holds, whatever the bytes look like (RFC 9113, section 3.2).
         (Some(b"h2"), _) if served.http2 => Of(Protocol::Http2),
         (Some(_), _) => Of(Protocol::Http1),
         (None, _) if served.http2_cleartext && preface == Whole => Of(Protocol::Http2),
         (None, _) if served.http2_cleartext && preface == Part => Undecided,
+        (None, _) if demanded => without_preface(first),
         (None, _) => Of(Protocol::Http1),
+    }
+}
+
+/// What has come in the place of a preface. HTTP/1 is answered as such, so that the mistake is
+/// found; anything else as HTTP/2.
+fn without_preface(first: &[u8]) -> Beginning {
+    /// A request line is not looked at further than this.
+    const LONGEST: usize = 8 * 1024;
+    let Some(line) = first.split(|byte| *byte == b'\n').next() else {
+        return Beginning::Undecided;
+    };
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match line.split(|byte| *byte == b' ').next_back() {
+        _ if line.len() == first.len() && first.len() < LONGEST => Beginning::Undecided,
+        Some(version) if version.starts_with(b"HTTP/1.") => Beginning::NoPreface,
+        _ => Beginning::Of(Protocol::Http2),
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Undecided {
     /// TLS is to agree on its protocol.
     secure: bool,
     sender: Sender,
+    /// What TLS has agreed on.
+    agreed: Option<Protocol>,
     /// The PROXY header that it has begun with, until it is handed out.
     header: Option<Box<proxy::Header>>,
     refused: Option<Reject>,
@@ -36,6 +38,7 @@ impl Undecided {
                 served,
                 secure,
                 sender,
+                agreed: None,
                 header: None,
                 refused: None,
             }),
@@ -47,12 +50,22 @@ impl Undecided {
         self.sender
     }
 
-    /// What it speaks where TLS has agreed on this.
-    pub(crate) fn agreed(&self, protocol: &[u8]) -> Protocol {
-        match protocol::beginning(self.served, Some(protocol), &[]) {
-            Beginning::Of(protocol) => protocol,
-            Beginning::Undecided | Beginning::Proxy | Beginning::NoProxy => Protocol::Http1,
-        }
+    /// The peer may not speak what is spoken in the place of HTTP.
+    pub(crate) fn gateway_barred(&self) -> bool {
+        self.served.gateway_barred
+    }
+
+    /// TLS has agreed on this.
+    pub(crate) fn agreed(&mut self, protocol: &[u8]) {
+        self.agreed = Some(
+            match protocol::beginning(self.served, Some(protocol), &[]) {
+                Beginning::Of(protocol) => protocol,
+                Beginning::Undecided
+                | Beginning::Proxy
+                | Beginning::NoProxy
+                | Beginning::NoPreface => Protocol::Http1,
+            },
+        );
     }
 
     /// The PROXY header that was read last.
@@ -71,9 +84,13 @@ impl Undecided {
     }
 
     fn decide(&mut self, input: &[u8], eof: bool) -> Result<Decision, Reject> {
+        if let Some(protocol) = self.agreed {
+            return Ok(Decision::Speaks(protocol));
+        }
         match protocol::beginning(self.served, None, input) {
             Beginning::Of(protocol) if !self.secure => return Ok(Decision::Speaks(protocol)),
             Beginning::NoProxy => return Err(Reject::MissingProxyHeader),
+            Beginning::NoPreface => return Err(Reject::MissingPreface),
             Beginning::Proxy if self.served.proxy_barred => {
                 return Err(Reject::ForbiddenProxyHeader);
             }

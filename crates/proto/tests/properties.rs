@@ -15,6 +15,7 @@ const GET: RequestFacts = RequestFacts {
     head_method: false,
     connect: false,
     keep_alive: true,
+    records: false,
 };
 
 proptest! {

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from licorne.config.config import Config
 
 #: One of these asks for a feature that is still to come. Settings that say how such a
-#: feature works (`ciphers`, `uwsgi_allow_ips`) have no effect without it, in gunicorn as well.
-SWITCHES = (
-    "http_protocols", "http2_cleartext", "protocol", "dirty_apps",
-)  # fmt: skip
+#: feature works (`dirty_timeout`) have no effect without it, in gunicorn as well.
+SWITCHES = ("dirty_apps",)
 
 
 def complaints(cfg: Config) -> Iterator[str]:

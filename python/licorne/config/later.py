@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 #: What to do instead, by feature.
 INSTEAD = {
-    "HTTP/2": "let the proxy in front (nginx, HAProxy, Caddy) speak it",
     "dirty workers": "use a task queue meanwhile",
-    "uwsgi protocol": "let the proxy speak HTTP (nginx: proxy_pass in place of uwsgi_pass)",
 }
 
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
             """Let the request that waits go on."""
 
 
+#: Bytes of the fields of one HTTP/2 request, where the user sets no limit.
+LONGEST_HEAD = 1 << 24
+
+
 class Kind:
     """How a kind of worker runs requests."""
 
@@ -119,12 +123,19 @@ class EngineConfig(RequestRules):
         # Where no metrics are served, no request pays for looks at the clock.
         self.timed = bool(cfg.metrics_bind)
         self.access = AccessLog(log, cfg) if AccessLog.sees(log) else None
+        self.protocol = cfg.protocol
+        self.uwsgi_allow_ips = list(cfg.uwsgi_allow_ips)
+        self.fastcgi_allow_ips = list(cfg.fastcgi_allow_ips)
         self.websocket_compression = cfg.websocket_compression
         self.websocket_max_message_size = cfg.websocket_max_message_size
         self.websocket_ping_interval = float(cfg.websocket_ping_interval)
         self.websocket_ping_timeout = float(cfg.websocket_ping_timeout)
+        self._http2(cfg)
         self.request_id = cfg.request_id
         self.queue_time = cfg.queue_time
+        self._wire(wiring)
+
+    def _wire(self, wiring: Wiring) -> None:
         self.max_requests = wiring.max_requests
         self.parent = wiring.parent
         self.master_fd = wiring.master_fd
@@ -133,6 +144,20 @@ class EngineConfig(RequestRules):
         self.handover = wiring.handover
         keeper = wiring.certificates
         self.tls = None if keeper is None else keeper.for_engine()
+
+    def _http2(self, cfg: Config) -> None:
+        served = "h2" in cfg.http_protocols
+        self.http2_tls = served
+        self.http2_cleartext = served and cfg.http2_cleartext in ("prior-knowledge", "both")
+        # A peer that is expected to speak HTTP/2 is told when it does not.
+        self.http2_demanded = cfg.http2_cleartext == "prior-knowledge"
+        self.http2_max_concurrent_streams = cfg.http2_max_concurrent_streams
+        self.http2_initial_window_size = cfg.http2_initial_window_size
+        self.http2_max_frame_size = cfg.http2_max_frame_size
+        # Heads are in memory: without a limit of the user there is one all the same.
+        self.http2_max_header_list_size = min(
+            cfg.http2_max_header_list_size or LONGEST_HEAD, LONGEST_HEAD
+        )
 
     def _times(self, cfg: Config, multithread: bool) -> None:
         self.keepalive = float(cfg.keepalive)

@@ -385,7 +385,7 @@ def test_check_config_tells_all_that_a_start_would_need(tmp_path: Path) -> None:
 
 
 def test_all_broken_rules_are_told(tmp_path: Path) -> None:
-    failed = licorne("--threads", "0", "--http-protocols", "h2", "-e", "A", "m", cwd=tmp_path)
+    failed = licorne("--threads", "0", "--dirty-app", "x:App", "-e", "A", "m", cwd=tmp_path)
     assert failed.returncode == 1
     assert failed.stderr.count("Error: ") == 3
-    assert "http_protocols is not available yet in licorne" in failed.stderr
+    assert "dirty_apps is not available yet in licorne" in failed.stderr

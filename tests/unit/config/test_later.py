@@ -22,7 +22,6 @@ def test_the_default_is_accepted(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("http2_max_frame_size", 32768),
         ("dirty_timeout", 60),
     ],
 )
@@ -44,11 +43,11 @@ def test_a_blank_value_asks_for_nothing() -> None:
 
 def test_anything_else_is_refused() -> None:
     cfg = Config()
-    cfg.set("http_protocols", "h2", origin="x.py")
+    cfg.set("dirty_apps", "x:App", origin="x.py")
     with pytest.raises(ConfigError) as caught:
         cfg.validate()
-    assert str(caught.value).startswith("http_protocols is not available yet in licorne ")
-    assert "http_protocols is ['h2'], from x.py" in str(caught.value)
+    assert str(caught.value).startswith("dirty_apps is not available yet in licorne ")
+    assert "dirty_apps is ['x:App'], from x.py" in str(caught.value)
     assert "Remove the setting; " in str(caught.value)
 
 

@@ -22,7 +22,10 @@ EXAMPLES = {
     "object": {"a": "b"},
 }
 #: Text that is not any text: a class, a hook, a directory, an address, levels of their own.
-PARTICULAR = {"forwarded_allow_ips", "proxy_allow_ips", "uwsgi_allow_ips", "http_protocols"}
+PARTICULAR = {
+    "forwarded_allow_ips", "proxy_allow_ips", "uwsgi_allow_ips", "fastcgi_allow_ips",
+    "http_protocols",
+}  # fmt: skip
 PARTICULAR |= {"chdir", "worker_tmp_dir", "access_log_sample"}
 PARTICULAR |= {"certificates", "keyfile_password"}
 PARTICULAR |= {"request_timeout_paths", "queue_timeout_paths", "asgi_loop"}

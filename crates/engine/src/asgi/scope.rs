@@ -166,6 +166,8 @@ impl Scopes {
         }
         if head.version() == Version::Http10 {
             scope.set_item(intern!(py, "http_version"), intern!(py, "1.0"))?;
+        } else if head.version() == Version::Http2 {
+            scope.set_item(intern!(py, "http_version"), intern!(py, "2"))?;
         }
         if exchange.https() {
             scope.set_item(intern!(py, "scheme"), intern!(py, "https"))?;
@@ -178,7 +180,13 @@ impl Scopes {
             let query = PyBytes::new(py, head.query());
             scope.set_item(intern!(py, "query_string"), query)?;
         }
-        let raw = full_path(head, options.root_path_bytes.as_slice());
+        let raw = match head.script_name() {
+            Some(mounted) => {
+                placed(scope, head, mounted)?;
+                head.path().to_vec()
+            }
+            None => full_path(head, options.root_path_bytes.as_slice()),
+        };
         let path = text::percent_decode(&raw);
         // What is no UTF-8 has a replacement in it; `raw_path` has the bytes.
         scope.set_item(intern!(py, "path"), String::from_utf8_lossy(&path))?;
@@ -263,6 +271,23 @@ impl Scopes {
         })?;
         scope.set_item(key, client)
     }
+}
+
+/// A web server has said in variables where the application is, and what it speaks with the client.
+#[cold]
+fn placed(scope: &Bound<'_, PyDict>, head: &RequestHead, script_name: &[u8]) -> PyResult<()> {
+    let py = scope.py();
+    if !script_name.is_empty() {
+        let mounted = String::from_utf8_lossy(script_name);
+        scope.set_item(intern!(py, "root_path"), mounted)?;
+    }
+    let version = match head.protocol() {
+        b"HTTP/1.0" => "1.0",
+        protocol if protocol.starts_with(b"HTTP/1") => "1.1",
+        protocol if protocol.starts_with(b"HTTP/3") => "3",
+        _ => "2",
+    };
+    scope.set_item(intern!(py, "http_version"), version)
 }
 
 /// The path that the application sees: what it is mounted at comes first, also where a proxy has

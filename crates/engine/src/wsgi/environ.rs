@@ -5,9 +5,10 @@
 
 use net::exchange as net_exchange;
 use net::peer::Peer;
-use proto::{Field, Known};
+use proto::{Field, Known, RequestHead};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -101,6 +102,17 @@ fn decoded_length(
     };
     let length = exchange.body.len().to_string();
     entries.put_any(key, text::latin1(py, length.as_bytes())?.as_ptr())
+}
+
+/// What gunicorn says of a request that came by HTTP/2. The priorities are those of a request whose
+/// client has said nothing in the way that RFC 9113, section 5.3.2, has done away with.
+#[cold]
+pub(crate) fn http2(environ: &Bound<'_, PyDict>, send_trailers: &Py<PyAny>) -> PyResult<()> {
+    let py = environ.py();
+    environ.set_item(intern!(py, "HTTP_VERSION"), intern!(py, "2"))?;
+    environ.set_item(intern!(py, "gunicorn.http2.send_trailers"), send_trailers)?;
+    environ.set_item(intern!(py, "gunicorn.http2.priority_weight"), 16)?;
+    environ.set_item(intern!(py, "gunicorn.http2.priority_depends_on"), 0)
 }
 
 /// Gives the request its id, under the header's key too, whatever an untrusted peer has sent there.
@@ -247,6 +259,9 @@ fn target(
 ) -> PyResult<()> {
     let names = &core.names;
     let head = &exchange.head;
+    if let Some(mounted) = head.script_name() {
+        return placed(py, entries, names, head, mounted);
+    }
     let script_name = script_name.unwrap_or(&core.config.script_name);
     if !script_name.is_empty() {
         let Some(rest) = head.path().strip_prefix(script_name) else {
@@ -268,6 +283,33 @@ fn target(
     entries.put(&names.raw_uri, &target.raw_uri)?;
     entries.put(&names.path_info, &target.path_info)?;
     entries.put(&names.query_string, &target.query)
+}
+
+/// A web server has said in variables where the application is, and which path it has to answer.
+#[cold]
+fn placed(
+    py: Python<'_>,
+    entries: &Entries<'_, '_>,
+    names: &Names,
+    head: &RequestHead,
+    script_name: &[u8],
+) -> PyResult<()> {
+    let path = text::percent_decode(head.path());
+    let path_info = path.strip_prefix(script_name).unwrap_or(&path);
+    let values = [
+        (&names.script_name, script_name),
+        (&names.path_info, path_info),
+        (&names.raw_uri, head.target()),
+        (&names.query_string, head.query()),
+    ];
+    for (name, value) in values {
+        entries.put_any(name, text::latin1(py, value)?.as_ptr())?;
+    }
+    for (name, value) in head.params() {
+        let value = text::latin1(py, value)?;
+        entries.dict.set_item(text::latin1(py, name)?, value)?;
+    }
+    Ok(())
 }
 
 #[inline]

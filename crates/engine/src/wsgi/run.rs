@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use proto::Version;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -107,6 +108,9 @@ fn prepare<'py>(
     let upgrade = net.head.upgrade();
     if let Some(ids) = &core.ids {
         this.run.request_id = Some(environ::request_id(&environ, core, ids, net)?);
+    }
+    if net.head.version() == Version::Http2 {
+        environ::http2(&environ, &bundle.send_trailers)?;
     }
     if core.config.queue_time
         && let Some(ns) = this.run.queue_ns

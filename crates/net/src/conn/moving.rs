@@ -16,7 +16,7 @@ impl Conn {
         self.output.is_empty()
             && !self.held_back
             && !self.write_due
-            && !self.is_tunnel()
+            && self.proto.can_be_resumed()
             && !self.serving.begun
             && !self.serving.reports_disconnect
             && self.serving.incoming.is_none()

@@ -3,7 +3,7 @@
 
 use proto::{RequestHead, StreamId};
 
-use super::{Conn, Phase};
+use super::{Conn, Phase, StreamPhase};
 use crate::exchange::{RequestKey, Token};
 use crate::incoming::Incoming;
 use crate::websocket::{Settings, WebSocket};
@@ -38,11 +38,6 @@ impl Serving {
         }
     }
 
-    /// There was no request yet.
-    pub(crate) fn is_none(&self) -> bool {
-        self.id == 0
-    }
-
     /// A request goes to the application. Its body, if that flows, has begun to come.
     #[inline]
     pub(crate) fn begin(&mut self, stream: StreamId, id: u64) {
@@ -75,14 +70,48 @@ impl Conn {
     /// through a tunnel.
     #[inline]
     pub(crate) fn owes(&self, stream: StreamId) -> bool {
-        self.phase == Phase::Busy && self.serving.stream == stream
+        match &self.streams {
+            None => self.phase == Phase::Busy && self.serving.stream == stream,
+            Some(streams) => {
+                let stream = streams.get(stream);
+                stream.is_some_and(|stream| stream.phase == StreamPhase::Busy)
+            }
+        }
     }
 
     /// The request with this number, if the application still owes it a response.
     #[inline]
     pub(crate) fn served(&mut self, id: u64) -> Option<&mut Serving> {
-        let owed = self.owes(self.serving.stream) && !self.is_tunnel();
-        (owed && self.serving.id == id).then_some(&mut self.serving)
+        let owed = self.phase == Phase::Busy && !self.is_tunnel();
+        match &mut self.streams {
+            None => (owed && self.serving.id == id).then_some(&mut self.serving),
+            Some(streams) => streams.served(id),
+        }
+    }
+
+    /// The request with this number and name has its answer already: it was over its time. Of a stream
+    /// that was reset that is not known.
+    #[inline]
+    pub(crate) fn is_answered(&mut self, id: u64, key: Option<RequestKey>) -> bool {
+        match (&self.streams, key) {
+            (Some(streams), Some(key)) => streams
+                .get(key.stream)
+                .is_some_and(|open| open.phase != StreamPhase::Busy),
+            (Some(_), None) => false,
+            (None, _) => self.served(id).is_none(),
+        }
+    }
+
+    /// The request of this stream, if it is with the application.
+    #[inline]
+    pub(crate) fn serving(&mut self, stream: StreamId) -> Option<&mut Serving> {
+        if !self.owes(stream) {
+            return None;
+        }
+        match &mut self.streams {
+            None => Some(&mut self.serving),
+            Some(streams) => streams.get_mut(stream).map(|stream| &mut stream.serving),
+        }
     }
 
     /// A request's head is complete and its body is not.

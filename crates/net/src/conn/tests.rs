@@ -1,6 +1,8 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
+use proto::h1::CONTINUE;
+
 use super::*;
 use crate::testing;
 

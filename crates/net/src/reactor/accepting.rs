@@ -292,6 +292,7 @@ impl Reactor {
             match self.conns.get_mut(token) {
                 None => return true,
                 Some(conn) if conn.can_be_spared() => {
+                    self.go_away_now(token);
                     self.remove(token);
                     return true;
                 }

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use proto::{KnownMethod, Version};
+use proto::{KnownMethod, StreamId, Version};
 
 use super::Reactor;
-use super::writing::Nothing;
+use super::writing::{Nothing, busy};
 use crate::access_log::unserved::{LogUnserved, Unserved, UnservedLine};
 use crate::admission::{Client, GLANCE_NS, Refusal, Watch, refusal};
 use crate::clock;
@@ -150,10 +150,17 @@ impl Reactor {
             // The last look at the sockets may be long ago.
             _ => self.now_ns.max(clock::coarse_monotonic_ns()),
         };
-        if now_ns <= exchange.ready_ns {
+        if now_ns <= exchange.ready_ns && !self.was_reset(&exchange) {
             return Some(exchange);
         }
         self.admit_late(exchange, now_ns)
+    }
+
+    /// Its stream is no more, though its connection may be.
+    #[inline]
+    fn was_reset(&mut self, exchange: &Exchange) -> bool {
+        let key = exchange.key.filter(|key| key.stream != StreamId::HTTP1);
+        key.is_some_and(|key| busy(&mut self.conns, key).is_none())
     }
 
     /// Answers 503 to a request for which its application has no room (`limit_concurrency`).
@@ -184,6 +191,10 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(key.connection) else {
             return Client::Gone;
         };
+        let several = conn.streams.is_some();
+        if several && !conn.owes(key.stream) {
+            return Client::Gone;
+        }
         if !ask {
             return Client::Present;
         }
@@ -197,6 +208,7 @@ impl Reactor {
             // all of them. One of a body that flows is missed when it is read.
             PeerEnd::Ordered
                 if !exchange.pipelined
+                    && !several
                     && !conn.has_input()
                     && conn.output.is_empty()
                     && !conn.body_is_open() =>
@@ -236,7 +248,11 @@ impl Reactor {
                 conn.had_last_request = true;
                 conn.readable = false;
             }
-            self.respond(key, &unserved.page, Tail::<Nothing>::None, keep);
+            if key.stream == StreamId::HTTP1 {
+                self.respond(key, &unserved.page, Tail::<Nothing>::None, keep);
+            } else {
+                self.answer_stream(key.connection, key.stream, &unserved.page);
+            }
         }
         if line == UnservedLine::Python {
             if let Some(entry) = unserved.exchange.entry.take() {

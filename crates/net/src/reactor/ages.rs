@@ -1,6 +1,8 @@
 //! Requests over their time: they are answered from here, even when the application keeps the
 //! interpreter lock, and told to the master, which asks for the stack and replaces the worker.
 
+use proto::StreamId;
+
 use super::{Reactor, wake_master};
 use crate::exchange::Token;
 use crate::overdue::{AgeCheck, Cause, TimeLimits};
@@ -121,9 +123,12 @@ impl Reactor {
             // The client has left, or has its answer; or the application has taken the socket.
             return;
         };
-        let begun = serving.begun;
+        let (begun, stream) = (serving.begun, serving.stream);
         self.tally().timed_out();
-        if begun {
+        if stream != StreamId::HTTP1 {
+            let text = "The request took too long";
+            self.answer_stream_error(token, stream, 504, "Gateway Timeout", text);
+        } else if begun {
             self.flush(token);
             self.remove(token);
         } else {

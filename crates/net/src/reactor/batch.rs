@@ -142,6 +142,25 @@ impl Reactor {
         self.flush_overdue();
     }
 
+    /// The same for what waits in the streams of a connection.
+    pub(super) fn hold_frames(&mut self, token: Token) {
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
+        let waits = conn.streams.as_ref().map_or(0, |streams| streams.queued());
+        if !self.batch.allowed || conn.output.queued() + waits >= MOST_HELD_BACK {
+            conn.held_back = false;
+            return self.flush(token);
+        }
+        if !std::mem::replace(&mut conn.held_back, true) {
+            if self.batch.parts.is_empty() {
+                self.batch.parts_since_ns = clock::monotonic_ns();
+            }
+            self.batch.parts.push(token);
+        }
+        self.flush_overdue();
+    }
+
     /// Writes parts of responses that have been held back for too long.
     #[inline]
     pub(crate) fn flush_overdue(&mut self) {

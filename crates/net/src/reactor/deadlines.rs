@@ -1,8 +1,8 @@
 //! Connections whose deadline has passed.
 
 use super::Reactor;
+use crate::conn::Phase;
 use crate::exchange::Token;
-use crate::notice::Level;
 use crate::timer::Cause;
 
 impl Reactor {
@@ -11,13 +11,15 @@ impl Reactor {
         let mut expired = Vec::new();
         for (token, conn) in self.conns.iter() {
             if conn.deadline.expired(now_ms) {
-                expired.push((token, conn.deadline.cause, conn.idle()));
+                let streams = conn.streams.is_some() && conn.phase == Phase::Reading;
+                expired.push((token, conn.deadline.cause, conn.idle(), streams));
             } else {
                 self.scan.note(conn.deadline);
             }
         }
-        for (token, cause, idle) in expired {
+        for (token, cause, idle, streams) in expired {
             match cause {
+                _ if streams => self.expire_streams(token, now_ms),
                 Cause::None => {}
                 Cause::Handshake => self.on_slow_handshake(token),
                 Cause::Body if self.goes_on(token, now_ms) => {}
@@ -25,16 +27,14 @@ impl Reactor {
                     self.refuse(token, proto::Reject::RequestTimeout);
                 }
                 Cause::Write => {
-                    self.notices.push(
-                        Level::Warning,
-                        "A client read nothing of its response for write_timeout; closed".into(),
-                    );
+                    self.tell_of_slow_reader();
                     self.remove(token);
                 }
                 Cause::Header | Cause::Body | Cause::KeepAlive => self.end_idle(token),
                 Cause::Linger => self.remove(token),
                 Cause::Silence => self.on_silence(token),
                 Cause::Closing => self.on_unanswered_close(token),
+                Cause::Leaving => self.go_away_now(token),
             }
         }
     }

@@ -12,7 +12,9 @@ impl Reactor {
             self.news.disconnected.push(key);
             return;
         };
-        conn.serving.reports_disconnect = true;
+        if let Some(serving) = conn.serving(key.stream) {
+            serving.reports_disconnect = true;
+        }
         // A short connection has not been registered so far.
         self.register(key.connection);
         self.check_for_end(key);
@@ -24,6 +26,7 @@ impl Reactor {
         let Some(conn) = busy(&mut self.conns, key) else {
             return;
         };
+        // Where several requests share it, the end is found when it is read.
         if conn.serving.reports_disconnect && conn.ended && !conn.has_input() && conn.at_end() {
             conn.serving.reports_disconnect = false;
             self.news.disconnected.push(key);

@@ -1,5 +1,7 @@
 //! Request bodies that flow: the application asks for parts while more comes.
 
+use proto::StreamId;
+
 use super::Reactor;
 use super::writing::busy;
 use crate::conn::Phase;
@@ -21,6 +23,10 @@ impl Reactor {
             // There is room again for what the kernel has.
             self.read(key.connection);
         }
+        if key.stream != StreamId::HTTP1 {
+            // The window of its stream may have grown.
+            self.flush(key.connection);
+        }
         let part = match first {
             BodyPart::Later if reads => self.take_part(key, most, room),
             part => part,
@@ -33,21 +39,30 @@ impl Reactor {
 
     /// Whether all of it has come and was handed out.
     pub(crate) fn body_is_over(&mut self, key: RequestKey) -> bool {
-        let incoming = busy(&mut self.conns, key).map(|conn| &conn.serving.incoming);
-        incoming.is_some_and(|incoming| incoming.as_ref().is_none_or(|body| body.is_over()))
+        let conn = self.conns.get_mut(key.connection);
+        let serving = conn.and_then(|conn| conn.serving(key.stream));
+        serving.is_some_and(|it| it.incoming.as_ref().is_none_or(|body| body.is_over()))
     }
 
     fn take_part(&mut self, key: RequestKey, most: usize, room: &mut Vec<u8>) -> BodyPart {
-        let Some(conn) = busy(&mut self.conns, key) else {
+        let Some(conn) = self.conns.get_mut(key.connection) else {
             return BodyPart::Gone;
         };
-        let Some(incoming) = &mut conn.serving.incoming else {
+        let Some(serving) = conn.serving(key.stream) else {
+            return BodyPart::Gone;
+        };
+        let Some(incoming) = &mut serving.incoming else {
             return BodyPart::End;
         };
         match incoming.take(most, room) {
             0 if incoming.ended() => BodyPart::End,
             0 => BodyPart::Later,
-            count => BodyPart::Bytes(count),
+            count => {
+                if key.stream != StreamId::HTTP1 {
+                    conn.taken(key.stream, count);
+                }
+                BodyPart::Bytes(count)
+            }
         }
     }
 
@@ -55,6 +70,9 @@ impl Reactor {
     /// bytes are reported.
     fn await_part(&mut self, key: RequestKey) {
         let deadline = Deadline::after(Cause::Body, self.now_ms(), self.config.body_timeout_ms);
+        if key.stream != StreamId::HTTP1 {
+            return self.await_on_stream(key, deadline);
+        }
         let Some(conn) = busy(&mut self.conns, key) else {
             return;
         };

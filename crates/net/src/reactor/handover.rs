@@ -8,6 +8,8 @@ mod arriving;
 
 use std::io;
 
+use proto::StreamId;
+
 use super::Reactor;
 use super::accepting::LEFT_MS;
 use crate::body::Body;
@@ -178,14 +180,19 @@ impl Reactor {
                 break;
             };
             let waited_ns = self.now_ns.saturating_sub(exchange.ready_ns);
-            let due = waited_ns >= least_ns && !exchange.handed_over;
+            // One that shares its connection with others stays, too.
+            let own = exchange
+                .key
+                .is_some_and(|key| key.stream == StreamId::HTTP1);
+            let may = own && !exchange.handed_over;
+            let due = waited_ns >= least_ns && may;
             if due && may_go(free, given, waited_ns) {
                 match self.hand_over(exchange) {
                     Some(exchange) => self.inbox.push_back(exchange),
                     None => given += 1,
                 }
             } else {
-                wanted |= !exchange.handed_over;
+                wanted |= may;
                 self.inbox.push_back(exchange);
             }
         }

@@ -7,7 +7,6 @@ use proto::Reject;
 use super::Reactor;
 use crate::conn::{Conn, Fed, Feeding, Phase};
 use crate::exchange::{Exchange, RequestKey, Token};
-use crate::notice::Level;
 use crate::scoreboard::{Named, WAITING};
 use crate::stream::ReadOutcome;
 use crate::timer::{Cause, Deadline};
@@ -92,6 +91,9 @@ impl Reactor {
             return (Got::Gone, 0);
         };
         let mut feeding = Feeding::of(config, pool);
+        if conn.streams.is_some() {
+            conn.count_from(*now_ns / 1_000_000_000);
+        }
         let ended = conn.ended;
         if let Some((stream, body, missing)) = conn.direct_body() {
             let result = stream.read_spare(body, missing, ended);
@@ -157,13 +159,9 @@ impl Reactor {
             Fed::Flowed => self.on_body(token),
             Fed::Messages => self.on_messages(token, None),
             Fed::Failing(reject) => self.on_messages(token, Some(reject)),
+            Fed::Streams => self.on_frames(token, progress),
             Fed::Failed(error) => {
-                let directory = self.config.body.directory().display();
-                let text = format!(
-                    "Cannot keep a request body in {directory}: {error}. Check tmp_upload_dir."
-                );
-                self.notices.push(Level::Error, text);
-                self.tally().refused(500);
+                self.body_is_lost(&error);
                 self.answer_error(token, 500, "Internal Server Error", "");
             }
         }
@@ -186,18 +184,25 @@ impl Reactor {
             connection: token,
             stream,
         });
-        if exchange.head.ignored_forwarded_header().is_some() {
-            let forwarding = &self.config.policy.forwarding;
-            let head = &exchange.head;
-            let peer = conn.socket_peer();
-            self.notices.ignored_header(peer, head, forwarding);
-        }
-        exchange.ready_ns = ready_ns;
         exchange.pipelined &= exchange.number > 1;
         conn.had_last_request = !exchange.head.keep_alive();
         exchange.keep_alive = !conn.had_last_request
             && self.config.keepalive_ms != 0
             && (self.drain.serving() || conn.has_more());
+        self.enter_inbox(exchange, ready_ns);
+    }
+
+    /// The same, whichever protocol it came by: from now on it waits for a thread.
+    #[inline]
+    pub(super) fn enter_inbox(&mut self, mut exchange: Box<Exchange>, ready_ns: u64) {
+        if exchange.head.ignored_forwarded_header().is_some()
+            && let Some(peer) = exchange.socket_peer()
+        {
+            let forwarding = &self.config.policy.forwarding;
+            self.notices
+                .ignored_header(peer, &exchange.head, forwarding);
+        }
+        exchange.ready_ns = ready_ns;
         self.begin_waiting(&mut exchange);
         if self.inbox.len() < WAITING {
             self.name(&mut exchange);
@@ -293,6 +298,7 @@ impl Reactor {
         let date = crate::clock::coarse_unix_seconds();
         proto::h1::error_page(&mut page, date, status, reason, text);
         conn.output.copy(&page);
+        conn.output.end_records();
         let key = conn.serving.key(token);
         if conn
             .serving

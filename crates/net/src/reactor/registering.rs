@@ -50,6 +50,14 @@ impl Reactor {
             return;
         };
         self.news.of_lost(&conn.serving, token);
+        for open in conn
+            .streams
+            .take()
+            .iter()
+            .flat_map(|streams| streams.iter())
+        {
+            self.news.of_lost(&open.serving, token);
+        }
         if let Some(websocket) = conn.serving.websocket.take() {
             self.keep_waiting(conn.serving.key(token), websocket);
         }
@@ -81,7 +89,8 @@ impl Reactor {
         key: RequestKey,
     ) -> Option<(OwnedFd, Vec<u8>, io::Result<Vec<u8>>)> {
         let conn = busy(&mut self.conns, key)?;
-        if conn.is_tunnel() {
+        let framed = conn.output.in_records();
+        if framed || conn.is_tunnel() || conn.streams.is_some() {
             return None;
         }
         let mut conn = self.release(key.connection)?;

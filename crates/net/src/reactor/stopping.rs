@@ -5,6 +5,8 @@
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 
+use proto::StreamId;
+
 use super::Reactor;
 use super::writing::busy;
 use crate::clock;
@@ -35,7 +37,8 @@ impl Reactor {
         self.set_free(0);
         self.accept_last(deadline_ms.saturating_sub(now_ms));
         self.close_listeners();
-        for conn in self.conns.iter_mut() {
+        self.stop_streams();
+        for conn in self.conns.iter_mut().filter(|conn| conn.streams.is_none()) {
             let activity = conn.activity(self.config.keepalive_ms);
             if let Ending::At(at_ms) = ending(activity, now_ms) {
                 conn.deadline = Deadline::at(conn.deadline.cause, at_ms);
@@ -173,18 +176,15 @@ impl Reactor {
         self.tell_of_shed();
         let count = self.inbox.len();
         while let Some(mut exchange) = self.inbox.pop_front() {
-            if let Some(conn) = exchange
-                .key
-                .take()
-                .and_then(|key| busy(&mut self.conns, key))
-            {
-                answer_503(conn, self.board.tally(self.slot));
+            if let Some(key) = exchange.key.take() {
+                self.send_back(key);
             }
             self.recycle(exchange);
         }
         self.end_tunnels();
+        self.give_up_streams();
         for conn in self.conns.iter_mut() {
-            if conn.phase == Phase::Reading && !conn.idle() {
+            if conn.phase == Phase::Reading && conn.streams.is_none() && !conn.idle() {
                 answer_503(conn, self.board.tally(self.slot));
             }
             if conn.phase != Phase::Busy {
@@ -200,6 +200,20 @@ impl Reactor {
             self.notices.push(Level::Warning, text);
         }
     }
+
+    /// A request that no application has seen is answered 503.
+    fn send_back(&mut self, key: RequestKey) {
+        let Some(conn) = busy(&mut self.conns, key) else {
+            return;
+        };
+        if key.stream == StreamId::HTTP1 {
+            return answer_503(conn, self.board.tally(self.slot));
+        }
+        let mut page = Vec::new();
+        proto::h1::unavailable_page(&mut page, crate::clock::coarse_unix_seconds());
+        self.tally().sent_back();
+        self.answer_stream(key.connection, key.stream, &page);
+    }
 }
 
 /// Asks a client to send its request again, to another server.
@@ -207,6 +221,7 @@ fn answer_503(conn: &mut Conn, tally: &Tally) {
     let mut page = Vec::new();
     proto::h1::unavailable_page(&mut page, crate::clock::coarse_unix_seconds());
     conn.output.copy(&page);
+    conn.output.end_records();
     conn.phase = Phase::Closing;
     tally.sent_back();
     let before = conn.output.queued();

@@ -1,7 +1,10 @@
 //! Responses in parts: interim ones, blocks of a body as they come, parts of files.
 
+use proto::StreamId;
+
 use super::Reactor;
 use super::writing::{LOW_WATER, busy};
+use crate::conn::Beside;
 use crate::exchange::RequestKey;
 use crate::output::{FilePart, Shared};
 
@@ -38,6 +41,9 @@ impl Reactor {
         head: &[u8],
         block: Block<'_, S>,
     ) -> Room {
+        if key.stream != StreamId::HTTP1 {
+            return self.stream_on_stream(key, head, block);
+        }
         let Some(conn) = busy(&mut self.conns, key) else {
             return Room::Gone;
         };
@@ -60,6 +66,9 @@ impl Reactor {
 
     /// An interim response: the final one is still to come.
     pub(crate) fn interim(&mut self, key: RequestKey, bytes: &[u8]) {
+        if key.stream != StreamId::HTTP1 {
+            return self.give_stream(key, bytes, Beside::Nothing, false);
+        }
         if let Some(conn) = busy(&mut self.conns, key) {
             conn.output.copy(bytes);
             self.hold_or_flush(key.connection);
@@ -68,6 +77,9 @@ impl Reactor {
 
     /// A part of a response that is in a file.
     pub(crate) fn stream_file(&mut self, key: RequestKey, part: FilePart) {
+        if key.stream != StreamId::HTTP1 {
+            return self.file_on_stream(key, part);
+        }
         if let Some(conn) = busy(&mut self.conns, key) {
             conn.serving.begun = true;
             conn.output.file(part);
@@ -77,6 +89,9 @@ impl Reactor {
 
     /// Whether a streaming application that had to wait may go on.
     pub(crate) fn room(&mut self, key: RequestKey) -> Option<Room> {
+        if key.stream != StreamId::HTTP1 {
+            return self.room_on_stream(key);
+        }
         match busy(&mut self.conns, key) {
             None => Some(Room::Gone),
             Some(conn) if conn.output.queued() <= LOW_WATER => Some(Room::Yes),

@@ -44,7 +44,7 @@ impl Reactor {
     /// The request of an exchange whose response may switch.
     pub(super) fn may_switch(&mut self, exchange: &Exchange) -> Option<RequestKey> {
         let key = exchange.key.filter(|_| switches(exchange))?;
-        let conn = busy(&mut self.conns, key)?;
+        let conn = busy(&mut self.conns, key).filter(|conn| conn.streams.is_none())?;
         let complete = !conn.body_is_open();
         let request = conn.served(exchange.id)?;
         (complete && !request.begun).then_some(key)

@@ -3,6 +3,8 @@
 
 use std::io;
 
+use proto::StreamId;
+
 use super::Reactor;
 use crate::clock;
 use crate::conn::{Conn, Phase, Registration};
@@ -44,7 +46,13 @@ impl Reactor {
     ) {
         let now_ns = self.count(&exchange);
         if let Some(key) = exchange.key.take() {
-            if matches!(tail, Tail::None) && self.may_batch() {
+            if exchange.head.in_records() && !exchange.response.is_whole() {
+                self.cut_short(key);
+            }
+            if key.stream != StreamId::HTTP1 {
+                let hold = self.may_batch();
+                self.respond_on_stream(key, &exchange.out, tail, hold);
+            } else if matches!(tail, Tail::None) && self.may_batch() {
                 self.hold_response(key, &mut exchange, keep, now_ns);
             } else {
                 self.flush_responses();
@@ -69,9 +77,17 @@ impl Reactor {
             self.count(&exchange);
         }
         if let Some(key) = exchange.key.take() {
+            self.cut_short(key);
             self.respond(key, &[], Tail::<Nothing>::None, false);
         }
         self.recycle(exchange);
+    }
+
+    /// What was given of a response is all of it: where its end can be said, it is not.
+    fn cut_short(&mut self, key: RequestKey) {
+        if let Some(conn) = busy(&mut self.conns, key) {
+            conn.output.cut_records();
+        }
     }
 
     /// Counts a response, before its client can have it: a question asked afterwards sees it counted. The
@@ -105,7 +121,7 @@ impl Reactor {
         }
         let key = exchange.key;
         let conn = key.and_then(|key| self.conns.get_mut(key.connection));
-        conn.is_some_and(|conn| conn.served(exchange.id).is_none())
+        conn.is_some_and(|conn| conn.is_answered(exchange.id, key))
     }
 
     #[inline]
@@ -116,10 +132,20 @@ impl Reactor {
         tail: Tail<S>,
         keep: bool,
     ) {
+        if key.stream != StreamId::HTTP1 {
+            return self.respond_on_stream(key, bytes, tail, false);
+        }
         let idle_deadline = self.idle_deadline();
         let token = key.connection;
         let Some(conn) = busy(&mut self.conns, key) else {
             return;
+        };
+        let (bytes, tail) = if conn.output.in_records() {
+            queue(conn, bytes, tail);
+            conn.output.end_records();
+            (&[][..], Tail::None)
+        } else {
+            (bytes, tail)
         };
         if keep && conn.body_is_open() {
             queue(conn, bytes, tail);
@@ -194,6 +220,9 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        if conn.streams.is_some() {
+            return self.flush_frames(token);
+        }
         conn.output.end_chunk();
         let before = conn.output.queued();
         let result = conn.output.flush(&mut conn.stream);
@@ -225,6 +254,45 @@ impl Reactor {
         if resumes {
             self.resume(token);
         }
+    }
+
+    /// The same where several responses share the connection: frames are made as long as the kernel
+    /// takes them.
+    fn flush_frames(&mut self, token: Token) {
+        loop {
+            let Some(conn) = self.conns.get_mut(token) else {
+                return;
+            };
+            self.news.room |= conn.make_frames();
+            let before = conn.output.queued();
+            let result = conn.output.flush(&mut conn.stream);
+            let left = conn.output.queued();
+            let written = before.saturating_sub(left);
+            self.board.tally(self.slot).written(written);
+            if let Some(streams) = &mut conn.streams {
+                streams.progress |= written > 0;
+            }
+            match result {
+                Ok(Flushed::All) if conn.has_frames() => {}
+                Ok(Flushed::All) => break,
+                Ok(Flushed::Blocked) => {
+                    self.register_for_writing(token);
+                    break;
+                }
+                Err(_) => return self.remove(token),
+            }
+        }
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
+        if conn.phase == Phase::Reading && conn.streams_are_over() {
+            conn.phase = Phase::Closing;
+        }
+        match conn.phase {
+            Phase::Closing if !conn.wants_write() => self.close_gently(token),
+            _ => self.set_stream_deadline(token),
+        }
+        self.connection_is_spare();
     }
 
     /// The client has read on: its next request may come, which may have been read already.

@@ -52,8 +52,11 @@ fn a_request_that_goes_on_does_not_switch() {
 const EVERYTHING: Served = Served {
     proxy: ProxyHeader::V1,
     proxy_barred: false,
+    gateway: None,
+    gateway_barred: false,
     http2: true,
     http2_cleartext: true,
+    http2_demanded: false,
     websocket: true,
 };
 const PLAIN: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";

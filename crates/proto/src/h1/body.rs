@@ -30,7 +30,8 @@ impl Body {
         match body {
             Announced::Nothing => Self::Length(0),
             Announced::Length(length) => Self::Length(length),
-            Announced::Chunked => Self::Chunks(Chunked::new()),
+            // No head of HTTP/1 announces the latter.
+            Announced::Chunked | Announced::UntilEnd => Self::Chunks(Chunked::new()),
         }
     }
 

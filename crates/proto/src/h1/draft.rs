@@ -13,6 +13,10 @@ use crate::head::Version;
 
 /// What the response has to know about its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent fact"
+)]
 pub struct RequestFacts {
     /// The version of the request.
     pub version: Version,
@@ -22,6 +26,8 @@ pub struct RequestFacts {
     pub connect: bool,
     /// The request allows another one, and the server wants it.
     pub keep_alive: bool,
+    /// The response is sent in records: they end it, and Connection says nothing.
+    pub records: bool,
 }
 
 /// What is known about the body when the head leaves.
@@ -103,6 +109,11 @@ impl ResponseDraft {
         })
     }
 
+    /// The status line and the fields of the application.
+    pub(super) fn lines(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The status code; 0 before the start.
     pub fn status(&self) -> u16 {
         self.status
@@ -162,12 +173,15 @@ impl ResponseDraft {
         out.extend_from_slice(b"\r\n");
         ResponseFraming {
             body: framing,
-            keep_alive: persistence == Persistence::KeepAlive,
+            keep_alive: match persistence {
+                Persistence::Unsaid => request.keep_alive,
+                other => other == Persistence::KeepAlive,
+            },
         }
     }
 
     /// The Content-Length to be sent (RFC 9110, section 8.6).
-    fn announced(&self, request: RequestFacts, body: BodySize) -> Option<u64> {
+    pub(super) fn announced(&self, request: RequestFacts, body: BodySize) -> Option<u64> {
         match (self.status, body) {
             (100..=199 | 204, _) => None,
             (200..=299, _) if request.connect => None,
@@ -184,6 +198,7 @@ impl ResponseDraft {
         match self.connection {
             // The bytes behind the head mean something else (RFC 9110, section 15.2.2).
             _ if self.status == 101 => Persistence::Switch,
+            _ if request.records => Persistence::Unsaid,
             Some(asked) => asked,
             None if !request.keep_alive || framing == BodyFraming::UntilClose => Persistence::Close,
             None => Persistence::KeepAlive,

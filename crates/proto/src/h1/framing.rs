@@ -1,71 +1,8 @@
-//! Body framing of HTTP/1 messages as decision tables (RFC 9112, section 6.3).
+//! Body framing of HTTP/1 responses as a decision table (RFC 9112, section 6.3).
 //!
-//! Pure decisions: no buffers, no I/O. A length in doubt is refused.
+//! Pure decisions: no buffers, no I/O.
 
 use crate::head::Version;
-use crate::parts::Announced;
-use crate::reject::Reject;
-
-/// What a Transfer-Encoding list has said so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Coding {
-    /// Nothing: there is no such field, or it was not read yet.
-    #[default]
-    Absent,
-    /// Compression, and no `chunked` yet.
-    Compressed,
-    /// `chunked`, and nothing before it.
-    Chunked,
-    /// `chunked` after compression, which is not decoded here.
-    CompressedChunked,
-    /// A coding that is not known here.
-    Unknown,
-    /// An empty element, or anything after `chunked`.
-    Invalid,
-}
-
-impl Coding {
-    /// The list with one more element. After `chunked` nothing may come, least of all a second one.
-    /// What is wrong first decides, but not here: Content-Length may stand behind.
-    pub(super) fn then(self, element: &[u8]) -> Self {
-        let chunked = element.eq_ignore_ascii_case(b"chunked");
-        let compression = [&b"gzip"[..], b"deflate", b"compress"]
-            .iter()
-            .any(|name| element.eq_ignore_ascii_case(name));
-        match (self, chunked, compression) {
-            (Self::Unknown | Self::Invalid, _, _) => self,
-            (Self::Absent, true, _) => Self::Chunked,
-            (Self::Compressed, true, _) => Self::CompressedChunked,
-            (Self::Absent | Self::Compressed, _, true) => Self::Compressed,
-            (Self::Chunked | Self::CompressedChunked, true, _)
-            | (Self::Chunked | Self::CompressedChunked, _, true) => Self::Invalid,
-            _ if element.is_empty() => Self::Invalid,
-            _ => Self::Unknown,
-        }
-    }
-}
-
-/// The body of a request. `coding` is `None` without Transfer-Encoding.
-pub(super) fn request(
-    version: Version,
-    coding: Option<Coding>,
-    length: Option<u64>,
-) -> Result<Announced, Reject> {
-    use Coding::{Absent, Chunked, Compressed, CompressedChunked, Invalid, Unknown};
-    match (version, coding, length) {
-        (_, None, None) => Ok(Announced::Nothing),
-        (_, None, Some(length)) => Ok(Announced::Length(length)),
-        (_, Some(_), Some(_)) => Err(Reject::LengthAndTransferEncoding),
-        (Version::Http10, Some(_), None) => Err(Reject::TransferEncodingOnHttp10),
-        (Version::Http11, Some(Absent | Compressed | Invalid), None) => {
-            Err(Reject::InvalidTransferEncoding)
-        }
-        (Version::Http11, Some(CompressedChunked | Unknown), None) => {
-            Err(Reject::UnsupportedTransferCoding)
-        }
-        (Version::Http11, Some(Chunked), None) => Ok(Announced::Chunked),
-    }
-}
 
 /// How the end of a response body is marked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,7 +14,7 @@ pub(super) enum BodyFraming {
     Length(u64),
     /// Chunks (RFC 9112, section 7.1).
     Chunked,
-    /// The end of the connection.
+    /// The end of the connection; with HTTP/2 that of the stream.
     UntilClose,
 }
 
@@ -116,7 +53,7 @@ pub(super) fn response(facts: ResponseFacts) -> BodyFraming {
             ..
         } => BodyFraming::Chunked,
         ResponseFacts {
-            version: Version::Http10,
+            version: Version::Http10 | Version::Http2,
             ..
         } => BodyFraming::UntilClose,
     }

@@ -1,9 +1,9 @@
 //! One HTTP/1 connection, seen from the server (RFC 9112): joins the parts below.
 //!
-//! Receiving: `lines` walks over the head with `request_line`, `target` and `field`; `meaning`
-//! understands it with `framing`; `body`, `chunked` and `trailers` find the end of the body. Sending:
-//! `response` carries out commands with `draft`, `encode`, `server` and `error_page`. `state` says
-//! what may follow what.
+//! Receiving: `lines` walks over the head with `request_line` and `field`, `request` completes it with
+//! `semantics`; `body`, `chunked` and `trailers` find the end of the body. Sending:
+//! `response` carries out commands with `draft`, `encode`, `server` and `error_page`, or with
+//! `recorded` for a connection that frames them itself. `state` says what may follow what.
 
 mod body;
 mod chunked;
@@ -13,21 +13,21 @@ mod error_page;
 mod field;
 mod framing;
 mod lines;
-mod meaning;
 mod misuse;
 mod owner;
+mod recorded;
 mod request;
 mod request_line;
 mod response;
 mod server;
 mod state;
-mod target;
 mod trailers;
 
 pub use draft::{BodySize, RequestFacts, ResponseDraft};
 pub use encode::{CONTINUE, chunk_bounds, close_chunk, open_chunk, push_decimal, push_padded};
 pub use error_page::{busy_page, error_page, unavailable_page};
 pub use misuse::Misuse;
+pub use recorded::{continue_record, page_records};
 pub use response::{Ending, Piece, Response, Unsendable};
 pub use server::ServerFields;
 pub use state::{Command, OutOfTurn, Sending};
@@ -268,6 +268,25 @@ fn front(input: &[u8], led: bool) -> Result<Front, Reject> {
         [b'\r', ..] if !led => Err(Reject::BareCarriageReturn),
         [TLS_HANDSHAKE, ..] => Err(Reject::TlsHandshake),
         _ => Err(Reject::InvalidRequestLine),
+    }
+}
+
+/// Reads a head that is whole: `text` from the method to the empty line, and nothing behind it.
+pub(crate) fn read_whole(
+    text: &[u8],
+    policy: &Policy,
+    sender: Sender,
+    head: &mut RequestHead,
+) -> Result<(), Reject> {
+    head.complete = None;
+    let reading = Reading {
+        policy,
+        trusted: sender.trusted,
+        input: text,
+    };
+    match Lines::default().read(reading, head)? {
+        Progress::Whole(len) if len == text.len() => request::complete(head, text, policy, sender),
+        Progress::Whole(_) | Progress::Partial => Err(Reject::InvalidVariables),
     }
 }
 

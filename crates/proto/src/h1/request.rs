@@ -1,10 +1,10 @@
 //! From lines that were read to a request head that can be handed on.
 
-use super::meaning;
 use crate::chars;
 use crate::head::{RequestHead, Sender};
 use crate::limits::Policy;
 use crate::reject::Reject;
+use crate::semantics::meaning;
 
 /// Gives the head its bytes and its meaning; `raw` is what `lines` found to be whole.
 pub(super) fn complete(
@@ -21,8 +21,7 @@ pub(super) fn complete(
     if policy.permissions.obsolete_folding {
         unfold(head);
     }
-    head.meaning = meaning::of(head, policy, sender)?;
-    Ok(())
+    meaning::understand(head, policy, sender)
 }
 
 /// Makes each fold, with the white space around it, one space (RFC 9112, section 5.2).

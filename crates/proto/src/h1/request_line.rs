@@ -2,13 +2,12 @@
 //!
 //! A line that is cut short is an error here too; `lines` finds out whether its end has come.
 
-use super::target;
 use crate::chars;
 use crate::head::Version;
-use crate::known::KnownMethod;
 use crate::limits::Permissions;
 use crate::parts::{RequestLine, Span};
 use crate::reject::Reject;
+use crate::semantics::{method, target};
 
 /// Parses the line at the front of `input`: its parts, and how many bytes it took up.
 #[inline]
@@ -21,10 +20,7 @@ pub(super) fn parse(
     let [b' ', rest @ ..] = rest else {
         return Err(Reject::InvalidRequestLine);
     };
-    let known_method = match KnownMethod::of(method) {
-        Some(known) => Some(known),
-        None => unusual_method(method, permissions)?,
-    };
+    let known_method = method::recognise(method, permissions)?;
 
     let target_start = method_end + 1;
     let (target, rest) = rest
@@ -52,20 +48,6 @@ pub(super) fn parse(
         version,
     };
     Ok((line, protocol_start + len + 2))
-}
-
-/// What gunicorn takes for a method: 3 to 20 characters of a token, neither lower case nor `#`.
-/// The permissions open these rules one by one; that it is a token stays.
-#[cold]
-fn unusual_method(method: &[u8], permissions: &Permissions) -> Result<Option<KnownMethod>, Reject> {
-    let fold = permissions.casefold_http_method;
-    let odd = |byte: &u8| *byte == b'#' || (byte.is_ascii_lowercase() && !fold);
-    let usual = (3..=20).contains(&method.len()) && !method.iter().any(odd);
-    if method.is_empty() || !(usual || permissions.unconventional_http_method) {
-        return Err(Reject::InvalidMethod);
-    }
-    let same = |known: &KnownMethod| fold && method.eq_ignore_ascii_case(known.name().as_bytes());
-    Ok(KnownMethod::ALL.into_iter().find(same))
 }
 
 /// The version at the front of `rest`, which the line's CRLF must follow, and its length.

@@ -9,9 +9,11 @@ use super::encode::{self, CHUNK_END, LAST_CHUNK, chunk_start};
 use super::error_page::failure_page;
 use super::framing::BodyFraming;
 use super::misuse::Misuse;
+use super::recorded;
 use super::server::ServerFields;
 use super::state::{Command, OutOfTurn, Sending};
 use crate::head::Version;
+use crate::record::{self, Record};
 
 /// One response on its way; reused, it keeps its buffer.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub struct Response {
     remaining: Option<u64>,
     /// The last piece was a chunk whose data the caller sends: its end is still to be written.
     chunk_open: bool,
+    /// It becomes records: its connection frames them.
+    records: bool,
 }
 
 /// Why a command was not carried out.
@@ -76,7 +80,9 @@ impl Response {
         out: &mut Vec<u8>,
     ) -> Result<(), Unsendable> {
         self.state = self.state.on(Command::Interim)?;
-        if version != Version::Http10 {
+        if self.records {
+            recorded::interim(out, status, fields)?;
+        } else if version != Version::Http10 {
             encode::interim(out, status, fields)?;
         }
         Ok(())
@@ -95,23 +101,33 @@ impl Response {
         if !self.draft.started() {
             return Err(Misuse::NotStarted.into());
         }
-        let framing = self.draft.finish(request, size, server, out);
+        let (framing, keep_alive) = if self.records {
+            let framing = self.draft.finish_record(request, size, server, out);
+            (framing, true)
+        } else {
+            let framing = self.draft.finish(request, size, server, out);
+            (framing.body, framing.keep_alive)
+        };
         self.state = next;
-        self.framing = framing.body;
-        self.remaining = match framing.body {
+        self.framing = framing;
+        self.remaining = match framing {
             BodyFraming::None => Some(0),
             BodyFraming::Length(length) => Some(length),
             BodyFraming::Chunked | BodyFraming::UntilClose => None,
         };
-        Ok(framing.keep_alive)
+        Ok(keep_alive)
     }
 
     /// `Body`: bytes of the body, framed. Answers how many were taken: never more than announced.
     #[inline]
     pub fn body(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, OutOfTurn> {
-        let piece = self.piece(bytes.len(), out)?;
+        let piece = self.measure(bytes.len(), out)?;
         let data = bytes.get(..piece.len).unwrap_or_default();
-        if piece.chunk {
+        if self.records {
+            if !data.is_empty() {
+                record::push(out, Record::Data(data));
+            }
+        } else if piece.chunk {
             chunk_start(out, data.len());
             out.extend_from_slice(data);
             out.extend_from_slice(CHUNK_END);
@@ -125,7 +141,7 @@ impl Response {
     #[inline]
     pub fn rest(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(usize, Ending), OutOfTurn> {
         let done = self.state.on(Command::Body)?.on(Command::End)?;
-        if self.remaining == Some(bytes.len() as u64) {
+        if self.remaining == Some(bytes.len() as u64) && !self.records {
             // Most responses: a length, and as many bytes.
             out.extend_from_slice(bytes);
             self.remaining = Some(0);
@@ -139,6 +155,15 @@ impl Response {
     /// `Body`: bytes that the connection writes behind `out`, framed as the piece says.
     #[inline]
     pub fn piece(&mut self, len: usize, out: &mut Vec<u8>) -> Result<Piece, OutOfTurn> {
+        let piece = self.measure(len, out)?;
+        if self.records && piece.len > 0 {
+            record::push(out, Record::Beside(piece.len as u64));
+        }
+        Ok(piece)
+    }
+
+    #[inline]
+    fn measure(&mut self, len: usize, out: &mut Vec<u8>) -> Result<Piece, OutOfTurn> {
         let allowed = self.admit(len as u64, out)?;
         let len = usize::try_from(allowed).map_or(len, |allowed| allowed.min(len));
         Ok(Piece {
@@ -155,6 +180,9 @@ impl Response {
             chunk_start(out, usize::try_from(allowed).unwrap_or(usize::MAX));
             self.chunk_open = true;
         }
+        if self.records && allowed > 0 {
+            record::push(out, Record::Beside(allowed));
+        }
         Ok(allowed)
     }
 
@@ -166,10 +194,15 @@ impl Response {
         if self.framing == BodyFraming::Chunked {
             out.extend_from_slice(LAST_CHUNK);
         }
-        Ok(match self.remaining {
+        let ending = match self.remaining {
             None | Some(0) => Ending::Complete,
             Some(_) => Ending::Short,
-        })
+        };
+        // Without its end a stream is reset. A head without a body had it.
+        if self.records && ending == Ending::Complete && self.framing != BodyFraming::None {
+            record::push(out, Record::End);
+        }
+        Ok(ending)
     }
 
     /// `End`, with trailer fields (RFC 9110, section 6.5): they are sent behind a chunked body, and
@@ -179,6 +212,12 @@ impl Response {
         fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
         out: &mut Vec<u8>,
     ) -> Result<Ending, Unsendable> {
+        if self.records && self.framing != BodyFraming::None && self.lacks_nothing() {
+            let next = self.state.on(Command::End)?;
+            recorded::trailers(out, fields)?;
+            self.state = next;
+            return Ok(Ending::Complete);
+        }
         if self.framing != BodyFraming::Chunked {
             return Ok(self.end(out)?);
         }
@@ -198,8 +237,8 @@ impl Response {
     }
 
     /// The application has failed: its client gets the page for it, with the request's id if there
-    /// is one; or, if the head was sent, `Reset`. True: it is the page.
-    pub fn fail(&mut self, date: u64, id: Option<&str>, out: &mut Vec<u8>) -> bool {
+    /// is one; or, if the head was sent, `Reset`. True: it is the page. `head`: the method is HEAD.
+    pub fn fail(&mut self, date: u64, id: Option<&str>, head: bool, out: &mut Vec<u8>) -> bool {
         // The page is a head with its body.
         let page = self.state.on(Command::Head);
         let Ok(done) = page.and_then(|state| state.on(Command::End)) else {
@@ -207,7 +246,13 @@ impl Response {
             return false;
         };
         self.draft.clear();
-        failure_page(out, date, id);
+        if self.records {
+            let mut page = Vec::new();
+            failure_page(&mut page, date, id);
+            recorded::page_records(out, &page, head);
+        } else {
+            failure_page(out, date, id);
+        }
         self.state = done;
         true
     }
@@ -218,9 +263,29 @@ impl Response {
         self.state != Sending::Head
     }
 
+    /// It becomes [records](crate::record), until it is cleared: its connection frames them.
+    pub fn make_records(&mut self) {
+        self.records = true;
+    }
+
+    /// Nothing is missing that was announced.
+    fn lacks_nothing(&self) -> bool {
+        matches!(self.remaining, None | Some(0))
+    }
+
+    /// So many bytes may be sent, or no body at all.
+    pub fn allows(&self, len: usize) -> bool {
+        self.remaining.is_none_or(|left| left >= len as u64)
+    }
+
     /// The whole announced body was sent.
     pub fn is_full(&self) -> bool {
         self.remaining == Some(0)
+    }
+
+    /// It is complete, with as many bytes as were announced.
+    pub fn is_whole(&self) -> bool {
+        self.state == Sending::Done && self.lacks_nothing()
     }
 
     /// The body is sent in chunks; known when the head is sent.
@@ -240,6 +305,7 @@ impl Response {
         self.framing = BodyFraming::None;
         self.remaining = None;
         self.chunk_open = false;
+        self.records = false;
     }
 
     /// Counts a part of the body; answers how many bytes of it may be sent.

@@ -3,6 +3,7 @@
 //! They change once a second, so a response copies one block instead of writing three lines.
 
 use super::encode::{push_decimal, push_padded};
+use crate::h2::hpack::push_field;
 
 /// `Server`, `Date` and `Connection`, rendered whenever the second changes.
 #[derive(Clone, Debug)]
@@ -13,6 +14,9 @@ pub struct ServerFields {
     close: Vec<u8>,
     switch: Vec<u8>,
     offer: Vec<u8>,
+    /// Server and Date alone, as fields of a block.
+    fields: Vec<u8>,
+    unsaid: Vec<u8>,
 }
 
 /// What the Connection field of a response says.
@@ -24,6 +28,8 @@ pub(super) enum Persistence {
     Switch,
     /// Another protocol is asked for, in a last response (426 for example).
     Offer,
+    /// There is no such field: the connection is not HTTP.
+    Unsaid,
 }
 
 impl ServerFields {
@@ -40,6 +46,8 @@ impl ServerFields {
             close: Vec::new(),
             switch: Vec::new(),
             offer: Vec::new(),
+            fields: Vec::new(),
+            unsaid: Vec::new(),
         };
         fields.render();
         fields
@@ -59,10 +67,23 @@ impl ServerFields {
             Persistence::Close => &self.close,
             Persistence::Switch => &self.switch,
             Persistence::Offer => &self.offer,
+            Persistence::Unsaid => &self.unsaid,
         }
     }
 
+    /// Server and Date as fields of a block, for responses that say nothing of their connection.
+    pub(super) fn fields(&self) -> &[u8] {
+        &self.fields
+    }
+
     fn render(&mut self) {
+        let mut date = Vec::new();
+        push_date(&mut date, self.second);
+        self.fields.clear();
+        if !self.server.is_empty() {
+            push_field(&mut self.fields, b"server", self.server.as_bytes());
+        }
+        push_field(&mut self.fields, b"date", &date);
         let mut fields = Vec::with_capacity(96);
         if !self.server.is_empty() {
             fields.extend_from_slice(b"Server: ");
@@ -70,8 +91,10 @@ impl ServerFields {
             fields.extend_from_slice(b"\r\n");
         }
         fields.extend_from_slice(b"Date: ");
-        push_date(&mut fields, self.second);
-        fields.extend_from_slice(b"\r\nConnection: ");
+        fields.extend_from_slice(&date);
+        fields.extend_from_slice(b"\r\n");
+        self.unsaid.clone_from(&fields);
+        fields.extend_from_slice(b"Connection: ");
         let blocks = [
             (&mut self.keep_alive, &b"keep-alive\r\n"[..]),
             (&mut self.close, b"close\r\n"),

@@ -27,7 +27,7 @@ fn events(input: &[u8], eof: bool) -> (Vec<String>, Option<Reject>) {
                 said.push("CLOSED".to_owned());
                 return (said, None);
             }
-            Event::Switched | Event::Proxied => unreachable!("nothing has switched"),
+            other => unreachable!("{other:?}"),
         }
     }
 }

@@ -3,8 +3,11 @@ use super::*;
 const ALL: Served = Served {
     proxy: ProxyHeader::Auto,
     proxy_barred: false,
+    gateway: None,
+    gateway_barred: false,
     http2: true,
     http2_cleartext: true,
+    http2_demanded: false,
     websocket: true,
 };
 const HTTP1: Beginning = Beginning::Of(Protocol::Http1);
@@ -83,6 +86,29 @@ fn what_tls_agreed_on_holds() {
 }
 
 #[test]
+fn what_a_web_server_speaks_is_no_question() {
+    let table = [
+        (Gateway::Uwsgi, Protocol::Uwsgi),
+        (Gateway::FastCgi, Protocol::FastCgi),
+    ];
+    for (gateway, protocol) in table {
+        let served = Served {
+            gateway: Some(gateway),
+            ..ALL
+        };
+        // Behind a PROXY header, if there may be one.
+        assert_eq!(beginning(served, None, b""), Beginning::Undecided);
+        for first in [&b"GET / HTTP/1.1\r\n"[..], HTTP2_PREFACE, b"\x01"] {
+            assert_eq!(beginning(served, None, first), Beginning::Of(protocol));
+        }
+        for agreed in [&b"h2"[..], b""] {
+            let said = beginning(served, Some(agreed), b"");
+            assert_eq!(said, Beginning::Of(protocol));
+        }
+    }
+}
+
+#[test]
 fn cuts_do_not_matter() {
     let behind_the_header = Served {
         proxy: ProxyHeader::Off,
@@ -135,4 +161,36 @@ fn responses_that_switch() {
             .map(|(asked, connect)| switches(asked, connect, status));
         assert_eq!(got, expected, "{status}");
     }
+}
+
+/// With prior knowledge alone, a trusted peer speaks HTTP/2.
+#[test]
+fn what_comes_in_the_place_of_a_preface() {
+    let served = Served {
+        http2_cleartext: true,
+        http2_demanded: true,
+        ..Served::HTTP1
+    };
+    for (first, expected) in [
+        (&b""[..], Beginning::Undecided),
+        (b"PRI * HT", Beginning::Undecided),
+        (HTTP2_PREFACE, Beginning::Of(Protocol::Http2)),
+        (b"GET / HTTP/1.1", Beginning::Undecided),
+        (b"GET / HTTP/1.1\r\n", Beginning::NoPreface),
+        (b"GET / HTTP/1.0\nHost", Beginning::NoPreface),
+        (
+            b"INVALID CONNECTION PREFACE\r\n\r\n",
+            Beginning::Of(Protocol::Http2),
+        ),
+        (&[b'x'; 9_000], Beginning::Of(Protocol::Http2)),
+    ] {
+        assert_eq!(beginning(served, None, first), expected);
+    }
+    // Without it HTTP/1 is served beside.
+    let beside = Served {
+        http2_demanded: false,
+        ..served
+    };
+    let expected = Beginning::Of(Protocol::Http1);
+    assert_eq!(beginning(beside, None, b"GET / HTTP/1.1\r\n"), expected);
 }

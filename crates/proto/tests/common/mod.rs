@@ -7,6 +7,7 @@
     reason = "what a request says, as it says it"
 )]
 
+pub(crate) mod h2;
 pub(crate) mod ws;
 
 use std::net::{IpAddr, SocketAddr};
@@ -108,7 +109,10 @@ fn drain(
         at += received.consumed;
         match received.event {
             Event::NeedMore => break,
-            Event::Switched => unreachable!("nothing has switched"),
+            Event::Switched | Event::Begun | Event::Answers => unreachable!("HTTP/1 alone"),
+            Event::Refused(..) | Event::Reset(..) | Event::Room => {
+                unreachable!("HTTP/1 has one stream")
+            }
             Event::Proxied => outcome.proxied = connection.proxied().unwrap().client(),
             Event::Closed => {
                 outcome.closed = true;

@@ -80,16 +80,31 @@ class Http(Section):
     protocol: str = option(
         "--protocol",
         default="http",
-        choices=("http", "uwsgi"),
-        later="uwsgi protocol",
-        doc="What the proxy in front speaks: `http`, or the binary protocol `uwsgi`.",
+        choices=("http", "uwsgi", "fastcgi"),
+        doc="""What is spoken on the listeners: `http`, or to a web server `uwsgi` or `fastcgi`.
+
+        With `uwsgi` (nginx: uwsgi_pass) and `fastcgi` (nginx: fastcgi_pass, Apache: mod_proxy_fcgi)
+        the client is the one that the web server names, and what its request says of proxies is
+        believed if that client is in forwarded_allow_ips.
+        """,
     )
     uwsgi_allow_ips: list[str] = option(
         "--uwsgi-allow-from",
         default=["127.0.0.1", "::1"],
         convert=convert.networks,
-        later="uwsgi protocol",
-        doc="Addresses and networks of proxies that may speak uwsgi; `*` for all. Others get 403.",
+        doc="""Addresses and networks of web servers that may speak uwsgi; `*` for all.
+
+        Others get 403. Peers on a unix socket always may.
+        """,
+    )
+    fastcgi_allow_ips: list[str] = option(
+        "--fastcgi-allow-from",
+        default=["127.0.0.1", "::1"],
+        convert=convert.networks,
+        doc="""Addresses and networks of web servers that may speak FastCGI; `*` for all.
+
+        Others get 403. Peers on a unix socket always may.
+        """,
     )
     proxy_protocol: str = option(
         "--proxy-protocol",

@@ -143,7 +143,6 @@ class Http2(Section):
         default=["h1"],
         convert=_protocols,
         metavar="STRING",
-        later="HTTP/2",
         doc="The protocols to speak, `h1` and `h2`, with commas, the preferred one first.",
     )
     http2_cleartext: str = option(
@@ -151,15 +150,13 @@ class Http2(Section):
         default="off",
         convert=_cleartext,
         choices=("off", "prior-knowledge", "upgrade", "both"),
-        later="HTTP/2",
-        doc="How a trusted peer may come to HTTP/2 without TLS.",
+        doc="How a peer in `forwarded_allow_ips` may come to HTTP/2 without TLS.",
     )
     http2_max_concurrent_streams: int = option(
         "--http2-max-concurrent-streams",
         default=100,
         convert=convert.Within(1, 2**31 - 1),
         metavar="INT",
-        later="HTTP/2",
         doc="Most requests of a connection at a time.",
     )
     http2_initial_window_size: int = option(
@@ -168,7 +165,6 @@ class Http2(Section):
         # RFC 9113, section 6.5.2.
         convert=convert.Within(0, 2**31 - 1),
         metavar="INT",
-        later="HTTP/2",
         doc="Bytes of a body that a client may send before it is told to go on.",
     )
     http2_max_frame_size: int = option(
@@ -177,13 +173,11 @@ class Http2(Section):
         # RFC 9113, section 6.5.2.
         convert=convert.Within(2**14, 2**24 - 1),
         metavar="INT",
-        later="HTTP/2",
         doc="Longest frame that a client may send.",
     )
     http2_max_header_list_size: int = option(
         "--http2-max-header-list-size",
         default=65536,
         metavar="INT",
-        later="HTTP/2",
         doc="Longest head of a request in bytes, uncompressed; 0 for no limit.",
     )

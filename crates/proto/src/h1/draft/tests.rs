@@ -5,6 +5,7 @@ const GET: RequestFacts = RequestFacts {
     head_method: false,
     connect: false,
     keep_alive: true,
+    records: false,
 };
 const HEAD: RequestFacts = RequestFacts {
     head_method: true,

@@ -1,71 +1,5 @@
 use super::*;
 
-const CODINGS: [Coding; 6] = [
-    Coding::Absent,
-    Coding::Compressed,
-    Coding::Chunked,
-    Coding::CompressedChunked,
-    Coding::Unknown,
-    Coding::Invalid,
-];
-
-#[test]
-fn requests_every_row() {
-    use Coding::{Chunked, CompressedChunked, Unknown};
-    for version in [Version::Http10, Version::Http11] {
-        for coding in [None].into_iter().chain(CODINGS.map(Some)) {
-            for length in [None, Some(0), Some(7)] {
-                let expected = match (coding, length) {
-                    (None, None) => Ok(Announced::Nothing),
-                    (None, Some(length)) => Ok(Announced::Length(length)),
-                    (Some(_), Some(_)) => Err(Reject::LengthAndTransferEncoding),
-                    (Some(_), None) if version == Version::Http10 => {
-                        Err(Reject::TransferEncodingOnHttp10)
-                    }
-                    (Some(Chunked), None) => Ok(Announced::Chunked),
-                    (Some(CompressedChunked | Unknown), None) => {
-                        Err(Reject::UnsupportedTransferCoding)
-                    }
-                    (Some(_), None) => Err(Reject::InvalidTransferEncoding),
-                };
-                assert_eq!(request(version, coding, length), expected);
-            }
-        }
-    }
-}
-
-#[test]
-fn codings_every_pair() {
-    use Coding::{Absent, Chunked, Compressed, CompressedChunked, Invalid, Unknown};
-    for state in CODINGS {
-        let decided = matches!(state, Unknown | Invalid);
-        let after = |open: Coding, over: Coding| match state {
-            Unknown | Invalid => state,
-            Chunked | CompressedChunked => over,
-            Absent | Compressed => open,
-        };
-        for name in [&b"gzip"[..], b"Deflate", b"COMPRESS"] {
-            assert_eq!(state.then(name), after(Compressed, Invalid));
-        }
-        let chunked = if state == Absent {
-            Chunked
-        } else {
-            CompressedChunked
-        };
-        assert_eq!(state.then(b"Chunked"), after(chunked, Invalid));
-        assert_eq!(state.then(b""), if decided { state } else { Invalid });
-        for name in [
-            &b"identity"[..],
-            b"br",
-            b"chunked;a=b",
-            b"\"chunked\"",
-            b"x chunked",
-        ] {
-            assert_eq!(state.then(name), if decided { state } else { Unknown });
-        }
-    }
-}
-
 #[test]
 fn responses_every_rule() {
     let plain = ResponseFacts {
@@ -102,6 +36,17 @@ fn responses_every_rule() {
         }),
         BodyFraming::None
     );
+}
+
+#[test]
+fn responses_to_connect_and_of_other_versions() {
+    let plain = ResponseFacts {
+        version: Version::Http11,
+        status: 200,
+        head_method: false,
+        connect: false,
+        length: Some(5),
+    };
     let connect = ResponseFacts {
         connect: true,
         ..plain
@@ -119,11 +64,14 @@ fn responses_every_rule() {
         ..plain
     };
     assert_eq!(response(old), BodyFraming::Length(5));
-    assert_eq!(
-        response(ResponseFacts {
-            length: None,
-            ..old
-        }),
-        BodyFraming::UntilClose
-    );
+    for version in [Version::Http10, Version::Http2] {
+        assert_eq!(
+            response(ResponseFacts {
+                length: None,
+                version,
+                ..plain
+            }),
+            BodyFraming::UntilClose
+        );
+    }
 }

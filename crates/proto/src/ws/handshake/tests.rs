@@ -206,6 +206,7 @@ fn the_response() {
         head_method: false,
         connect: false,
         keep_alive: head.keep_alive(),
+        records: false,
     };
     let mut out = Vec::new();
     let server = ServerFields::new("");

@@ -12,9 +12,14 @@ use crate::limits::Policy;
 use crate::parts::{Announced, Meaning};
 use crate::reject::Reject;
 
-/// Understands a head whose lines were read.
-#[inline]
-pub(super) fn of(head: &RequestHead, policy: &Policy, sender: Sender) -> Result<Meaning, Reject> {
+/// Understands a head whose fields were read. One function for all versions: where the compiler
+/// makes two of it, its parts are no longer inlined, and each head costs more instructions.
+#[inline(never)]
+pub(crate) fn understand(
+    head: &mut RequestHead,
+    policy: &Policy,
+    sender: Sender,
+) -> Result<(), Reject> {
     check_host(head, policy, sender)?;
     let said = if head.seen & SPECIAL == 0 {
         Said::default()
@@ -30,19 +35,22 @@ pub(super) fn of(head: &RequestHead, policy: &Policy, sender: Sender) -> Result<
     }
     let came = policy.forwarding.of(head, sender.trusted)?;
 
-    let modern = head.version() == Version::Http11;
+    let modern = head.version() >= Version::Http11;
     // RFC 9110, section 7.8: Upgrade on HTTP/1.0 is ignored; section 10.1.1: so is 100-continue.
     let upgrade = (modern && said.upgrade && said.wants_upgrade)
         || head.known_method() == Some(KnownMethod::Connect);
-    Ok(Meaning {
+    head.meaning = Meaning {
         body,
         keep_alive: (modern || said.keep_alive) && !said.close && !upgrade,
         expect_continue: modern
             && said.expects
             && !matches!(body, Announced::Nothing | Announced::Length(0)),
         upgrade,
+        records: false,
         came,
-    })
+        protocol: None,
+    };
+    Ok(())
 }
 
 /// Fields that are understood here, Host excepted.

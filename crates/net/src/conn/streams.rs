@@ -1,0 +1,230 @@
+//! The requests of a connection that carries several at once, each on a stream of its own (HTTP/2).
+
+use std::io;
+
+use proto::{Reject, StreamId};
+
+use super::queue::Queue;
+use super::{HIGH_WATER, Serving};
+use crate::exchange::Exchange;
+use crate::timer::Deadline;
+
+/// What a stream is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StreamPhase {
+    /// Its request is not complete, and no application has it.
+    Receiving,
+    /// Its request is with the application, or waits for it.
+    Busy,
+    /// Its response is complete, and on its way out.
+    Answered,
+}
+
+/// Bytes that wait in all streams of a connection above which one with some in its own queue waits.
+const TOGETHER: u64 = 4 * HIGH_WATER;
+/// What a stream may have in its queue even then.
+const EACH: u64 = 16 * 1024;
+
+/// One stream.
+pub(crate) struct RequestStream {
+    pub(crate) serving: Serving,
+    pub(crate) phase: StreamPhase,
+    /// A request whose head is complete and whose body is not.
+    pub(super) pending: Option<Box<Exchange>>,
+    /// More of its body has come since the last look.
+    pub(crate) progress: bool,
+    /// Its method is HEAD: a page has no content.
+    pub(crate) head_method: bool,
+    /// All of the request has come.
+    pub(super) request_ended: bool,
+    pub(crate) queue: Queue,
+    /// Until when more of its body must have come.
+    pub(crate) deadline: Deadline,
+    /// Until when its window must have been opened, where that is what it waits for.
+    pub(crate) stalled: Option<Deadline>,
+}
+
+/// The streams that are open, and what was received for them and not been seen to.
+#[derive(Default)]
+pub(crate) struct Streams {
+    /// In the order in which they were opened, which is that of their numbers.
+    pub(super) open: Vec<RequestStream>,
+    /// Bytes in all of their queues.
+    pub(super) queued: u64,
+    /// The stream that was written to last, of those that take turns.
+    pub(super) last: StreamId,
+    /// Windows have grown, or something else may be sent since the last time.
+    pub(crate) room: bool,
+    /// Something was sent.
+    pub(crate) progress: bool,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) news: StreamNews,
+}
+
+/// Until when something must have happened on the connection; `None` where nothing is awaited.
+#[derive(Default)]
+pub(crate) struct Deadlines {
+    /// The kernel takes more of what is to be written.
+    pub(crate) write: Option<Deadline>,
+    /// The first request, or the rest of a head, has come.
+    pub(crate) head: Option<Deadline>,
+    /// A request has come.
+    pub(crate) idle: Option<Deadline>,
+    /// The peer has answered that it was asked for no more requests.
+    pub(crate) leaving: Option<Deadline>,
+}
+
+/// What was received.
+#[derive(Default)]
+pub(crate) struct StreamNews {
+    /// Requests for the application.
+    pub(crate) ready: Vec<(StreamId, Box<Exchange>)>,
+    /// Streams with more of a body that flows, or its end.
+    pub(crate) bodies: Vec<StreamId>,
+    /// Requests that were with the application, whose streams were reset.
+    pub(crate) gone: Vec<Serving>,
+    /// There may be room for applications that wait for it.
+    pub(crate) eased: bool,
+    /// Requests that are refused.
+    pub(crate) refused: Vec<(StreamId, Reject)>,
+    /// Requests whose bodies could not be kept.
+    pub(crate) failed: Vec<(StreamId, io::Error)>,
+    /// What peers have done whose streams were reset for it.
+    pub(crate) faults: Vec<Reject>,
+    /// The connection is over.
+    pub(crate) end: Option<ConnectionEnd>,
+}
+
+/// How a connection ends.
+#[derive(Debug)]
+pub(crate) enum ConnectionEnd {
+    /// The peer has closed it.
+    Closed,
+    /// The peer broke a rule.
+    Rejected(Reject),
+}
+
+impl RequestStream {
+    fn new(stream: StreamId) -> Self {
+        let mut serving = Serving::none();
+        serving.stream = stream;
+        Self {
+            serving,
+            phase: StreamPhase::Receiving,
+            pending: None,
+            progress: false,
+            head_method: false,
+            request_ended: false,
+            queue: Queue::default(),
+            deadline: Deadline::NONE,
+            stalled: None,
+        }
+    }
+
+    /// Its request's body is awaited.
+    pub(crate) fn awaits_body(&self) -> bool {
+        self.phase == StreamPhase::Receiving
+            || self.serving.incoming.as_ref().is_some_and(|it| it.awaited)
+    }
+}
+
+impl Streams {
+    /// How many there are.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    #[inline]
+    fn position(&self, stream: StreamId) -> Result<usize, usize> {
+        self.open
+            .binary_search_by_key(&stream.number(), |each| each.serving.stream.number())
+    }
+
+    /// The stream of this number, if it is open.
+    #[inline]
+    pub(crate) fn get(&self, stream: StreamId) -> Option<&RequestStream> {
+        let index = self.position(stream).ok()?;
+        self.open.get(index)
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, stream: StreamId) -> Option<&mut RequestStream> {
+        let index = self.position(stream).ok()?;
+        self.open.get_mut(index)
+    }
+
+    /// A stream is opened.
+    pub(super) fn insert(&mut self, stream: StreamId) -> Option<&mut RequestStream> {
+        let index = self.position(stream).err()?;
+        self.open.insert(index, RequestStream::new(stream));
+        self.open.get_mut(index)
+    }
+
+    /// A stream is over.
+    pub(crate) fn remove(&mut self, stream: StreamId) -> Option<RequestStream> {
+        let index = self.position(stream).ok()?;
+        let gone = self.open.remove(index);
+        self.queued -= gone.queue.queued();
+        Some(gone)
+    }
+
+    /// All of them are over.
+    pub(crate) fn take_all(&mut self) -> Vec<RequestStream> {
+        self.queued = 0;
+        std::mem::take(&mut self.open)
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &RequestStream> {
+        self.open.iter()
+    }
+
+    /// All of them, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut RequestStream> {
+        self.open.iter_mut()
+    }
+
+    /// Bytes that wait for room.
+    #[inline]
+    pub(crate) fn queued(&self) -> u64 {
+        self.queued
+    }
+
+    /// So much waits that nothing more should be made for this stream.
+    pub(crate) fn is_full(&self, stream: StreamId) -> bool {
+        let own = self.get(stream).map_or(0, |open| open.queue.queued());
+        own >= HIGH_WATER || own >= EACH && self.crowded()
+    }
+
+    /// So much waits in all of them that each may have little.
+    pub(super) fn crowded(&self) -> bool {
+        self.queued >= TOGETHER
+    }
+
+    /// Changes what a stream has to send.
+    #[inline]
+    pub(crate) fn queue<R>(
+        &mut self,
+        stream: StreamId,
+        change: impl FnOnce(&mut Queue) -> R,
+    ) -> Option<R> {
+        let index = self.position(stream).ok()?;
+        let queue = &mut self.open.get_mut(index)?.queue;
+        let before = queue.queued();
+        let result = change(queue);
+        self.queued = self.queued + queue.queued() - before;
+        self.room = true;
+        Some(result)
+    }
+
+    /// The request with this number, if the application still owes it a response.
+    pub(crate) fn served(&mut self, id: u64) -> Option<&mut Serving> {
+        let mut busy = self
+            .iter_mut()
+            .filter(|each| each.phase == StreamPhase::Busy);
+        let found = busy.find(|each| each.serving.id == id)?;
+        Some(&mut found.serving)
+    }
+}

@@ -1,0 +1,10 @@
+mod budgets;
+mod fields;
+mod heads;
+mod leaving;
+mod limits;
+mod peer;
+mod sending;
+mod states;
+mod windows;
+mod wrong;
