@@ -127,6 +127,23 @@ def test_curl(server: Server) -> None:
     assert "https" in done.stdout
 
 
+def test_http2_is_agreed_on(few: tuple[str, ...], serve: Serve) -> None:
+    """By ALPN, if it is served; a client that does not ask for it gets HTTP/1.1."""
+    server = serve(*few, *secure.arguments(), "--http-protocols", "h2,h1")
+    for asked, version in (("--http2", "2"), ("--http1.1", "1.1"), ("--no-alpn", "1.1")):
+        done = subprocess.run(
+            [
+                "curl", "-sS", "--cacert", secure.shared().ca, asked, "-o", "/dev/null",
+                "-w", "%{http_version} %{http_code}", f"https://localhost:{server.port}",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )  # fmt: skip
+        assert done.stdout == f"{version} 200", done.stderr
+
+
 def test_httpx(server: Server) -> None:
     with httpx.Client(verify=secure.context(), timeout=PATIENCE) as client:
         for _ in range(3):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from licorne.config.config import Config
 
 #: One of these asks for a feature that is still to come. Settings that say how such a
-#: feature works (`dirty_workers`) have no effect without it, in gunicorn as well.
+#: feature works (`dirty_timeout`) have no effect without it, in gunicorn as well.
 SWITCHES = ("dirty_apps",)
 
 

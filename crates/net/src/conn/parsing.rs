@@ -88,6 +88,7 @@ impl Conn {
         exchange.peer = Some(self.peer);
         exchange.proxied.clone_from(&self.proxied);
         exchange.listener = self.listener;
+        exchange.tls.clone_from(&self.tls);
         exchange.trusted = exchange.head.trusted();
         exchange.tls.clone_from(&self.tls);
         Some(exchange)
