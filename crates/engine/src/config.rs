@@ -188,10 +188,8 @@ impl PythonConfig {
 /// `AttributeError` or `TypeError` where Python and Rust disagree; `ValueError` for a value that
 /// cannot work, naming the setting.
 pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)> {
-    let mut policy = policy(config)?;
     let settings = Settings::read(config)?;
-    serve_http2(&mut policy, &settings);
-    (policy.served.gateway, policy.gateways) = gateway(&settings)?;
+    let policy = served_policy(config, &settings)?;
     let (limits, edge) = (limits(&settings)?, edge(&settings));
     let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
     let websocket = websocket(&settings)?;
@@ -249,6 +247,14 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         websocket,
     };
     Ok((reactor, python))
+}
+
+/// The rules for request heads, with what is served beside HTTP/1.
+fn served_policy(config: &Bound<'_, PyAny>, settings: &Settings) -> PyResult<Policy> {
+    let mut policy = policy(config)?;
+    serve_http2(&mut policy, settings);
+    (policy.served.gateway, policy.gateways) = gateway(settings)?;
+    Ok(policy)
 }
 
 /// A file descriptor; -1 is none.
