@@ -79,7 +79,7 @@ def test_variables(serve: Serve, folder: Path) -> None:
     [
         ({"LICORNE_WORKER": "2"}, [], "no setting 'worker'. Did you mean 'workers'? Rename"),
         ({"LICORNE_WORKERS": "x"}, [], "workers: 'x' (from $LICORNE_WORKERS): give a whole number"),
-        ({}, ["--certfile", "x.pem"], "certfile is not available yet in licorne "),
+        ({}, ["--dirty-app", "a:b"], "dirty_apps is not available yet in licorne "),
         ({"GUNICORN_CMD_ARGS": "-k 'x"}, [], "Cannot split GUNICORN_CMD_ARGS into words"),
     ],
 )

@@ -22,6 +22,7 @@ from faults.processes import eventually
 from patience import PATIENCE
 
 if TYPE_CHECKING:
+    from e2e.conftest import Fifos
     from e2e.server import Serve
 
 CLEAR = ("--http-protocols", "h1,h2", "--http2-cleartext", "prior-knowledge")
@@ -211,15 +212,16 @@ def test_a_stream_that_is_given_up_is_a_disconnect(serve: Serve, fifo: str) -> N
     open_gate(fifo)
 
 
-def test_a_connection_that_ends_is_a_disconnect_of_all(serve: Serve, fifo: str) -> None:
+def test_a_connection_that_ends_is_a_disconnect_of_all(serve: Serve, fifos: Fifos) -> None:
     server = start(serve, "asgi")
+    gates = fifos(3)
     with H2Client(server.port) as client:
-        for number in range(3):
-            client.ask(f"/hold?gate={fifo}")
-            server.log.wait_for("called /hold", number + 1)
+        for number, gate in enumerate(gates, 1):
+            client.ask(f"/hold?gate={gate}")
+            server.log.wait_for("called /hold", number)
     server.log.wait_for("app: disconnect", 3)
-    for _ in range(3):
-        open_gate(fifo)
+    for gate in gates:
+        open_gate(gate)
 
 
 def test_a_stop_loses_no_stream(serve: Serve, kind: str, fifo: str) -> None:

@@ -9,7 +9,6 @@ worker never forked, while a client is answered.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 
 from licorne.ctl import endpoint
@@ -52,40 +51,40 @@ class ControlServer:
         if here:
             self._stop_listening()
         self._wished = wished
-        found, why, level = self._find_endpoint(cfg, *wished)
+        found, why, usual = self._find_endpoint(cfg, *wished)
         if found is not None:
             # Said when it is true, the end of the old one included.
             self._stop_listening()
             self._listen(found)
-            self._master.log.log(level, "Control socket listening at %s%s", found.name, why)
+            tell = self._master.log.debug if usual else self._master.log.info
+            tell("Control socket listening at %s%s", found.name, why)
 
     def _find_endpoint(
         self, cfg: Config, path: str, mode: int
-    ) -> tuple[endpoint.Endpoint | None, str, int]:
+    ) -> tuple[endpoint.Endpoint | None, str, bool]:
         """The wished path; when it cannot be used, an abstract socket, unless there is one.
 
-        And why, and how important that is: a second server of a user that has named no path is
+        And why, and whether that is no news: a second server of a user that has named no path is
         the usual case, and `licornectl servers` finds both.
         """
-        level = logging.INFO
+        usual = False
         log = self._master.log
         try:
             found = endpoint.take(path, mode)
         except OSError as error:
             why = f"{path or 'a path'}: {error.strerror or error}"
-            if error.errno == errno.EADDRINUSE and cfg.is_default("control_socket"):
-                level = logging.DEBUG
+            usual = error.errno == errno.EADDRINUSE and cfg.is_default("control_socket")
         else:
-            return found, "", level
+            return found, "", usual
         if self._endpoint is not None and self._endpoint.abstract:
-            return None, "", level
+            return None, "", usual
         # A path that cannot be used is no error: the server serves (gunicorn 25 made it one).
         try:
             found = endpoint.take_abstract(self._master.pid)
         except OSError:
             log.info("No control socket, --control-socket names another path (not at %s)", why)
-            return None, "", level
-        return found, f" (not at {why})", level
+            return None, "", usual
+        return found, f" (not at {why})", usual
 
     def _listen(self, found: endpoint.Endpoint) -> None:
         self._endpoint = found
