@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "docker"
 SCRIPT = Path(__file__).with_name("container.sh")
 NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
+#: Where container.sh mounts folders of the container.
+HIDDEN = ("/tmp", "/srv")
 #: As in the example, where no user has the number and any group may be 0.
 USER, GROUP = 12345, 0
 
@@ -39,6 +41,8 @@ def obstacle() -> str:
     if subprocess.run([*NAMESPACES, "true"], capture_output=True, check=False).returncode != 0:
         return "needs the right to make namespaces"
     for place in (Path(sys.prefix), ROOT):
+        if hidden := [top for top in HIDDEN if place.is_relative_to(top)]:
+            return f"{place} is below {hidden[0]}, where a container has a folder of its own"
         for folder in (place, *place.parents):
             if not folder.stat().st_mode & 0o001 and folder != Path("/root"):
                 return f"{folder} is not for every user"
