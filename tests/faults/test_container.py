@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import licorne
 from e2e import scrape
 from e2e.server import Server
 from faults.processes import children, eventually
@@ -62,7 +63,8 @@ def contained() -> Iterator[Callable[..., Server]]:
         inside = {
             "PATH": os.environ["PATH"],
             "HOME": "/",
-            "PYTHONPATH": str(ROOT / "python") if (ROOT / "python").exists() else "",
+            # Where the licorne under test is, installed or built in its folder.
+            "PYTHONPATH": str(Path(licorne.__file__).parents[1]),
             "LICORNE_METRICS_BIND": "127.0.0.1:0",
             "LICORNE_CONTROL_SOCKET": f"@licorne-test-{os.getpid()}-{len(servers)}",
             "LICORNE_DRAIN_DELAY": str(drain),
