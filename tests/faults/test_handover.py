@@ -98,6 +98,7 @@ def serve(start: Start, worker: str, ledger: Ledger, path: str) -> Serve:
             environment=environment,
             program=program,
         )
+        server.log.wait_for(f"Control socket listening at {path}")
         eventually(
             lambda: [row["state"] for row in rows(path)] == ["serving"] * WORKERS, "all serve"
         )
