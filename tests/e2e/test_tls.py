@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     from e2e.server import Serve
 
+#: Runs hundreds of other tests, for many minutes.
+THOROUGH = pytest.mark.skipif("THOROUGH" not in os.environ, reason="THOROUGH=1 runs it")
 METRICS = ("--metrics-bind", "127.0.0.1:0")
 TYPES = {
     **{name: ("tls_app", *args) for name, args in WORKERS.items() if name != "tornado"},
@@ -586,7 +588,7 @@ PLAIN = {
 }
 
 
-@pytest.mark.patient
+@THOROUGH
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("worker", ["sync", "gthread"])
 def test_the_scenarios_over_tls(worker: str) -> None:
@@ -603,7 +605,7 @@ def test_the_scenarios_over_tls(worker: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.patient
+@THOROUGH
 @pytest.mark.timeout(1500)
 def test_the_tests_of_asgi_over_tls() -> None:
     folder = Path(__file__).parents[1] / "asgi"
