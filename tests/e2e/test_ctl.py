@@ -361,6 +361,7 @@ def test_shutdown(serve: Serve, path: str, mode: str) -> None:
 
 def test_a_server_that_stops_is_still_asked(serve: Serve, path: str, fifo: str) -> None:
     server = serve("site_app", "--control-socket", path)
+    server.log.wait_for(AT)
     with server.client() as busy:
         busy.get(f"/wait?fifo={fifo}")
         server.log.wait_for("app: waits")
@@ -654,6 +655,8 @@ def test_workers_keep_no_copy_of_it(serve: Serve, path: str, raw: list[socket.so
 def test_the_command(serve: Serve, path: str) -> None:
     server = serve("site_app", "-w", "2", "--control-socket", path)
     server.worker_pid(2)
+    # It is made behind the workers.
+    server.log.wait_for(AT)
     shown = licornectl("-s", path, "status")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert re.search(rf"^pid: +{server.pid}$", shown.stdout, re.MULTILINE)
