@@ -30,6 +30,7 @@ pub mod peer;
 mod poll;
 mod reactor;
 pub mod scoreboard;
+mod shared_memory;
 mod slab;
 mod stream;
 pub mod tally;

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::access_log::buffer::LogBuffer;
 use crate::clock;
 use crate::peer::Peer;
+use crate::shared_memory::SharedMemory;
 use crate::tally::{Counts, Tally};
 use entry::Entry;
 pub use entry::InFlight;
@@ -69,6 +70,7 @@ pub struct Scoreboard {
     size: usize,
     slots: usize,
     entries: usize,
+    _memory: SharedMemory,
 }
 
 // SAFETY: the memory is only ever touched through atomics.
@@ -87,26 +89,13 @@ impl Scoreboard {
         let named = LATE * size_of::<Late>() + entries * size_of::<Entry>();
         let each = size_of::<Worker>() + named + size_of::<LogBuffer>();
         let size = slots * each + size_of::<AtomicU64>();
-        // SAFETY: a fresh anonymous mapping, zeroed by the kernel.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                size.max(1),
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let memory = SharedMemory::new(size)?;
         Ok(Self {
-            base,
+            base: memory.base(),
             size,
             slots,
             entries,
+            _memory: memory,
         })
     }
 
@@ -408,13 +397,6 @@ impl Scoreboard {
             let first = self.base.as_ptr().add(offset).cast::<Late>();
             &*first.add(slot * LATE + index)
         }
-    }
-}
-
-impl Drop for Scoreboard {
-    fn drop(&mut self) {
-        // SAFETY: the mapping made in `new`; no reference outlives `self`.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), self.size.max(1)) };
     }
 }
 

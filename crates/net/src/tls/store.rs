@@ -6,8 +6,9 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-/// Room for certificates, their keys and the authorities, in bytes. The kernel takes pages when they
-/// are written.
+use crate::shared_memory::SharedMemory;
+
+/// Room for certificates, their keys and the authorities, in bytes.
 const SIZE: usize = 4 * 1024 * 1024;
 const WORDS: usize = SIZE / 8;
 /// Words before the bytes: their number (odd while they change), and their length.
@@ -16,6 +17,7 @@ const HEAD: usize = 2;
 /// Bytes with one writer and many readers.
 pub struct Store {
     base: NonNull<AtomicU64>,
+    _memory: SharedMemory,
 }
 
 // SAFETY: the memory is mapped as long as the store lives, and holds atomics alone.
@@ -26,22 +28,11 @@ unsafe impl Sync for Store {}
 impl Store {
     /// An empty one.
     pub fn new() -> io::Result<Self> {
-        // SAFETY: a fresh anonymous mapping, zeroed by the kernel.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                SIZE,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { base })
+        let memory = SharedMemory::new(SIZE)?;
+        Ok(Self {
+            base: memory.base().cast(),
+            _memory: memory,
+        })
     }
 
     fn words(&self) -> &[AtomicU64] {
@@ -88,13 +79,6 @@ impl Store {
         fence(Ordering::Acquire);
         bytes.truncate(length);
         (words[0].load(Ordering::Relaxed) == number).then_some((number, bytes))
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        // SAFETY: mapped by `new` with this size; nothing refers to it any more.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), SIZE) };
     }
 }
 
