@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 4_000_000
 #: The newest symbols that manylinux_2_17 has (PEP 600).
 GLIBC = (2, 17)
-#: Without cargo and rustup: /root/.cargo/bin and the like are not in it.
+#: Without cargo and rustup: ~/.cargo/bin and the like are not in it.
 PATH = "/usr/local/bin:/usr/bin:/bin"
 LISTENING = re.compile(r"Listening at: .*http://127\.0\.0\.1:(\d+)")
 FLASK = (

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
 
 from e2e.client import Client
 from e2e.front import distant_client, free_port, nginx, program, running
-from e2e.fronted import BLOCK, KINDS, ask, every_kind
-from patience import PATIENCE
+from e2e.fronted import BLOCK, KINDS, ask, bodies_and_answers, every_kind
 
 if TYPE_CHECKING:
     from e2e.server import Serve
@@ -130,24 +127,9 @@ def test_nginx(serve: Serve, kind: str, keep: str, tmp_path: Path) -> None:
             if kind != "asgi":
                 assert (seen["REMOTE_USER"], seen["RAW_URI"]) == ("jo", "/mounted/page")
                 assert seen["SERVER_PROTOCOL"] == "HTTP/1.1"
-        _bodies_and_answers(f"http://127.0.0.1:{port}")
+        bodies_and_answers(f"http://127.0.0.1:{port}")
     first = log.read_text().splitlines()[0]
     assert first.startswith('127.0.0.2 "GET /caf%C3%A9?a=1 HTTP/1.1" 200 ')
-
-
-def _bodies_and_answers(url: str) -> None:
-    body = bytes(range(256)) * 4000
-    answer = requests.post(f"{url}/", data=body, timeout=PATIENCE).json()
-    digest = hashlib.sha256(body).hexdigest()
-    assert (answer["digest"], answer["length"]) == (digest, str(len(body)))
-    answered = requests.get(f"{url}/blocks", timeout=PATIENCE)
-    assert answered.content == BLOCK * 8
-    assert requests.get(f"{url}/file", timeout=PATIENCE).content == BLOCK
-    assert requests.get(f"{url}/empty", timeout=PATIENCE).status_code == 204
-    answered = requests.head(f"{url}/", timeout=PATIENCE)
-    assert (answered.status_code, answered.content) == (200, b"")
-    assert answered.headers["X-Told"] == "yes"
-    assert requests.get(f"{url}/fail", timeout=PATIENCE).status_code == 500
 
 
 @every_kind
@@ -255,4 +237,4 @@ def test_apache(serve: Serve, kind: str, reuse: str, tmp_path: Path) -> None:
         assert seen["PATH_INFO"] in {"/café", "/cafÃ©"}
         assert (seen["QUERY_STRING"], seen["HTTP_X_OWN"]) == ("a=1", "here")
         assert (seen["SCRIPT_NAME"], seen["REMOTE_ADDR"]) == ("", "127.0.0.2")
-        _bodies_and_answers(f"http://127.0.0.1:{port}")
+        bodies_and_answers(f"http://127.0.0.1:{port}")

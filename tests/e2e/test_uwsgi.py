@@ -11,7 +11,7 @@ import requests
 
 from e2e.client import Client
 from e2e.front import distant_client, free_port, nginx, program
-from e2e.fronted import BLOCK, KINDS, ask, every_kind, told
+from e2e.fronted import BLOCK, KINDS, ask, bodies_and_answers, every_kind, told
 from patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -72,27 +72,18 @@ def test_nginx(serve: Serve, kind: str, tmp_path: Path) -> None:
             if kind != "asgi":
                 assert (seen["REMOTE_USER"], seen["RAW_URI"]) == ("jo", "/mounted/page")
                 assert seen["SERVER_PROTOCOL"] == "HTTP/1.1"
-        _bodies_and_answers(f"http://127.0.0.1:{port}")
+        bodies_and_answers(f"http://127.0.0.1:{port}")
+        _body_in_pieces(f"http://127.0.0.1:{port}")
     server.log.wait_for(r"X-FORWARDED-PROTO from 127\.0\.0\.2 was ignored")
     first = log.read_text().splitlines()[0]
     assert first.startswith('127.0.0.2 "GET /caf%C3%A9?a=1 HTTP/1.1" 200 ')
 
 
-def _bodies_and_answers(url: str) -> None:
+def _body_in_pieces(url: str) -> None:
     body = bytes(range(256)) * 4000
-    answer = requests.post(f"{url}/", data=body, timeout=PATIENCE).json()
     digest = hashlib.sha256(body).hexdigest()
-    assert (answer["digest"], answer["length"]) == (digest, str(len(body)))
     pieces = (body[at : at + 100_000] for at in range(0, len(body), 100_000))
     assert requests.post(f"{url}/", data=pieces, timeout=PATIENCE).json()["digest"] == digest
-    answered = requests.get(f"{url}/blocks", timeout=PATIENCE)
-    assert answered.content == BLOCK * 8
-    assert requests.get(f"{url}/file", timeout=PATIENCE).content == BLOCK
-    assert requests.get(f"{url}/empty", timeout=PATIENCE).status_code == 204
-    answered = requests.head(f"{url}/", timeout=PATIENCE)
-    assert (answered.status_code, answered.content) == (200, b"")
-    assert answered.headers["X-Told"] == "yes"
-    assert requests.get(f"{url}/fail", timeout=PATIENCE).status_code == 500
 
 
 @NGINX
