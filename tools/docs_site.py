@@ -37,6 +37,8 @@ LANGUAGES = {
     ".socket": "ini", ".toml": "toml", ".yaml": "yaml", "Dockerfile": "dockerfile",
 }  # fmt: skip
 LINK = re.compile(r"(?<=\]\()(?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?(?=\))")
+#: The text of a link that is the name of its file.
+NAMED = re.compile(r"\[(?P<name>[\w-]+\.md)\]\((?=(?P<target>[^)\s#]*(?P=name)))")
 FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
 
 #: A page of the site to its file in the repository, and back.
@@ -93,7 +95,12 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
             return match[0]
         return posixpath.relpath(target, posixpath.dirname(here)) + (match["anchor"] or "")
 
-    return _outside_of_code(markdown, lambda text: LINK.sub(link, text))
+    def named(match: re.Match[str]) -> str:
+        """A file is a page here, and is called by its title."""
+        origin = _resolved(_origin[here], match["target"])
+        return f"[{_title(origin)}](" if origin in _place else match[0]
+
+    return _outside_of_code(markdown, lambda text: LINK.sub(link, NAMED.sub(named, text)))
 
 
 def on_post_page(output: str, page: Page, **_: object) -> str:
@@ -127,6 +134,11 @@ def _page_of(origin: str) -> str:
 
 def _resolved(origin: str, target: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))
+
+
+def _title(origin: str) -> str:
+    first = (ROOT / origin).read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("# ")
 
 
 def _text(origin: str) -> str:
