@@ -1,9 +1,9 @@
 """What the site has beside `docs/`: pages and files of the repository, from where they are.
 
-A hook of MkDocs (`hooks` of mkdocs.yml). A page may link to any file of the repository: the file
-becomes a page of the site, so that a reader needs nothing else, and no text is there twice. Diagrams
-are drawn by a Mermaid that `make docs` has put beside its virtual environment; without it their
-source is shown.
+A hook of MkDocs (`hooks` of mkdocs.yml). A page may link to any file of the repository: that file
+becomes a page of the site, so that a reader needs nothing else, and no text is there twice.
+Diagrams are drawn by a Mermaid that `make docs` has put beside its virtual environment; without it
+their source is shown.
 """
 
 from __future__ import annotations
@@ -63,9 +63,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for file in files.documentation_pages():
         _meet(file.src_uri, f"docs/{file.src_uri}")
     if MERMAID.exists():
-        files.append(
-            File.generated(config, "assets/mermaid.min.js", abs_src_path=str(MERMAID))
-        )
+        files.append(File.generated(config, "assets/mermaid.min.js", abs_src_path=str(MERMAID)))
     for place, origin in AT_ROOT.items():
         files.append(File.generated(config, place, content=_text(origin)))
         _meet(place, origin)
@@ -121,7 +119,9 @@ def _linked(page: str) -> Iterator[str]:
     """Files of the repository that a page links to, and that are no pages yet."""
     found: list[str] = []
     text = _text(_origin[page])
-    _outside_of_code(text, lambda part: found.extend(m["target"] for m in LINK.finditer(part)) or part)
+    _outside_of_code(
+        text, lambda part: found.extend(m["target"] for m in LINK.finditer(part)) or part
+    )
     for target in found:
         origin = _resolved(_origin[page], target)
         if not origin.startswith("docs/") and origin not in _place and (ROOT / origin).is_file():
@@ -166,6 +166,4 @@ def _beside(folder: str) -> list[str]:
 
 
 def _outside_of_code(text: str, change: Callable[[str], str]) -> str:
-    return "".join(
-        part if part.startswith("```") else change(part) for part in FENCE.split(text)
-    )
+    return "".join(part if part.startswith("```") else change(part) for part in FENCE.split(text))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write what is derived from the declarations and tables of the code; `--check` only says what is stale.
+"""Write what is derived from declarations and tables; `--check` only says what is stale.
 
 Run with an interpreter that has licorne installed: `make generate`, or `python tools/generate.py`.
 """

@@ -28,12 +28,12 @@ licorne migrate [--from KIND] FILE | -- COMMAND
 licornectl [-s SOCKET] [--json] [COMMAND]
 ```
 
-`APP_MODULE` is `MODULE:NAME`, such as `app:app` for the object `app` of `app.py`. Without `:NAME` it
-is `application`. `"MODULE:factory('argument')"` calls a function. Without `APP_MODULE` the setting
-`wsgi_app` names the application. `python -m licorne` is the same command.
+`APP_MODULE` is `MODULE:NAME`, such as `app:app` for the object `app` of `app.py`. Without `:NAME`
+it is `application`. `"MODULE:factory('argument')"` calls a function. Without `APP_MODULE` the
+setting `wsgi_app` names the application. `python -m licorne` is the same command.
 
-[migrating.md](../migrating.md) is about `init` and `migrate`, [licornectl.md](../licornectl.md) about
-`licornectl`.
+[migrating.md](../migrating.md) is about `init` and `migrate`, [licornectl.md](../licornectl.md)
+about `licornectl`.
 
 | exit status | means |
 |---|---|
@@ -69,7 +69,8 @@ def post_fork(server, worker):
     server.log.info("worker %s has the process id %s", worker.age, worker.pid)
 ```
 
-- `server` is the arbiter: `server.log`, `server.cfg`, `server.pid`, `server.WORKERS`, `server.LISTENERS`.
+- `server` is the arbiter: `server.log`, `server.cfg`, `server.pid`, `server.WORKERS`,
+  `server.LISTENERS`.
 - `worker` is the worker: `worker.log`, `worker.cfg`, `worker.pid`, `worker.age`, `worker.nr`.
 - `req` has `method`, `path`, `query`, `uri`, `version`, `headers`; `resp` has `status`,
   `status_code`, `headers`, `sent`.
