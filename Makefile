@@ -40,7 +40,7 @@ test-versions: system ## Run the Python tests on every interpreter from 3.10 to 
 test-newest: ## Run a part of the Python tests on the newest interpreter that is found
 	tools/test-versions --newest tests/unit tests/e2e/test_arbiter.py tests/e2e/test_background.py tests/e2e/test_life.py
 
-check: lint test test-patient test-newest ## Everything CI runs: format, lint, types, floors, tests
+check: lint check-docs test test-patient test-newest ## Everything CI runs: format, lint, types, floors, the site, tests
 
 lint: $(VENV)/.dev ## Formatters, linters and type checkers, without changing anything
 	cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
@@ -70,13 +70,13 @@ lint-deploy: ## Lint the workflows, the Dockerfile, the manifests and the chart 
 	tools/lint-deploy .venvs/deploy/bin
 
 docs: $(VENV_DOCS)/mermaid.min.js ## Build the documentation site into site/
-	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --strict --quiet
 
 check-docs: docs system $(VENV)/.test ## Look at the site in a browser: links, search, a narrow screen
 	$(BIN)/python tools/check-docs site
 
 system: ## Install the programs that tests talk to (Debian, as root), or say which are missing
-	@tools/system-packages chromium-headless-shell curl faketime haproxy nginx strace systemctl wrk
+	@tools/system-packages caddy chromium-headless-shell curl faketime haproxy nginx strace systemctl wrk
 
 clean: ## Remove everything that was created
 	rm -rf $(VENV) .venvs site target bench/.venv bench/build bench/results dist LICENSE-THIRD-PARTY
@@ -90,10 +90,10 @@ $(BIN_WHEELS)/maturin:
 	$(BIN_WHEELS)/python -m pip install --quiet auditwheel build 'maturin>=1.7,<2' twine ziglang
 
 $(VENV_DOCS)/mermaid.min.js: $(VENV_DOCS)/.installed
-	cd $(VENV_DOCS) && if command -v npm >/dev/null; then \
-		tar -xzOf "$$(npm pack --silent $(MERMAID))" package/dist/mermaid.min.js >mermaid.new && \
+	cd $(VENV_DOCS) && if file=$$(npm pack --silent $(MERMAID)); then \
+		tar -xzOf "$$file" package/dist/mermaid.min.js >mermaid.new && rm "$$file" && \
 		echo "$(MERMAID_SHA256)  mermaid.new" | sha256sum --check --quiet && mv mermaid.new mermaid.min.js; \
-	else echo "npm is not installed: the site shows the source of its diagrams"; fi
+	else echo "no mermaid from npm: the site shows the source of its diagrams"; fi
 
 $(VENV_DOCS)/.installed: docs/requirements.txt
 	$(PYTHON) -m venv $(VENV_DOCS)
