@@ -21,7 +21,7 @@ COMMAND_LINE = f"""\
 
 {GENERATED}
 
-```
+```text
 licorne [OPTIONS] [APP_MODULE]
 licorne init [--force] [FOLDER]
 licorne migrate [--from KIND] FILE | -- COMMAND

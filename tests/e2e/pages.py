@@ -29,7 +29,8 @@ class Block:
     def commands(self) -> list[str]:
         """What is typed at the prompt, without comments; a line that goes on is one."""
         joined = self.text.replace("\\\n", "")
-        lines = [line[2:] for line in joined.splitlines() if line.startswith("$ ")]
+        prompt = "$ " if "$ " in joined else ""
+        lines = [line[len(prompt) :] for line in joined.splitlines() if line.startswith(prompt)]
         return [re.sub(r" +# .*", "", line).strip() for line in lines]
 
     def answer(self, command: str) -> str:
@@ -47,6 +48,10 @@ def blocks(path: Path) -> list[Block]:
         outside = FENCE.sub("", text[: match.start()])
         titles = HEADING.findall(outside)
         language, _, more = match["info"].partition(" ")
+        if not language:
+            language = (
+                "console" if match["text"].startswith(("licorne ", "licornectl ")) else "text"
+            )
         title = TITLE.search(more)
         found.append(
             Block(
@@ -77,6 +82,8 @@ def of(page: str, language: str = "", heading: str | None = None) -> list[Block]
 def words(command: str) -> list[str]:
     """The words of a command, up to what sends its output elsewhere."""
     found = shlex.split(command)
+    while re.match(r"[A-Z_]+=", found[0]):
+        del found[0]
     return found[: found.index(">")] if ">" in found else found
 
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from e2e.pages import ALL, DOCS, ROOT, Block, of, typed, words
+from e2e.pages import ALL, DOCS, FENCE, PAGES, ROOT, Block, of, typed, words
 from licorne.config import Config
 from licorne.config import toml as settings_toml
 from licorne.config.cli import parser
@@ -42,7 +42,17 @@ SHOWN = {"mermaid", "text", "promql"}
 LOCAL = {"top", "servers"}
 #: Flags that print something and start nothing.
 PRINTERS = {"--explain-proxy", "--help-all", "--version"}
-CONSOLES = [block for block in ALL if block.language == "console"]
+#: The page of what is known to run has tests of its own.
+CONSOLES = [b for b in ALL if b.language == "console" and b.page != "known-to-run.md"]
+#: Pages that name other servers' flags, or speak of tools.
+OTHERS_FLAGS = re.compile(r"coming-from-|migrating|benchmarks|README|known-to-run|reference/")
+#: Flags of the programs that pages mention: licornectl, Docker, Django and its friends, gh, curl.
+FLAGS_OF_OTHERS = {
+    "--command", "--cpus", "--cpuset-cpus", "--help-all", "--insecure", "--ipv6", "--json",
+    "--noasgi", "--noreload", "--nostatic", "--nothreading", "--owner", "--settings",
+    "--skip-checks", "--stop-timeout", "--verbosity", "--explain-proxy", "--from", "--force",
+    "--schema",
+}  # fmt: skip
 
 
 def named(block: Block) -> str:
@@ -66,12 +76,7 @@ def test_every_command_is_of_a_known_program() -> None:
 
 def test_every_block_has_a_language_that_is_looked_at() -> None:
     looked_at = {"console", "python", "toml", "json", "yaml", "nginx", "haproxy", "caddyfile"}
-    others = {"", "apache", "procfile"}
-    assert {block.language for block in ALL} <= looked_at | SHOWN | others
-    # A synopsis, a stack; what FastCGI's and Heroku's files look like.
-    assert [named(block) for block in ALL if block.language == ""] == [
-        "reference/command-line.md: Command line"
-    ]
+    assert {block.language for block in ALL} <= looked_at | SHOWN | {"apache", "procfile"}
 
 
 @pytest.mark.parametrize(("place", "command"), commands("licorne"))
@@ -80,6 +85,19 @@ def test_flags_are_known(place: str, command: str) -> None:
     if set(typed[:1]) & {"init", "migrate", *PRINTERS}:
         return
     assert parser("%(prog)s [OPTIONS] [APP_MODULE]", "licorne").parse_args(typed), place
+
+
+def test_flags_in_sentences_are_known() -> None:
+    known = {flag for option in OPTIONS.values() for flag in option.flags} | FLAGS_OF_OTHERS
+    unknown = {
+        f"{path.name}: {flag}"
+        for path in PAGES
+        if not OTHERS_FLAGS.search(path.relative_to(ROOT).as_posix())
+        for span in re.findall(r"`([^`\n]+)`", FENCE.sub("", path.read_text(encoding="utf-8")))
+        for flag in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", span)
+        if flag not in known and not flag.endswith("-")
+    }
+    assert unknown == set()
 
 
 def test_what_is_printed(tmp_path: Path) -> None:
