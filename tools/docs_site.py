@@ -146,7 +146,7 @@ def _text(origin: str) -> str:
     text = (ROOT / origin).read_text(encoding="utf-8")
     folder, name = posixpath.split(origin)
     if name.endswith(".md"):
-        beside = _beside(folder) if name == "README.md" else []
+        beside = _beside(folder) if name == "README.md" and folder else []
         return text + ("\n## Files\n\n" + "\n".join(beside) + "\n" if beside else "")
     language = LANGUAGES.get(posixpath.splitext(name)[1]) or LANGUAGES.get(name, "")
     return f"# {origin}\n\n```{language}\n{text.rstrip()}\n```\n"
