@@ -224,8 +224,10 @@ def test_deploying_and_looking(serve: Serve, tmp_path: Path) -> None:
         server.gone(server.worker_pid(number))
     told = re.compile(r"Worker \(pid:\d+\) is to be replaced: max_requests")
     assert told.search((DOCS / "start.md").read_text())
-    while not server.log.matching(told):
+    # Of 25 requests one of two workers has more than ten.
+    for _ in range(25):
         assert server.get("/")[1] == b"Hello again\n"
+    server.log.wait_for(told)
 
 
 def test_while_code_is_written(serve: Serve, tmp_path: Path) -> None:
@@ -357,7 +359,7 @@ def test_figures_of_the_readmes_are_measured() -> None:
     for name in ("README.md", "README.zh-CN.md"):
         table = [line for line in (ROOT / name).read_text().splitlines() if line.startswith("|")]
         figures = re.findall(r"\d+(?:[.,]\d+)+|\b\d+(?= ms)", "".join(table[2:]))
-        assert len(figures) >= 10
+        assert len(figures) >= 8
         assert [each for each in figures if each not in measured] == []
 
 
