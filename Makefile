@@ -72,8 +72,8 @@ lint-deploy: ## Lint the workflows, the Dockerfile, the manifests and the chart 
 docs: $(VENV_DOCS)/mermaid.min.js ## Build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --strict --quiet
 
-check-docs: docs system $(VENV)/.test ## Look at the site in a browser: links, search, a narrow screen
-	$(BIN)/python tools/check-docs site
+check-docs: docs system ## Look at the site in a browser: links, search, a narrow screen
+	$(VENV_DOCS)/bin/python tools/check-docs site
 
 system: ## Install the programs that tests talk to (Debian, as root), or say which are missing
 	@tools/system-packages caddy chromium-headless-shell curl faketime haproxy nginx strace systemctl wrk
