@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 QUICK := MATURIN_PEP517_ARGS="--profile dev"
 BIN_WHEELS := .venvs/wheels/bin
 VENV_DOCS := .venvs/docs
-# Draws the diagrams of the site; from the registry of npm, since Python's has no package of it.
+# Draws the diagrams of the site; from npm, where its makers publish it.
 MERMAID := mermaid@11.16.0
 MERMAID_SHA256 := 74d7c46dabca328c2294733910a8aa1ed0c37451776e8d5295da38a2b758fb9b
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
