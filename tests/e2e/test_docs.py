@@ -22,6 +22,7 @@ from licorne.config.cli import parser
 from licorne.config.settings import OPTIONS
 from licorne.ctl.commands import find
 from licorne.metrics import collect
+from licorne.migrate import unit as from_unit
 from licorne.migrate import uwsgi as from_uwsgi
 from licorne.supervisor import causes, ends
 from patience import PATIENCE
@@ -273,6 +274,38 @@ def test_names_of_the_python_api() -> None:
         assert hasattr(importlib.import_module(module), attribute), name
 
 
+#: Tells the keys of a request: of its environ, or of its scope's extensions.
+TELLS_KEYS = """
+import json
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [json.dumps(sorted(environ)).encode()]
+
+async def asgi(scope, receive, send):
+    if scope["type"] == "http":
+        body = json.dumps(sorted(scope["extensions"])).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+"""
+
+
+def test_what_applications_find(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "keys.py").write_text(TELLS_KEYS)
+    page = "reference/python-api.md"
+    table = rows(page, "What a WSGI application finds in its environ")
+    keys = {row[0].strip(" `") for row in table} - {"licorne.websocket"}
+    server = serve("keys", "--request-id", "--queue-time", cwd=tmp_path)
+    assert keys - set(json.loads(server.get("/")[1])) == set()
+    extensions = {
+        row[0].strip(" `") for row in rows(page, "What an ASGI application finds in its scope")
+    }
+    server = serve("keys:asgi", "--asgi-lifespan", "off", cwd=tmp_path)
+    # The others are of handshakes, and of connections with TLS.
+    others = {"websocket.http.response", "tls"}
+    assert extensions == set(json.loads(server.get("/")[1])) | others
+
+
 def test_hooks_have_gunicorns_arguments(serve: Serve, tmp_path: Path) -> None:
     (block,) = of("reference/hooks.md", "python")
     (tmp_path / block.title).write_text(block.text)
@@ -329,6 +362,16 @@ def test_options_of_uwsgi_are_those_of_the_migration() -> None:
 def _first_table(page: str) -> list[list[str]]:
     lines = [line for line in (DOCS / page).read_text().splitlines() if line.startswith("|")]
     return [line.split("|")[1:-1] for line in lines[2:]]
+
+
+def test_keys_of_unit_are_those_of_the_migration() -> None:
+    tables = (from_unit.APPLICATION, from_unit.LISTENER, from_unit.WHOLE)
+    known = {part for table in tables for key in table for part in key.split("/")}
+    cells = "".join(row[0] for row in _first_table("coming-from-unit.md"))
+    keys = re.findall(r'"(\w+)"(?=[:`,])', cells)
+    assert len(keys) > 12
+    # The map of addresses, what a listener's `tls` names, and two values.
+    assert set(keys) - known == {"listeners", "certificate", "python", "asgi"}
 
 
 def test_variables_of_platforms() -> None:
