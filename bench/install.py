@@ -76,7 +76,7 @@ def compiled(name: str) -> Path:
 
 
 def certificate() -> tuple[Path, Path]:
-    """A certificate of 127.0.0.1 that nobody has signed, and its key (P-256, PKCS #8), in PEM."""
+    """A certificate of 127.0.0.1 signed by itself, and its key (P-256, PKCS #8), in PEM."""
     files = BUILD / "certificate.pem", BUILD / "key.pem"
     BUILD.mkdir(exist_ok=True)
     if not all(file.exists() for file in files):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write what is derived from the declarations of the settings; `--check` only says what is stale.
+"""Write what is derived from declarations and tables; `--check` only says what is stale.
 
 Run with an interpreter that has licorne installed: `make generate`, or `python tools/generate.py`.
 """
@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 from generate_man import manual_page
+from generate_pages import command_line, control, hooks
+from generate_rejections import rejections
 from generate_settings import reference
 from licorne.config import schema
 
@@ -17,7 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 #: File to what makes its text.
 FILES = {
     "docs/licorne.1": manual_page,
+    "docs/reference/command-line.md": command_line,
+    "docs/reference/control.md": control,
+    "docs/reference/hooks.md": hooks,
     "docs/reference/settings.md": reference,
+    "docs/reference/rejections.md": rejections,
     "docs/reference/licorne.schema.json": schema.text,
 }
 

@@ -20,6 +20,7 @@ from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from websockets.sync.client import ClientConnection
 
@@ -226,3 +227,38 @@ def read_until(client: Client, end: bytes) -> bytes:
         assert more, seen
         seen += more
     return seen
+
+
+STOPPED_AT_ONCE = """
+import os
+import signal
+
+from licorne.workers.gasgi import ASGIWorker
+
+
+class Worker(ASGIWorker):
+    def notify(self):
+        super().notify()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        print("TOLD shutdown", flush=True)
+        await send({"type": "lifespan.shutdown.complete"})
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_stop_before_the_loop_turns(serve: Serve, tmp_path: Path, loop: str) -> None:
+    """TERM comes when the application has started and no turn has been: the lifespan ends, too."""
+    (tmp_path / "at_once.py").write_text(STOPPED_AT_ONCE)
+    server = serve("at_once:app", "-k", "at_once.Worker", "--asgi-loop", loop, cwd=tmp_path)
+    first = server.worker_pid()
+    server.gone(first)
+    server.output.wait_for("TOLD shutdown")
+    assert server.stop() == 0
+    assert server.log.matching("exited with code|Traceback") == []

@@ -47,7 +47,7 @@ MORE = (
     ("licorne init", "write a licorne.toml for what is in this folder"),
     ("licorne migrate FILE", "make one from another server's configuration"),
     ("licornectl --help", "to ask and steer a server that runs"),
-    ("docs/reference/settings.md", "settings in files and variables, too"),
+    ("the documentation, Settings", "settings in files and variables, too"),
 )
 
 

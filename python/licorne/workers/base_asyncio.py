@@ -187,7 +187,9 @@ class LoopWorker(AsyncWorker):
         """Stop the loop."""
         if not self.over:
             self.over = True
-            self.loop.stop()
+            # Told before the loop has turned, a stop would end its next run, that of the lifespan.
+            if self.loop.is_running():
+                self.loop.stop()
 
     def wait_for_end(self) -> None:
         """Run the loop; what is left then has a second to end."""
