@@ -65,6 +65,7 @@ fn comes_back(body: &[u8], choices: &Choices<'_>) {
         head_method: false,
         connect: false,
         keep_alive: true,
+        records: false,
     };
     let mut response = Response::default();
     response.draft.start(b"200 OK").unwrap();
