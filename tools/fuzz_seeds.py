@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import zlib
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from corpus.cases import load
+from differential.client import Client, acknowledged
+from differential.faults import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,6 +179,28 @@ def beginnings() -> Iterator[bytes]:
             yield from (bytes([bits, which, 1, 5]) + first for bits in (0, 12, 28))
 
 
+def connections() -> Iterator[bytes]:
+    """Random connections of HTTP/2, and each fault behind the front of one."""
+    for seed in range(200):
+        client = Client(random.Random(seed), roomy=seed % 2 == 0)
+        steps = [client.begin(), acknowledged(), *(client.step() for _ in range(20))]
+        yield bytes([seed % 64, seed % 16, 1, seed % 7]) + b"".join(steps)
+    for name, fault in FAULTS.items():
+        client = Client(random.Random(name))
+        steps = [client.begin(), acknowledged(), client.get(), client.post(), client.post()]
+        wrong = fault.make(client)
+        yield from (front + b"".join(steps) + (wrong or b"") for front in FRONTS)
+
+
+def header_blocks() -> Iterator[bytes]:
+    """Blocks of one connection, each behind its length."""
+    for seed in range(100):
+        client = Client(random.Random(seed))
+        blocks = [client.block("GET", f"/{seed}", client.extra()) for _ in range(5)]
+        whole = b"".join(bytes([len(block) % 256]) + block for block in blocks)
+        yield bytes([0, seed % 5, 1, 5]) + whole
+
+
 SEEDS = {
     "head": heads,
     "chunked": chunked,
@@ -183,6 +208,8 @@ SEEDS = {
     "deflate": payloads,
     "forwarded": forwarded,
     "host": hosts,
+    "h2": connections,
+    "hpack": header_blocks,
     "proxy": proxy_headers,
     "uwsgi": packets,
     "fastcgi": records,

@@ -5,8 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from differential.frames import (
-    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PRIORITY,
-    PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, WITH_PRIORITY, frame, settings,
+    ACK,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    GOAWAY,
+    HEADERS,
+    PADDED,
+    PING,
+    PRIORITY,
+    PUSH_PROMISE,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    WITH_PRIORITY,
+    frame,
+    settings,
     window_update,
 )  # fmt: skip
 
@@ -61,7 +76,7 @@ def block(data: bytes) -> Callable[[Client], bytes]:
 
 
 def on(which: str, make: Callable[[Client, int], bytes]) -> Callable[[Client], bytes | None]:
-    """A frame on a stream of a list of the client's, if there is one; it is in none from then on."""
+    """A frame on one of the client's streams, if there is one; it is in no list from then on."""
 
     def choose(client: Client) -> bytes | None:
         streams: list[int] = getattr(client, which)
@@ -140,13 +155,13 @@ def wrong(section: str, *fields: tuple[str, str]) -> Fault:
     return Fault(section, MALFORMED, (), head(list(fields)))
 
 
-def of_connection(section: str, reaction: str, *parts: bytes, others: tuple[str, ...] = ()) -> Fault:
+def of_connection(section: str, reaction: str, *parts: bytes) -> Fault:
     """A frame that is wrong whatever came before."""
-    return Fault(section, reaction, others, raw(*parts))
+    return Fault(section, reaction, (), raw(*parts))
 
 
 FAULTS = {
-    # Streams that are not where they should be.
+    # Streams that are not where they should be. What comes on a closed one may be ignored.
     "DATA on an idle stream": Fault("5.1", PROTOCOL, (), lambda it: data(it.last + 20)),
     "WINDOW_UPDATE on an idle stream": Fault(
         "5.1", PROTOCOL, (), lambda it: window_update(it.last + 20, 1)
@@ -163,13 +178,15 @@ FAULTS = {
     ),
     "HEADERS behind END_STREAM": Fault("5.1", STREAM_CLOSED, (), on("held", again)),
     "DATA on an ended stream": Fault(
-        "5.1", LATE, (STREAM_CLOSED,), on("ended", lambda _it, number: data(number))
+        "5.1", LATE, (STREAM_CLOSED, IGNORED), on("ended", lambda _it, number: data(number))
     ),
-    "HEADERS on an ended stream": Fault("5.1", LATE, (STREAM_CLOSED,), on("ended", again)),
+    "HEADERS on an ended stream": Fault(
+        "5.1", LATE, (STREAM_CLOSED, IGNORED), on("ended", again)
+    ),
     "DATA behind RST_STREAM": Fault(
-        "5.1", STREAM_CLOSED, (), on("gone", lambda _it, number: data(number))
+        "5.1", STREAM_CLOSED, (IGNORED,), on("gone", lambda _it, number: data(number))
     ),
-    "HEADERS behind RST_STREAM": Fault("5.1", STREAM_CLOSED, (), on("gone", again)),
+    "HEADERS behind RST_STREAM": Fault("5.1", STREAM_CLOSED, (IGNORED,), on("gone", again)),
     "too many streams": Fault("5.1.2", stream("REFUSED_STREAM"), (MALFORMED,), crowd),
     # Frames on streams that they do not belong on.
     "DATA on stream 0": of_connection("6.1", PROTOCOL, data(0)),
@@ -236,8 +253,10 @@ FAULTS = {
         FLOW,
         (),
         lambda it: (
-            settings((4, 1000)) + window_update(it.held[0], (1 << 31) - 2000)
-            + settings((4, 1 << 20)) if it.held else None
+            settings((4, 1000))
+            + frame(HEADERS, END_HEADERS, it.number(), it.block("POST", "/hold"))
+            + window_update(it.last, (1 << 31) - 2000)
+            + settings((4, 1 << 20))
         ),
     ),
     "DATA beyond the window": Fault(
@@ -324,7 +343,8 @@ BEGINNINGS = {
 
 #: What others do that the RFC does not allow.
 DEVIATIONS = {
-    # Section 6.4: it is ignored.
+    # Sections 3.4 and 6.4: it does not mind.
+    ("h2", "PING in front of SETTINGS"): IGNORED,
     ("h2", "RST_STREAM on an idle stream"): IGNORED,
     # Sections 6.10 and 6.5: errors of the connection, with other codes.
     ("h2", "CONTINUATION alone"): LATE,

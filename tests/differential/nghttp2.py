@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-from ctypes import CFUNCTYPE, POINTER, byref, c_int, c_int32, c_size_t, c_ssize_t, c_uint8, c_uint32, c_void_p
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    byref,
+    c_int,
+    c_int32,
+    c_size_t,
+    c_ssize_t,
+    c_uint8,
+    c_uint32,
+    c_void_p,
+)
 
 from differential.frames import HEADERS, RST_STREAM, frames
-from differential.views import STREAMS, Event, Fields, Step, asked, joined, request
+from differential.views import STREAMS, UNSAID, Event, Fields, Step, asked, joined, request
 
 END_STREAM, NO_COPY_EOF, DEFERRED = 1, 1, -508
 
@@ -120,11 +131,13 @@ class Nghttp2:
     def feed(self, data: bytes) -> Step:
         """What comes of some bytes."""
         self._events = []
+        taken = 0
         if not self._failed:
             taken = self._lib.nghttp2_session_mem_recv(self._session, data, len(data))
-            self._failed = taken < 0
         step = Step(joined(self._events), frames(self._sent()))
-        self._failed = self._failed or step.failure is not None
+        if taken < 0 and step.failure is None:
+            step.sent.append(UNSAID)
+        self._failed = step.failure is not None
         return step
 
     def _sent(self) -> bytes:
@@ -134,27 +147,37 @@ class Nghttp2:
             sent += ctypes.string_at(data, length)
         return sent
 
-    def _begin(self, _session: int, header: object, _data: int) -> int:
-        self._fields[header.contents.stream] = []  # type: ignore[attr-defined]
+    def _begin(self, _session: int, header: ctypes._Pointer[Header], _data: int) -> int:
+        self._fields[header.contents.stream] = []
         return 0
 
-    def _header(self, _session: int, header, name, name_length, value, value_length, _flags, _data):
+    def _header(
+        self,
+        _session: int,
+        header: ctypes._Pointer[Header],
+        name: ctypes._Pointer[c_uint8],
+        name_length: int,
+        value: ctypes._Pointer[c_uint8],
+        value_length: int,
+        *_more: int,
+    ) -> int:
         pair = ctypes.string_at(name, name_length), ctypes.string_at(value, value_length)
         fields = self._fields[header.contents.stream]
         fields.append((pair[0].decode("latin-1"), pair[1].decode("latin-1")))
         return 0
 
-    def _frame(self, session, header, _data) -> int:
+    def _frame(self, session: int, header: ctypes._Pointer[Header], _data: int) -> int:
         kind, stream, flags = header.contents.kind, header.contents.stream, header.contents.flags
         if kind == HEADERS and stream not in self._heads:
             self._heads.add(stream)
             fields = self._fields[stream]
-            self._events.append(Event("head", stream, request(fields)))
+            self._events.append(Event("head", stream, fields=request(fields)))
             self._asked[stream] = asked(fields)
         if kind <= 1 and flags & END_STREAM:
             self._events.append(Event("end", stream))
-            if self._asked[stream] is not None:
-                self._owed[stream] = self._asked[stream]
+            count = self._asked[stream]
+            if count is not None:
+                self._owed[stream] = count
                 status = (Pair * 1)(Pair(b":status", b"200", 7, 3, 0))
                 provider = byref(self._provider)
                 self._lib.nghttp2_submit_response(session, stream, status, 1, provider)
@@ -162,7 +185,15 @@ class Nghttp2:
             self._events.append(Event("reset", stream))
         return 0
 
-    def _data(self, session, _flags, stream, data, length, _user) -> int:
+    def _data(
+        self,
+        session: int,
+        _flags: int,
+        stream: int,
+        data: ctypes._Pointer[c_uint8],
+        length: int,
+        _user: int,
+    ) -> int:
         self._events.append(Event("data", stream, ctypes.string_at(data, length)))
         if self._asked[stream] is not None:
             self._lib.nghttp2_session_consume(session, stream, length)
@@ -172,7 +203,15 @@ class Nghttp2:
         self._owed.pop(stream, None)
         return 0
 
-    def _read(self, _session, stream, buffer, length, flags, _source, _data) -> int:
+    def _read(
+        self,
+        _session: int,
+        stream: int,
+        buffer: ctypes._Pointer[c_uint8],
+        length: int,
+        flags: ctypes._Pointer[c_uint32],
+        *_more: int,
+    ) -> int:
         count = min(self._owed[stream], length)
         ctypes.memset(buffer, ord("x"), count)
         self._owed[stream] -= count

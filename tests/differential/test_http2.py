@@ -32,8 +32,6 @@ VIEWS = ["h2", NGHTTP2]
 COUNT = 2500 if os.environ.get("THOROUGH") else 50
 BUILD = ["cargo", "build", "--quiet", "--workspace", "--examples"]
 
-Connect = Callable[[], View] if TYPE_CHECKING else None
-
 
 @pytest.fixture(scope="session")
 def licorne() -> Iterator[Callable[[], View]]:
@@ -60,6 +58,8 @@ class Sequence(NamedTuple):
     """What is sent, step by step."""
 
     steps: list[bytes]
+    #: Windows leave room for all answers. Where they do not, which of them are first is a choice.
+    roomy: bool
     #: The step with a fault, and its name.
     at: int | None = None
     fault: str = ""
@@ -81,7 +81,7 @@ def sequence(seed: int) -> Sequence:
                 at = len(steps)
                 steps.append(made)
         steps.append(client.step())
-    return Sequence(steps, at, name)
+    return Sequence(steps, client.roomy, at, name)
 
 
 def reaction(step: Step) -> str:
@@ -96,8 +96,7 @@ def judge(view: str, name: str, fault: Fault, ours: str, theirs: str) -> None:
     assert ours == fault.reaction, f"{name}: section {fault.section}"
     allowed = {fault.reaction, *fault.others}
     allowed |= {each.replace("stream ", "connection ") for each in allowed}
-    expected = {DEVIATIONS[view, name]} if (view, name) in DEVIATIONS else allowed
-    assert theirs in expected, f"{name}: section {fault.section}"
+    assert theirs in {*allowed, DEVIATIONS.get((view, name))}, f"{name}: section {fault.section}"
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -142,4 +141,5 @@ def compare(view: str, ours: View, theirs: View, what: Sequence, seed: int) -> N
         assert (one.failure, one.resets) == (two.failure, two.resets) == (None, []), where
         assert one.events == two.events, where
         assert one.answers == two.answers, where
-        assert (one.paid, sorted(one.ended)) == (two.paid, sorted(two.ended)), where
+        assert one.paid == two.paid, where
+        assert not what.roomy or one.ended == two.ended, where

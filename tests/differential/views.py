@@ -1,4 +1,4 @@
-"""What a server makes of what a client sends, step by step: licorne's connection and Python's h2."""
+"""What servers make of what a client sends, step by step: licorne's and Python's h2."""
 
 from __future__ import annotations
 
@@ -13,13 +13,23 @@ import h2.exceptions
 import h2.settings
 
 from differential.frames import (
-    CODES, DATA, END_STREAM, GOAWAY, PING, RST_STREAM, SETTINGS, Frame, frames,
+    CODES,
+    DATA,
+    END_STREAM,
+    GOAWAY,
+    PING,
+    RST_STREAM,
+    SETTINGS,
+    Frame,
+    frames,
 )  # fmt: skip
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 STREAMS, LARGEST = 8, 16_384
+#: Stands for GOAWAY where a server leaves it out, as it may (RFC 9113, section 3.4).
+UNSAID = Frame(GOAWAY, 0, 0, bytes(7) + b"\1")
 Fields = list[tuple[str, str]]
 
 
@@ -28,7 +38,8 @@ class Event(NamedTuple):
 
     kind: str
     stream: int
-    said: object = None
+    data: bytes = b""
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 class Step(NamedTuple):
@@ -76,14 +87,19 @@ class View(Protocol):
         """What comes of some bytes."""
 
 
-def request(fields: Fields) -> Fields:
+def unhex(text: str) -> str:
+    """Text of which the bytes are told."""
+    return bytes.fromhex(text).decode("latin-1")
+
+
+def request(fields: Fields) -> tuple[tuple[str, str], ...]:
     """A head as all servers tell it: Host for `:authority`, one cookie, no `:scheme`."""
     named = [("host" if name == ":authority" else name, value) for name, value in fields]
     first = [pair for pair in named if pair[0] in {":method", ":path"}]
     rest = [pair for pair in named if not pair[0].startswith(":")]
     cookies = [value for name, value in rest if name == "cookie"]
     joined = [("cookie", "; ".join(cookies))] if cookies else []
-    return sorted(first) + sorted([pair for pair in rest if pair[0] != "cookie"] + joined)
+    return (*sorted(first), *[pair for pair in rest if pair[0] != "cookie"], *joined)
 
 
 def asked(fields: Fields) -> int | None:
@@ -98,7 +114,7 @@ def joined(events: list[Event]) -> list[Event]:
     for event in events:
         last = found[-1] if found else None
         if last and (last.kind, last.stream) == (event.kind, event.stream) == ("data", last.stream):
-            found[-1] = Event("data", event.stream, bytes(last.said) + bytes(event.said))
+            found[-1] = Event("data", event.stream, last.data + event.data)
         else:
             found.append(event)
     return found
@@ -122,12 +138,11 @@ class Licorne:
         assert self._process.stdout
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
-        lines = iter(self._process.stdout.readline, ".\n")
-        answer = [line.split() for line in lines if line or self._over()]
+        answer: list[list[str]] = []
+        while (said := self._process.stdout.readline()) != ".\n":
+            assert said, f"h2_events has ended: {self._process.wait()}"
+            answer.append(said.split())
         return answer
-
-    def _over(self) -> bool:
-        raise AssertionError(f"h2_events has ended: {self._process.wait()}")
 
     def feed(self, data: bytes) -> Step:
         """What comes of some bytes."""
@@ -137,9 +152,9 @@ class Licorne:
                 case "sent", parts:
                     sent = bytes.fromhex("".join(parts))
                 case "head", [stream, *fields]:
-                    pairs = (field.split("=") for field in fields)
-                    head = [tuple(bytes.fromhex(text).decode("latin-1") for text in each) for each in pairs]
-                    events.append(Event("head", int(stream), request(head)))
+                    pairs = (field.partition("=")[::2] for field in fields)
+                    head = [(unhex(name), unhex(value)) for name, value in pairs]
+                    events.append(Event("head", int(stream), fields=request(head)))
                 case "data", [stream, body]:
                     events.append(Event("data", int(stream), bytes.fromhex(body)))
                 case "reset", [stream, by]:
@@ -167,23 +182,24 @@ class PythonH2:
 
     def feed(self, data: bytes) -> Step:
         """What comes of some bytes."""
-        self._events = []
-        if not self._failed:
+        self._events, failed = [], self._failed
+        if not failed:
             try:
                 for event in self._h2.receive_data(data):
                     self._hear(event)
             except h2.exceptions.ProtocolError:
                 self._failed = True
-            else:
-                self._pay()
-        return Step(joined(self._events), frames(self._h2.data_to_send()))
+        step = Step(joined(self._events), frames(self._h2.data_to_send()))
+        if self._failed and not failed and step.failure is None:
+            step.sent.append(UNSAID)
+        return step
 
     def _hear(self, event: h2.events.Event) -> None:
         events = self._events
         match event:
             case h2.events.RequestReceived():
                 fields = [(str(name), str(value)) for name, value in event.headers]
-                events.append(Event("head", event.stream_id, request(fields)))
+                events.append(Event("head", event.stream_id, fields=request(fields)))
                 self._asked[event.stream_id] = asked(fields)
             case h2.events.DataReceived():
                 if event.data:
@@ -203,8 +219,7 @@ class PythonH2:
                     events.append(Event("reset", event.stream_id))
             case _:
                 pass
-        if not self._failed:
-            self._pay()
+        self._pay()
 
     def _pay(self) -> None:
         for stream, owed in list(self._owed.items()):
