@@ -12,11 +12,13 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import hpack
 import pytest
 
 from differential import nghttp2
 from differential.client import Client, acknowledged
 from differential.faults import BEGINNINGS, DEVIATIONS, FAULTS, IGNORED, Fault
+from differential.frames import END_STREAM, HEADERS
 from differential.views import Licorne, PythonH2, Step, View
 
 if TYPE_CHECKING:
@@ -118,6 +120,24 @@ def test_every_fault(licorne: Callable[[], View], view: str) -> None:
         assert wrong is not None
         ours, theirs = (reaction(each.feed(wrong)) for each in (licorne(), other(view)))
         judge(view, name, fault, ours, theirs)
+
+
+def test_fields_come_back(licorne: Callable[[], View]) -> None:
+    rng = random.Random(1)
+    server, client, decoder = licorne(), Client(rng), hpack.Decoder()
+    server.feed(client.begin() + acknowledged())
+    names = ["x-" + "ab~1"[: rng.randrange(1, 5)] * rng.randrange(1, 9) for _ in range(20)]
+    names += ["accept-encoding", "date", "content-type", "user-agent"]
+    for _ in range(60):
+        texts = (rng.choices(range(0x21, 0x100), k=rng.randrange(200)) for _ in range(8))
+        values = [bytes(text).replace(b"\x7f", b"").decode("latin-1") for text in texts]
+        fields = list(zip(rng.choices(names, k=8), values, strict=True))
+        block = client.block("GET", "/1", fields)
+        step = server.feed(client.headers(client.number(), block, END_STREAM))
+        said = [frame.payload for frame in step.sent if frame.kind == HEADERS]
+        pairs = decoder.decode(said[0], raw=True)
+        decoded = [(name.decode(), value.decode()) for name, value in pairs]
+        assert decoded == [(":status", "200"), ("host", "a"), *fields]
 
 
 @pytest.mark.parametrize("block", range(4))

@@ -4,8 +4,8 @@
 //! it follows on lines of its own, then one with a dot: `head`, `data`, `end`, `reset` and `refused`
 //! with the number of the stream, `closed`, and `sent` with the bytes that go out.
 //!
-//! A request for `/N` is answered with N bytes when it is complete, as the windows allow; one for
-//! `/hold` never, and its body is not taken.
+//! A request for `/N` is answered with its own fields and N bytes when it is complete, as the windows
+//! allow; one for `/hold` never, and its body is not taken.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
@@ -47,6 +47,8 @@ struct Server<'a> {
     out: Vec<u8>,
     /// What is asked for on each stream: how many bytes, or nothing yet.
     asked: HashMap<StreamId, Option<usize>>,
+    /// The header block of its answer.
+    blocks: HashMap<StreamId, Vec<u8>>,
     /// How many bytes are still to be sent.
     owed: Vec<(StreamId, usize)>,
 }
@@ -60,6 +62,7 @@ impl<'a> Server<'a> {
             kept: Vec::new(),
             out: Vec::new(),
             asked: HashMap::new(),
+            blocks: HashMap::new(),
             owed: Vec::new(),
         }
     }
@@ -104,6 +107,11 @@ impl<'a> Server<'a> {
                 said.push('\n');
                 let count = str::from_utf8(&self.head.target()[1..]).unwrap();
                 self.asked.insert(stream, count.parse().ok());
+                let mut block = Vec::new();
+                hpack::push_status(&mut block, 200);
+                let fields = self.head.fields().map(|field| (field.name, field.value));
+                hpack::encode(fields, &mut block);
+                self.blocks.insert(stream, block);
             }
             Event::Body(stream, _) => {
                 writeln!(said, "data {} {body}", stream.number()).unwrap();
@@ -114,10 +122,8 @@ impl<'a> Server<'a> {
             Event::End(stream) => {
                 writeln!(said, "end {}", stream.number()).unwrap();
                 if let Some(count) = self.asked[&stream] {
-                    let mut block = Vec::new();
-                    hpack::push_status(&mut block, 200);
-                    self.connection
-                        .headers(stream, &block, false, &mut self.out);
+                    let block = &self.blocks[&stream];
+                    self.connection.headers(stream, block, false, &mut self.out);
                     self.owed.push((stream, count));
                 }
             }
