@@ -10,7 +10,7 @@ mod pieces;
 use common::{Outcome, run};
 use libfuzzer_sys::fuzz_target;
 use licorne_proto::h1::{BodySize, RequestFacts, Response, ServerFields};
-use licorne_proto::{Limits, Policy, Version};
+use licorne_proto::{Policy, Version};
 use pieces::Choices;
 
 const HEAD: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -19,13 +19,7 @@ fuzz_target!(|data: &[u8]| {
     let Some(choices) = Choices::of(data) else {
         return;
     };
-    let policy = Policy {
-        limits: Limits {
-            body: choices.bit(0).then_some(40),
-            ..Limits::default()
-        },
-        ..Policy::default()
-    };
+    let policy = choices.policy(0, 40);
     let input = [HEAD, choices.rest].concat();
     let whole = run(&policy, false, &[&input], choices.bit(1));
     let in_pieces = run(&policy, false, &choices.cut(&input), choices.bit(1));

@@ -12,7 +12,7 @@ use common::any::{Any, Said, run};
 use libfuzzer_sys::fuzz_target;
 use licorne_proto::fastcgi::Reply;
 use licorne_proto::protocol::{Gateway, Served};
-use licorne_proto::{Connection, Event, Limits, Policy, RequestHead, StreamId};
+use licorne_proto::{Connection, Event, Policy, RequestHead, StreamId};
 use pieces::Choices;
 
 /// Bytes that a connection may keep: variables twice (they are read, and written as a head), and what
@@ -28,13 +28,7 @@ fuzz_target!(|data: &[u8]| {
     let Some(choices) = Choices::of(data) else {
         return;
     };
-    let policy = Policy {
-        limits: Limits {
-            body: choices.bit(0).then_some(10),
-            ..Limits::default()
-        },
-        ..Policy::default()
-    };
+    let policy = choices.policy(0, 10);
     let input = if choices.bit(1) {
         built(choices.rest)
     } else {

@@ -105,16 +105,7 @@ fn stands_there(header: &Header) {
             destination,
         } => {
             assert_eq!(source.is_ipv4(), destination.is_ipv4());
-            let ports = [
-                source.port().to_be_bytes(),
-                destination.port().to_be_bytes(),
-            ];
-            let bytes = [
-                octets(source.ip()),
-                octets(destination.ip()),
-                ports.concat(),
-            ]
-            .concat();
+            let bytes = in_bytes(*source, *destination);
             assert!(raw[16..].starts_with(&bytes));
             (bytes.len(), if source.is_ipv4() { 0x11 } else { 0x21 })
         }
@@ -155,6 +146,17 @@ fn stands_there(header: &Header) {
     assert_eq!(tlvs.ssl.is_some(), last[3].is_some());
 }
 
+/// Addresses, then ports.
+fn in_bytes(source: SocketAddr, destination: SocketAddr) -> Vec<u8> {
+    let ports = [source, destination].map(|end| end.port().to_be_bytes());
+    [
+        octets(source.ip()),
+        octets(destination.ip()),
+        ports.concat(),
+    ]
+    .concat()
+}
+
 fn octets(ip: IpAddr) -> Vec<u8> {
     match ip {
         IpAddr::V4(ip) => ip.octets().to_vec(),
@@ -192,16 +194,7 @@ fn comes_back(header: &Header) {
         source.port(),
         destination.port()
     );
-    let ports = [
-        source.port().to_be_bytes(),
-        destination.port().to_be_bytes(),
-    ];
-    let bytes = [
-        octets(source.ip()),
-        octets(destination.ip()),
-        ports.concat(),
-    ]
-    .concat();
+    let bytes = in_bytes(*source, *destination);
     let len = u16::try_from(bytes.len()).unwrap().to_be_bytes();
     let front = [0x21, if source.is_ipv4() { 0x11 } else { 0x21 }];
     let binary = [SIGNATURE, &front, &len, &bytes].concat();

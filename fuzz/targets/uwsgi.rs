@@ -9,21 +9,15 @@ mod pieces;
 
 use common::any::{Said, run};
 use libfuzzer_sys::fuzz_target;
+use licorne_proto::Reject;
 use licorne_proto::protocol::{Gateway, Served};
-use licorne_proto::{Limits, Policy, Reject};
 use pieces::Choices;
 
 fuzz_target!(|data: &[u8]| {
     let Some(choices) = Choices::of(data) else {
         return;
     };
-    let policy = Policy {
-        limits: Limits {
-            body: choices.bit(0).then_some(10),
-            ..Limits::default()
-        },
-        ..Policy::default()
-    };
+    let policy = choices.policy(0, 10);
     let served = |gateway| Served {
         gateway: Some(gateway),
         gateway_barred: choices.bit(1),

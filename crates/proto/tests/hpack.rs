@@ -62,8 +62,8 @@ fn told(story: &Story, path: &Path) -> usize {
             .map(|(name, value)| (bytes(name), bytes(value)))
             .collect();
         if let Some(wire) = &case.wire {
-            let decoded = decoder.decode(&unhex(wire));
-            assert_eq!(decoded.as_ref(), Ok(&fields), "{} {number}", path.display());
+            let read = decoder.decode(&unhex(wire));
+            assert_eq!(read.as_ref(), Ok(&fields), "{} {number}", path.display());
         }
         let mut block = Vec::new();
         let pairs = fields.iter();
