@@ -10,7 +10,7 @@ mod pieces;
 use common::{Outcome, run};
 use libfuzzer_sys::fuzz_target;
 use licorne_proto::h1::{BodySize, RequestFacts, Response, ServerFields};
-use licorne_proto::{Limits, Policy, Version};
+use licorne_proto::{Policy, Version};
 use pieces::Choices;
 
 const HEAD: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -19,13 +19,7 @@ fuzz_target!(|data: &[u8]| {
     let Some(choices) = Choices::of(data) else {
         return;
     };
-    let policy = Policy {
-        limits: Limits {
-            body: choices.bit(0).then_some(40),
-            ..Limits::default()
-        },
-        ..Policy::default()
-    };
+    let policy = choices.policy(0, 40);
     let input = [HEAD, choices.rest].concat();
     let whole = run(&policy, false, &[&input], choices.bit(1));
     let in_pieces = run(&policy, false, &choices.cut(&input), choices.bit(1));
@@ -65,6 +59,7 @@ fn comes_back(body: &[u8], choices: &Choices<'_>) {
         head_method: false,
         connect: false,
         keep_alive: true,
+        records: false,
     };
     let mut response = Response::default();
     response.draft.start(b"200 OK").unwrap();

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each target uses its part")]
 
+use licorne_proto::{Limits, Policy};
+
 /// The first bytes of the input: choices, and where the rest is cut.
 pub(crate) struct Choices<'a> {
     /// Switches.
@@ -33,6 +35,17 @@ impl<'a> Choices<'a> {
     /// One of several.
     pub(crate) fn one_of<'b, T>(&self, several: &'b [T]) -> &'b T {
         &several[usize::from(self.which) % several.len()]
+    }
+
+    /// The usual rules, but for a limit of bodies behind a switch.
+    pub(crate) fn policy(&self, number: u8, limit: u64) -> Policy {
+        Policy {
+            limits: Limits {
+                body: self.bit(number).then_some(limit),
+                ..Limits::default()
+            },
+            ..Policy::default()
+        }
     }
 
     /// The rest in pieces: byte by byte, or cut at up to fifteen places.

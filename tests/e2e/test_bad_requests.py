@@ -74,6 +74,26 @@ def test_it_is_refused(site: Server, name: str) -> None:
     assert not site.log.matching("called /bad")
 
 
+@pytest.mark.parametrize("name", ["no host", "folded", "major version", "many fields", "nul"])
+def test_the_answer_to_head_has_no_content(site: Server, name: str) -> None:
+    data, status = BAD[name]
+    with site.client() as client:
+        client.request("HEAD", "/")
+        assert client.response("HEAD").status == 200
+        client.send(data.replace(b"GET", b"HEAD", 1))
+        answer = client.response("HEAD")
+        assert answer.status == status
+        assert int(answer.get("Content-Length") or 0) > 0
+        assert client.is_closed()
+    with site.client() as client:
+        # The method of the request before says nothing.
+        client.request("HEAD", "/")
+        assert client.response("HEAD").status == 200
+        client.send(data)
+        answer = client.response()
+        assert (answer.status, answer.body[-8:]) == (status, b"</html>\n")
+
+
 def test_the_page_and_the_line_in_the_log(args: tuple[str, ...], serve: Serve) -> None:
     server = serve("site_app", *args)
     with server.client() as client:

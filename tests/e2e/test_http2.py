@@ -151,7 +151,10 @@ def test_failures_cost_their_stream_alone(site2: Server) -> None:
 def test_a_request_that_is_refused_gets_an_answer(site2: Server) -> None:
     with H2Client(site2.port) as client:
         many = [(f"x-{number}", "1") for number in range(101)]
-        assert client.get("/", fields=many).status == 431
+        refused = client.get("/", fields=many)
+        assert (refused.status, refused.body[:6]) == (431, b"<html>")
+        refused = client.get("/", fields=many, method="HEAD")
+        assert (refused.status, bytes(refused.body), refused.reset) == (431, b"", None)
         assert client.get("/").status == 200
 
 

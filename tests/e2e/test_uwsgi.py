@@ -143,14 +143,17 @@ def test_the_connection_ends_with_the_answer(serve: Serve, kind: str) -> None:
         (packet(HTTP_X="a\r\nX-Admin: 1"), 400, "Invalid request variables"),
         (packet(CONTENT_LENGTH="x"), 400, "Invalid Content-Length"),
         (packet(CONTENT_LENGTH="99999999"), 413, "too large"),
+        (packet(REQUEST_METHOD="HEAD", CONTENT_LENGTH="x"), 400, "Invalid Content-Length"),
     ],
 )
 def test_packets_that_are_refused(serve: Serve, data: bytes, status: int, why: str) -> None:
     server = serve("fronted_app:app", "--protocol", "uwsgi", "--limit-request-body", "100000")
     with server.client() as client:
         client.send(data)
-        answer = client.response()
+        method = "HEAD" if b"HEAD" in data else "GET"
+        answer = client.response(method)
         assert (answer.status, client.is_closed()) == (status, True)
+        assert answer.body.startswith(b"<html>") == (method == "GET")
     server.log.wait_for(f"Invalid request from ip=.*{why}")
 
 

@@ -2,7 +2,7 @@
 //! gunicorn's `RequestParser`. Bytes in, heads and bodies out; no connection, thread or clock.
 
 use proto::protocol::Served;
-use proto::{Event, Policy, Received, Reject};
+use proto::{Event, KnownMethod, Policy, Received, Reject};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
@@ -33,6 +33,8 @@ pub(crate) struct RequestReader {
 #[pyclass(module = "licorne._engine", frozen)]
 pub(crate) struct Refusal {
     reject: Reject,
+    /// The method is HEAD, as far as it was read: the page has no content.
+    head: bool,
 }
 
 #[pymethods]
@@ -92,8 +94,11 @@ impl RequestReader {
                 Ok(Some(Bound::new(py, head)?.into_any()))
             }
             Ok(_) if self.input.len() - self.at < self.most => Ok(None),
-            Ok(_) => refusal(py, Reject::FieldTooLarge).map(Some),
-            Err(reject) => refusal(py, reject).map(Some),
+            Ok(_) => refusal(py, Reject::FieldTooLarge, false).map(Some),
+            Err(reject) => {
+                let head = self.head.known_method() == Some(KnownMethod::Head);
+                refusal(py, reject, head).map(Some)
+            }
         }
     }
 
@@ -120,7 +125,7 @@ impl RequestReader {
                 Ok(Event::End(_)) => self.ended = true,
                 // It is told again when what came before it has been taken.
                 Err(_) if !piece.is_empty() => break,
-                Err(reject) => return refusal(py, reject).map(Some),
+                Err(reject) => return refusal(py, reject, false).map(Some),
                 Ok(_) if piece.is_empty() => return Ok(None),
                 Ok(_) => break,
             }
@@ -160,9 +165,13 @@ pub(crate) fn error_page<'py>(
     reason: &str,
     message: &str,
 ) -> Bound<'py, PyBytes> {
+    page(py, (status, reason), message, false)
+}
+
+fn page<'py>(py: Python<'py>, told: (u16, &str), message: &str, head: bool) -> Bound<'py, PyBytes> {
     let mut page = Vec::new();
     let date = net::clock::coarse_unix_seconds();
-    proto::h1::error_page(&mut page, date, status, reason, message);
+    proto::h1::error_page(&mut page, date, told, message, head);
     PyBytes::new(py, &page)
 }
 
@@ -172,8 +181,8 @@ pub(crate) fn reason_phrase(status: u16) -> Option<&'static str> {
     proto::reason_phrase(status)
 }
 
-fn refusal(py: Python<'_>, reject: Reject) -> PyResult<Bound<'_, PyAny>> {
-    Ok(Bound::new(py, Refusal { reject })?.into_any())
+fn refusal(py: Python<'_>, reject: Reject, head: bool) -> PyResult<Bound<'_, PyAny>> {
+    Ok(Bound::new(py, Refusal { reject, head })?.into_any())
 }
 
 #[pymethods]
@@ -204,7 +213,7 @@ impl Refusal {
 
     /// The whole response that the peer gets.
     fn page<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let Self { reject } = self;
-        error_page(py, reject.status(), reject.reason(), reject.message())
+        let told = (self.reject.status(), self.reject.reason());
+        page(py, told, self.reject.message(), self.head)
     }
 }

@@ -258,6 +258,7 @@ impl Conn {
     pub(crate) fn next_request(&mut self) {
         self.proto.finished(self.serving.stream);
         self.phase = Phase::Reading;
+        self.serving.head_method = false;
         self.serving.incoming = None;
     }
 

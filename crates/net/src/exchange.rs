@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proto::h1::{RequestFacts, Response};
-use proto::{RequestHead, StreamId};
+use proto::{KnownMethod, RequestHead, StreamId};
 
 use crate::admission::GLANCE_NS;
 use crate::body::Body;
@@ -81,15 +81,19 @@ const KEPT: usize = 64 * 1024;
 impl Exchange {
     /// What the encoder must know of the request.
     pub fn facts(&self) -> RequestFacts {
-        use proto::KnownMethod;
-        let method = self.head.known_method();
         RequestFacts {
             version: self.head.version(),
-            head_method: method == Some(KnownMethod::Head),
-            connect: method == Some(KnownMethod::Connect),
+            head_method: self.is_head(),
+            connect: self.head.known_method() == Some(KnownMethod::Connect),
             keep_alive: self.keep_alive,
             records: self.head.in_records(),
         }
+    }
+
+    /// Its method is HEAD: the answer has no content (RFC 9110, section 9.3.2).
+    #[inline]
+    pub fn is_head(&self) -> bool {
+        self.head.known_method() == Some(KnownMethod::Head)
     }
 
     /// Whether the client has come by https: as a trusted peer says, else as it is.

@@ -147,7 +147,11 @@ impl Connection {
         let Self::Undecided(undecided) = self else {
             return self.receive(policy, input, eof, head);
         };
-        match undecided.receive(input, eof)? {
+        let decision = undecided.receive(input, eof);
+        if decision.is_err() {
+            head.refused(None);
+        }
+        match decision? {
             Decision::Open(received) => Ok(received),
             Decision::Speaks(protocol) => {
                 let http2 = Some(&policy.http2);

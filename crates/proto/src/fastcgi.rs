@@ -13,7 +13,7 @@ pub use reply::Reply;
 use self::record::{Front, Kind, Role};
 use self::values::Values;
 use crate::event::{Event, Received, StreamId};
-use crate::gateway::{self, Framing};
+use crate::gateway::{self, Framing, Stage, step};
 use crate::head::{RequestHead, Sender};
 use crate::limits::Policy;
 use crate::parts::Announced;
@@ -21,8 +21,6 @@ use crate::reject::Reject;
 
 /// Bytes of the variables of a request at most: what a packet of uwsgi has room for.
 const MOST_PARAMS: usize = 64 * 1024;
-/// Variables at most.
-const MOST: usize = 1000;
 /// Bytes of answers that may wait for a peer that asks and does not read.
 const MOST_ANSWERS: usize = 16 * 1024;
 
@@ -99,18 +97,16 @@ impl Connection {
         eof: bool,
         head: &mut RequestHead,
     ) -> Result<Received, Reject> {
-        let outcome = self.walk(policy, input, head);
-        let nothing = matches!(&outcome, Ok(received) if received.event == Event::NeedMore);
-        let left = outcome.as_ref().map_or(0, |got| input.len() - got.consumed);
-        let outcome = match self.state {
-            State::Idle if eof && nothing && left == 0 => outcome.map(|got| Received {
-                event: Event::Closed,
-                ..got
-            }),
-            State::Idle | State::Params if eof && nothing => Err(Reject::IncompleteHead),
-            State::Body if eof && nothing => Err(Reject::IncompleteBody),
-            _ => outcome,
-        };
+        let mut outcome = self.walk(policy, input, head);
+        if eof {
+            let stage = match self.state {
+                State::Idle => Stage::Before,
+                State::Params => Stage::Head,
+                State::Body => Stage::Body,
+                State::Done | State::Closed | State::Refused(_) => Stage::Over,
+            };
+            outcome = gateway::at_end(outcome, stage, input.len());
+        }
         if let Err(reject) = outcome {
             self.state = State::Refused(reject);
         }
@@ -148,6 +144,10 @@ impl Connection {
         head: &mut RequestHead,
     ) -> Result<Received, Reject> {
         let mut consumed = 0;
+        if matches!(self.state, State::Idle | State::Params) {
+            // Of a request that is refused before its variables are there nothing is known.
+            head.clear();
+        }
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
             match self.state {
@@ -301,14 +301,7 @@ impl Connection {
     /// All variables are there.
     fn complete(&mut self, policy: &Policy, head: &mut RequestHead) -> Result<(), Reject> {
         let all = Values(&self.params);
-        let mut count = 0;
-        for value in all.clone() {
-            value.ok_or(Reject::InvalidVariables)?;
-            count += 1;
-        }
-        if count > MOST {
-            return Err(Reject::TooManyVariables);
-        }
+        gateway::check(all.clone())?;
         let framing = Framing::Records { keep: self.keep };
         gateway::complete(all.flatten(), framing, policy, self.sender, head)?;
         self.params = Vec::new();
@@ -343,11 +336,6 @@ impl Connection {
         }
         Ok(())
     }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "as the steps that refuse")]
-fn step(consumed: usize, event: Event) -> Result<Received, Reject> {
-    Ok(Received { consumed, event })
 }
 
 #[cfg(test)]

@@ -10,11 +10,13 @@ mod fields;
 use core::net::IpAddr;
 
 use crate::chars;
+use crate::event::{Event, Received};
 use crate::h1;
 use crate::head::{RequestHead, Sender};
 use crate::limits::Policy;
 use crate::parts::{Announced, Param, Path, Span};
 use crate::reject::Reject;
+use crate::semantics::method;
 
 /// What a peer is refused with whose variables are no request.
 const INVALID: Reject = Reject::InvalidVariables;
@@ -29,6 +31,62 @@ pub(crate) enum Framing {
     Raw,
     /// Body and answer come in records; with `keep` another request may follow.
     Records { keep: bool },
+}
+
+/// Variables of a request at most, as in gunicorn.
+const MOST: usize = 1000;
+
+/// How far the request in hand has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// None has begun.
+    Before,
+    /// Its variables are to come.
+    Head,
+    /// Its body is to come.
+    Body,
+    /// It is complete, or was refused.
+    Over,
+}
+
+/// One step of a connection.
+#[expect(clippy::unnecessary_wraps, reason = "as the steps that refuse")]
+pub(crate) fn step(consumed: usize, event: Event) -> Result<Received, Reject> {
+    Ok(Received { consumed, event })
+}
+
+/// What a step comes to at the end of the connection, of whose last `len` bytes it was taken: a request
+/// that is not complete never will be.
+pub(crate) fn at_end(
+    outcome: Result<Received, Reject>,
+    stage: Stage,
+    len: usize,
+) -> Result<Received, Reject> {
+    let received = outcome?;
+    if received.event != Event::NeedMore {
+        return Ok(received);
+    }
+    match stage {
+        Stage::Before if received.consumed == len => step(len, Event::Closed),
+        Stage::Before | Stage::Head => Err(Reject::IncompleteHead),
+        Stage::Body => Err(Reject::IncompleteBody),
+        Stage::Over => Ok(received),
+    }
+}
+
+/// Whether all variables are there, and are not too many: `None` is one that is cut.
+pub(crate) fn check<'a>(
+    variables: impl Iterator<Item = Option<Variable<'a>>>,
+) -> Result<(), Reject> {
+    let mut count = 0;
+    for variable in variables {
+        variable.ok_or(INVALID)?;
+        count += 1;
+    }
+    if count > MOST {
+        return Err(Reject::TooManyVariables);
+    }
+    Ok(())
 }
 
 /// What the variables say that are not fields of the client's.
@@ -105,7 +163,8 @@ impl<'a> Said<'a> {
 }
 
 /// Gives the head what the variables say. They come from `socket`, and are about the client whose
-/// address they name: that decides what its fields may say.
+/// address they name: that decides what its fields may say. Of a head that is refused the method
+/// stays.
 pub(crate) fn complete<'a>(
     variables: impl Iterator<Item = Variable<'a>> + Clone,
     framing: Framing,
@@ -114,6 +173,22 @@ pub(crate) fn complete<'a>(
     head: &mut RequestHead,
 ) -> Result<(), Reject> {
     let said = Said::by(variables.clone());
+    let outcome = read(&said, variables, framing, policy, socket, head);
+    if outcome.is_err() {
+        let method = method::recognise(said.method, &policy.permissions);
+        head.refused(method.ok().flatten());
+    }
+    outcome
+}
+
+fn read<'a>(
+    said: &Said<'a>,
+    variables: impl Iterator<Item = Variable<'a>> + Clone,
+    framing: Framing,
+    policy: &Policy,
+    socket: Sender,
+    head: &mut RequestHead,
+) -> Result<(), Reject> {
     let client = said.client();
     let trusted = client.map_or(socket.trusted, |(ip, _)| {
         policy.forwarding.trusted.contains(ip)
@@ -122,10 +197,10 @@ pub(crate) fn complete<'a>(
         trusted,
         local: socket.local,
     };
-    let text = request(&said, variables.clone())?;
+    let text = request(said, variables.clone())?;
     h1::read_whole(&text, policy, sender, head)?;
     head.complete = Some(sender);
-    place(&said, head);
+    place(said, head);
     for (name, value) in variables {
         if fields::is_param(name) && value.iter().all(|byte| *byte != 0) {
             let (name, value) = (append(head, name), append(head, value));

@@ -268,6 +268,14 @@ impl RequestHead {
         self.bytes.len()
     }
 
+    /// Forgets a request that is refused, but for its method, if that was read: it decides whether
+    /// the page has content (RFC 9110, section 9.3.2).
+    #[cold]
+    pub(crate) fn refused(&mut self, method: Option<KnownMethod>) {
+        self.clear();
+        self.line.known_method = method;
+    }
+
     /// Forgets the request, keeps the buffers.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -6,6 +6,8 @@
 
 use core::cmp::Ordering;
 
+use memchr::memchr;
+
 use crate::h2::PREFACE as HTTP2_PREFACE;
 
 /// A protocol that carries requests.
@@ -144,12 +146,13 @@ pub fn beginning(served: Served, agreed: Option<&[u8]>, first: &[u8]) -> Beginni
 fn without_preface(first: &[u8]) -> Beginning {
     /// A request line is not looked at further than this.
     const LONGEST: usize = 8 * 1024;
-    let Some(line) = first.split(|byte| *byte == b'\n').next() else {
-        return Beginning::Undecided;
+    let front = first.get(..LONGEST).unwrap_or(first);
+    let line = match memchr(b'\n', front) {
+        None if first.len() < LONGEST => return Beginning::Undecided,
+        end => front.get(..end.unwrap_or(LONGEST)).unwrap_or_default(),
     };
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match line.split(|byte| *byte == b' ').next_back() {
-        _ if line.len() == first.len() && first.len() < LONGEST => Beginning::Undecided,
         Some(version) if version.starts_with(b"HTTP/1.") => Beginning::NoPreface,
         _ => Beginning::Of(Protocol::Http2),
     }

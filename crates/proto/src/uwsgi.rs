@@ -4,15 +4,13 @@
 //! the end of the connection ends.
 
 use crate::event::{Event, Received, StreamId};
-use crate::gateway::{self, Framing, Variable};
+use crate::gateway::{self, Framing, Stage, Variable, step};
 use crate::head::{RequestHead, Sender};
 use crate::limits::Policy;
 use crate::reject::Reject;
 
 /// Modifier, size of the variables, second modifier.
 const FRONT: usize = 4;
-/// Variables of a packet at most, as in gunicorn; their bytes have a size of 16 bits.
-const MOST: usize = 1000;
 
 /// The receiving half of a connection.
 #[derive(Debug)]
@@ -53,26 +51,31 @@ impl Connection {
         eof: bool,
         head: &mut RequestHead,
     ) -> Result<Received, Reject> {
-        let outcome = self.step(policy, input, head);
-        let nothing = matches!(&outcome, Ok(received) if received.event == Event::NeedMore);
-        let outcome = match self.state {
-            State::Packet { .. } if eof && nothing && input.is_empty() => step(0, Event::Closed),
-            State::Packet { .. } if eof && nothing => Err(Reject::IncompleteHead),
-            State::Body(_) if eof && nothing => Err(Reject::IncompleteBody),
-            _ => outcome,
-        };
+        let mut outcome = self.walk(policy, input, head);
+        if eof {
+            let stage = match self.state {
+                State::Packet { .. } => Stage::Before,
+                State::Body(_) => Stage::Body,
+                State::Done | State::Closed | State::Refused(_) => Stage::Over,
+            };
+            outcome = gateway::at_end(outcome, stage, input.len());
+        }
         if let Err(reject) = outcome {
             self.state = State::Refused(reject);
         }
         outcome
     }
 
-    fn step(
+    fn walk(
         &mut self,
         policy: &Policy,
         input: &[u8],
         head: &mut RequestHead,
     ) -> Result<Received, Reject> {
+        if matches!(self.state, State::Packet { .. }) {
+            // Of a packet that is refused nothing is known.
+            head.clear();
+        }
         match self.state {
             State::Packet { barred: true } if !input.is_empty() => Err(Reject::ForbiddenUwsgi),
             State::Packet { .. } => {
@@ -80,9 +83,8 @@ impl Connection {
                     return step(0, Event::NeedMore);
                 };
                 let all = Variables(variables);
-                check(all.clone())?;
-                let pairs = all.filter_map(Result::ok);
-                gateway::complete(pairs, Framing::Raw, policy, self.sender, head)?;
+                gateway::check(all.clone())?;
+                gateway::complete(all.flatten(), Framing::Raw, policy, self.sender, head)?;
                 self.state = State::Body(head.content_length().unwrap_or(0));
                 step(consumed, Event::Head(StreamId::HTTP1))
             }
@@ -125,24 +127,13 @@ fn packet(input: &[u8]) -> Result<Option<(&[u8], usize)>, Reject> {
     Ok(rest.get(..size).map(|variables| (variables, FRONT + size)))
 }
 
-fn check(variables: Variables<'_>) -> Result<(), Reject> {
-    let mut count = 0;
-    for variable in variables {
-        variable?;
-        count += 1;
-    }
-    if count > MOST {
-        return Err(Reject::TooManyVariables);
-    }
-    Ok(())
-}
-
-/// Names and values, each behind its length.
+/// Names and values, each behind its length; `None` for the first that is cut, after which there is
+/// nothing.
 #[derive(Clone, Debug)]
 struct Variables<'a>(&'a [u8]);
 
 impl<'a> Iterator for Variables<'a> {
-    type Item = Result<Variable<'a>, Reject>;
+    type Item = Option<Variable<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
@@ -150,24 +141,16 @@ impl<'a> Iterator for Variables<'a> {
         }
         let variable = text(self.0).and_then(|(name, rest)| {
             let (value, rest) = text(rest)?;
-            self.0 = rest;
-            Some((name, value))
+            Some(((name, value), rest))
         });
-        if variable.is_none() {
-            self.0 = &[];
-        }
-        Some(variable.ok_or(Reject::InvalidVariables))
+        self.0 = variable.map_or(&[], |(_, rest)| rest);
+        Some(variable.map(|(variable, _)| variable))
     }
 }
 
 fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = bytes.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "as the steps that refuse")]
-fn step(consumed: usize, event: Event) -> Result<Received, Reject> {
-    Ok(Received { consumed, event })
 }
 
 #[cfg(test)]

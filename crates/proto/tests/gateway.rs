@@ -2,80 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it does not hold")]
 
+mod common;
+
+use common::any::{self, Outcome};
 use licorne_proto::protocol::{Gateway, Served};
-use licorne_proto::{Connection, Event, Policy, Reject, RequestHead, StreamId};
+use licorne_proto::{Connection, Policy, RequestHead};
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-/// What came of some bytes.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Outcome {
-    targets: Vec<Vec<u8>>,
-    fields: Vec<(Vec<u8>, Vec<u8>)>,
-    body: Vec<u8>,
-    ended: usize,
-    answers: Vec<u8>,
-    closed: bool,
-    reject: Option<Reject>,
-}
 
 fn run(gateway: Gateway, pieces: &[&[u8]]) -> Outcome {
     let served = Served {
         gateway: Some(gateway),
         ..Served::HTTP1
     };
-    let mut connection = Connection::begin(served, false, false, false);
-    let (policy, mut head) = (Policy::default(), RequestHead::default());
-    let (mut outcome, mut kept) = (Outcome::default(), Vec::new());
-    for piece in pieces {
-        kept.extend_from_slice(piece);
-        loop {
-            let received = match connection.receive(&policy, &kept, false, &mut head) {
-                Ok(received) => received,
-                Err(reject) => {
-                    outcome.reject = Some(reject);
-                    break;
-                }
-            };
-            assert!(received.consumed <= kept.len());
-            match received.event.clone() {
-                Event::NeedMore | Event::Begun => {}
-                Event::Answers => outcome.answers.append(connection.answers().unwrap()),
-                Event::Head(_) => {
-                    outcome.targets.push(head.target().to_vec());
-                    let fields = head.fields();
-                    for field in fields {
-                        let breaks = |byte: &u8| matches!(byte, b'\r' | b'\n' | b'\0');
-                        assert!(!field.value.iter().any(breaks), "{field:?}");
-                        outcome
-                            .fields
-                            .push((field.name.to_vec(), field.value.to_vec()));
-                    }
-                    let params = head.params();
-                    let params = params.map(|(name, value)| (name.to_vec(), value.to_vec()));
-                    outcome.fields.extend(params);
-                }
-                Event::Body(_, range) => outcome.body.extend_from_slice(&kept[range]),
-                Event::End(_) => {
-                    outcome.ended += 1;
-                    connection.finished(StreamId::HTTP1);
-                }
-                Event::Closed => {
-                    outcome.closed = true;
-                    return outcome;
-                }
-                other => unreachable!("{other:?}"),
-            }
-            kept.drain(..received.consumed);
-            if received.event == Event::NeedMore {
-                break;
-            }
-        }
-        if outcome.reject.is_some() {
-            break;
-        }
-    }
-    outcome
+    any::run(&Policy::default(), served, None, pieces, false)
 }
 
 /// Names that mean something, and others.

@@ -3,7 +3,7 @@
 
 use proto::h1::continue_record;
 use proto::h2::{self, ErrorCode};
-use proto::{Event, KnownMethod, Received, Reject, StreamId};
+use proto::{Event, Received, Reject, StreamId};
 
 use super::queue::{Beside, Next, Queue};
 use super::streams::{ConnectionEnd, RequestStream, StreamPhase, Streams};
@@ -47,7 +47,7 @@ impl Conn {
                 Event::Head(stream) => self.open_stream(stream, consumed == rest.len(), feeding),
                 Event::Body(stream, range) => self.add_to_body(stream, &rest[range], feeding),
                 Event::End(stream) => self.end_request(stream),
-                Event::Refused(stream, reject) => self.refuse_stream(stream, reject),
+                Event::Refused(stream, reject) => self.refuse_stream(stream, reject, feeding),
                 Event::Reset(stream, reject) => self.reset_by_peer(stream, reject),
                 Event::Room => self.streams.get_or_insert_default().room = true,
                 // What other protocols say.
@@ -84,7 +84,7 @@ impl Conn {
         let Some(opened) = streams.insert(stream) else {
             return;
         };
-        opened.head_method = exchange.head.known_method() == Some(KnownMethod::Head);
+        opened.serving.head_method = exchange.is_head();
         let expects_continue = exchange.head.expect_continue() && nothing_follows;
         if feeding.flowing && exchange.head.has_body() {
             exchange.body = Body::Flowing;
@@ -151,10 +151,14 @@ impl Conn {
     }
 
     /// A request is refused: it gets an answer, and nothing more of it is received.
-    fn refuse_stream(&mut self, stream: StreamId, reject: Reject) {
+    fn refuse_stream(&mut self, stream: StreamId, reject: Reject, feeding: &Feeding<'_>) {
         let streams = self.streams.get_or_insert_default();
-        if streams.get(stream).is_none() {
-            streams.insert(stream);
+        if streams.get(stream).is_none()
+            && let Some(open) = streams.insert(stream)
+        {
+            // Of its head the method is left.
+            let exchange = feeding.pool.last();
+            open.serving.head_method = exchange.is_some_and(|it| it.is_head());
         }
         if let Some(open) = streams.get_mut(stream) {
             open.pending = None;

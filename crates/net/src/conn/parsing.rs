@@ -1,7 +1,7 @@
 //! Bytes of a connection to requests: as far as the end of one, where one follows the other.
 
 use proto::h1::CONTINUE;
-use proto::{Event, Received};
+use proto::{Event, Received, Reject};
 
 use super::{Conn, Fed, Feeding};
 use crate::body::Body;
@@ -27,7 +27,10 @@ impl Conn {
             }
             let Received { consumed, event } = match received {
                 Ok(received) => received,
-                Err(reject) => return (used, Fed::Rejected(reject)),
+                Err(reject) => {
+                    let is_head = exchange.is_head();
+                    return (used, self.rejected(reject, is_head));
+                }
             };
             used += consumed;
             match event {
@@ -71,6 +74,15 @@ impl Conn {
         }
     }
 
+    /// A head or a body was refused; of a head the method is left.
+    #[cold]
+    fn rejected(&mut self, reject: Reject, is_head: bool) -> Fed {
+        if self.pending.is_none() && self.serving.incoming.is_none() {
+            self.serving.head_method = is_head;
+        }
+        Fed::Rejected(reject)
+    }
+
     /// What the protocol answers beside requests.
     fn put_answers(&mut self) {
         if let Some(answers) = self.proto.answers() {
@@ -105,6 +117,7 @@ impl Conn {
         if exchange.head.expect_continue() && exchange.head.has_body() && nothing_follows {
             self.output.copy(CONTINUE);
         }
+        self.serving.head_method = exchange.is_head();
         self.pending = Some(exchange);
     }
 
@@ -115,6 +128,7 @@ impl Conn {
         feeding: &mut Feeding<'_>,
     ) -> Option<Box<Exchange>> {
         let mut exchange = self.leave_pool(feeding)?;
+        self.serving.head_method = exchange.is_head();
         exchange.body = Body::Flowing;
         let expects_continue = exchange.head.expect_continue() && nothing_follows;
         self.serving.incoming = Some(Box::new(Incoming::new(expects_continue)));

@@ -15,6 +15,8 @@ pub(crate) struct Serving {
     pub(crate) stream: StreamId,
     /// Its number in this worker; 0 stands for none.
     pub(crate) id: u64,
+    /// Its method is HEAD: a page has no content.
+    pub(crate) head_method: bool,
     /// A part of its response was given to the connection.
     pub(crate) begun: bool,
     /// The application waits for something else, and is to be told when the client has gone.
@@ -31,6 +33,7 @@ impl Serving {
         Self {
             stream: StreamId::HTTP1,
             id: 0,
+            head_method: false,
             begun: false,
             reports_disconnect: false,
             incoming: None,

@@ -33,8 +33,6 @@ pub(crate) struct RequestStream {
     pub(super) pending: Option<Box<Exchange>>,
     /// More of its body has come since the last look.
     pub(crate) progress: bool,
-    /// Its method is HEAD: a page has no content.
-    pub(crate) head_method: bool,
     /// All of the request has come.
     pub(super) request_ended: bool,
     pub(crate) queue: Queue,
@@ -113,7 +111,6 @@ impl RequestStream {
             phase: StreamPhase::Receiving,
             pending: None,
             progress: false,
-            head_method: false,
             request_ended: false,
             queue: Queue::default(),
             deadline: Deadline::NONE,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use proto::{KnownMethod, StreamId, Version};
+use proto::{StreamId, Version};
 
 use super::Reactor;
 use super::writing::{Nothing, busy};
@@ -228,9 +228,8 @@ impl Reactor {
         let more = refusal != Refusal::Abandoned && exchange.keep_alive && !old;
         let keep = more && key.is_some_and(|key| !self.last_answer(key));
         let mut page = Vec::new();
-        let is_head = exchange.head.known_method() == Some(KnownMethod::Head);
         let date = clock::coarse_unix_seconds();
-        let content = proto::h1::busy_page(&mut page, date, is_head, keep);
+        let content = proto::h1::busy_page(&mut page, date, exchange.is_head(), keep);
         let mut unserved = Unserved {
             exchange,
             page,

@@ -188,6 +188,7 @@ impl Reactor {
         conn.requests = conn.requests.saturating_add(1);
         exchange.number = conn.requests;
         let stream = conn.serve(exchange.id);
+        conn.serving.head_method = exchange.is_head();
         conn.deadline = Deadline::NONE;
         exchange.key = Some(RequestKey {
             connection: token,
@@ -309,7 +310,8 @@ impl Reactor {
         };
         let mut page = Vec::new();
         let date = crate::clock::coarse_unix_seconds();
-        proto::h1::error_page(&mut page, date, status, reason, text);
+        let head = conn.serving.head_method;
+        proto::h1::error_page(&mut page, date, (status, reason), text, head);
         conn.output.copy(&page);
         conn.output.end_records();
         let key = conn.serving.key(token);

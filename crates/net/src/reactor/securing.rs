@@ -142,9 +142,10 @@ impl Reactor {
             return;
         };
         let (peer, fresh) = (conn.peer, conn.deadline.cause == Cause::Handshake);
+        conn.serving.head_method = matches!(failure, Failure::PlainHttp { head: true });
         self.tell_of_failure(peer, failure);
         match failure {
-            Failure::PlainHttp => {
+            Failure::PlainHttp { .. } => {
                 self.board.tally(self.slot).refused(400);
                 self.answer_error(token, 400, "Bad Request", USE_TLS);
             }

@@ -209,8 +209,11 @@ impl Reactor {
         if key.stream == StreamId::HTTP1 {
             return answer_503(conn, self.board.tally(self.slot));
         }
+        let Some(head) = conn.serving(key.stream).map(|it| it.head_method) else {
+            return;
+        };
         let mut page = Vec::new();
-        proto::h1::unavailable_page(&mut page, crate::clock::coarse_unix_seconds());
+        proto::h1::unavailable_page(&mut page, crate::clock::coarse_unix_seconds(), head);
         self.tally().sent_back();
         self.answer_stream(key.connection, key.stream, &page);
     }
@@ -219,7 +222,8 @@ impl Reactor {
 /// Asks a client to send its request again, to another server.
 fn answer_503(conn: &mut Conn, tally: &Tally) {
     let mut page = Vec::new();
-    proto::h1::unavailable_page(&mut page, crate::clock::coarse_unix_seconds());
+    let head = conn.serving.head_method;
+    proto::h1::unavailable_page(&mut page, crate::clock::coarse_unix_seconds(), head);
     conn.output.copy(&page);
     conn.output.end_records();
     conn.phase = Phase::Closing;

@@ -167,13 +167,11 @@ impl Reactor {
         text: &str,
     ) {
         let mut page = Vec::new();
-        error_page(
-            &mut page,
-            clock::coarse_unix_seconds(),
-            status,
-            reason,
-            text,
-        );
+        let conn = self.conns.get_mut(token);
+        let open = conn.and_then(|conn| conn.streams.as_mut()?.get_mut(stream));
+        let head = open.is_some_and(|open| open.serving.head_method);
+        let date = clock::coarse_unix_seconds();
+        error_page(&mut page, date, (status, reason), text, head);
         self.answer_stream(token, stream, &page);
     }
 
@@ -188,7 +186,7 @@ impl Reactor {
         let Some(open) = streams.get_mut(stream) else {
             return;
         };
-        let (begun, head) = (open.serving.begun, open.head_method);
+        let begun = open.serving.begun;
         open.phase = StreamPhase::Answered;
         open.deadline = Deadline::NONE;
         if let Some(incoming) = open.serving.incoming.take()
@@ -201,7 +199,7 @@ impl Reactor {
                 queue.cut_off(ErrorCode::InternalError);
             } else {
                 let mut records = Vec::new();
-                page_records(&mut records, page, head);
+                page_records(&mut records, page);
                 queue.add(&records, Beside::Nothing);
             }
         });

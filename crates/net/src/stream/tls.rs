@@ -307,7 +307,8 @@ impl Tls {
         self.drained = count < WIRE;
         let bytes = &mut wire[..kept + count];
         if !std::mem::replace(&mut self.begun, true) && is_http(bytes) {
-            self.failure = Some(Failure::PlainHttp);
+            let head = bytes.starts_with(b"HEAD ");
+            self.failure = Some(Failure::PlainHttp { head });
             return Err(io::ErrorKind::InvalidData.into());
         }
         let used = self.process(bytes);

@@ -7,8 +7,8 @@ use rustls::{AlertDescription, CertificateError, Error};
 /// What ends a TLS connection.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Its client speaks HTTP without TLS.
-    PlainHttp,
+    /// Its client speaks HTTP without TLS; `head`: its request is HEAD.
+    PlainHttp { head: bool },
     /// A message that is longer than any may be.
     TooLong,
     /// A handshake that is not over in time.
@@ -50,7 +50,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PlainHttp => f.write_str("it sent an HTTP request without TLS (answered 400)"),
+            Self::PlainHttp { .. } => {
+                f.write_str("it sent an HTTP request without TLS (answered 400)")
+            }
             Self::TooLong => f.write_str("it sent a message that is longer than any may be"),
             Self::Slow => f.write_str("its handshake was not over within header_timeout"),
             Self::Handshake(reason) => write!(f, "the handshake failed: {reason}"),

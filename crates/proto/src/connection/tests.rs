@@ -1,6 +1,7 @@
 use super::*;
 use crate::event::Event;
-use crate::protocol::ProxyHeader;
+use crate::known::KnownMethod;
+use crate::protocol::{Gateway, ProxyHeader};
 
 const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n";
 
@@ -208,4 +209,92 @@ fn a_header_of_others_is_refused_before_it_is_read() {
     let mut connection = Connection::begin(barred, false, true, false);
     let got = step(&mut connection, PLAIN, false, &mut head);
     assert_eq!(got.event, Event::Head(StreamId::HTTP1));
+}
+
+/// The connection is refused; the method that is left of the head.
+fn refused(
+    mut connection: Connection,
+    pieces: &[&[u8]],
+    head: &mut RequestHead,
+) -> Option<KnownMethod> {
+    let policy = Policy::default();
+    let mut kept = Vec::new();
+    for piece in pieces {
+        kept.extend_from_slice(piece);
+        loop {
+            let Ok(received) = connection.receive(&policy, &kept, false, head) else {
+                return head.known_method();
+            };
+            kept.drain(..received.consumed);
+            if received.event == Event::NeedMore {
+                break;
+            }
+        }
+    }
+    assert!(connection.receive(&policy, &kept, true, head).is_err());
+    head.known_method()
+}
+
+#[test]
+fn of_a_head_that_is_refused_the_method_is_left() {
+    let table = [
+        (&b"HEAD / HTTP/1.1\r\n\r\n"[..], Some(KnownMethod::Head)),
+        (b"\r\nHEAD / HTTP/1.1\r\n\r\n", Some(KnownMethod::Head)),
+        (b"HEAD / HTTP/3.1\r\n", Some(KnownMethod::Head)),
+        (b"HEAD / HTTP/1.1\r\nHost: a\r\n", Some(KnownMethod::Head)),
+        (b"HEAD / HTTP/1.1\r\nA b: c\r\n", Some(KnownMethod::Head)),
+        (b"GET / HTTP/1.1\r\n\r\n", Some(KnownMethod::Get)),
+        (b"HEAD", None),
+        (b"HEAD\r\n", None),
+        (b"HEADS / HTTP/1.1\r\n\r\n", None),
+        (b"\x16HEAD / ", None),
+    ];
+    for (input, expected) in table {
+        let bytes: Vec<&[u8]> = input.chunks(1).collect();
+        for pieces in [&[input][..], &bytes] {
+            for before in [&b""[..], b"HEAD /before HTTP/1.0\r\n\r\n"] {
+                let mut head = RequestHead::default();
+                let mut used = Connection::begin(Served::HTTP1, false, false, false);
+                step(&mut used, before, false, &mut head);
+                let fresh = Connection::begin(Served::HTTP1, false, false, false);
+                let left = refused(fresh, pieces, &mut head);
+                assert_eq!(left, expected, "{}", input.escape_ascii());
+            }
+        }
+    }
+}
+
+#[test]
+fn variables_that_are_refused_leave_the_method() {
+    const HEAD: &[u8] = b"\x0e\0REQUEST_METHOD\x04\0HEAD\x0e\0CONTENT_LENGTH\x01\0x";
+    const PAIRS: &[u8] = b"\x0e\x04REQUEST_METHODHEAD\x0e\x01CONTENT_LENGTHx";
+    let packet = [&[0, u8::try_from(HEAD.len()).unwrap(), 0, 0], HEAD].concat();
+    let params = [
+        &[1, 4, 0, 1, 0, u8::try_from(PAIRS.len()).unwrap(), 0, 0],
+        PAIRS,
+    ]
+    .concat();
+    let begin = [1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    let records = [&begin[..], &params, &[1, 4, 0, 1, 0, 0, 0, 0]].concat();
+    let table = [
+        (Gateway::Uwsgi, &packet[..], Some(KnownMethod::Head)),
+        (Gateway::Uwsgi, b"\x01", None),
+        (Gateway::Uwsgi, &packet[..9], None),
+        (Gateway::FastCgi, &records, Some(KnownMethod::Head)),
+        (Gateway::FastCgi, b"\x02", None),
+        (Gateway::FastCgi, &begin, None),
+    ];
+    for (gateway, input, expected) in table {
+        let served = Served {
+            gateway: Some(gateway),
+            ..Served::HTTP1
+        };
+        // What a head was used for before is forgotten.
+        let mut head = RequestHead::default();
+        let mut before = Connection::begin(Served::HTTP1, false, false, false);
+        step(&mut before, b"HEAD / HTTP/1.0\r\n\r\n", false, &mut head);
+        let connection = Connection::begin(served, false, false, false);
+        let left = refused(connection, &[input], &mut head);
+        assert_eq!(left, expected, "{gateway:?} {}", input.escape_ascii());
+    }
 }

@@ -8,29 +8,29 @@ use super::server::push_date;
 /// The field of a page that ends its connection.
 const CLOSE: &str = "Connection: close\r\n";
 
-/// Appends a whole response: an HTML page with `reason` as title and `message` as text, in latin-1.
-pub fn error_page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, message: &str) {
-    page(out, date, (status, reason), &[CLOSE], message);
+/// Appends a whole response: an HTML page with `told` as status and title, and `message` as text, in
+/// latin-1. `head`: the answer to HEAD, which has no content (RFC 9110, section 9.3.2).
+pub fn error_page(out: &mut Vec<u8>, date: u64, told: (u16, &str), message: &str, head: bool) {
+    page(out, date, told, &[CLOSE], message, head);
 }
 
 /// Appends the response to a request that the application failed on, with the request's id if it
 /// has one. The id is a token.
-pub(super) fn failure_page(out: &mut Vec<u8>, date: u64, id: Option<&str>) {
+pub(super) fn failure_page(out: &mut Vec<u8>, date: u64, id: Option<&str>, head: bool) {
     let fields = id.map_or_else(String::new, |id| format!("X-Request-ID: {id}\r\n"));
     let told = (500, "Internal Server Error");
-    page(out, date, told, &[&fields, CLOSE], "");
+    page(out, date, told, &[&fields, CLOSE], "", head);
 }
 
 /// Appends the response to a request that was not begun and may be repeated at once: a 503 with
 /// Retry-After (RFC 9110, sections 10.2.3 and 15.6.4).
-pub fn unavailable_page(out: &mut Vec<u8>, date: u64) {
+pub fn unavailable_page(out: &mut Vec<u8>, date: u64, head: bool) {
     let message = "The server is about to end; please try again.";
-    page(out, date, UNAVAILABLE, &[RETRY_AFTER, CLOSE], message);
+    page(out, date, UNAVAILABLE, &[RETRY_AFTER, CLOSE], message, head);
 }
 
 /// Appends the response to a request that has waited for too long: the same, from a server that goes
-/// on. `keep`: another request may come on the connection. `head`: the answer to HEAD, which has no
-/// content (RFC 9110, section 9.3.2). How many bytes of content there are.
+/// on. `keep`: another request may come on the connection. How many bytes of content there are.
 pub fn busy_page(out: &mut Vec<u8>, date: u64, head: bool, keep: bool) -> usize {
     let message = "The server is busy; please try again.";
     let fields = if keep {
@@ -38,24 +38,20 @@ pub fn busy_page(out: &mut Vec<u8>, date: u64, head: bool, keep: bool) -> usize 
     } else {
         &[RETRY_AFTER, CLOSE]
     };
-    let content = page(out, date, UNAVAILABLE, fields, message);
-    if head {
-        out.truncate(out.len() - content);
-        return 0;
-    }
-    content
+    page(out, date, UNAVAILABLE, fields, message, head)
 }
 
 const UNAVAILABLE: (u16, &str) = (503, "Service Unavailable");
 const RETRY_AFTER: &str = "Retry-After: 1\r\n";
 
-/// Appends a page; how many bytes its content has.
+/// Appends a page; how many bytes of content there are. Content-Length is that of GET in any case.
 fn page(
     out: &mut Vec<u8>,
     date: u64,
     (status, reason): (u16, &str),
     fields: &[&str],
     message: &str,
+    head: bool,
 ) -> usize {
     let message = escape(message);
     let page = latin1(&format!(
@@ -75,6 +71,9 @@ fn page(
     out.extend_from_slice(b"\r\nDate: ");
     push_date(out, date);
     out.extend_from_slice(b"\r\n\r\n");
+    if head {
+        return 0;
+    }
     out.extend_from_slice(&page);
     page.len()
 }

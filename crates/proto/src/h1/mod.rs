@@ -85,7 +85,8 @@ impl Connection {
     /// `input` holds all bytes that were received and not consumed. `eof` says that no more will
     /// come. While a head is incomplete `head` is scratch space; with [`Event::Head`] it is filled.
     /// A head that was filled before is compared first, so it must come from the same policy.
-    /// After a refusal every further call gives the same refusal.
+    /// After a refusal every further call gives the same refusal. With one of a head `head` has the
+    /// method, if that was read, and nothing else.
     pub fn receive(
         &mut self,
         policy: &Policy,
@@ -115,9 +116,19 @@ impl Connection {
             Ok(Received {
                 consumed,
                 event: Event::NeedMore,
-            }) if eof => self.end(consumed, input.len() - consumed),
+            }) if eof => {
+                let state = self.state;
+                let outcome = self.end(consumed, input.len() - consumed);
+                if outcome.is_err() {
+                    forget(state, policy, input, head);
+                }
+                outcome
+            }
             Ok(received) => Ok(received),
-            Err(reject) => Err(self.refuse(Got::Fault, reject)),
+            Err(reject) => {
+                forget(self.state, policy, input, head);
+                Err(self.refuse(Got::Fault, reject))
+            }
         }
     }
 
@@ -268,6 +279,15 @@ fn front(input: &[u8], led: bool) -> Result<Front, Reject> {
         [b'\r', ..] if !led => Err(Reject::BareCarriageReturn),
         [TLS_HANDSHAKE, ..] => Err(Reject::TlsHandshake),
         _ => Err(Reject::InvalidRequestLine),
+    }
+}
+
+/// Of a head that is refused the method stays.
+#[cold]
+fn forget(state: Receiving, policy: &Policy, input: &[u8], head: &mut RequestHead) {
+    if matches!(state, Receiving::Idle | Receiving::Head) {
+        let text = input.strip_prefix(b"\r\n").unwrap_or(input);
+        head.refused(request_line::known_method(text, &policy.permissions));
     }
 }
 

@@ -16,10 +16,9 @@ pub fn continue_record(out: &mut Vec<u8>) {
 }
 
 /// Appends a whole response of the server's own, which was made for HTTP/1 ([`super::error_page()`]),
-/// as records; `head`: the answer to HEAD, which has no content.
-pub fn page_records(out: &mut Vec<u8>, page: &[u8], head: bool) {
+/// as records.
+pub fn page_records(out: &mut Vec<u8>, page: &[u8]) {
     let (lines, content) = split_page(page);
-    let content = if head { &[][..] } else { content };
     record::push_fields(out, content.is_empty(), |out| {
         let mut lines = lines_of(lines);
         push_status(out, lines.next().unwrap_or_default());

@@ -4,6 +4,7 @@
 
 use crate::chars;
 use crate::head::Version;
+use crate::known::KnownMethod;
 use crate::limits::Permissions;
 use crate::parts::{RequestLine, Span};
 use crate::reject::Reject;
@@ -48,6 +49,15 @@ pub(super) fn parse(
         version,
     };
     Ok((line, protocol_start + len + 2))
+}
+
+/// The method that a line begins with, whatever follows it.
+#[cold]
+pub(super) fn known_method(input: &[u8], permissions: &Permissions) -> Option<KnownMethod> {
+    let (method, rest) = input.split_at_checked(chars::token(input).0)?;
+    let named = rest.starts_with(b" ");
+    let known = method::recognise(method, permissions).ok().flatten();
+    known.filter(|_| named)
 }
 
 /// The version at the front of `rest`, which the line's CRLF must follow, and its length.

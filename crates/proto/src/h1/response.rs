@@ -248,10 +248,10 @@ impl Response {
         self.draft.clear();
         if self.records {
             let mut page = Vec::new();
-            failure_page(&mut page, date, id);
-            recorded::page_records(out, &page, head);
+            failure_page(&mut page, date, id, head);
+            recorded::page_records(out, &page);
         } else {
-            failure_page(out, date, id);
+            failure_page(out, date, id, head);
         }
         self.state = done;
         true

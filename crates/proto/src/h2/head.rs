@@ -64,7 +64,8 @@ struct Count {
 
 impl Reading<'_> {
     /// Reads the head of a request. What is wrong with the block is a connection error; what is
-    /// wrong with the request is the answer: with a code it is malformed, else it is refused.
+    /// wrong with the request is the answer: with a code it is malformed, else it is refused. Of a
+    /// head that is wrong the method stays, if it was read before what is wrong.
     pub(super) fn request(
         &self,
         decoder: &mut Decoder,
@@ -80,13 +81,30 @@ impl Reading<'_> {
             count.list += line.size();
             if wrong.is_none() {
                 wrong = self.field(line, &mut count, &mut pseudo, head).err();
+                if wrong.is_some() {
+                    self.forget(&pseudo, head);
+                }
             }
             if wrong.is_some() {
                 self.within_cap(&count)?;
-                head.bytes.truncate(front.len());
+                head.bytes.clear();
             }
         }
-        Ok(wrong.or_else(|| self.complete(pseudo, head).err()))
+        if wrong.is_none() {
+            wrong = self.complete(pseudo, head).err();
+            if wrong.is_some() {
+                self.forget(&pseudo, head);
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// Of a head that is wrong the method stays.
+    #[cold]
+    fn forget(&self, pseudo: &Pseudo, head: &mut RequestHead) {
+        let method = pseudo.method.map(|method| method.of(&head.bytes));
+        let known = method.map(|method| method::recognise(method, &self.policy.permissions));
+        head.refused(known.and_then(Result::ok).flatten());
     }
 
     /// Reads trailers, or a block of which nothing is wanted.

@@ -183,6 +183,13 @@ fn what_comes_in_the_place_of_a_preface() {
             Beginning::Of(Protocol::Http2),
         ),
         (&[b'x'; 9_000], Beginning::Of(Protocol::Http2)),
+        // A line is read when it is whole, and no further than 8 KiB.
+        (b"GET / HTTP/1.1\r", Beginning::Undecided),
+        (b"GET /\rx", Beginning::Undecided),
+        (
+            &[&[b'x'; 8_192], &b" HTTP/1.1\r\n"[..]].concat(),
+            Beginning::Of(Protocol::Http2),
+        ),
     ] {
         assert_eq!(beginning(served, None, first), expected);
     }

@@ -7,6 +7,7 @@
     reason = "what a request says, as it says it"
 )]
 
+pub(crate) mod any;
 pub(crate) mod h2;
 pub(crate) mod ws;
 

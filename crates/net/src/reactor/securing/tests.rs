@@ -145,13 +145,14 @@ fn http_without_tls_is_told_so() {
     let authority = Authority::new();
     let listening = listening(terms(), &material(&[authority.pair("a.example")]));
     let mut rig = secured(&listening);
-    for _ in 0..2 {
+    let to_head = [b"HEAD", &REQUEST[3..]].concat();
+    for request in [REQUEST, &to_head] {
         let (ours, theirs) = UnixStream::pair().unwrap();
         theirs
             .set_read_timeout(Some(std::time::Duration::from_secs(5)))
             .unwrap();
         let mut client = Client(theirs);
-        client.send(REQUEST);
+        client.send(request);
         rig.accept_tls(ours, false);
         client.send_end();
         rig.turn();
@@ -160,7 +161,8 @@ fn http_without_tls_is_told_so() {
             answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
             "{answer}"
         );
-        assert!(answer.contains("This port speaks HTTPS"), "{answer}");
+        let told = answer.contains("This port speaks HTTPS");
+        assert_eq!(told, request == REQUEST, "{answer}");
     }
     // One of them within the second.
     let told = rig.notices();

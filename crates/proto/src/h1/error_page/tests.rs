@@ -3,7 +3,8 @@ use super::*;
 #[test]
 fn the_page_has_gunicorns_shape() {
     let mut out = Vec::new();
-    error_page(&mut out, 784_111_777, 400, "Bad Request", "<b> & \"c\" 'd'");
+    let told = (400, "Bad Request");
+    error_page(&mut out, 784_111_777, told, "<b> & \"c\" 'd'", false);
     let page = "<html>\n  <head>\n    <title>Bad Request</title>\n  </head>\n  <body>\n    \
                 <h1><p>Bad Request</p></h1>\n    &lt;b&gt; &amp; &quot;c&quot; &#x27;d&#x27;\n  \
                 </body>\n</html>\n";
@@ -18,7 +19,7 @@ fn the_page_has_gunicorns_shape() {
 #[test]
 fn a_page_tells_when_to_come_again() {
     let mut out = Vec::new();
-    unavailable_page(&mut out, 0);
+    unavailable_page(&mut out, 0, false);
     let text = String::from_utf8(out).unwrap();
     let head = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n";
     assert!(text.starts_with(head), "{text}");
@@ -45,9 +46,26 @@ fn a_busy_server_keeps_the_connection_if_it_can() {
 }
 
 #[test]
+fn the_answer_to_head_has_no_content() {
+    type Page = fn(&mut Vec<u8>, bool);
+    let pages: [Page; 3] = [
+        |out, head| error_page(out, 0, (400, "Bad Request"), "x", head),
+        |out, head| failure_page(out, 0, None, head),
+        |out, head| unavailable_page(out, 0, head),
+    ];
+    for page in pages {
+        let (mut to_get, mut to_head) = (Vec::new(), Vec::new());
+        page(&mut to_get, false);
+        page(&mut to_head, true);
+        assert!(to_head.ends_with(b"\r\n\r\n") && to_get.len() > to_head.len());
+        assert!(to_get.starts_with(&to_head));
+    }
+}
+
+#[test]
 fn a_failure_has_a_date_and_the_id_of_its_request() {
     let mut out = Vec::new();
-    failure_page(&mut out, 0, Some("abc"));
+    failure_page(&mut out, 0, Some("abc"), false);
     let text = String::from_utf8(out).unwrap();
     let head = "HTTP/1.1 500 Internal Server Error\r\nX-Request-ID: abc\r\nConnection: close\r\n";
     assert!(text.starts_with(head), "{text}");
@@ -60,7 +78,7 @@ fn a_failure_has_a_date_and_the_id_of_its_request() {
 #[test]
 fn text_is_latin1() {
     let mut out = Vec::new();
-    error_page(&mut out, 0, 400, "Bad Request", "\u{e9} \u{20ac}");
+    error_page(&mut out, 0, (400, "Bad Request"), "\u{e9} \u{20ac}", false);
     let end = out.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     let (head, body) = out.split_at(end.unwrap() + 4);
     assert!(body.windows(5).any(|bytes| bytes == b" \xe9 ?\n"));

@@ -131,10 +131,11 @@ fn interim_responses_and_pages() {
     started(b"200 OK")
         .interim(Version::Http11, b"103 Early Hints", link, &mut out)
         .unwrap();
-    let mut page = Vec::new();
-    super::super::busy_page(&mut page, 0, false, false);
-    page_records(&mut out, &page, false);
-    page_records(&mut out, &page, true);
+    for head in [false, true] {
+        let mut page = Vec::new();
+        super::super::busy_page(&mut page, 0, head, false);
+        page_records(&mut out, &page);
+    }
     let records: Vec<_> = Records::of(&out).collect();
     let [
         Record::Fields(first),
@@ -168,6 +169,10 @@ fn an_application_that_fails_gets_the_page_or_nothing() {
         records[..],
         [Record::Fields(_), Record::Data(_), Record::End]
     ));
+    out.clear();
+    assert!(started(b"200 OK").fail(0, None, true, &mut out));
+    let records: Vec<_> = Records::of(&out).collect();
+    assert!(matches!(records[..], [Record::LastFields(_)]));
     let mut response = started(b"200 OK");
     response
         .head(GET, BodySize::Unknown, &server(), &mut Vec::new())
