@@ -61,6 +61,7 @@ OURS: dict[str, str] = {
     "test_websocket::test_messages_before_a_bad_frame_are_answered": "drops what waits",
     "test_websocket::test_messages_right_behind_the_handshake": "loses them",
     "test_websocket::test_one_disconnect": "a second `receive` never returns, or fails",
+    "test_websocket_http2": "speaks no HTTP/2",
 }
 
 #: A line of Python or asyncio about what was forgotten.

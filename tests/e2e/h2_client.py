@@ -84,9 +84,17 @@ class H2Client:
         """Send what the protocol has to say."""
         self._socket.sendall(self.h2.data_to_send())
 
-    def begin(self, method: str, path: str, fields: Iterable[tuple[str, str]] = ()) -> int:
-        """Send a head whose body follows; the number of its stream."""
-        return self._head(method, path, fields, end=False)
+    def begin(
+        self,
+        method: str,
+        path: str,
+        fields: Iterable[tuple[str, str]] = (),
+        *,
+        protocol: str | None = None,
+    ) -> int:
+        """Send a head whose body follows; the number of its stream. `protocol`: extended CONNECT."""
+        extended = [] if protocol is None else [(":protocol", protocol)]
+        return self._head(method, path, [*extended, *fields], end=False)
 
     def ask(
         self,

@@ -303,7 +303,7 @@ fn serve_http2(policy: &mut Policy, settings: &Settings) {
         initial_window_size: settings.http2_initial_window_size,
         max_frame_size: settings.http2_max_frame_size,
         max_header_list_size: settings.http2_max_header_list_size,
-        ..Http2::default()
+        connect_protocol: settings.asgi,
     };
 }
 

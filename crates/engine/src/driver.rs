@@ -8,7 +8,7 @@ use std::time::Duration;
 use net::baton::TurnOutcome;
 use net::exchange::{self as net_exchange, RequestKey};
 use proto::protocol::{self, Served};
-use proto::ws::{Compression, Handshake, HandshakeReject};
+use proto::ws::{Compression, Handshake, HandshakeReject, is_extended_connect};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::intern;
@@ -355,11 +355,13 @@ fn handshake_of(
     };
     let this = exchange.try_borrow()?;
     let head = this.head()?;
+    // CONNECT is one, too.
     if !head.upgrade() {
         return Ok(None);
     }
     let mut asked = head.fields_named(b"upgrade");
-    let websocket = asked.any(|field| protocol::upgrade(SERVED, field.value).is_some());
+    let websocket = is_extended_connect(head)
+        || asked.any(|field| protocol::upgrade(SERVED, field.value).is_some());
     Ok(websocket.then(|| Handshake::of(head, compression).map(drop)))
 }
 
@@ -367,11 +369,12 @@ fn handshake_of(
 #[cold]
 fn refuse(core: &Core, exchange: &Bound<'_, Exchange>, reject: HandshakeReject) -> PyResult<()> {
     let py = exchange.py();
-    let status = format!("{} {}", reject.status(), reject.reason());
-    let (text, id) = {
+    let (status, text, id) = {
         let mut this = exchange.try_borrow_mut()?;
         let run = &mut this.run;
         let net = run.open()?;
+        let (status, reason) = reject.answer(&net.head);
+        let status = format!("{status} {reason}");
         let client = net
             .client()
             .map_or_else(String::new, |peer| peer.to_string());
@@ -389,7 +392,8 @@ fn refuse(core: &Core, exchange: &Bound<'_, Exchange>, reject: HandshakeReject) 
             "Refused a WebSocket handshake of {client}: {}",
             reject.message()
         );
-        (text, run.request_id.as_ref().map(|id| id.clone_ref(py)))
+        let id = run.request_id.as_ref().map(|id| id.clone_ref(py));
+        (status, text, id)
     };
     let page = format!("{}\n", reject.message());
     pieces::finish(exchange, &PyBytes::new(py, page.as_bytes()))?;

@@ -135,6 +135,13 @@ impl Conn {
         }
     }
 
+    /// Of what has come on a stream all but so many bytes have left our hands.
+    pub(crate) fn taken_but(&mut self, stream: StreamId, kept: usize) {
+        if let Some(h2) = self.proto.h2() {
+            h2.consumed_but(stream, kept);
+        }
+    }
+
     /// A request is complete.
     fn end_request(&mut self, stream: StreamId) {
         let streams = self.streams.get_or_insert_default();
@@ -279,13 +286,18 @@ impl Streams {
             over = send_data(h2, stream, &mut open.queue, out);
         }
         let after = open.queue.queued();
+        let eased = before > LOW_WATER && after <= LOW_WATER;
+        if eased && open.serving.websocket.is_some() {
+            // It may be read again.
+            self.news.bodies.push(stream);
+        }
         self.queued = self.queued + after - before;
         self.last = stream;
         if over {
             h2.finished(stream);
             self.remove(stream);
         }
-        before > LOW_WATER && after <= LOW_WATER
+        eased
     }
 }
 

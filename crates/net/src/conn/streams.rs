@@ -223,7 +223,7 @@ impl Streams {
     pub(crate) fn served(&mut self, id: u64) -> Option<&mut Serving> {
         let mut busy = self
             .iter_mut()
-            .filter(|each| each.phase == StreamPhase::Busy);
+            .filter(|each| each.phase == StreamPhase::Busy && each.serving.websocket.is_none());
         let found = busy.find(|each| each.serving.id == id)?;
         Some(&mut found.serving)
     }

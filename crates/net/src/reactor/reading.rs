@@ -2,7 +2,7 @@
 
 use std::io;
 
-use proto::Reject;
+use proto::{Reject, StreamId};
 
 use super::Reactor;
 use crate::conn::{Conn, Fed, Feeding, Phase};
@@ -166,8 +166,8 @@ impl Reactor {
             Fed::Rejected(reject) => self.refuse(token, reject),
             Fed::Closed => self.remove(token),
             Fed::Flowed => self.on_body(token),
-            Fed::Messages => self.on_messages(token, None),
-            Fed::Failing(reject) => self.on_messages(token, Some(reject)),
+            Fed::Messages => self.on_messages(own_key(token), None),
+            Fed::Failing(reject) => self.on_messages(own_key(token), Some(reject)),
             Fed::Streams => self.on_frames(token, progress),
             Fed::Failed(error) => {
                 self.body_is_lost(&error);
@@ -344,6 +344,14 @@ impl Reactor {
         }
         // It sends faster than we discard: an event will not come again, so come back by ourselves.
         self.again.push_back(token);
+    }
+}
+
+/// The request of a connection that has one at a time.
+pub(super) fn own_key(token: Token) -> RequestKey {
+    RequestKey {
+        connection: token,
+        stream: StreamId::HTTP1,
     }
 }
 

@@ -50,6 +50,14 @@ impl Reactor {
         (complete && !request.begun).then_some(key)
     }
 
+    /// The same of extended CONNECT, whose stream goes on (RFC 8441, section 4).
+    pub(super) fn may_switch_stream(&mut self, exchange: &Exchange) -> Option<RequestKey> {
+        let key = exchange.key.filter(|_| switches(exchange))?;
+        let conn = busy(&mut self.conns, key).filter(|conn| conn.streams.is_some())?;
+        let request = conn.served(exchange.id)?;
+        (!request.begun).then_some(key)
+    }
+
     /// Ends a tunnel from this side: what is queued is written, then the connection is closed. What
     /// its client still sends is dropped (RFC 9110 section 9.3.6).
     pub(crate) fn end_tunnel(&mut self, key: RequestKey) {
@@ -66,12 +74,11 @@ impl Reactor {
         let open = self.conns.iter();
         let open = open.filter(|(_, conn)| conn.is_tunnel() && conn.phase == Phase::Busy);
         let keys: Vec<_> = open.map(|(token, conn)| conn.serving.key(token)).collect();
+        for key in self.all_websockets() {
+            self.end_websocket_now(key);
+        }
         for key in keys {
             if let Some(conn) = busy(&mut self.conns, key) {
-                if conn.websocket().is_some() {
-                    self.end_websocket_now(key.connection);
-                    continue;
-                }
                 self.news.of_lost(&conn.serving, key.connection);
                 self.news.room = true;
             }

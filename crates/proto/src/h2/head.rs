@@ -219,6 +219,11 @@ impl Reading<'_> {
         {
             return Err(Reject::WrongPseudoFields);
         }
+        if let Some(protocol) = pseudo.protocol
+            && !protocol.of(&head.bytes).eq_ignore_ascii_case(b"websocket")
+        {
+            return Err(Reject::UnknownProtocol);
+        }
         let connect = known_method == Some(KnownMethod::Connect) && pseudo.protocol.is_none();
         let target = match (connect, pseudo.scheme, pseudo.authority, pseudo.path) {
             (true, None, Some(authority), None) => authority,
