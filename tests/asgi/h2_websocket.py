@@ -1,4 +1,4 @@
-"""A WebSocket on a stream of HTTP/2 (RFC 8441): h2 carries it, websockets makes and reads its frames."""
+"""A WebSocket on a stream of HTTP/2 (RFC 8441): h2 carries it, websockets makes its frames."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class H2WebSocket:
         return bytes(frame.data)
 
     def closed(self) -> tuple[int, str]:
-        """Code and reason of the server's close frame, which comes next; the stream ends behind it."""
+        """Code and reason of the close frame, which comes next; the stream ends behind it."""
         assert self.frame().opcode is Opcode.CLOSE
         received: Close | None = self._frames.close_rcvd
         assert received is not None

@@ -31,6 +31,7 @@ OURS: dict[str, str] = {
     "test_operations": "what licorne does for all of its workers",
     "test_stopping": "closes nothing by itself",
     "test_browser::test_a_reload": "closes nothing by itself",
+    "test_browser::test_websockets_over_http2": "speaks no HTTP/2",
     "test_responses::test_a_client_that_leaves_ends_the_flood": "drops what is sent afterwards",
     "test_responses::test_a_file_by_its_path": "offers no extensions",
     "test_responses::test_a_file_that_is_not_there": "offers no extensions",

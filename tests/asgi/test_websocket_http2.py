@@ -131,7 +131,7 @@ def test_the_application_closes(site: Server, token: Token) -> None:
     site.log.wait_for(f"TOLD {word} disconnect 4001")
 
 
-@pytest.mark.parametrize("path, code", [("/return", 1000), ("/raise", 1011)])
+@pytest.mark.parametrize(("path", "code"), [("/return", 1000), ("/raise", 1011)])
 def test_the_application_ends(site: Server, path: str, code: int) -> None:
     with H2Client(site.port) as client:
         websocket = H2WebSocket(client, path)
@@ -142,9 +142,7 @@ def test_the_application_ends(site: Server, path: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("way", ["end", "reset", "leave"])
-def test_a_client_that_leaves_without_a_close_frame(
-    site: Server, token: Token, way: str
-) -> None:
+def test_a_client_that_leaves_without_a_close_frame(site: Server, token: Token, way: str) -> None:
     """What it has sent before is for the application; one disconnect, with 1006."""
     word = token()
     with H2Client(site.port) as client:
@@ -187,9 +185,7 @@ def test_what_breaks_a_rule_costs_its_stream_alone(site: Server, token: Token) -
     site.log.wait_for(f"TOLD {word} disconnect 1009")
 
 
-def test_the_window_holds_a_client_whose_messages_are_not_taken(
-    site: Server, token: Token
-) -> None:
+def test_the_window_holds_a_client_whose_messages_are_not_taken(site: Server, token: Token) -> None:
     word = token()
     with H2Client(site.port) as client:
         websocket = H2WebSocket(client, f"/busy?{word}")
@@ -259,7 +255,7 @@ def test_extended_connect_is_malformed_where_no_asgi_application_serves(serve: S
         assert client.answer(stream).reset == 1
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 1001), (signal.SIGHUP, 1012)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 1001), (signal.SIGHUP, 1012)])
 def test_the_worker_stops(start: Start, number: signal.Signals, code: int) -> None:
     """Each is told, then the connection ends: no stream is lost."""
     server = start("operations_app", *CLEAR, "--graceful-timeout", str(int(PATIENCE)))

@@ -369,7 +369,7 @@ fn handshake_of(
 #[cold]
 fn refuse(core: &Core, exchange: &Bound<'_, Exchange>, reject: HandshakeReject) -> PyResult<()> {
     let py = exchange.py();
-    let (status, text, id) = {
+    let (text, id) = {
         let mut this = exchange.try_borrow_mut()?;
         let run = &mut this.run;
         let net = run.open()?;
@@ -392,8 +392,7 @@ fn refuse(core: &Core, exchange: &Bound<'_, Exchange>, reject: HandshakeReject) 
             "Refused a WebSocket handshake of {client}: {}",
             reject.message()
         );
-        let id = run.request_id.as_ref().map(|id| id.clone_ref(py));
-        (status, text, id)
+        (text, run.request_id.as_ref().map(|id| id.clone_ref(py)))
     };
     let page = format!("{}\n", reject.message());
     pieces::finish(exchange, &PyBytes::new(py, page.as_bytes()))?;

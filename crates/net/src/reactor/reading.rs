@@ -179,6 +179,13 @@ impl Reactor {
     /// A request is complete since `ready_ns`.
     #[inline]
     pub(super) fn ready(&mut self, token: Token, mut exchange: Box<Exchange>, ready_ns: u64) {
+        let last = !exchange.head.keep_alive();
+        if last && exchange.head.upgrade() && self.config.policy.served.http2_upgrade {
+            match self.go_on_with_http2(token, exchange) {
+                Some(back) => exchange = back,
+                None => return,
+            }
+        }
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
@@ -198,7 +205,7 @@ impl Reactor {
             stream,
         });
         exchange.pipelined &= exchange.number > 1;
-        conn.had_last_request = !exchange.head.keep_alive();
+        conn.had_last_request = last;
         exchange.keep_alive = !conn.had_last_request
             && self.config.keepalive_ms != 0
             && !self.config.edge.is_last(exchange.number)

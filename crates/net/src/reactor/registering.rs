@@ -51,7 +51,12 @@ impl Reactor {
         };
         self.uncount_client(&conn);
         self.news.of_lost(&conn.serving, token);
-        for open in conn.streams.take().iter_mut().flat_map(|all| all.take_all()) {
+        for open in conn
+            .streams
+            .take()
+            .iter_mut()
+            .flat_map(|all| all.take_all())
+        {
             self.lose(open.serving, token);
         }
         if let Some(websocket) = conn.serving.websocket.take() {

@@ -62,7 +62,12 @@ impl Reactor {
     }
 
     /// A request is complete, or goes to the application before its body.
-    fn stream_ready(&mut self, token: Token, stream: StreamId, mut exchange: Box<Exchange>) {
+    pub(super) fn stream_ready(
+        &mut self,
+        token: Token,
+        stream: StreamId,
+        mut exchange: Box<Exchange>,
+    ) {
         self.last_id += 1;
         let (now_ns, serves) = (self.now_ns, self.last_id);
         let Some(conn) = self.conns.get_mut(token) else {

@@ -2,10 +2,12 @@
 //! bytes of any kind flow both ways. They come in like a body that flows ([`Reactor::read_body`]), and
 //! go out like blocks of a response ([`Reactor::stream`]).
 
+use proto::StreamId;
+
 use super::Reactor;
 use super::writing::busy;
 use crate::conn::Phase;
-use crate::exchange::{Exchange, RequestKey};
+use crate::exchange::{Exchange, RequestKey, Token};
 
 impl Reactor {
     /// Sends the response that switches, `exchange.out`, and goes on with a tunnel, to which belongs
@@ -56,6 +58,39 @@ impl Reactor {
         let conn = busy(&mut self.conns, key).filter(|conn| conn.streams.is_some())?;
         let request = conn.served(exchange.id)?;
         (!request.begun).then_some(key)
+    }
+
+    /// A request that asks to go on with HTTP/2, of a peer that may speak it in clear text: it becomes
+    /// that of the first stream (RFC 7540, section 3.2). It comes back if it is answered by HTTP/1.
+    #[cold]
+    pub(super) fn go_on_with_http2(
+        &mut self,
+        token: Token,
+        mut exchange: Box<Exchange>,
+    ) -> Option<Box<Exchange>> {
+        let conn = self.conns.get_mut(token)?;
+        // What stops wants no further requests.
+        if !self.drain.serving() {
+            return Some(exchange);
+        }
+        match conn.go_on_with_http2(&self.config.policy, &mut exchange) {
+            Ok(false) => return Some(exchange),
+            Ok(true) => self.stream_ready(token, StreamId::UPGRADED, exchange),
+            Err(reject) => {
+                self.recycle(exchange);
+                self.refuse(token, reject);
+                return None;
+            }
+        }
+        self.flush(token);
+        if self
+            .conns
+            .get_mut(token)
+            .is_some_and(|conn| conn.has_input())
+        {
+            self.feed_rest(token);
+        }
+        None
     }
 
     /// Ends a tunnel from this side: what is queued is written, then the connection is closed. What

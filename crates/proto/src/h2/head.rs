@@ -28,7 +28,7 @@ const FIELD_OVERHEAD: usize = 4;
 const KEPT: usize = 1024;
 
 /// Fields of an HTTP/1 connection (section 8.2.2).
-const CONNECTION_SPECIFIC: u128 = Known::Connection.bit()
+pub(super) const CONNECTION_SPECIFIC: u128 = Known::Connection.bit()
     | Known::ProxyConnection.bit()
     | Known::KeepAlive.bit()
     | Known::TransferEncoding.bit()
