@@ -355,7 +355,7 @@ fn handshake_of(
     };
     let this = exchange.try_borrow()?;
     let head = this.head()?;
-    // CONNECT is one, too.
+    // Extended CONNECT counts as one.
     if !head.upgrade() {
         return Ok(None);
     }
