@@ -246,6 +246,14 @@ def test_refusals(site: Server) -> None:
         websocket.accepted()
 
 
+def test_a_denial_with_success_would_accept(site: Server, token: Token) -> None:
+    word = token()
+    with H2Client(site.port) as client:
+        stream = extended(client, f"/deny-with-success?{word}", VERSION)
+        assert client.answer(stream).status == 500
+    site.log.wait_for(f"TOLD {word} ValueError websocket.http.response.start.*2xx")
+
+
 def test_extended_connect_is_malformed_where_no_asgi_application_serves(serve: Serve) -> None:
     server = serve("h2_site", "-k", "gthread", *CLEAR)
     with H2Client(server.port) as client:
