@@ -135,6 +135,19 @@ def test_a_stop_answers_it(serve: Serve, fifo: str) -> None:
     assert server.wait() == 0
 
 
+def test_a_client_that_does_not_go_on(serve: Serve) -> None:
+    """Nothing follows the 101: what was asked is not sent, and the connection ends."""
+    server = serve("h2_site", *UPGRADE, "--header-timeout", "0.5")
+    with server.client() as client:
+        client.send("\r\n".join(["GET / HTTP/1.1", HOST, *ASKS, "", ""]).encode())
+        received = b""
+        while data := client.socket.recv(1 << 16):
+            received += data
+    assert received.startswith(b"HTTP/1.1 101 ")
+    assert b"hello" not in received
+    assert server.get("/") == (200, b"hello")
+
+
 def test_the_access_log(serve: Serve) -> None:
     log = ("--access-logfile", "-", "--access-logformat", "%(r)s %(s)s %(B)s")
     server = serve("h2_site", *UPGRADE, *log)

@@ -79,7 +79,8 @@ pub(crate) struct Deadlines {
 pub(crate) struct StreamNews {
     /// Requests for the application.
     pub(crate) ready: Vec<(StreamId, Box<Exchange>)>,
-    /// Streams with more of a body that flows, or its end.
+    /// Streams with more of a body that flows, or its end; or of a WebSocket connection, which may also
+    /// be one that is read again.
     pub(crate) bodies: Vec<StreamId>,
     /// Requests that were with the application, whose streams were reset.
     pub(crate) gone: Vec<Serving>,
