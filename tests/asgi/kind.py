@@ -31,6 +31,7 @@ OURS: dict[str, str] = {
     "test_operations": "what licorne does for all of its workers",
     "test_stopping": "closes nothing by itself",
     "test_browser::test_a_reload": "closes nothing by itself",
+    "test_browser::test_websockets_over_http2": "speaks no HTTP/2",
     "test_responses::test_a_client_that_leaves_ends_the_flood": "drops what is sent afterwards",
     "test_responses::test_a_file_by_its_path": "offers no extensions",
     "test_responses::test_a_file_that_is_not_there": "offers no extensions",
@@ -61,6 +62,7 @@ OURS: dict[str, str] = {
     "test_websocket::test_messages_before_a_bad_frame_are_answered": "drops what waits",
     "test_websocket::test_messages_right_behind_the_handshake": "loses them",
     "test_websocket::test_one_disconnect": "a second `receive` never returns, or fails",
+    "test_websocket_http2": "speaks no HTTP/2",
 }
 
 #: A line of Python or asyncio about what was forgotten.

@@ -36,6 +36,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # Servers of tests have certificates of their own.
+    "--ignore-certificate-errors",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     # Keeps it running until it is ended.
     "--remote-debugging-port=0",
@@ -87,19 +89,34 @@ def test_an_event_stream(shared: Shared, browse: Browse, token: Token) -> None:
     server.log.wait_for(f"TOLD {word} http.disconnect")
 
 
+#: What the page of messages tells.
+CONVERSATIONS = [
+    ["opened", "chat", "permessage-deflate"],
+    ["text", "grüße ✓ 😀"],
+    ["binary", 256, True],
+    ["long", True],
+    ["closed", 3000, True],
+    ["closed by the application", [4001, "bye ✓", True]],
+    ["refused", [1006, "", False]],
+    ["done"],
+]
+
+
 def test_websockets(shared: Shared, browse: Browse, token: Token) -> None:
     word, server = token(), shared("browser_app")
     browse(f"{server.url}/messages-page?{word}")
-    assert seen(server, word) == [
-        ["opened", "chat", "permessage-deflate"],
-        ["text", "grüße ✓ 😀"],
-        ["binary", 256, True],
-        ["long", True],
-        ["closed", 3000, True],
-        ["closed by the application", [4001, "bye ✓", True]],
-        ["refused", [1006, "", False]],
-        ["done"],
-    ]
+    assert seen(server, word) == CONVERSATIONS
+    server.log.wait_for(f"TOLD {word} websocket over 1.1")
+    server.log.wait_for(f"TOLD {word} websocket.disconnect 3000 enough ✓")
+
+
+def test_websockets_over_http2(start: Start, browse: Browse, token: Token) -> None:
+    """The page has come by HTTP/2: so do they, on the same connection (RFC 8441)."""
+    word, server = token(), start("browser_app", "--http-protocols", "h2,h1", "--self-signed")
+    found = server.log.wait_for(r"Listening at: .*https://127\.0\.0\.1:(\d+)")
+    browse(f"https://127.0.0.1:{found[1]}/messages-page?{word}")
+    assert seen(server, word) == CONVERSATIONS
+    server.log.wait_for(f"TOLD {word} websocket over 2")
     server.log.wait_for(f"TOLD {word} websocket.disconnect 3000 enough ✓")
 
 

@@ -56,9 +56,15 @@ class Answer:
 
 
 class H2Client:
-    """One connection with prior knowledge; `window` is that of each stream."""
+    """One connection; `window` is that of each stream.
 
-    def __init__(self, port: int, *, window: int = 1 << 20, reads: bool = True) -> None:
+    It begins with prior knowledge, or with `upgrade`: the lines of a request of HTTP/1, which is
+    answered on stream 1.
+    """
+
+    def __init__(
+        self, port: int, *, window: int = 1 << 20, reads: bool = True, upgrade: tuple[str, ...] = ()
+    ) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
         self.h2 = h2.connection.H2Connection(config)
@@ -68,7 +74,10 @@ class H2Client:
         self.gone: list[Gone] = []
         self._unread = bytearray()
         self.closed = False
-        self.h2.initiate_connection()
+        if upgrade:
+            self._upgrade(upgrade)
+        else:
+            self.h2.initiate_connection()
         self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
         if reads:
             self.h2.increment_flow_control_window(1 << 24)
@@ -80,13 +89,38 @@ class H2Client:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
+    def _upgrade(self, lines: tuple[str, ...]) -> None:
+        settings = self.h2.initiate_upgrade_connection()
+        assert settings is not None
+        self.answers[1] = Answer()
+        upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c")
+        fields = (*lines, *upgrade, f"HTTP2-Settings: {settings.decode()}", "", "")
+        self._socket.sendall("\r\n".join(fields).encode())
+        received = b""
+        while b"\r\n\r\n" not in received:
+            data = self._socket.recv(1 << 16)
+            assert data, received
+            received += data
+        head, _, rest = received.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 "), head
+        assert b"Upgrade: h2c" in head
+        self._unread += rest
+
     def flush(self) -> None:
         """Send what the protocol has to say."""
         self._socket.sendall(self.h2.data_to_send())
 
-    def begin(self, method: str, path: str, fields: Iterable[tuple[str, str]] = ()) -> int:
-        """Send a head whose body follows; the number of its stream."""
-        return self._head(method, path, fields, end=False)
+    def begin(
+        self,
+        method: str,
+        path: str,
+        fields: Iterable[tuple[str, str]] = (),
+        *,
+        protocol: str | None = None,
+    ) -> int:
+        """Send a head whose body follows; its stream. `protocol`: extended CONNECT."""
+        extended = [] if protocol is None else [(":protocol", protocol)]
+        return self._head(method, path, [*extended, *fields], end=False)
 
     def ask(
         self,

@@ -89,6 +89,7 @@ attributes!(
         http2_max_frame_size: u32,
         http2_max_header_list_size: u32,
         http2_tls: bool,
+        http2_upgrade: bool,
         keepalive: f64,
         keepalive_requests: u32,
         master_fd: i32,
@@ -298,12 +299,13 @@ fn serve_http2(policy: &mut Policy, settings: &Settings) {
     policy.served.http2 = settings.http2_tls;
     policy.served.http2_cleartext = settings.http2_cleartext;
     policy.served.http2_demanded = settings.http2_demanded;
+    policy.served.http2_upgrade = settings.http2_upgrade;
     policy.http2 = Http2 {
         max_concurrent_streams: settings.http2_max_concurrent_streams,
         initial_window_size: settings.http2_initial_window_size,
         max_frame_size: settings.http2_max_frame_size,
         max_header_list_size: settings.http2_max_header_list_size,
-        ..Http2::default()
+        connect_protocol: settings.asgi,
     };
 }
 

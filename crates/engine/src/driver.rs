@@ -8,7 +8,7 @@ use std::time::Duration;
 use net::baton::TurnOutcome;
 use net::exchange::{self as net_exchange, RequestKey};
 use proto::protocol::{self, Served};
-use proto::ws::{Compression, Handshake, HandshakeReject};
+use proto::ws::{Compression, Handshake, HandshakeReject, is_extended_connect};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::intern;
@@ -355,11 +355,13 @@ fn handshake_of(
     };
     let this = exchange.try_borrow()?;
     let head = this.head()?;
+    // Extended CONNECT counts as one.
     if !head.upgrade() {
         return Ok(None);
     }
     let mut asked = head.fields_named(b"upgrade");
-    let websocket = asked.any(|field| protocol::upgrade(SERVED, field.value).is_some());
+    let websocket = is_extended_connect(head)
+        || asked.any(|field| protocol::upgrade(SERVED, field.value).is_some());
     Ok(websocket.then(|| Handshake::of(head, compression).map(drop)))
 }
 
@@ -367,11 +369,12 @@ fn handshake_of(
 #[cold]
 fn refuse(core: &Core, exchange: &Bound<'_, Exchange>, reject: HandshakeReject) -> PyResult<()> {
     let py = exchange.py();
-    let status = format!("{} {}", reject.status(), reject.reason());
     let (text, id) = {
         let mut this = exchange.try_borrow_mut()?;
         let run = &mut this.run;
         let net = run.open()?;
+        let (status, reason) = reject.answer(&net.head);
+        let status = format!("{status} {reason}");
         let client = net
             .client()
             .map_or_else(String::new, |peer| peer.to_string());

@@ -34,18 +34,18 @@ pub(crate) fn accept<'a>(
     let compression = core.config.websocket.compression;
     let net = run.open()?;
     let mut draft = ResponseDraft::default();
-    let agreed = {
+    let (agreed, status) = {
         let handshake = Handshake::of(&net.head, compression)
             .map_err(|reject| PyValueError::new_err(reject.message()))?;
         let chosen = subprotocol.map(str::as_bytes);
         handshake.accept(chosen, &mut draft).map_err(misuse)?;
-        handshake.deflate()
+        (handshake.deflate(), handshake.status())
     };
     for (name, value) in fields {
         draft.field(name, value).map_err(fields::misuse)?;
     }
     net.response.draft = draft;
-    run.status = Some(PyString::new(py, "101 Switching Protocols").unbind());
+    run.status = Some(PyString::new(py, status).unbind());
     sending::head(core, py, run, BodySize::Known(0))?;
     let entry = run.entry;
     let switched = core

@@ -119,8 +119,28 @@ impl Incoming {
         count
     }
 
-    fn waiting(&self) -> usize {
+    /// Something waits, or the end of it.
+    pub(crate) fn has_some(&self) -> bool {
+        self.ended() || self.waiting() > 0
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn waiting(&self) -> usize {
         self.bytes.len() - self.start
+    }
+
+    /// What waits, to be taken in place: see [`Self::drop_first`].
+    pub(crate) fn rest(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..]
+    }
+
+    /// So many bytes of what waits were taken. What is idle keeps no buffer.
+    pub(crate) fn drop_first(&mut self, count: usize) {
+        self.start += count;
+        if self.start == self.bytes.len() {
+            self.bytes = Vec::new();
+            self.start = 0;
+        }
     }
 }
 

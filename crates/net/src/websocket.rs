@@ -45,6 +45,10 @@ impl Default for Settings {
     }
 }
 
+/// Bytes of answers to pings that wait for a client above which it is not read: it asks, and does not
+/// read.
+pub(crate) const MOST_ANSWERS: usize = 64 * 1024;
+
 /// What an application gets that asks for the next message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {

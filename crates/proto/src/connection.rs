@@ -190,6 +190,25 @@ impl Connection {
         }
     }
 
+    /// Goes on with HTTP/2, where the request that was read last asks for it: see
+    /// [`h2::Connection::by_upgrade`]. False: HTTP/1 goes on.
+    ///
+    /// # Errors
+    /// Settings that are none: the client is to be refused.
+    #[cold]
+    pub fn upgrade_to_http2(
+        &mut self,
+        policy: &Policy,
+        head: &mut RequestHead,
+    ) -> Result<bool, Reject> {
+        let Self::H1(_) = self else {
+            return Ok(false);
+        };
+        let upgraded = h2::Connection::by_upgrade(policy, head)?;
+        let upgraded = upgraded.map(|connection| Self::H2(Box::new(connection)));
+        Ok(upgraded.map(|connection| *self = connection).is_some())
+    }
+
     /// The response to `request`, on this stream, has switched to another protocol: the bytes behind
     /// the request belong to that (RFC 9110, section 7.8). False: the request was not read to its
     /// end, and nothing more is read here.

@@ -46,6 +46,8 @@ pub struct Served {
     pub http2_cleartext: bool,
     /// Such peers have to speak it: HTTP/1 would be a mistake in their configuration.
     pub http2_demanded: bool,
+    /// HTTP/2 in clear text, for a request that asks to go on with it.
+    pub http2_upgrade: bool,
     /// WebSocket, for a request that asks for it.
     pub websocket: bool,
 }
@@ -60,6 +62,7 @@ impl Served {
         http2: false,
         http2_cleartext: false,
         http2_demanded: false,
+        http2_upgrade: false,
         websocket: false,
     };
 }
@@ -158,13 +161,22 @@ fn without_preface(first: &[u8]) -> Beginning {
     }
 }
 
-/// The protocol that a request asks to go on with, if it is served: `value` is that of Upgrade, in a
-/// request whose Connection names it (RFC 9110, section 7.8). HTTP/2 is none of them (RFC 9113,
-/// section 3.1).
+/// The protocol that a request asks to go on with, the first one that is served: `value` is that of
+/// Upgrade, in a request whose Connection names it (RFC 9110, section 7.8). `h2c` is HTTP/2 in clear
+/// text (RFC 7540, section 3.2; RFC 9113 has removed it).
 pub fn upgrade(served: Served, value: &[u8]) -> Option<Protocol> {
     let mut offers = value.split(|byte| *byte == b',');
-    let asked = offers.any(|offer| offer.trim_ascii().eq_ignore_ascii_case(b"websocket"));
-    (served.websocket && asked).then_some(Protocol::WebSocket)
+    offers.find_map(|offer| {
+        let offer = offer.trim_ascii();
+        let asks = |name: &[u8]| offer.eq_ignore_ascii_case(name);
+        if served.websocket && asks(b"websocket") {
+            Some(Protocol::WebSocket)
+        } else if served.http2_upgrade && asks(b"h2c") {
+            Some(Protocol::Http2)
+        } else {
+            None
+        }
+    })
 }
 
 /// Whether a response with this status ends HTTP on its stream: 101 to a request that asks for

@@ -98,6 +98,8 @@ reject_table! {
     InvalidMethod => 400, "Invalid HTTP method", "RFC 9110, 9.1";
     /// CONNECT, while `permit_connect` is not set.
     ConnectNotPermitted => 501, "The method CONNECT is not served", "permit_connect";
+    /// Extended CONNECT for something that is not served.
+    UnknownProtocol => 501, "CONNECT with a :protocol other than websocket is not served", "RFC 8441, 4";
     /// Not printable ASCII, or of a form that the method does not have.
     InvalidTarget => 400, "Invalid HTTP request target", "RFC 9112, 3.2";
     /// Not HTTP/1 with a minor version.

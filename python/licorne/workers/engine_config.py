@@ -152,6 +152,7 @@ class EngineConfig(RequestRules):
         served = "h2" in cfg.http_protocols
         self.http2_tls = served
         self.http2_cleartext = served and cfg.http2_cleartext in ("prior-knowledge", "both")
+        self.http2_upgrade = served and cfg.http2_cleartext in ("upgrade", "both")
         # A peer that is expected to speak HTTP/2 is told when it does not.
         self.http2_demanded = cfg.http2_cleartext == "prior-knowledge"
         self.http2_max_concurrent_streams = cfg.http2_max_concurrent_streams

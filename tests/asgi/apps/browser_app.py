@@ -68,6 +68,7 @@ async def numbers(scope: Scope, receive: Receive, send: Send) -> None:
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Messages as they come; the last subprotocol that is offered."""
     await receive()
+    tell(token(scope), "websocket over", scope["http_version"])
     await send({"type": "websocket.accept", "subprotocol": [None, *scope["subprotocols"]][-1]})
     while (event := await receive())["type"] == "websocket.receive":
         await send({**event, "type": "websocket.send"})

@@ -95,6 +95,18 @@ async def deny(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.http.response.body", "body": b"allowed"})
 
 
+@application.on("/deny-with-success")
+async def deny_with_success(scope: Scope, receive: Receive, send: Send) -> None:
+    """A denial with 200, which accepts over HTTP/2: `send` raises there."""
+    await receive()
+    try:
+        await send({"type": "websocket.http.response.start", "status": 200, "headers": []})
+    except ValueError as error:
+        tell(token(scope), "ValueError", error)
+        raise
+    await send({"type": "websocket.http.response.body", "body": b"no"})
+
+
 @application.on("/close")
 async def close(scope: Scope, receive: Receive, send: Send) -> None:
     """Accept, say a word, and close with a code and a reason."""

@@ -132,13 +132,13 @@ def test_the_settings_hold() -> None:
 
 
 def test_every_refusal_has_its_exception() -> None:
-    # The reactor's own, and those of what is spoken in the place of HTTP: this parser says none.
-    gateways = {
+    # The reactor's own, and those of what is spoken in the place of HTTP/1: this parser says none.
+    others = {
         "ForbiddenUwsgi", "UnsupportedModifier", "ForbiddenFastCgi", "InvalidRecord",
         "AbortedRequest", "InvalidVariables", "TooManyVariables", "VariablesTooLarge",
-        "BodyBeyondLength",
+        "BodyBeyondLength", "UnknownProtocol",
     }  # fmt: skip
-    assert {*errors.BY_REFUSAL, "RequestTimeout"} | gateways == set(Refusal.NAMES)
+    assert {*errors.BY_REFUSAL, "RequestTimeout"} | others == set(Refusal.NAMES)
 
 
 def test_a_socket_is_read_no_further_than_its_deadline() -> None:

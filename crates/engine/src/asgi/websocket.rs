@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use net::baton::Room;
 use net::exchange::RequestKey;
 use net::websocket::Message;
-use proto::ws::close;
+use proto::ws::{close, is_extended_connect};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -161,6 +161,7 @@ impl WebSocket {
             Event::Close => self.refuse(on).map(|()| true),
             Event::DenialStart => {
                 super::start::start(on.shared, on.exchange, event)?;
+                on.check_denial()?;
                 self.set_stage(Stage::Denying);
                 Ok(true)
             }
@@ -348,5 +349,19 @@ pub(crate) struct On<'a, 'py> {
 impl<'py> On<'_, 'py> {
     fn py(&self) -> Python<'py> {
         self.exchange.py()
+    }
+
+    /// Over HTTP/2 success accepts, whatever comes behind it (RFC 8441, section 5).
+    fn check_denial(&self) -> PyResult<()> {
+        let mut this = self.exchange.try_borrow_mut()?;
+        let net = this.run.open()?;
+        let draft = &mut net.response.draft;
+        if is_extended_connect(&net.head) && (200..300).contains(&draft.status()) {
+            draft.clear();
+            return Err(PyValueError::new_err(
+                "websocket.http.response.start: over HTTP/2 a status of 2xx does not refuse",
+            ));
+        }
+        Ok(())
     }
 }

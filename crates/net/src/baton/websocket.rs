@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   proto::ws::Handshake::of(&exchange.head, settings.compression)      the engine judges the request,
-//!     .accept(subprotocol, &mut exchange.response.draft)                encodes the 101 into exchange.out
+//!     .accept(subprotocol, &mut exchange.response.draft)                encodes the answer into exchange.out
 //!   switch_websocket(me, &mut exchange, handshake.deflate())            ──▶ RequestKey
 //!   take_message(key) │ wait_for_message(me, key, blocking)             ──▶ Message
 //!   send_message(me, key, kind, outgoing)                               ──▶ Room; wait_for_room as ever

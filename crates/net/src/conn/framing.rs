@@ -3,12 +3,13 @@
 
 use proto::h1::continue_record;
 use proto::h2::{self, ErrorCode};
-use proto::{Event, Received, Reject, StreamId};
+use proto::{Event, Policy, Received, Reject, StreamId};
 
 use super::queue::{Beside, Next, Queue};
 use super::streams::{ConnectionEnd, RequestStream, StreamPhase, Streams};
 use super::{Conn, Fed, Feeding};
 use crate::body::Body;
+use crate::exchange::Exchange;
 use crate::incoming::Incoming;
 
 /// Bytes of frames that wait for the kernel: more are made when it has taken these, so that what
@@ -60,6 +61,28 @@ impl Conn {
             let head = &mut exchange.head;
             received = self.proto.receive(feeding.policy, rest, feeding.eof, head);
         }
+    }
+
+    /// The request of `exchange`, which is complete, becomes that of the first of several streams, if
+    /// it asks for that and its peer may.
+    pub(crate) fn go_on_with_http2(
+        &mut self,
+        policy: &Policy,
+        exchange: &mut Exchange,
+    ) -> Result<bool, Reject> {
+        let may = self.trusted && self.tls.is_none();
+        if !may || !self.proto.upgrade_to_http2(policy, &mut exchange.head)? {
+            return Ok(false);
+        }
+        exchange.trusted = self.trusted;
+        exchange.response.make_records();
+        let streams = self.streams.get_or_insert_default();
+        if let Some(opened) = streams.insert(StreamId::UPGRADED) {
+            opened.serving.head_method = exchange.is_head();
+            opened.request_ended = true;
+        }
+        self.output.copy(h2::SWITCHING);
+        Ok(true)
     }
 
     /// What peers may do for nothing is counted for each second of this clock.
@@ -135,6 +158,13 @@ impl Conn {
         }
     }
 
+    /// Of what has come on a stream all but so many bytes have left our hands.
+    pub(crate) fn taken_but(&mut self, stream: StreamId, kept: usize) {
+        if let Some(h2) = self.proto.h2() {
+            h2.consumed_but(stream, kept);
+        }
+    }
+
     /// A request is complete.
     fn end_request(&mut self, stream: StreamId) {
         let streams = self.streams.get_or_insert_default();
@@ -191,7 +221,8 @@ impl Conn {
     /// More frames could be made at once.
     pub(crate) fn has_frames(&mut self) -> bool {
         let room = self.streams.as_ref().is_some_and(|streams| streams.room);
-        room || self.proto.h2().is_some_and(|h2| !h2.answers().is_empty())
+        let h2 = self.proto.h2();
+        h2.is_some_and(|h2| room && h2.has_begun() || !h2.answers().is_empty())
     }
 
     /// No further request comes, and all are answered.
@@ -225,7 +256,9 @@ impl Conn {
             answers.clear();
         }
         let (mut eased, crowded) = (false, streams.crowded());
-        while streams.room && output.queued() < AHEAD {
+        // Clients have little room for what follows a 101 until they speak HTTP/2 themselves.
+        let begun = h2.has_begun();
+        while begun && streams.room && output.queued() < AHEAD {
             let Some(stream) = streams.choose(h2) else {
                 streams.room = false;
                 break;
@@ -283,13 +316,18 @@ impl Streams {
             over = send_data(h2, stream, &mut open.queue, out);
         }
         let after = open.queue.queued();
+        let eased = before > LOW_WATER && after <= LOW_WATER;
+        if eased && open.serving.websocket.is_some() {
+            // It may be read again.
+            self.news.bodies.push(stream);
+        }
         self.queued = self.queued + after - before;
         self.last = stream;
         if over {
             h2.finished(stream);
             self.remove(stream);
         }
-        before > LOW_WATER && after <= LOW_WATER
+        eased
     }
 }
 

@@ -93,6 +93,11 @@ impl Queue {
         self.beside(beside);
     }
 
+    /// Nothing more comes.
+    pub(crate) fn end(&mut self) {
+        self.items.push_back(Item::End);
+    }
+
     /// Whatever else was to come does not: the stream is reset behind what is here.
     pub(crate) fn cut_off(&mut self, code: ErrorCode) {
         self.items.push_back(Item::Reset(code));

@@ -77,7 +77,8 @@ pub(crate) struct Deadlines {
 pub(crate) struct StreamNews {
     /// Requests for the application.
     pub(crate) ready: Vec<(StreamId, Box<Exchange>)>,
-    /// Streams with more of a body that flows, or its end.
+    /// Streams with more of a body that flows, or its end; or of a WebSocket connection, which may also
+    /// be one that is read again.
     pub(crate) bodies: Vec<StreamId>,
     /// Requests that were with the application, whose streams were reset.
     pub(crate) gone: Vec<Serving>,
@@ -220,7 +221,7 @@ impl Streams {
     pub(crate) fn served(&mut self, id: u64) -> Option<&mut Serving> {
         let mut busy = self
             .iter_mut()
-            .filter(|each| each.phase == StreamPhase::Busy);
+            .filter(|each| each.phase == StreamPhase::Busy && each.serving.websocket.is_none());
         let found = busy.find(|each| each.serving.id == id)?;
         Some(&mut found.serving)
     }

@@ -198,7 +198,12 @@ impl Reactor {
         if !ask {
             return Client::Present;
         }
-        match conn.peer_end() {
+        let end = conn.peer_end();
+        if several && conn.readable {
+            // What the look has taken is read at once: no answer that is due will see to it.
+            self.again.push_back(key.connection);
+        }
+        match end {
             PeerEnd::Broken => {
                 // The kernel says so once.
                 self.remove(key.connection);

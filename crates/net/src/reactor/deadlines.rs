@@ -1,6 +1,7 @@
 //! Connections whose deadline has passed.
 
 use super::Reactor;
+use super::reading::own_key;
 use crate::conn::Phase;
 use crate::exchange::Token;
 use crate::notice::Level;
@@ -43,8 +44,8 @@ impl Reactor {
                 }
                 Cause::Header | Cause::Body | Cause::KeepAlive => self.end_idle(token),
                 Cause::Linger => self.remove(token),
-                Cause::Silence => self.on_silence(token),
-                Cause::Closing => self.on_unanswered_close(token),
+                Cause::Silence => self.on_silence(own_key(token)),
+                Cause::Closing => self.on_unanswered_close(own_key(token)),
                 Cause::Leaving => self.go_away_now(token),
             }
         }

@@ -74,17 +74,22 @@ impl Reactor {
         }
         let (head, idle, leaving) = (passed(set.head), passed(set.idle), passed(set.leaving));
         let late = streams.iter().filter(|open| open.deadline.expired(now_ms));
-        let late: Vec<_> = late.map(|open| open.serving.stream).collect();
+        let late = late.map(|open| (open.serving.key(token), open.deadline.cause));
+        let late: Vec<_> = late.collect();
         let stalled = streams.iter().filter(|open| passed(open.stalled));
         let stalled: Vec<_> = stalled.map(|open| open.serving.stream).collect();
-        for stream in late {
-            self.refuse_stream(token, stream, Reject::RequestTimeout);
+        for (key, cause) in late {
+            match cause {
+                Cause::Silence => self.on_silence(key),
+                Cause::Closing => self.on_unanswered_close(key),
+                _ => self.refuse_stream(token, key.stream, Reject::RequestTimeout),
+            }
         }
         for stream in stalled {
             let conn = self.conns.get_mut(token);
             if let Some(gone) = conn.and_then(|conn| conn.reset_stream(stream)) {
                 self.tell_of_slow_reader();
-                self.news.of_lost(&gone.serving, token);
+                self.lose(gone.serving, token);
                 self.news.room = true;
             }
         }

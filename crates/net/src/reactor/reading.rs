@@ -2,7 +2,7 @@
 
 use std::io;
 
-use proto::Reject;
+use proto::{Reject, StreamId};
 
 use super::Reactor;
 use crate::conn::{Conn, Fed, Feeding, Phase};
@@ -165,8 +165,8 @@ impl Reactor {
             Fed::Rejected(reject) => self.refuse(token, reject),
             Fed::Closed => self.remove(token),
             Fed::Flowed => self.on_body(token),
-            Fed::Messages => self.on_messages(token, None),
-            Fed::Failing(reject) => self.on_messages(token, Some(reject)),
+            Fed::Messages => self.on_messages(own_key(token), None),
+            Fed::Failing(reject) => self.on_messages(own_key(token), Some(reject)),
             Fed::Streams => self.on_frames(token, progress),
             Fed::Failed(error) => {
                 self.body_is_lost(&error);
@@ -178,6 +178,13 @@ impl Reactor {
     /// A request is complete since `ready_ns`.
     #[inline]
     pub(super) fn ready(&mut self, token: Token, mut exchange: Box<Exchange>, ready_ns: u64) {
+        let last = !exchange.head.keep_alive();
+        if last && exchange.head.upgrade() && self.config.policy.served.http2_upgrade {
+            match self.go_on_with_http2(token, exchange) {
+                Some(back) => exchange = back,
+                None => return,
+            }
+        }
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
@@ -195,7 +202,7 @@ impl Reactor {
             stream,
         });
         exchange.pipelined &= exchange.number > 1;
-        conn.had_last_request = !exchange.head.keep_alive();
+        conn.had_last_request = last;
         exchange.keep_alive = !conn.had_last_request
             && self.config.keepalive_ms != 0
             && !self.config.edge.is_last(exchange.number)
@@ -342,6 +349,14 @@ impl Reactor {
         }
         // It sends faster than we discard: an event will not come again, so come back by ourselves.
         self.again.push_back(token);
+    }
+}
+
+/// The request of a connection that has one at a time.
+pub(super) fn own_key(token: Token) -> RequestKey {
+    RequestKey {
+        connection: token,
+        stream: StreamId::HTTP1,
     }
 }
 

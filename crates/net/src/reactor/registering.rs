@@ -54,10 +54,10 @@ impl Reactor {
         for open in conn
             .streams
             .take()
-            .iter()
-            .flat_map(|streams| streams.iter())
+            .iter_mut()
+            .flat_map(|all| all.take_all())
         {
-            self.news.of_lost(&open.serving, token);
+            self.lose(open.serving, token);
         }
         if let Some(websocket) = conn.serving.websocket.take() {
             self.keep_waiting(conn.serving.key(token), websocket);

@@ -40,18 +40,13 @@ impl Reactor {
             self.notices.rejected(conn.peer, reject);
         }
         for serving in gone {
-            self.news.of_lost(&serving, token);
+            self.lose(serving, token);
         }
         self.news.room |= eased;
         for (stream, exchange) in ready {
             self.stream_ready(token, stream, exchange);
         }
-        for connection in bodies {
-            self.on_stream_body(RequestKey {
-                connection: token,
-                stream: connection,
-            });
-        }
+        self.on_stream_bodies(token, bodies);
         for (stream, reject) in refused {
             self.refuse_stream(token, stream, reject);
         }
@@ -67,7 +62,12 @@ impl Reactor {
     }
 
     /// A request is complete, or goes to the application before its body.
-    fn stream_ready(&mut self, token: Token, stream: StreamId, mut exchange: Box<Exchange>) {
+    pub(super) fn stream_ready(
+        &mut self,
+        token: Token,
+        stream: StreamId,
+        mut exchange: Box<Exchange>,
+    ) {
         self.last_id += 1;
         let (now_ns, serves) = (self.now_ns, self.last_id);
         let Some(conn) = self.conns.get_mut(token) else {
@@ -136,7 +136,7 @@ impl Reactor {
             return;
         };
         for open in streams.take_all() {
-            self.news.of_lost(&open.serving, token);
+            self.lose(open.serving, token);
         }
         self.news.room = true;
     }
@@ -318,6 +318,33 @@ impl Reactor {
         self.register(key.connection);
     }
 
+    /// Clients have read what was queued: those that were not read for that are read on.
+    pub(super) fn go_on_with_messages(&mut self, token: Token) {
+        let conn = self.conns.get_mut(token);
+        if let Some(streams) = conn.and_then(|conn| conn.streams.as_mut()) {
+            let bodies = std::mem::take(&mut streams.news.bodies);
+            self.on_stream_bodies(token, bodies);
+        }
+        self.flush(token);
+    }
+
+    /// What the protocol has to say does not wait for more.
+    pub(super) fn flush_answers(&mut self, token: Token) {
+        let conn = self.conns.get_mut(token);
+        if conn.is_some_and(|conn| !conn.held_back && conn.has_frames()) {
+            self.flush(token);
+        }
+    }
+
+    fn on_stream_bodies(&mut self, token: Token, streams: Vec<StreamId>) {
+        for stream in streams {
+            self.on_stream_body(RequestKey {
+                connection: token,
+                stream,
+            });
+        }
+    }
+
     /// More of a body has come, or its end.
     fn on_stream_body(&mut self, key: RequestKey) {
         let Some(conn) = self.conns.get_mut(key.connection) else {
@@ -330,6 +357,9 @@ impl Reactor {
         let Some(open) = open else {
             return;
         };
+        if open.serving.websocket.is_some() {
+            return self.on_stream_messages(key);
+        }
         if let Some(incoming) = &mut open.serving.incoming
             && std::mem::take(&mut incoming.awaited)
         {

@@ -2,10 +2,12 @@
 //! bytes of any kind flow both ways. They come in like a body that flows ([`Reactor::read_body`]), and
 //! go out like blocks of a response ([`Reactor::stream`]).
 
+use proto::StreamId;
+
 use super::Reactor;
 use super::writing::busy;
 use crate::conn::Phase;
-use crate::exchange::{Exchange, RequestKey};
+use crate::exchange::{Exchange, RequestKey, Token};
 
 impl Reactor {
     /// Sends the response that switches, `exchange.out`, and goes on with a tunnel, to which belongs
@@ -50,6 +52,47 @@ impl Reactor {
         (complete && !request.begun).then_some(key)
     }
 
+    /// The same of extended CONNECT, whose stream goes on (RFC 8441, section 4).
+    pub(super) fn may_switch_stream(&mut self, exchange: &Exchange) -> Option<RequestKey> {
+        let key = exchange.key.filter(|_| switches(exchange))?;
+        let conn = busy(&mut self.conns, key).filter(|conn| conn.streams.is_some())?;
+        let request = conn.served(exchange.id)?;
+        (!request.begun).then_some(key)
+    }
+
+    /// A request that asks to go on with HTTP/2, of a peer that may speak it in clear text: it becomes
+    /// that of the first stream (RFC 7540, section 3.2). It comes back if it is answered by HTTP/1.
+    #[cold]
+    pub(super) fn go_on_with_http2(
+        &mut self,
+        token: Token,
+        mut exchange: Box<Exchange>,
+    ) -> Option<Box<Exchange>> {
+        let conn = self.conns.get_mut(token)?;
+        // What stops wants no further requests.
+        if !self.drain.serving() {
+            return Some(exchange);
+        }
+        match conn.go_on_with_http2(&self.config.policy, &mut exchange) {
+            Ok(false) => return Some(exchange),
+            Ok(true) => self.stream_ready(token, StreamId::UPGRADED, exchange),
+            Err(reject) => {
+                self.recycle(exchange);
+                self.refuse(token, reject);
+                return None;
+            }
+        }
+        self.flush(token);
+        if self
+            .conns
+            .get_mut(token)
+            .is_some_and(|conn| conn.has_input())
+        {
+            self.feed_rest(token);
+        }
+        None
+    }
+
     /// Ends a tunnel from this side: what is queued is written, then the connection is closed. What
     /// its client still sends is dropped (RFC 9110 section 9.3.6).
     pub(crate) fn end_tunnel(&mut self, key: RequestKey) {
@@ -66,12 +109,11 @@ impl Reactor {
         let open = self.conns.iter();
         let open = open.filter(|(_, conn)| conn.is_tunnel() && conn.phase == Phase::Busy);
         let keys: Vec<_> = open.map(|(token, conn)| conn.serving.key(token)).collect();
+        for key in self.all_websockets() {
+            self.end_websocket_now(key);
+        }
         for key in keys {
             if let Some(conn) = busy(&mut self.conns, key) {
-                if conn.websocket().is_some() {
-                    self.end_websocket_now(key.connection);
-                    continue;
-                }
                 self.news.of_lost(&conn.serving, key.connection);
                 self.news.room = true;
             }

@@ -6,20 +6,19 @@ mod silence;
 
 use std::collections::HashMap;
 
+use proto::StreamId;
 use proto::ws::{Agreed, Kind, Reject};
 
 use super::Reactor;
 use super::streaming::Room;
 use super::writing::{LOW_WATER, busy};
-use crate::conn::Conn;
+use crate::conn::{Fed, Serving};
 use crate::exchange::{Exchange, RequestKey, Token};
 use crate::output::{COPY_LIMIT, Shared};
 use crate::timer::Deadline;
-use crate::websocket::{Application, Message, Outgoing, Settings, Tools, Waiting, WebSocket};
-
-/// Bytes of answers to pings that wait for a client above which it is not read: it asks, and does not
-/// read.
-const MOST_ANSWERS: usize = 64 * 1024;
+use crate::websocket::{
+    Application, MOST_ANSWERS, Message, Outgoing, Settings, Tools, Waiting, WebSocket,
+};
 
 /// What the WebSocket connections of a reactor share.
 pub(super) struct WebSockets {
@@ -42,15 +41,6 @@ impl WebSockets {
     }
 }
 
-/// The bytes of a message that was compressed, or came by reference.
-struct Frames(Vec<u8>);
-
-impl Shared for Frames {
-    fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
 impl Reactor {
     /// Sends the response that accepts, `exchange.out`, and goes on with a WebSocket connection, to
     /// which belongs what the client has sent behind its request. The exchange has no connection any
@@ -61,29 +51,59 @@ impl Reactor {
         exchange: &mut Exchange,
         agreed: Option<Agreed>,
     ) -> Option<RequestKey> {
-        let key = self.may_switch(exchange)?;
+        let key = match exchange.head.connect_protocol() {
+            Some(_) => self.may_switch_stream(exchange),
+            None => self.may_switch(exchange),
+        }?;
         self.count(exchange);
         exchange.key = None;
         let token = key.connection;
-        let now_ms = self.fresh_ms();
-        if let Some(conn) = self.conns.get_mut(token)
-            && conn.leave_http(&exchange.head)
-        {
-            conn.begin_websocket(WebSocket::new(agreed, now_ms));
+        let websocket = WebSocket::new(agreed, self.fresh_ms());
+        let conn = self.conns.get_mut(token)?;
+        if key.stream != StreamId::HTTP1 {
+            conn.begin_websocket_on(key.stream, websocket, &exchange.out);
+        } else if conn.leave_http(&exchange.head) {
+            conn.begin_websocket(websocket);
             conn.output.copy(&exchange.out);
-            exchange.out.clear();
-            self.look_for_life(token);
-            self.feed_rest(token);
-            self.hold_or_flush(token);
-            self.register(token);
-            if !self.drain.serving() {
-                self.go_away(token);
-            }
         } else {
             // More of its request is to come after all, and nothing says where that ends.
             self.remove(token);
+            return Some(key);
+        }
+        exchange.out.clear();
+        self.look_for_life(key);
+        self.feed_more(key);
+        self.hold_frames_of(key);
+        self.register(token);
+        if !self.drain.serving() {
+            self.go_away(key);
         }
         Some(key)
+    }
+
+    /// What was read before for a WebSocket connection.
+    fn feed_more(&mut self, key: RequestKey) {
+        if key.stream == StreamId::HTTP1 {
+            return self.feed_rest(key.connection);
+        }
+        let Some(conn) = self.conns.get_mut(key.connection) else {
+            return;
+        };
+        let tools = &mut self.websockets.tools;
+        match conn.feed_stream(key.stream, &self.config.websocket, tools) {
+            Fed::Messages => self.on_messages(key, None),
+            Fed::Failing(reject) => self.on_messages(key, Some(reject)),
+            _ => {}
+        }
+    }
+
+    /// Frames may wait for others until the turn ends.
+    fn hold_frames_of(&mut self, key: RequestKey) {
+        if key.stream == StreamId::HTTP1 {
+            self.hold_or_flush(key.connection);
+        } else {
+            self.hold_frames(key.connection);
+        }
     }
 
     /// The next message of `key`'s client, or the end.
@@ -92,7 +112,7 @@ impl Reactor {
             return self.take_ended(key);
         };
         let Some(websocket) = conn
-            .websocket()
+            .websocket(key.stream)
             .filter(|each| each.application != Application::Left)
         else {
             return Message::Gone;
@@ -103,13 +123,13 @@ impl Reactor {
             _ => Application::Answers,
         };
         // There is room again for what was read, and for what the kernel has.
-        if conn.has_more() {
-            self.read_messages(key.connection);
+        if conn.has_more_messages(key.stream) {
+            self.read_messages(key);
         }
         if first != Message::Later {
             return first;
         }
-        let Some(websocket) = busy(&mut self.conns, key).and_then(Conn::websocket) else {
+        let Some(websocket) = self.open_websocket(key) else {
             return self.take_ended(key);
         };
         let second = websocket.waiting.take();
@@ -119,6 +139,11 @@ impl Reactor {
             self.register(key.connection);
         }
         second
+    }
+
+    /// The WebSocket connection of this name, if it has not ended.
+    fn open_websocket(&mut self, key: RequestKey) -> Option<&mut WebSocket> {
+        busy(&mut self.conns, key)?.websocket(key.stream)
     }
 
     /// The same, of a connection that has ended.
@@ -145,7 +170,8 @@ impl Reactor {
         let Some(conn) = busy(&mut self.conns, key) else {
             return Room::Gone;
         };
-        let Some(websocket) = conn.serving.websocket.as_mut().filter(|each| !each.broken) else {
+        let websocket = conn.websocket(key.stream);
+        let Some(websocket) = websocket.filter(|each| !each.broken) else {
             return Room::Gone;
         };
         let protocol = &mut websocket.protocol;
@@ -162,23 +188,31 @@ impl Reactor {
         if sent.is_err() {
             return Room::Gone;
         }
-        queue(conn, out);
+        conn.put_frames(key.stream, out);
         if let (Ok(true), Outgoing::Shared(shared)) = (announced, message) {
-            conn.output.share(Box::new(shared), 0);
+            conn.share_frames(key.stream, Box::new(shared));
         }
-        self.hold_or_flush(key.connection);
-        match busy(&mut self.conns, key) {
+        self.hold_frames_of(key);
+        let Some(conn) = busy(&mut self.conns, key) else {
+            return Room::Gone;
+        };
+        let is_full = conn.has_much_unsent(key.stream);
+        match conn.websocket(key.stream) {
+            Some(websocket) if websocket.broken => Room::Gone,
             None => Room::Gone,
-            Some(conn) => match &conn.serving.websocket {
-                Some(websocket) if !websocket.broken && conn.wants_no_more() => Room::Full,
-                Some(websocket) if !websocket.broken => Room::Yes,
-                Some(_) | None => Room::Gone,
-            },
+            Some(_) if is_full => Room::Full,
+            Some(_) => Room::Yes,
         }
     }
 
     /// Goes on with what was read before, and with what the kernel has.
-    pub(super) fn read_messages(&mut self, token: Token) {
+    pub(super) fn read_messages(&mut self, key: RequestKey) {
+        let token = key.connection;
+        if key.stream != StreamId::HTTP1 {
+            self.feed_more(key);
+            // Its window may have grown.
+            return self.flush_answers(token);
+        }
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
@@ -192,20 +226,19 @@ impl Reactor {
     }
 
     /// Bytes were taken: there may be messages, answers of the protocol, and an end.
-    pub(super) fn on_messages(&mut self, token: Token, reject: Option<Reject>) {
+    pub(super) fn on_messages(&mut self, key: RequestKey, reject: Option<Reject>) {
         let Self {
             conns,
             news,
             websockets,
             ..
         } = self;
-        let Some(conn) = conns.get_mut(token) else {
+        let Some(conn) = conns.get_mut(key.connection) else {
             return;
         };
-        let key = conn.serving.key(token);
         let peer = conn.peer;
-        let queued = conn.output.queued();
-        let Some(websocket) = conn.websocket() else {
+        let queued = conn.unsent(key.stream);
+        let Some(websocket) = conn.websocket(key.stream) else {
             return;
         };
         let out = &mut websockets.tools.out;
@@ -220,17 +253,43 @@ impl Reactor {
         let over = websocket.is_over();
         tell(websocket, key, &mut news.messages);
         let answers = !out.is_empty();
-        queue(conn, out);
-        conn.stalled |= stalls;
+        conn.put_frames(key.stream, out);
+        // With streams it is the window that stops the client.
+        conn.stalled |= stalls && key.stream == StreamId::HTTP1;
         if let Some(reject) = reject {
             self.notices.websocket_failed(peer, reject);
         }
         if over {
-            self.finish_websocket(token);
+            self.finish_websocket(key);
         } else if answers {
             // Not held back: nothing may come that would take it along.
-            self.flush(token);
+            self.flush(key.connection);
         }
+    }
+
+    /// More has come on a stream that has become a WebSocket connection, or may be read again.
+    pub(super) fn on_stream_messages(&mut self, key: RequestKey) {
+        let now_ms = self.fresh_ms();
+        let conn = self.conns.get_mut(key.connection);
+        if let Some(websocket) = conn.and_then(|conn| conn.websocket(key.stream)) {
+            websocket.life.seen(now_ms);
+            self.feed_more(key);
+        }
+    }
+
+    /// A request is over before its time, as a WebSocket connection perhaps: what has come of that, its
+    /// close frame too, is for the application.
+    pub(super) fn lose(&mut self, mut serving: Serving, token: Token) {
+        self.news.of_lost(&serving, token);
+        let Some(mut websocket) = serving.websocket.take() else {
+            return;
+        };
+        if let Some(incoming) = &mut serving.incoming {
+            let tools = &mut self.websockets.tools;
+            websocket.feed(incoming.rest(), true, &self.config.websocket, tools);
+            tools.out.clear();
+        }
+        self.keep_waiting(serving.key(token), websocket);
     }
 
     /// Nothing can be written to a client: what it has sent before, its close frame perhaps, is read.
@@ -242,10 +301,11 @@ impl Reactor {
         conn.stalled = false;
         conn.readable = true;
         conn.deadline = Deadline::NONE;
-        if let Some(websocket) = conn.websocket()
+        let key = conn.serving.key(token);
+        if let Some(websocket) = conn.websocket(key.stream)
             && !std::mem::replace(&mut websocket.broken, true)
         {
-            self.read_messages(token);
+            self.read_messages(key);
         }
     }
 
@@ -256,7 +316,8 @@ impl Reactor {
             return;
         };
         let emptied = conn.wants_bytes(settings) && !conn.readable;
-        if emptied && conn.websocket().is_some_and(|each| each.broken) {
+        let websocket = conn.serving.websocket.as_ref();
+        if emptied && websocket.is_some_and(|each| each.broken) {
             self.remove(token);
         }
     }
@@ -267,17 +328,6 @@ fn tell(websocket: &mut WebSocket, key: RequestKey, news: &mut Vec<RequestKey>) 
     if websocket.application == Application::Waits && websocket.waiting.has_news() {
         websocket.application = Application::Away;
         news.push(key);
-    }
-}
-
-/// Moves frames to the output of a connection. Large ones are not copied.
-fn queue(conn: &mut Conn, out: &mut Vec<u8>) {
-    if out.len() > COPY_LIMIT {
-        let frames = Box::new(Frames(std::mem::take(out)));
-        conn.output.share(frames, 0);
-    } else {
-        conn.output.copy(out);
-        out.clear();
     }
 }
 

@@ -283,6 +283,11 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        if let Some(streams) = &mut conn.streams
+            && !streams.news.bodies.is_empty()
+        {
+            return self.go_on_with_messages(token);
+        }
         if conn.phase == Phase::Reading && conn.streams_are_over() {
             conn.phase = Phase::Closing;
         }
@@ -299,7 +304,8 @@ impl Reactor {
             return;
         };
         if conn.serving.websocket.is_some() {
-            return self.read_messages(token);
+            let key = conn.serving.key(token);
+            return self.read_messages(key);
         }
         if conn.phase == Phase::Reading && conn.has_input() {
             self.feed_rest(token);
@@ -317,7 +323,10 @@ impl Reactor {
         match conn.phase {
             Phase::Reading | Phase::Busy | Phase::Discarding
                 if conn.deadline.cause != Cause::Write => {}
-            Phase::Busy if conn.serving.websocket.is_some() => self.look_for_life(token),
+            Phase::Busy if conn.serving.websocket.is_some() => {
+                let key = conn.serving.key(token);
+                self.look_for_life(key);
+            }
             Phase::Reading | Phase::Busy | Phase::Discarding => {
                 let idle = conn.idle();
                 let deadline = if idle {

@@ -196,6 +196,8 @@ impl Tls {
             }
         }
         if self.taken < self.plain.len() {
+            // More may come before this is taken, and the poller tells of that only once.
+            self.drained = false;
             return PeerEnd::None;
         }
         match self.socket.peer_end() {

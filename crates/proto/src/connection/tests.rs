@@ -58,6 +58,7 @@ const EVERYTHING: Served = Served {
     http2: true,
     http2_cleartext: true,
     http2_demanded: false,
+    http2_upgrade: false,
     websocket: true,
 };
 const PLAIN: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -177,9 +177,16 @@ impl Connection {
             }
             None => {
                 let said = head.get(Known::Priority).map(Priority::parse);
+                let tunnel = head.connect_protocol().is_some();
+                // A stream without an end must not keep others waiting (RFC 9218, section 11).
+                let unsaid = Priority {
+                    incremental: tunnel,
+                    ..Priority::default()
+                };
                 self.streams.open(Stream {
                     announced: head.content_length(),
-                    priority: early.or(said).unwrap_or_default(),
+                    priority: early.or(said).unwrap_or(unsaid),
+                    tunnel,
                     ..self.stream(number, state)
                 });
                 self.complete = block.end.then_some(number);
@@ -234,6 +241,7 @@ impl Connection {
             announced: None,
             priority: Priority::default(),
             refused: false,
+            tunnel: false,
         }
     }
 }

@@ -79,7 +79,7 @@ impl Connection {
             self.give_back(number, extra);
             return self.fail(number, Reject::WindowExceeded, used);
         }
-        let refused = stream.refused;
+        let (refused, tunnel) = (stream.refused, stream.tunnel);
         self.give_back(number, extra);
         if refused {
             self.consumed(StreamId::new(number), len as usize);
@@ -88,7 +88,7 @@ impl Connection {
         if announced.is_some_and(|announced| received > announced) {
             return self.fail(number, Reject::ContentLengthMismatch, used);
         }
-        if policy.limits.body.is_some_and(|limit| received > limit) {
+        if policy.limits.body.is_some_and(|limit| received > limit) && !tunnel {
             self.refuse_rest(number);
             let event = Event::Refused(StreamId::new(number), Reject::ContentTooLarge);
             return Ok(Step::Event(used, event));

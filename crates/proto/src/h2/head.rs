@@ -28,7 +28,7 @@ const FIELD_OVERHEAD: usize = 4;
 const KEPT: usize = 1024;
 
 /// Fields of an HTTP/1 connection (section 8.2.2).
-const CONNECTION_SPECIFIC: u128 = Known::Connection.bit()
+pub(super) const CONNECTION_SPECIFIC: u128 = Known::Connection.bit()
     | Known::ProxyConnection.bit()
     | Known::KeepAlive.bit()
     | Known::TransferEncoding.bit()
@@ -236,6 +236,11 @@ impl Reading<'_> {
             && (known_method != Some(KnownMethod::Connect) || !self.config.connect_protocol)
         {
             return Err(Reject::WrongPseudoFields);
+        }
+        if let Some(protocol) = pseudo.protocol
+            && !protocol.of(&head.bytes).eq_ignore_ascii_case(b"websocket")
+        {
+            return Err(Reject::UnknownProtocol);
         }
         let connect = known_method == Some(KnownMethod::Connect) && pseudo.protocol.is_none();
         let target = match (connect, pseudo.scheme, pseudo.authority, pseudo.path) {

@@ -16,6 +16,7 @@ mod sending;
 mod settings;
 mod state;
 mod streams;
+mod upgrade;
 mod window;
 
 pub(crate) mod code;
@@ -26,12 +27,12 @@ pub mod hpack;
 pub use code::ErrorCode;
 pub use config::Config;
 pub use priority::Priority;
+pub use upgrade::SWITCHING;
 
 use self::block::OpenBlock;
 use self::budget::Budget;
 use self::data::Data;
 use self::settings::Peer;
-use self::state::State;
 use self::streams::Streams;
 use self::window::{Receiving, Sending};
 use crate::event::{Event, Received, StreamId};
@@ -131,27 +132,6 @@ impl Connection {
         }
     }
 
-    /// A connection on which an HTTP/1 request has asked to go on with HTTP/2 (RFC 7540, section
-    /// 3.2). `settings` is the value of its HTTP2-Settings; the request, which was read to its end,
-    /// is answered on [`StreamId::UPGRADED`]. The peer's preface is what comes next.
-    pub fn upgraded(
-        config: &Config,
-        trusted: bool,
-        local: bool,
-        settings: &[u8],
-    ) -> Result<Self, Reject> {
-        let mut connection = Self::new(config, trusted, local);
-        let payload = settings::from_token(settings)?;
-        for setting in settings::parse(&payload) {
-            let (name, value) = setting?;
-            connection.peer.take(name, value);
-        }
-        connection.streams.begin(StreamId::UPGRADED.number());
-        let stream = connection.stream(StreamId::UPGRADED.number(), State::HalfClosedRemote);
-        connection.streams.open(stream);
-        Ok(connection)
-    }
-
     /// Takes one step.
     ///
     /// `input` holds all bytes that were received and not consumed. `eof` says that no more will
@@ -199,6 +179,12 @@ impl Connection {
     /// Whether no stream is open.
     pub fn idle(&self) -> bool {
         self.streams.is_empty()
+    }
+
+    /// Whether the peer has sent its preface.
+    #[inline]
+    pub fn has_begun(&self) -> bool {
+        self.phase != Phase::Preface
     }
 
     /// Whether a header block has begun and is not complete: the deadline of a head is running.

@@ -134,6 +134,14 @@ impl Connection {
         self.give_back(number, count);
     }
 
+    /// Of what was received on a stream all but `kept` bytes has left our hands: see
+    /// [`consumed`](Self::consumed).
+    pub fn consumed_but(&mut self, stream: StreamId, kept: usize) {
+        let outstanding = self.streams.get(stream.number());
+        let outstanding = outstanding.map_or(0, |stream| stream.outstanding as usize);
+        self.consumed(stream, outstanding.saturating_sub(kept));
+    }
+
     /// A stream ends before its time: `RST_STREAM` goes to [`answers`](Self::answers). Nothing can be
     /// sent on it any more.
     pub fn reset(&mut self, stream: StreamId, code: ErrorCode) {

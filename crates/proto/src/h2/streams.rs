@@ -29,6 +29,8 @@ pub(super) struct Stream {
     pub(super) priority: Priority,
     /// The request was refused: nothing more of it is handed on.
     pub(super) refused: bool,
+    /// Extended CONNECT (RFC 8441): what it carries is no body, and has no limit of one.
+    pub(super) tunnel: bool,
 }
 
 /// All streams of a connection.

@@ -8,6 +8,7 @@ const ALL: Served = Served {
     http2: true,
     http2_cleartext: true,
     http2_demanded: false,
+    http2_upgrade: true,
     websocket: true,
 };
 const HTTP1: Beginning = Beginning::Of(Protocol::Http1);
@@ -130,16 +131,24 @@ fn cuts_do_not_matter() {
 
 #[test]
 fn upgrades() {
+    let (http2, websocket) = (Some(Protocol::Http2), Some(Protocol::WebSocket));
+    //           value                both are served, WebSocket alone
     let table = [
-        (&b"websocket"[..], true),
-        (b"h2c, WebSocket ", true),
-        (b"h2c", false),
-        (b"websockets", false),
-        (b"", false),
+        (&b"websocket"[..], websocket, websocket),
+        (b"h2c, WebSocket ", http2, websocket),
+        (b"websocket, h2c", websocket, websocket),
+        (b" H2C", http2, None),
+        (b"h2, h2cc", None, None),
+        (b"websockets", None, None),
+        (b"", None, None),
     ];
-    for (value, asked) in table {
-        let expected = asked.then_some(Protocol::WebSocket);
-        assert_eq!(upgrade(ALL, value), expected);
+    let alone = Served {
+        http2_upgrade: false,
+        ..ALL
+    };
+    for (value, both, one) in table {
+        assert_eq!(upgrade(ALL, value), both);
+        assert_eq!(upgrade(alone, value), one);
         assert_eq!(upgrade(Served::default(), value), None);
     }
 }

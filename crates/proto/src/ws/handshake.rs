@@ -1,5 +1,5 @@
-//! The opening handshake (RFC 6455, section 4.2): judges the request, writes the response that
-//! accepts it.
+//! The opening handshake (RFC 6455, section 4.2; RFC 8441, section 5, over HTTP/2): judges the
+//! request, writes the response that accepts it.
 
 use super::extension::{self, Agreed, Compression};
 use super::misuse::Misuse;
@@ -18,7 +18,8 @@ const VERSION: &[u8] = b"13";
 #[derive(Clone, Copy, Debug)]
 pub struct Handshake<'a> {
     head: &'a RequestHead,
-    key: &'a [u8],
+    /// Over HTTP/2 there is none: no cache and no HTTP/1 server could take its frames for others.
+    key: Option<&'a [u8]>,
     deflate: Option<Agreed>,
 }
 
@@ -26,17 +27,12 @@ impl<'a> Handshake<'a> {
     /// Judges a request. `wanted` is what the server wants of permessage-deflate; `None`: messages
     /// are not compressed.
     pub fn of(head: &'a RequestHead, wanted: Option<Compression>) -> Result<Self, HandshakeReject> {
-        if head.known_method() != Some(KnownMethod::Get) {
-            return Err(HandshakeReject::NotGet);
+        let extended = is_extended_connect(head);
+        if !extended {
+            asks_to_upgrade(head)?;
         }
-        if head.version() == Version::Http10 {
-            return Err(HandshakeReject::OldVersion);
-        }
-        let mut upgrades = elements(head, b"upgrade");
-        if !head.upgrade() || !upgrades.any(|each| each.eq_ignore_ascii_case(b"websocket")) {
-            return Err(HandshakeReject::NoUpgrade);
-        }
-        if head.has_body() {
+        // What the stream of extended CONNECT carries are frames, of which no length is known.
+        if head.has_body() && !(extended && head.length_unknown()) {
             return Err(HandshakeReject::Body);
         }
         if head.repeats(Known::SecWebsocketVersion) {
@@ -45,7 +41,7 @@ impl<'a> Handshake<'a> {
         if head.get(Known::SecWebsocketVersion) != Some(VERSION) {
             return Err(HandshakeReject::UnsupportedVersion);
         }
-        let key = key(head)?;
+        let key = if extended { None } else { Some(key(head)?) };
         check_subprotocols(head)?;
         let lines = head.fields_named(b"sec-websocket-extensions");
         let deflate = extension::negotiate(lines.map(|field| field.value), wanted)
@@ -63,16 +59,24 @@ impl<'a> Handshake<'a> {
         self.deflate
     }
 
-    /// The value of Sec-WebSocket-Accept (section 4.2.2).
-    pub fn accept_value(&self) -> [u8; 28] {
+    /// The value of Sec-WebSocket-Accept (section 4.2.2); none over HTTP/2.
+    pub fn accept_value(&self) -> Option<[u8; 28]> {
         let mut hash = sha1_smol::Sha1::new();
-        hash.update(self.key);
+        hash.update(self.key?);
         hash.update(GUID);
-        base64(&hash.digest().bytes())
+        Some(base64(&hash.digest().bytes()))
     }
 
-    /// Writes the head of the 101 response, with the chosen subprotocol if there is one. Fields of
-    /// the application may follow.
+    /// The status line of the response that accepts: 101, over HTTP/2 200.
+    pub fn status(&self) -> &'static str {
+        match self.key {
+            Some(_) => "101 Switching Protocols",
+            None => "200 OK",
+        }
+    }
+
+    /// Writes the head of the response that accepts, with the chosen subprotocol if there is one.
+    /// Fields of the application may follow.
     pub fn accept(
         &self,
         subprotocol: Option<&[u8]>,
@@ -82,9 +86,11 @@ impl<'a> Handshake<'a> {
         if !subprotocol.is_none_or(offered) {
             return Err(Misuse::SubprotocolNotOffered);
         }
-        draft.start(b"101 Switching Protocols")?;
-        draft.field(b"Upgrade", b"websocket")?;
-        draft.field(b"Sec-WebSocket-Accept", &self.accept_value())?;
+        draft.start(self.status().as_bytes())?;
+        if let Some(value) = self.accept_value() {
+            draft.field(b"Upgrade", b"websocket")?;
+            draft.field(b"Sec-WebSocket-Accept", &value)?;
+        }
         if let Some(chosen) = subprotocol {
             draft.field(b"Sec-WebSocket-Protocol", chosen)?;
         }
@@ -95,7 +101,37 @@ impl<'a> Handshake<'a> {
     }
 }
 
+/// Whether a request asks for WebSocket over HTTP/2 (RFC 8441, section 5).
+pub fn is_extended_connect(head: &RequestHead) -> bool {
+    let protocol = head.connect_protocol();
+    protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+}
+
+/// The part of the handshake that only HTTP/1 has.
+fn asks_to_upgrade(head: &RequestHead) -> Result<(), HandshakeReject> {
+    if head.known_method() != Some(KnownMethod::Get) {
+        return Err(HandshakeReject::NotGet);
+    }
+    if head.version() == Version::Http10 {
+        return Err(HandshakeReject::OldVersion);
+    }
+    let mut upgrades = elements(head, b"upgrade");
+    if !head.upgrade() || !upgrades.any(|each| each.eq_ignore_ascii_case(b"websocket")) {
+        return Err(HandshakeReject::NoUpgrade);
+    }
+    Ok(())
+}
+
 impl HandshakeReject {
+    /// Status code and reason of the answer to this request. 426 asks for Upgrade, which HTTP/2 does
+    /// not have.
+    pub fn answer(self, head: &RequestHead) -> (u16, &'static str) {
+        match self.status() {
+            426 if is_extended_connect(head) => (400, "Bad Request"),
+            status => (status, self.reason()),
+        }
+    }
+
     /// What the response has to say beside its status: which version is served (RFC 6455, section
     /// 4.4), and what is to be upgraded to (RFC 9110, section 15.5.22).
     pub const fn fields(self) -> &'static [(&'static str, &'static str)] {

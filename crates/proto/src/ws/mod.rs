@@ -1,7 +1,7 @@
 //! WebSocket (RFC 6455) with permessage-deflate (RFC 7692), without I/O.
 //!
 //! ```text
-//!   RequestHead ──▶ Handshake ──▶ fields of the 101 response │ HandshakeReject: 400, 426
+//!   RequestHead ──▶ Handshake ──▶ fields of the response that accepts │ HandshakeReject: 400, 426
 //!                       │ Agreed
 //!                       ▼
 //!   bytes ──▶ Connection::receive ──▶ Event::{Message, Ping, Pong, Close, Lost} │ Reject
@@ -41,7 +41,7 @@ pub use connection::Connection;
 pub use event::{Event, Payload, Received};
 pub use extension::{Agreed, Compression, Context};
 pub use frame::{Expected, Header, Opcode};
-pub use handshake::Handshake;
+pub use handshake::{Handshake, is_extended_connect};
 pub use mask::Mask;
 pub use message::{Kind, Policy};
 pub use misuse::Misuse;

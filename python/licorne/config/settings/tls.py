@@ -150,7 +150,8 @@ class Http2(Section):
         default="off",
         convert=_cleartext,
         choices=("off", "prior-knowledge", "upgrade", "both"),
-        doc="How a peer in `forwarded_allow_ips` may come to HTTP/2 without TLS.",
+        doc="How a peer in `forwarded_allow_ips` may come to HTTP/2 without TLS: because it knows "
+        "that it is spoken, by `Upgrade: h2c`, or by either.",
     )
     http2_max_concurrent_streams: int = option(
         "--http2-max-concurrent-streams",

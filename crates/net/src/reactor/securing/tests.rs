@@ -276,11 +276,48 @@ fn a_request_behind_one_that_runs_is_kept_while_the_end_is_looked_for() {
     let conn = rig.reactor.conns.get_mut(token).unwrap();
     assert_eq!(conn.peer_end(), crate::stream::PeerEnd::None);
     assert!(conn.has_more());
-    rig.answer(exchange, ANSWER, true);
-    let exchange = rig.take().unwrap();
-    rig.answer(exchange, ANSWER, true);
+    // Told of before the one that was taken from the kernel is read.
+    client.send(REQUEST);
+    client.step().unwrap();
+    rig.turn();
+    for exchange in [Some(exchange), None, None] {
+        let exchange = exchange.unwrap_or_else(|| rig.take().unwrap());
+        rig.answer(exchange, ANSWER, true);
+    }
     client.talk(&mut rig).unwrap();
-    client.expect(&ANSWER.repeat(2));
+    client.expect(&ANSWER.repeat(3));
+}
+
+/// The same with several requests on a connection: the poller does not tell of what the look has taken.
+#[test]
+fn a_stream_that_is_found_while_the_end_is_looked_for() {
+    let authority = Authority::new();
+    let mut terms = terms();
+    terms.protocols = vec![b"h2".to_vec()];
+    let listening = listening(terms, &material(&[authority.pair("a.example")]));
+    let mut rig = Rig::with(|config| {
+        config.tls = Some(Arc::clone(&listening));
+        config.policy.served.http2 = true;
+    });
+    let mut asks = authority.client(&TLS13);
+    asks.alpn_protocols = vec![b"h2".to_vec()];
+    let mut client = SecureClient::connect(&mut rig, asks, "a.example");
+    let get = |stream: u8| {
+        // GET, http, /, and a for the authority.
+        let block = [0x82, 0x86, 0x84, 0x41, 1, b'a'];
+        [&[0, 0, 6, 1, 5, 0, 0, 0, stream][..], &block].concat()
+    };
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    client.send(&[proto::h2::PREFACE, &settings, &get(1)].concat());
+    client.talk(&mut rig).unwrap();
+    client.send(&get(3));
+    client.step().unwrap();
+    // The first one has waited for so long that its client is looked for.
+    rig.reactor.now_ns += 20_000_000;
+    let first = rig.next().unwrap();
+    assert_eq!(first.key.unwrap().stream, proto::StreamId::new(1));
+    let second = rig.take().unwrap();
+    assert_eq!(second.key.unwrap().stream, proto::StreamId::new(3));
 }
 
 /// What an application gets that takes over the socket: one for plain bytes.

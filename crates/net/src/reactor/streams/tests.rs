@@ -1,4 +1,5 @@
 mod peer;
+mod websockets;
 
 use proto::h1::{BodySize, ServerFields};
 use proto::record::{self, Record};

@@ -1,9 +1,9 @@
 //! Time for WebSocket clients: for a sign of life, and for their close frame.
 
+use proto::StreamId;
 use proto::ws::{State, close};
 
-use super::queue;
-use crate::exchange::Token;
+use crate::exchange::RequestKey;
 use crate::reactor::Reactor;
 use crate::timer::{Cause, Deadline};
 use crate::websocket::Look;
@@ -20,20 +20,20 @@ const NO_ANSWER: &str = "keepalive ping timeout";
 impl Reactor {
     /// Sees to it that the client is still there, or closes in time: the deadline of a WebSocket
     /// connection, unless it has something to read.
-    pub(in crate::reactor) fn look_for_life(&mut self, token: Token) {
+    pub(in crate::reactor) fn look_for_life(&mut self, key: RequestKey) {
         let now_ms = self.fresh_ms();
         let settings = &self.config.websocket;
         let stopping = !self.drain.serving();
-        let Some(conn) = self.conns.get_mut(token) else {
+        let Some(conn) = self.conns.get_mut(key.connection) else {
             return;
         };
-        let paused = !conn.wants_bytes(settings);
-        let Some(websocket) = conn.websocket() else {
+        let paused = !conn.wants_messages(key.stream, settings);
+        let Some(websocket) = conn.websocket(key.stream) else {
             return;
         };
         let life = &mut websocket.life;
         if paused {
-            // Its bytes are left with the kernel, and so would be an answer.
+            // Its bytes are left where they are, and so would be an answer.
             life.seen(now_ms);
         }
         let open = websocket.protocol.state() == State::Open;
@@ -48,59 +48,59 @@ impl Reactor {
             Look::At(at_ms) => Deadline::at(Cause::Silence, at_ms),
             Look::Ping | Look::Lost => Deadline::at(Cause::Silence, now_ms),
         };
-        conn.deadline = deadline;
+        conn.set_websocket_deadline(key.stream, deadline);
         self.scan.note(deadline);
         if pings {
-            self.ping(token);
+            self.ping(key);
         }
     }
 
-    fn ping(&mut self, token: Token) {
+    fn ping(&mut self, key: RequestKey) {
         let Self {
             conns, websockets, ..
         } = self;
         let out = &mut websockets.tools.out;
-        if let Some(conn) = conns.get_mut(token)
-            && let Some(websocket) = &mut conn.serving.websocket
+        if let Some(conn) = conns.get_mut(key.connection)
+            && let Some(websocket) = conn.websocket(key.stream)
             && websocket.protocol.ping(&[], out).is_ok()
         {
-            queue(conn, out);
-            self.flush(token);
+            conn.put_frames(key.stream, out);
+            self.flush(key.connection);
         }
     }
 
     /// A client may have been silent for too long.
-    pub(in crate::reactor) fn on_silence(&mut self, token: Token) {
+    pub(in crate::reactor) fn on_silence(&mut self, key: RequestKey) {
         // More may have come than the poller has told of.
-        self.read(token);
+        self.read(key.connection);
         let now_ms = self.now_ms();
         let settings = self.config.websocket;
-        let Some(conn) = self.conns.get_mut(token) else {
+        let Some(conn) = self.conns.get_mut(key.connection) else {
             return;
         };
-        let reads = conn.wants_bytes(&settings);
-        let Some(websocket) = conn.websocket() else {
+        let reads = conn.wants_messages(key.stream, &settings);
+        let Some(websocket) = conn.websocket(key.stream) else {
             return;
         };
         let open = websocket.protocol.state() == State::Open;
         if !(open && reads && websocket.life.look(now_ms, &settings) == Look::Lost) {
-            return self.look_for_life(token);
+            return self.look_for_life(key);
         }
         websocket.waiting.end(close::ABNORMAL, "");
         // There is no end of the client's to wait for.
-        conn.had_last_request = true;
+        conn.had_last_request |= key.stream == StreamId::HTTP1;
         // A close frame can say that, and the connection is open.
         if self
-            .push_close(token, close::INTERNAL_ERROR, NO_ANSWER)
+            .push_close(key, close::INTERNAL_ERROR, NO_ANSWER)
             .is_ok()
         {
-            self.finish_websocket(token);
+            self.finish_websocket(key);
         }
     }
 
     /// A client has not sent its close frame in time.
-    pub(in crate::reactor) fn on_unanswered_close(&mut self, token: Token) {
-        self.read(token);
-        self.finish_websocket(token);
+    pub(in crate::reactor) fn on_unanswered_close(&mut self, key: RequestKey) {
+        self.read(key.connection);
+        self.finish_websocket(key);
     }
 }

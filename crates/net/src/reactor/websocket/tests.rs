@@ -10,6 +10,7 @@ use proto::ws::{self, Event, Handshake, Payload, Role};
 use super::silence::{CLOSING_MS, LAST_CLOSING_MS};
 use super::*;
 use crate::config::Config;
+use crate::conn::Conn;
 use crate::testing::{Bytes, Client, Rig, pass_ms};
 
 const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -253,7 +254,7 @@ fn what_waits_is_bounded() {
             }
             let conn = rig.reactor.conns.get_mut(key.connection).unwrap();
             assert!(conn.input().len() <= crate::reactor::SCRATCH);
-            let websocket = conn.websocket().unwrap();
+            let websocket = conn.websocket(StreamId::HTTP1).unwrap();
             if number < 50 {
                 assert!(websocket.waiting.is_full(32), "{number}");
             }
@@ -264,7 +265,7 @@ fn what_waits_is_bounded() {
                     waiting += 1;
                 }
                 assert_eq!(waiting, most);
-                rig.reactor.read_messages(key.connection);
+                rig.reactor.read_messages(key);
                 break;
             }
             assert_eq!(take(&mut rig, key), Message::Binary(payload.to_vec()));
@@ -431,7 +432,7 @@ fn an_idle_connection_is_small() {
     client.receive(50_004);
     let conn = rig.reactor.conns.get_mut(key.connection).unwrap();
     assert!(conn.input().is_empty() && conn.output.is_empty());
-    let websocket = conn.websocket().unwrap();
+    let websocket = conn.websocket(StreamId::HTTP1).unwrap();
     assert_eq!(websocket.protocol.held(), 0);
     assert!(size_of::<Conn>() + size_of::<WebSocket>() <= 768);
 }

@@ -3,7 +3,7 @@
 use super::peer::*;
 use crate::event::StreamId;
 use crate::h2::{Config, Connection, ErrorCode, PREFACE};
-use crate::head::RequestHead;
+use crate::head::{RequestHead, Sender};
 use crate::limits::Policy;
 use crate::reject::Reject;
 
@@ -97,11 +97,16 @@ fn what_the_client_has_begun_is_served_when_it_goes_away() {
     assert!(peer.connection.is_over());
 }
 
+const SENDER: Sender = Sender {
+    trusted: false,
+    local: false,
+};
+
 #[test]
 fn an_upgraded_connection_has_its_first_stream() {
     let policy = Policy::default();
     // An initial window of 7, as base64url.
-    let mut connection = Connection::upgraded(&policy.http2, false, false, b"AAQAAAAH").unwrap();
+    let mut connection = Connection::upgraded(&policy.http2, SENDER, b"AAQAAAAH").unwrap();
     let one = StreamId::UPGRADED;
     assert!(!connection.idle() && !connection.in_body(one));
     assert_eq!(connection.capacity(one), 7);
@@ -118,9 +123,9 @@ fn an_upgraded_connection_has_its_first_stream() {
     assert!(connection.headers(one, &[0x88], false, &mut out));
     assert!(connection.data(one, 7, true, &mut out));
     assert_eq!(connection.open_streams(), 1);
-    let wrong = Connection::upgraded(&policy.http2, false, false, b"????");
+    let wrong = Connection::upgraded(&policy.http2, SENDER, b"????");
     assert_eq!(wrong.err(), Some(Reject::InvalidUpgradeSettings));
-    let wrong = Connection::upgraded(&policy.http2, false, false, b"AAQAAAAHA");
+    let wrong = Connection::upgraded(&policy.http2, SENDER, b"AAQAAAAHA");
     assert_eq!(wrong.err(), Some(Reject::InvalidUpgradeSettings));
 }
 
