@@ -56,11 +56,21 @@ class Answer:
 
 
 class H2Client:
-    """One connection with prior knowledge; `window` is that of each stream."""
+    """One connection to a port with prior knowledge, or on a socket; `window`: of each stream."""
 
-    def __init__(self, port: int, *, window: int = 1 << 20, reads: bool = True) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
+    def __init__(
+        self,
+        to: int | socket.socket,
+        *,
+        window: int = 1 << 20,
+        reads: bool = True,
+        scheme: str = "http",
+    ) -> None:
+        if isinstance(to, int):
+            to = socket.create_connection(("127.0.0.1", to), timeout=PATIENCE)
+        self._socket = to
+        self._scheme = scheme
+        config = h2.config.H2Configuration(client_side=True, header_encoding="latin-1")
         self.h2 = h2.connection.H2Connection(config)
         #: Windows are opened again as bytes come.
         self.reads = reads
@@ -84,9 +94,26 @@ class H2Client:
         """Send what the protocol has to say."""
         self._socket.sendall(self.h2.data_to_send())
 
-    def begin(self, method: str, path: str, fields: Iterable[tuple[str, str]] = ()) -> int:
-        """Send a head whose body follows; the number of its stream."""
-        return self._head(method, path, fields, end=False)
+    def begin(
+        self,
+        method: str,
+        path: str,
+        fields: Iterable[tuple[str, str]] = (),
+        *,
+        authority: str = "there",
+        end: bool = False,
+    ) -> int:
+        """Send a head, whose body follows unless that is the `end`; the number of its stream."""
+        stream = self.h2.get_next_available_stream_id()
+        self.answers[stream] = Answer()
+        head = [(":method", method), (":scheme", self._scheme), (":path", path)]
+        head += [(":authority", authority)] if authority else []
+        both = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in (*head, *fields)
+        ]
+        self.h2.send_headers(stream, both, end_stream=end)
+        self.flush()
+        return stream
 
     def ask(
         self,
@@ -97,17 +124,9 @@ class H2Client:
         body: bytes = b"",
     ) -> int:
         """Send a request; the number of its stream."""
-        stream = self._head(method, path, fields, end=not body)
+        stream = self.begin(method, path, fields, end=not body)
         if body:
             self.give(stream, body, end=True)
-        return stream
-
-    def _head(self, method: str, path: str, fields: Iterable[tuple[str, str]], *, end: bool) -> int:
-        stream = self.h2.get_next_available_stream_id()
-        self.answers[stream] = Answer()
-        head = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "there")]
-        self.h2.send_headers(stream, [*head, *fields], end_stream=end)
-        self.flush()
         return stream
 
     def give(self, stream: int, body: bytes, *, end: bool) -> None:
@@ -126,8 +145,17 @@ class H2Client:
             self.h2.send_data(stream, body[position - size : position], end_stream=last)
             self.flush()
         if end and not body:
+            self.end(stream)
+
+    def end(self, stream: int, trailers: Iterable[tuple[str, str]] = ()) -> None:
+        """Send the end of a request, unless its answer was quicker."""
+        if self.answers[stream].over:
+            return
+        if trailers:
+            self.h2.send_headers(stream, list(trailers), end_stream=True)
+        else:
             self.h2.end_stream(stream)
-            self.flush()
+        self.flush()
 
     def reset(self, stream: int, code: int = 8) -> None:
         """Give a stream up."""
