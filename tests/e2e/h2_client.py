@@ -77,6 +77,7 @@ class H2Client:
         self.answers: dict[int, Answer] = {}
         self.gone: list[Gone] = []
         self._unread = bytearray()
+        self._unsent = b""
         self.closed = False
         self.h2.initiate_connection()
         self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
@@ -90,9 +91,12 @@ class H2Client:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def flush(self) -> None:
-        """Send what the protocol has to say."""
-        self._socket.sendall(self.h2.data_to_send())
+    def flush(self, keep: int = 0) -> None:
+        """Send what the protocol has to say, but for the last bytes, which go the next time."""
+        self._unsent += self.h2.data_to_send()
+        end = len(self._unsent) - keep
+        self._socket.sendall(self._unsent[:end])
+        self._unsent = self._unsent[end:]
 
     def begin(
         self,
@@ -102,8 +106,12 @@ class H2Client:
         *,
         authority: str = "there",
         end: bool = False,
+        keep: int = 0,
     ) -> int:
-        """Send a head, whose body follows unless that is the `end`; the number of its stream."""
+        """Send a head, whose body follows unless that is the `end`; the number of its stream.
+
+        So many bytes of it are kept for later.
+        """
         stream = self.h2.get_next_available_stream_id()
         self.answers[stream] = Answer()
         head = [(":method", method), (":scheme", self._scheme), (":path", path)]
@@ -112,7 +120,7 @@ class H2Client:
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in (*head, *fields)
         ]
         self.h2.send_headers(stream, both, end_stream=end)
-        self.flush()
+        self.flush(keep)
         return stream
 
     def ask(
@@ -170,6 +178,12 @@ class H2Client:
     def get(self, path: str, **more: object) -> Answer:
         """Ask, and wait for the answer."""
         return self.answer(self.ask(path, **more))  # type: ignore[arg-type]
+
+    def open_windows(self, stream: int, count: int) -> None:
+        """Take so many bytes more of an answer."""
+        self.h2.increment_flow_control_window(count)
+        self.h2.increment_flow_control_window(count, stream)
+        self.flush()
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Receive until that is so."""

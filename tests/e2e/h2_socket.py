@@ -26,9 +26,8 @@ CHUNK = re.compile(rb"([0-9a-fA-F]+)[^\r]*\r\n")
 LEFT_OUT = {"connection", "keep-alive", "transfer-encoding", "upgrade", "host"}
 #: Statuses without content (RFC 9110, section 6.4.1).
 BODILESS = {204, 304}
-#: What ends a connection of HTTP/1, and here a stream alone: the server has refused or given up a
-#: request. Tests expect the end, and get it.
-ENDING = {400, 408, 413, 414, 417, 431, 500, 501, 504}
+#: What the server answers for requests that it has not begun: their connection goes on.
+RETRIED = {503}
 ABSOLUTE = re.compile(r"https?://([^/]*)(.*)")
 
 
@@ -55,7 +54,10 @@ class Asked:
             self._headed = True
             bare = self._head_only or answer.status in BODILESS
             self._chunked = not bare and answer.field("content-length") is None
-            self.last = self.last or answer.status in ENDING
+            # The server's own pages, which have no Server field, end a connection of HTTP/1 and a
+            # stream here. Tests expect the end, and get it.
+            ends = answer.field("server") is None and answer.status not in RETRIED
+            self.last = self.last or ends
             more = [f"connection: {'close' if self.last else 'keep-alive'}"]
             parts.append(
                 _head(answer.fields, *more, *["transfer-encoding: chunked"] * self._chunked)
@@ -69,7 +71,8 @@ class Asked:
         if answer.ended and not self.complete:
             self.complete = True
             if self._chunked:
-                parts.append(b"0\r\n\r\n")
+                lines = ["0", *(f"{name}: {value}" for name, value in answer.trailers), "", ""]
+                parts.append("\r\n".join(lines).encode("latin-1"))
         return b"".join(parts)
 
 
