@@ -198,7 +198,14 @@ impl Reactor {
         if !ask {
             return Client::Present;
         }
-        match conn.peer_end() {
+        let end = conn.peer_end();
+        if several && conn.readable && end != PeerEnd::Broken {
+            // To look, TLS has taken from the kernel what no event will tell of any more.
+            self.again.push_back(key.connection);
+            self.poller.wake();
+            return Client::Present;
+        }
+        match end {
             PeerEnd::Broken => {
                 // The kernel says so once.
                 self.remove(key.connection);
