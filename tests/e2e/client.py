@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from e2e.secure import secured
+from e2e.transport import carried
 from patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Client:
     @classmethod
     def tcp(cls, port: int) -> Client:
         """Connect to a port of this machine."""
-        return cls(secured(socket.create_connection(("127.0.0.1", port), PATIENCE)))
+        return cls(carried(socket.create_connection(("127.0.0.1", port), PATIENCE)))
 
     @classmethod
     def narrow(cls, port: int) -> Client:
@@ -76,7 +76,7 @@ class Client:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(PATIENCE)
         connection.connect(("127.0.0.1", port))
-        return cls(secured(connection))
+        return cls(carried(connection))
 
     @classmethod
     def unix(cls, path: str) -> Client:
@@ -84,7 +84,7 @@ class Client:
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(PATIENCE)
         connection.connect(path)
-        return cls(secured(connection))
+        return cls(carried(connection))
 
     def __enter__(self) -> Client:  # noqa: PYI034 - Self is newer than Python 3.10
         return self

@@ -56,23 +56,33 @@ class Answer:
 
 
 class H2Client:
-    """One connection; `window` is that of each stream.
+    """One connection to a port, or on a socket; `window` is that of each stream.
 
     It begins with prior knowledge, or with `upgrade`: the lines of a request of HTTP/1, which is
     answered on stream 1.
     """
 
     def __init__(
-        self, port: int, *, window: int = 1 << 20, reads: bool = True, upgrade: tuple[str, ...] = ()
+        self,
+        to: int | socket.socket,
+        *,
+        window: int = 1 << 20,
+        reads: bool = True,
+        scheme: str = "http",
+        upgrade: tuple[str, ...] = (),
     ) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
+        if isinstance(to, int):
+            to = socket.create_connection(("127.0.0.1", to), timeout=PATIENCE)
+        self._socket = to
+        self._scheme = scheme
+        config = h2.config.H2Configuration(client_side=True, header_encoding="latin-1")
         self.h2 = h2.connection.H2Connection(config)
         #: Windows are opened again as bytes come.
         self.reads = reads
         self.answers: dict[int, Answer] = {}
         self.gone: list[Gone] = []
         self._unread = bytearray()
+        self._unsent = b""
         self.closed = False
         if upgrade:
             self._upgrade(upgrade)
@@ -106,9 +116,12 @@ class H2Client:
         assert b"Upgrade: h2c" in head
         self._unread += rest
 
-    def flush(self) -> None:
-        """Send what the protocol has to say."""
-        self._socket.sendall(self.h2.data_to_send())
+    def flush(self, keep: int = 0) -> None:
+        """Send what the protocol has to say, but for the last bytes, which go the next time."""
+        self._unsent += self.h2.data_to_send()
+        end = len(self._unsent) - keep
+        self._socket.sendall(self._unsent[:end])
+        self._unsent = self._unsent[end:]
 
     def begin(
         self,
@@ -116,11 +129,26 @@ class H2Client:
         path: str,
         fields: Iterable[tuple[str, str]] = (),
         *,
+        authority: str = "there",
         protocol: str | None = None,
+        end: bool = False,
+        keep: int = 0,
     ) -> int:
-        """Send a head whose body follows; its stream. `protocol`: extended CONNECT."""
-        extended = [] if protocol is None else [(":protocol", protocol)]
-        return self._head(method, path, [*extended, *fields], end=False)
+        """Send a head, whose body follows unless that is the `end`; the number of its stream.
+
+        So many bytes of it are kept for later. `protocol`: extended CONNECT.
+        """
+        stream = self.h2.get_next_available_stream_id()
+        self.answers[stream] = Answer()
+        head = [(":method", method), (":scheme", self._scheme), (":path", path)]
+        head += [(":authority", authority)] if authority else []
+        head += [] if protocol is None else [(":protocol", protocol)]
+        both = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in (*head, *fields)
+        ]
+        self.h2.send_headers(stream, both, end_stream=end)
+        self.flush(keep)
+        return stream
 
     def ask(
         self,
@@ -131,17 +159,9 @@ class H2Client:
         body: bytes = b"",
     ) -> int:
         """Send a request; the number of its stream."""
-        stream = self._head(method, path, fields, end=not body)
+        stream = self.begin(method, path, fields, end=not body)
         if body:
             self.give(stream, body, end=True)
-        return stream
-
-    def _head(self, method: str, path: str, fields: Iterable[tuple[str, str]], *, end: bool) -> int:
-        stream = self.h2.get_next_available_stream_id()
-        self.answers[stream] = Answer()
-        head = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "there")]
-        self.h2.send_headers(stream, [*head, *fields], end_stream=end)
-        self.flush()
         return stream
 
     def give(self, stream: int, body: bytes, *, end: bool) -> None:
@@ -160,8 +180,17 @@ class H2Client:
             self.h2.send_data(stream, body[position - size : position], end_stream=last)
             self.flush()
         if end and not body:
+            self.end(stream)
+
+    def end(self, stream: int, trailers: Iterable[tuple[str, str]] = ()) -> None:
+        """Send the end of a request, unless its answer was quicker."""
+        if self.answers[stream].over:
+            return
+        if trailers:
+            self.h2.send_headers(stream, list(trailers), end_stream=True)
+        else:
             self.h2.end_stream(stream)
-            self.flush()
+        self.flush()
 
     def reset(self, stream: int, code: int = 8) -> None:
         """Give a stream up."""
@@ -176,6 +205,12 @@ class H2Client:
     def get(self, path: str, **more: object) -> Answer:
         """Ask, and wait for the answer."""
         return self.answer(self.ask(path, **more))  # type: ignore[arg-type]
+
+    def open_windows(self, stream: int, count: int) -> None:
+        """Take so many bytes more of an answer."""
+        self.h2.increment_flow_control_window(count)
+        self.h2.increment_flow_control_window(count, stream)
+        self.flush()
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Receive until that is so."""

@@ -1,14 +1,9 @@
-"""TLS for tests: an authority of the tests' own, certificates of it, and a socket that speaks TLS.
-
-With `LICORNE_E2E_TLS=1` the servers of the tests listen with TLS and their clients come with it: so
-the scenarios are played once more, encrypted.
-"""
+"""TLS for tests: an authority of their own, certificates of it, and a socket that speaks TLS."""
 
 from __future__ import annotations
 
 import atexit
 import functools
-import os
 import shutil
 import socket
 import ssl
@@ -24,9 +19,6 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     T = TypeVar("T")
-
-#: Whether all servers and clients of the tests speak TLS.
-EVERYWHERE = os.environ.get("LICORNE_E2E_TLS") == "1"
 
 
 class Files:
@@ -154,8 +146,3 @@ class SecureSocket:
         data = self._out.read()
         if data:
             self.raw.sendall(data)
-
-
-def secured(raw: socket.socket) -> socket.socket:
-    """The socket of a test's client: with TLS, if all of them speak it."""
-    return SecureSocket(raw, context()) if EVERYWHERE else raw  # type: ignore[return-value]

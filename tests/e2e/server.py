@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
-from e2e import secure
+from e2e import transport
 from e2e.client import Client
 from patience import PATIENCE
 
@@ -99,13 +99,12 @@ class Server:
         program: Sequence[str] = ("-m", "licorne"),
         python: str = sys.executable,
     ) -> None:
-        secured = secure.arguments() if secure.EVERYWHERE else ()
         binds = [part for address in bind for part in ("-b", address)]
         # No other server has the usual path of its control socket.
         self._runtime = tempfile.TemporaryDirectory(prefix="lc")
         runtime = {"XDG_RUNTIME_DIR": self._runtime.name}
         self._process = subprocess.Popen(
-            [python, *program, *binds, *args, *secured, *([app] if app else [])],
+            [python, *program, *binds, *args, *transport.arguments(), *([app] if app else [])],
             cwd=cwd,
             env=_environment() | runtime | (environment or {}),
             stdin=subprocess.DEVNULL,

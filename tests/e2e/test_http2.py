@@ -84,6 +84,18 @@ def test_what_the_application_is_told(site2: Server, kind: str) -> None:
     assert not [key for key in told if key.startswith("HTTP_:")]
 
 
+def test_a_body_that_announces_no_length_has_one(site2: Server, kind: str) -> None:
+    """An application that reads as many bytes as CONTENT_LENGTH says finds them all (PEP 3333)."""
+    if kind == "asgi":
+        pytest.skip("what it is told has no length")
+    with H2Client(site2.port) as client:
+        for body in (b"abc", b"", b"x" * 20):
+            stream = client.begin("POST", "/environ")
+            client.give(stream, body, end=True)
+            assert json.loads(client.answer(stream).body)["CONTENT_LENGTH"] == str(len(body))
+        assert "CONTENT_LENGTH" not in json.loads(client.get("/environ").body)
+
+
 def test_heads_without_a_body_end_their_stream(site2: Server) -> None:
     with H2Client(site2.port) as client:
         head = client.get("/size?n=70000", method="HEAD")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
-import os
 import re
 import shutil
 import signal
@@ -27,7 +26,6 @@ from websockets.asyncio.client import connect as open_websocket
 from e2e import secure
 from e2e.client import Client
 from e2e.conftest import WORKERS
-from e2e.scenarios import SCENARIOS
 from e2e.scrape import Page
 from e2e.secure import Files, SecureSocket
 from e2e.server import Server
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
 
     from e2e.server import Serve
 
-#: Runs hundreds of other tests, for many minutes.
-THOROUGH = pytest.mark.skipif("THOROUGH" not in os.environ, reason="THOROUGH=1 runs it")
 METRICS = ("--metrics-bind", "127.0.0.1:0")
 TYPES = {
     **{name: ("tls_app", *args) for name, args in WORKERS.items() if name != "tornado"},
@@ -575,53 +571,6 @@ def test_openssl_finds_nothing_weak(shared_tls: Callable[[str], Server]) -> None
     # A client that asks for another handshake on the same connection gets none.
     said = _openssl("s_client", "-connect", at, "-tls1_2", stdin="R\n", fails=True)
     assert "no renegotiation" in said or "alert" in said or "error" in said, said
-
-
-#: Scenarios that say themselves that they are without TLS, or whose application is its own client.
-PLAIN = {
-    "test_connections::test_pipelined_requests_take_turns_with_those_of_a_new_client",
-    "test_environ::test_any_harmless_host_on_a_unix_socket",
-    "test_environ::test_every_key",
-    "test_environ::test_nothing_is_left_from_the_request_before",
-    "test_life::test_the_four_lines_of_a_start",
-    "test_sockets::test_several_at_once",
-}
-
-
-@THOROUGH
-@pytest.mark.timeout(1500)
-@pytest.mark.parametrize("worker", ["sync", "gthread"])
-def test_the_scenarios_over_tls(worker: str) -> None:
-    """The whole list, once more: the same tests, with servers and clients that speak TLS."""
-    tests = sorted({test for topic in SCENARIOS.values() for test in topic.values()} - PLAIN)
-    here = Path(__file__).parent
-    faults = here.parent / "faults"
-    found = [name.split("::") for name in tests]
-    nodes = [
-        f"{(here if (here / f'{module}.py').exists() else faults) / module}.py::{function}"
-        for module, function in found
-    ]
-    done = _with_tls([*nodes, "-k", f"{worker} and not async"])
-    assert done.returncode == 0, done.stdout
-
-
-@THOROUGH
-@pytest.mark.timeout(1500)
-def test_the_tests_of_asgi_over_tls() -> None:
-    folder = Path(__file__).parents[1] / "asgi"
-    names = ["test_bodies", "test_responses", "test_semantics", "test_stopping"]
-    done = _with_tls([str(folder / f"{name}.py") for name in names])
-    assert done.returncode == 0, done.stdout
-
-
-def _with_tls(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
-        env=os.environ | {"LICORNE_E2E_TLS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def _arguments(files: Files, name: str = "localhost") -> tuple[str, ...]:

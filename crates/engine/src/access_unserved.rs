@@ -200,7 +200,7 @@ impl Lines {
                 }
                 _ => Said::Nothing,
             },
-            "CONTENT_LENGTH" if head.chunked() => {
+            "CONTENT_LENGTH" if head.length_unknown() => {
                 Said::Value(Cow::Owned(exchange.body.len().to_string().into_bytes()))
             }
             "HTTP_HOST" if head.replaced_host().is_some() => {

@@ -78,7 +78,7 @@ pub(crate) fn build<'py>(
     if exchange.tls.is_some() {
         secured::environ(&environ, exchange)?;
     }
-    if exchange.head.chunked() {
+    if exchange.head.length_unknown() {
         decoded_length(py, &entries, core, exchange)?;
     }
     if !exchange.body.is_empty() {
@@ -88,7 +88,8 @@ pub(crate) fn build<'py>(
     Ok((environ, repeats))
 }
 
-/// The body was decoded: its length takes the place of Transfer-Encoding (RFC 9112, section 7.1.3).
+/// The body was decoded, or had no announced length: its own takes the place of Transfer-Encoding (RFC
+/// 9112, section 7.1.3), and by it applications read (PEP 3333).
 /// Not part of what the head decides: the next body may be longer.
 #[cold]
 fn decoded_length(

@@ -3,7 +3,7 @@
 
 use proto::{RequestHead, StreamId};
 
-use super::{Conn, Phase, StreamPhase};
+use super::{Conn, Phase, StreamPhase, Streams};
 use crate::exchange::{RequestKey, Token};
 use crate::incoming::Incoming;
 use crate::websocket::{Settings, WebSocket};
@@ -80,6 +80,12 @@ impl Conn {
                 stream.is_some_and(|stream| stream.phase == StreamPhase::Busy)
             }
         }
+    }
+
+    /// Whether the application owes a response to any request of this connection.
+    pub(crate) fn owes_any(&self) -> bool {
+        let busy = |streams: &Streams| streams.iter().any(|each| each.phase == StreamPhase::Busy);
+        self.phase == Phase::Busy || self.streams.as_deref().is_some_and(busy)
     }
 
     /// The request with this number, if the application still owes it a response.

@@ -199,9 +199,11 @@ impl Reactor {
             return Client::Present;
         }
         let end = conn.peer_end();
-        if several && conn.readable {
-            // What the look has taken is read at once: no answer that is due will see to it.
+        if several && conn.readable && end != PeerEnd::Broken {
+            // To look, TLS has taken from the kernel what no event will tell of any more.
             self.again.push_back(key.connection);
+            self.poller.wake();
+            return Client::Present;
         }
         match end {
             PeerEnd::Broken => {

@@ -187,7 +187,7 @@ impl Reactor {
             if conn.phase == Phase::Reading && conn.streams.is_none() && !conn.idle() {
                 answer_503(conn, self.board.tally(self.slot));
             }
-            if conn.phase != Phase::Busy {
+            if !conn.owes_any() {
                 conn.stream.shutdown_write();
                 discard(conn, &mut self.scratch);
             }

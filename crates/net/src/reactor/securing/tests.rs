@@ -11,7 +11,7 @@ use rustls::version::{TLS12, TLS13};
 use crate::reactor::Tail;
 use crate::testing::{Bytes, Client, Rig, pass_ms};
 use crate::testing_tls::{Authority, SecureClient, listening, material, terms};
-use crate::tls::Listening;
+use crate::tls::{Listening, Terms};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -391,4 +391,39 @@ fn a_proxy_header_stands_before_the_handshake() {
         client.talk(&mut rig).unwrap();
         client.expect(ANSWER);
     }
+}
+
+#[test]
+fn a_look_at_a_client_that_waits_loses_nothing_of_its_next_request() {
+    let authority = Authority::new();
+    let terms = Terms {
+        protocols: vec![b"h2".to_vec()],
+        ..terms()
+    };
+    let listening = listening(terms, &material(&[authority.pair("a.example")]));
+    let mut rig = Rig::with(|config| {
+        config.tls = Some(Arc::clone(&listening));
+        config.policy.served.http2 = true;
+    });
+    let mut config = authority.client(&TLS13);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let mut client = SecureClient::connect(&mut rig, config, "a.example");
+    client.send(proto::h2::PREFACE);
+    client.send(b"\0\0\0\x04\0\0\0\0\0");
+    client.talk(&mut rig).unwrap();
+    // HEADERS with END_STREAM and END_HEADERS: GET https /, :authority a.
+    let ask = |client: &mut SecureClient, stream: u8| {
+        client.send(&[0, 0, 6, 1, 5, 0, 0, 0, stream]);
+        client.send(b"\x82\x87\x84\x41\x01a");
+        client.step().unwrap();
+    };
+    ask(&mut client, 1);
+    rig.turn();
+    pass_ms(20);
+    rig.turn();
+    // It comes before the first one is taken, of whose client the kernel is asked by then.
+    ask(&mut client, 3);
+    assert!(rig.next().is_some());
+    assert_eq!(rig.reactor.wait_ms(), 0, "a turn is due");
+    assert!(rig.take().is_some());
 }

@@ -366,3 +366,18 @@ fn a_stop_answers_what_was_begun() {
     assert_eq!(peer.shapes().len(), 2);
     assert!(peer.client.has_ended());
 }
+
+#[test]
+fn a_response_that_comes_after_the_time_of_a_stop_still_leaves() {
+    let mut rig = rig(|_| {});
+    let mut peer = Framing::new(&mut rig, 65_535);
+    peer.ask(1, "GET", "/", true);
+    let exchange = rig.take().unwrap();
+    peer.frames();
+    let now_ms = rig.reactor.now_ms();
+    rig.reactor.stop(now_ms);
+    rig.turn();
+    answer(&mut rig, exchange, 1);
+    let shapes = peer.shapes();
+    assert!(shapes.contains(&(DATA, END, 1, 1)), "{shapes:?}");
+}
