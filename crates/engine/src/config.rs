@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use net::body::BodyStore;
-use net::config::Config;
+use net::config::{Config, Redirects};
 use net::edge::Edge;
 use net::overdue::TimeLimits;
 use net::path_limits::PathLimits;
@@ -101,6 +101,8 @@ attributes!(
         queue_time: bool,
         queue_timeout: f64,
         queue_timeout_paths: Vec<(String, f64)>,
+        redirect_http_port: u16,
+        redirects: Vec<bool>,
         request_id: bool,
         request_timeout: f64,
         request_timeout_paths: Vec<(String, f64)>,
@@ -226,6 +228,10 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         websocket,
         timed: settings.timed,
         tls: settings.tls.as_ref().map(tls::listening),
+        redirects: Redirects {
+            listeners: settings.redirects,
+            port: settings.redirect_http_port,
+        },
     };
     let python = PythonConfig {
         environ: settings.environ,

@@ -27,6 +27,8 @@ pub struct Config {
     pub flowing_bodies: bool,
     /// The listeners speak TLS.
     pub tls: Option<Arc<Listening>>,
+    /// Listeners that speak none, and send clients on to those that do.
+    pub redirects: Redirects,
     /// How WebSocket connections are served.
     pub websocket: crate::websocket::Settings,
     /// How long a kept connection may be idle, in ms; 0 closes after each response.
@@ -73,4 +75,13 @@ pub struct Config {
     pub standin_beats: bool,
     /// The times of all requests are taken, for metrics: two looks at the clock each.
     pub timed: bool,
+}
+
+/// Which listeners send their clients on to those with TLS (`redirect_http`), and where to.
+#[derive(Clone, Debug, Default)]
+pub struct Redirects {
+    /// For each listener whether it is one of them; those beyond are not.
+    pub listeners: Vec<bool>,
+    /// The port with TLS.
+    pub port: u16,
 }

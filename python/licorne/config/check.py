@@ -27,6 +27,7 @@ def complaints(cfg: Config) -> Iterator[str]:
         _features,
         _front,
         _addresses,
+        _redirects,
         _variables,
         _threads,
         _numbers,
@@ -71,6 +72,30 @@ def _addresses(cfg: Config) -> Iterator[str]:
         yield f"{given(cfg, 'metrics_bind', cfg.metrics_bind)}: {said}"
     if not cfg.bind:
         yield f"{given(cfg, 'bind', cfg.bind)}: give at least one address."
+
+
+def _redirects(cfg: Config) -> Iterator[str]:
+    if cfg.redirect_http and not cfg.is_ssl:
+        said = (
+            "without TLS there is nothing to send clients on to. Give certfile (and keyfile), or "
+            "leave it out."
+        )
+        yield f"{given(cfg, 'redirect_http', cfg.redirect_http)}: {said}"
+    for each in cfg.redirect_http:
+        try:
+            address = convert.address(each)
+        except ValueError as error:
+            yield f"{given(cfg, 'redirect_http', each)}: {error} Give HOST:PORT or unix:PATH."
+            continue
+        if isinstance(address, int):
+            said = "a descriptor cannot be given here. Give the address of its socket."
+            yield f"{given(cfg, 'redirect_http', each)}: {said}"
+    double = [*cfg.bind, *cfg.redirect_http]
+    for each in cfg.redirect_http:
+        if double.count(each) > 1:
+            said = "the address is given twice. It either serves or sends clients on."
+            yield f"{given(cfg, 'redirect_http', each)}: {said}"
+            break
 
 
 def _variables(cfg: Config) -> Iterator[str]:

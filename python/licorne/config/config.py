@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Network = IPv4Network | IPv6Network
 
 DEFAULT = "default"
+#: Of http (RFC 9110, section 4.2.1).
+HTTP_PORT = 80
 
 
 class Config(Settings):
@@ -111,6 +113,16 @@ class Config(Settings):
     def address(self) -> list[Address]:
         """The addresses of `bind`, parsed."""
         return [convert.address(each) for each in self.bind]
+
+    @property
+    def redirect_addresses(self) -> list[Address]:
+        """The addresses of `redirect_http`, parsed."""
+        return [convert.address(each, HTTP_PORT) for each in self.redirect_http]
+
+    @property
+    def listen_addresses(self) -> list[Address]:
+        """All addresses at which workers accept clients."""
+        return self.address + self.redirect_addresses
 
     @property
     def metrics_address(self) -> Address | None:

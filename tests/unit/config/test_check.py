@@ -45,3 +45,39 @@ def test_gevents_own_server_speaks_http_alone(name: str, value: str) -> None:
 
 def test_the_defaults_are_fine() -> None:
     Config().validate()
+
+
+def secured(**values: object) -> Config:
+    cfg = Config()
+    cfg.set("certfile", "site.pem", origin="f")
+    for name, value in values.items():
+        cfg.set(name, value, origin="f")
+    return cfg
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("h:99999", "'99999' is not a valid port number: the highest is 65535. Give HOST:PORT"),
+        ("fd://3", "a descriptor cannot be given here. Give the address of its socket."),
+        ("0.0.0.0:443", "the address is given twice. It either serves or sends clients on."),
+    ],
+)
+def test_where_clients_are_sent_on_from(given: str, message: str) -> None:
+    cfg = secured(bind="0.0.0.0:443", redirect_http=given)
+    with pytest.raises(ConfigError) as caught:
+        cfg.validate()
+    assert str(caught.value).startswith(f"Invalid value for redirect_http: '{given}' (from f)")
+    assert message in str(caught.value)
+    secured(bind="0.0.0.0:443", redirect_http=["0.0.0.0", "unix:/run/plain"]).validate()
+
+
+def test_without_tls_there_is_nothing_to_send_clients_on_to() -> None:
+    cfg = Config()
+    cfg.set("redirect_http", "0.0.0.0:80", origin="f")
+    with pytest.raises(ConfigError) as caught:
+        cfg.validate()
+    assert str(caught.value) == (
+        "Invalid value for redirect_http: ['0.0.0.0:80'] (from f): without TLS there is nothing to "
+        "send clients on to. Give certfile (and keyfile), or leave it out."
+    )

@@ -35,7 +35,9 @@ impl Conn {
                 Event::Begun => self.output.begin_records(self.proto.reply()),
                 Event::Answers => self.put_answers(),
                 Event::Closed => return (used, Fed::Closed),
-                Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
+                Event::Head(_)
+                    if (feeding.flowing || self.redirects) && exchange.head.has_body() =>
+                {
                     begun = self.begin_flowing(consumed == rest.len(), feeding);
                 }
                 Event::Head(_) => self.begin(consumed == rest.len(), feeding),

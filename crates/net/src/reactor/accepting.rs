@@ -237,7 +237,7 @@ impl Reactor {
         };
         match listener.accept() {
             Accepted::Connection(socket, peer) => {
-                if let Some(stream) = self.transport(socket) {
+                if let Some(stream) = self.transport(socket, index) {
                     self.add_connection(stream, peer, index);
                 }
             }
@@ -272,7 +272,10 @@ impl Reactor {
         } else {
             Cause::Header
         };
-        let mut conn = Conn::new(stream, peer, index, trusted, policy.served_to(peer.ip()));
+        let redirects = &self.config.redirects;
+        let served = redirects.served(policy, index, peer);
+        let mut conn = Conn::new(stream, peer, index, trusted, served);
+        conn.redirects = redirects.is_at(index);
         let header_timeout = self.config.header_timeout_ms;
         conn.deadline = Deadline::after(cause, self.now_ms(), header_timeout);
         self.scan.note(conn.deadline);

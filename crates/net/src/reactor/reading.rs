@@ -199,6 +199,9 @@ impl Reactor {
         });
         exchange.pipelined &= exchange.number > 1;
         conn.had_last_request = !exchange.head.keep_alive();
+        if conn.redirects {
+            return self.redirect(exchange);
+        }
         exchange.keep_alive = !conn.had_last_request
             && self.config.keepalive_ms != 0
             && !self.config.edge.is_last(exchange.number)

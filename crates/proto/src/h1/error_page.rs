@@ -6,7 +6,7 @@ use super::encode::push_decimal;
 use super::server::push_date;
 
 /// The field of a page that ends its connection.
-const CLOSE: &str = "Connection: close\r\n";
+pub(super) const CLOSE: &str = "Connection: close\r\n";
 
 /// Appends a whole response: an HTML page with `reason` as title and `message` as text, in latin-1.
 pub fn error_page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, message: &str) {
@@ -50,7 +50,7 @@ const UNAVAILABLE: (u16, &str) = (503, "Service Unavailable");
 const RETRY_AFTER: &str = "Retry-After: 1\r\n";
 
 /// Appends a page; how many bytes its content has.
-fn page(
+pub(super) fn page(
     out: &mut Vec<u8>,
     date: u64,
     (status, reason): (u16, &str),

@@ -133,6 +133,25 @@ class Ssl(Section):
         default=None,
         doc="The ciphers to offer, as OpenSSL writes lists of them.",
     )
+    redirect_http: list[str] = option(
+        "--redirect-http",
+        default=[], metavar="ADDRESS", reload="rebind",
+        doc="""Where to listen in clear text and send clients on to TLS; may be given several times.
+
+        As in `bind`, but no `fd://N`; the default port is 80. Requests are answered 301 (GET, HEAD)
+        or 308 with the same address and https, in place of the application.
+        """,
+    )  # fmt: skip
+    redirect_http_port: int = option(
+        "--redirect-http-port",
+        default=0,
+        convert=convert.Within(0, 65535),
+        metavar="PORT",
+        doc="""The port that `redirect_http` sends clients to; 0 for that of the first TCP address.
+
+        Where a port is published under another number (containers, balancers), that one.
+        """,
+    )
 
 
 class Http2(Section):
