@@ -7,6 +7,7 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from e2e import secure
@@ -65,7 +66,7 @@ def asked(connect: Callable[[], Client], method: str, path: str, *, body: bytes 
 @pytest.mark.parametrize("kind", TYPES)
 def test_clients_are_sent_on(kind: str, serve: Serve, tmp_path: Path) -> None:
     server = serve(
-        *TYPES[kind], *secure.arguments(), "--access-logfile", "-",
+        *TYPES[kind], *secure.arguments(), "--access-logfile", "-", "--hsts", "600",
         "--redirect-http", "localhost:0", "--redirect-http", f"unix:{tmp_path}/plain",
     )  # fmt: skip
     tls, plain = ports(server)
@@ -87,7 +88,8 @@ def test_clients_are_sent_on(kind: str, serve: Serve, tmp_path: Path) -> None:
     raw = socket.create_connection(("127.0.0.1", tls), PATIENCE)
     with Client(secure.SecureSocket(raw, secure.context(), "localhost")) as client:  # type: ignore[arg-type]
         client.get("/", close=True)
-        assert client.response().status == 200
+        answer = client.response()
+    assert (answer.status, answer.get("Strict-Transport-Security")) == (200, "max-age=600")
 
 
 def test_a_reload_follows_the_addresses(serve: Serve, tmp_path: Path) -> None:
@@ -106,3 +108,28 @@ def test_a_reload_follows_the_addresses(serve: Serve, tmp_path: Path) -> None:
     server.log.wait_for("Listening at:", 3)
     for name in ("one", "two"):
         assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_browsers_are_told_to_stay_with_tls(http2: bool, serve: Serve) -> None:
+    server = serve(
+        "tls_app", *secure.arguments(), "--http-protocols", "h2,h1", "--limit-request-body", "10",
+        "--hsts", "max-age=600; includeSubDomains", tracebacks=True,
+    )  # fmt: skip
+    url = f"https://localhost:{server.port}"
+    with httpx.Client(http2=http2, verify=secure.shared().context(), timeout=PATIENCE) as client:
+        answers = [
+            client.get(url),
+            client.get(f"{url}/fails"),
+            client.post(url, content=b"x" * 100),
+            client.get(f"{url}/hsts"),
+        ]
+    assert {each.http_version for each in answers} == {"HTTP/2" if http2 else "HTTP/1.1"}
+    assert [each.status_code for each in answers] == [200, 500, 413, 204]
+    said = [each.headers.get_list("Strict-Transport-Security") for each in answers]
+    assert said == [["max-age=600; includeSubDomains"]] * 3 + [["max-age=1"]]
+    # What is said in clear text is not believed (RFC 6797, section 7.2).
+    with over_tcp(server.port) as client_in_clear:
+        client_in_clear.get("/")
+        answer = client_in_clear.response()
+    assert (answer.status, answer.get("Strict-Transport-Security")) == (400, None)

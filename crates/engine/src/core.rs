@@ -65,7 +65,7 @@ impl Core {
             board: board.0,
             slot: board.1,
             names: Names::new(py, &config)?,
-            server: Mutex::new(ServerFields::new(&config.server)),
+            server: Mutex::new(config.server_fields()),
             access,
             config,
             log,

@@ -161,8 +161,11 @@ pub(crate) fn error_page<'py>(
     message: &str,
 ) -> Bound<'py, PyBytes> {
     let mut page = Vec::new();
-    let date = net::clock::coarse_unix_seconds();
-    proto::h1::error_page(&mut page, date, status, reason, message);
+    let facts = proto::h1::PageFacts {
+        date: net::clock::coarse_unix_seconds(),
+        hsts: None,
+    };
+    proto::h1::error_page(&mut page, facts, status, reason, message);
     PyBytes::new(py, &page)
 }
 

@@ -4,8 +4,10 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use proto::Policy;
+use proto::h1::PageFacts;
 
 use crate::body::BodyStore;
+use crate::clock;
 use crate::edge::Edge;
 use crate::overdue::TimeLimits;
 use crate::path_limits::PathLimits;
@@ -29,6 +31,8 @@ pub struct Config {
     pub tls: Option<Arc<Listening>>,
     /// Listeners that speak none, and send clients on to those that do.
     pub redirects: Redirects,
+    /// Strict-Transport-Security of answers over TLS.
+    pub hsts: Option<Arc<str>>,
     /// How WebSocket connections are served.
     pub websocket: crate::websocket::Settings,
     /// How long a kept connection may be idle, in ms; 0 closes after each response.
@@ -75,6 +79,16 @@ pub struct Config {
     pub standin_beats: bool,
     /// The times of all requests are taken, for metrics: two looks at the clock each.
     pub timed: bool,
+}
+
+impl Config {
+    /// What a page of the server's own has beside its text; `secure`: it goes over TLS.
+    pub(crate) fn page_facts(&self, secure: bool) -> PageFacts<'_> {
+        PageFacts {
+            date: clock::coarse_unix_seconds(),
+            hsts: self.hsts.as_deref().filter(|_| secure),
+        }
+    }
 }
 
 /// Which listeners send their clients on to those with TLS (`redirect_http`), and where to.

@@ -94,6 +94,7 @@ pub(crate) fn config() -> Config {
         standin_beats: true,
         timed: false,
         tls: None,
+        hsts: None,
         redirects: crate::config::Redirects::default(),
         edge: crate::edge::Edge::default(),
     }

@@ -27,6 +27,7 @@ def complaints(cfg: Config) -> Iterator[str]:
         _features,
         _front,
         _addresses,
+        _tls_only,
         _redirects,
         _variables,
         _threads,
@@ -74,13 +75,18 @@ def _addresses(cfg: Config) -> Iterator[str]:
         yield f"{given(cfg, 'bind', cfg.bind)}: give at least one address."
 
 
+def _tls_only(cfg: Config) -> Iterator[str]:
+    """Settings that do nothing without TLS, and that a user would rely on."""
+    for name, said in (
+        ("redirect_http", "without TLS there is nothing to send clients on to."),
+        ("hsts", "it is sent over TLS only; where a proxy speaks TLS, have the proxy send it."),
+    ):
+        if cfg.values[name] and not cfg.is_ssl:
+            remedy = "Give certfile (and keyfile), or leave it out."
+            yield f"{given(cfg, name, cfg.values[name])}: {said} {remedy}"
+
+
 def _redirects(cfg: Config) -> Iterator[str]:
-    if cfg.redirect_http and not cfg.is_ssl:
-        said = (
-            "without TLS there is nothing to send clients on to. Give certfile (and keyfile), or "
-            "leave it out."
-        )
-        yield f"{given(cfg, 'redirect_http', cfg.redirect_http)}: {said}"
     for each in cfg.redirect_http:
         try:
             address = convert.address(each)

@@ -120,6 +120,7 @@ class EngineConfig(RequestRules):
         self.addresses = [_server_address(each) for each in sockets]
         if self.addresses and self.addresses[0] is not None:
             self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = self.addresses[0]
+        self.hsts = cfg.hsts
         self.redirects = [each.redirects for each in sockets]
         self.redirect_http_port = cfg.redirect_http_port or _tls_port(sockets)
         # Where no metrics are served, no request pays for looks at the clock.

@@ -72,12 +72,39 @@ def test_where_clients_are_sent_on_from(given: str, message: str) -> None:
     secured(bind="0.0.0.0:443", redirect_http=["0.0.0.0", "unix:/run/plain"]).validate()
 
 
-def test_without_tls_there_is_nothing_to_send_clients_on_to() -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("redirect_http", "h:80", "['h:80'] (from f): without TLS there is nothing to send"),
+        ("hsts", 60, "'max-age=60' (from f): it is sent over TLS only; where a proxy"),
+    ],
+)
+def test_what_nothing_comes_of_without_tls(name: str, value: object, message: str) -> None:
     cfg = Config()
-    cfg.set("redirect_http", "0.0.0.0:80", origin="f")
+    cfg.set(name, value, origin="f")
     with pytest.raises(ConfigError) as caught:
         cfg.validate()
-    assert str(caught.value) == (
-        "Invalid value for redirect_http: ['0.0.0.0:80'] (from f): without TLS there is nothing to "
-        "send clients on to. Give certfile (and keyfile), or leave it out."
-    )
+    assert str(caught.value).startswith(f"Invalid value for {name}: {message}")
+    assert str(caught.value).endswith("Give certfile (and keyfile), or leave it out.")
+    secured(**{name: value}).validate()
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        (None, None),
+        (False, None),
+        ("", None),
+        (0, "max-age=0"),
+        ("31536000", "max-age=31536000"),
+        (" max-age=60; includeSubDomains ", "max-age=60; includeSubDomains"),
+    ],
+)
+def test_the_value_of_hsts(given: object, value: str | None) -> None:
+    assert secured(hsts=given).hsts == value
+
+
+@pytest.mark.parametrize("given", [True, "yes", "preload", "max-age=1\r\nX: y", -1])
+def test_what_hsts_cannot_be(given: object) -> None:
+    with pytest.raises(ConfigError, match="Invalid value for hsts"):
+        secured(hsts=given)

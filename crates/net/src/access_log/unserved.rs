@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn the_fields_of_the_answer() {
         let mut page = Vec::new();
-        proto::h1::busy_page(&mut page, 0, false, true);
+        proto::h1::busy_page(&mut page, proto::h1::PageFacts::default(), false, true);
         let unserved = Unserved {
             exchange: Box::default(),
             status: 503,

@@ -29,6 +29,11 @@ impl Conn {
         self.deadline = deadline;
     }
 
+    /// It speaks TLS, whose handshake is over.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// How the client has ended its side, with nothing left to read before that.
     pub(crate) fn peer_end(&mut self) -> PeerEnd {
         let end = self.stream.peer_end();

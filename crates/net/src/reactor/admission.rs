@@ -229,8 +229,8 @@ impl Reactor {
         let keep = more && key.is_some_and(|key| !self.last_answer(key));
         let mut page = Vec::new();
         let is_head = exchange.head.known_method() == Some(KnownMethod::Head);
-        let date = clock::coarse_unix_seconds();
-        let content = proto::h1::busy_page(&mut page, date, is_head, keep);
+        let facts = self.config.page_facts(exchange.tls.is_some());
+        let content = proto::h1::busy_page(&mut page, facts, is_head, keep);
         let unserved = Unserved {
             exchange,
             status: 503,

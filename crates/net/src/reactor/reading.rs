@@ -315,8 +315,8 @@ impl Reactor {
             return;
         };
         let mut page = Vec::new();
-        let date = crate::clock::coarse_unix_seconds();
-        proto::h1::error_page(&mut page, date, status, reason, text);
+        let facts = self.config.page_facts(conn.is_secure());
+        proto::h1::error_page(&mut page, facts, status, reason, text);
         conn.output.copy(&page);
         conn.output.end_records();
         let key = conn.serving.key(token);

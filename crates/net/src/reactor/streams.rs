@@ -8,7 +8,6 @@ use proto::h2::ErrorCode;
 use proto::{Reject, StreamId};
 
 use super::{Block, Reactor, Room, Tail};
-use crate::clock;
 use crate::conn::{
     Beside, Conn, ConnectionEnd, LOW_WATER, Phase, StreamNews, StreamPhase, Streams,
 };
@@ -166,14 +165,12 @@ impl Reactor {
         reason: &str,
         text: &str,
     ) {
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         let mut page = Vec::new();
-        error_page(
-            &mut page,
-            clock::coarse_unix_seconds(),
-            status,
-            reason,
-            text,
-        );
+        let facts = self.config.page_facts(conn.is_secure());
+        error_page(&mut page, facts, status, reason, text);
         self.answer_stream(token, stream, &page);
     }
 

@@ -1,5 +1,5 @@
 //! The page that a refused peer sees: gunicorn's, byte for byte, since programs look for it, and a
-//! Date (RFC 9110, section 6.6.1), as seconds since 1970. No Server; the connection closes, unless the
+//! Date (RFC 9110, section 6.6.1). No Server; the connection closes, unless the
 //! request was in order.
 
 use super::encode::push_decimal;
@@ -8,37 +8,52 @@ use super::server::push_date;
 /// The field of a page that ends its connection.
 pub(super) const CLOSE: &str = "Connection: close\r\n";
 
+/// What a page has beside its text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PageFacts<'a> {
+    /// The time of the answer, as seconds since 1970.
+    pub date: u64,
+    /// Strict-Transport-Security, where the client has come over TLS (RFC 6797, section 7.1).
+    pub hsts: Option<&'a str>,
+}
+
 /// Appends a whole response: an HTML page with `reason` as title and `message` as text, in latin-1.
-pub fn error_page(out: &mut Vec<u8>, date: u64, status: u16, reason: &str, message: &str) {
-    page(out, date, (status, reason), &[CLOSE], message);
+pub fn error_page(
+    out: &mut Vec<u8>,
+    facts: PageFacts<'_>,
+    status: u16,
+    reason: &str,
+    message: &str,
+) {
+    page(out, facts, (status, reason), &[CLOSE], message);
 }
 
 /// Appends the response to a request that the application failed on, with the request's id if it
 /// has one. The id is a token.
-pub(super) fn failure_page(out: &mut Vec<u8>, date: u64, id: Option<&str>) {
+pub(super) fn failure_page(out: &mut Vec<u8>, facts: PageFacts<'_>, id: Option<&str>) {
     let fields = id.map_or_else(String::new, |id| format!("X-Request-ID: {id}\r\n"));
     let told = (500, "Internal Server Error");
-    page(out, date, told, &[&fields, CLOSE], "");
+    page(out, facts, told, &[&fields, CLOSE], "");
 }
 
 /// Appends the response to a request that was not begun and may be repeated at once: a 503 with
 /// Retry-After (RFC 9110, sections 10.2.3 and 15.6.4).
-pub fn unavailable_page(out: &mut Vec<u8>, date: u64) {
+pub fn unavailable_page(out: &mut Vec<u8>, facts: PageFacts<'_>) {
     let message = "The server is about to end; please try again.";
-    page(out, date, UNAVAILABLE, &[RETRY_AFTER, CLOSE], message);
+    page(out, facts, UNAVAILABLE, &[RETRY_AFTER, CLOSE], message);
 }
 
 /// Appends the response to a request that has waited for too long: the same, from a server that goes
 /// on. `keep`: another request may come on the connection. `head`: the answer to HEAD, which has no
 /// content (RFC 9110, section 9.3.2). How many bytes of content there are.
-pub fn busy_page(out: &mut Vec<u8>, date: u64, head: bool, keep: bool) -> usize {
+pub fn busy_page(out: &mut Vec<u8>, facts: PageFacts<'_>, head: bool, keep: bool) -> usize {
     let message = "The server is busy; please try again.";
     let fields = if keep {
         &[RETRY_AFTER][..]
     } else {
         &[RETRY_AFTER, CLOSE]
     };
-    let content = page(out, date, UNAVAILABLE, fields, message);
+    let content = page(out, facts, UNAVAILABLE, fields, message);
     if head {
         out.truncate(out.len() - content);
         return 0;
@@ -52,7 +67,7 @@ const RETRY_AFTER: &str = "Retry-After: 1\r\n";
 /// Appends a page; how many bytes its content has.
 pub(super) fn page(
     out: &mut Vec<u8>,
-    date: u64,
+    facts: PageFacts<'_>,
     (status, reason): (u16, &str),
     fields: &[&str],
     message: &str,
@@ -70,10 +85,15 @@ pub(super) fn page(
     for field in fields {
         out.extend_from_slice(field.as_bytes());
     }
+    if let Some(hsts) = facts.hsts {
+        out.extend_from_slice(b"Strict-Transport-Security: ");
+        out.extend_from_slice(hsts.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
     out.extend_from_slice(b"Content-Type: text/html\r\nContent-Length: ");
     push_decimal(out, page.len() as u64);
     out.extend_from_slice(b"\r\nDate: ");
-    push_date(out, date);
+    push_date(out, facts.date);
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(&page);
     page.len()

@@ -27,7 +27,7 @@ mod trailers;
 
 pub use draft::{BodySize, RequestFacts, ResponseDraft};
 pub use encode::{CONTINUE, chunk_bounds, close_chunk, open_chunk, push_decimal, push_padded};
-pub use error_page::{busy_page, error_page, unavailable_page};
+pub use error_page::{PageFacts, busy_page, error_page, unavailable_page};
 pub use misuse::Misuse;
 pub use recorded::{continue_record, page_records};
 pub use redirect::redirect_page;

@@ -1,6 +1,6 @@
 //! The answer of an address in clear text that only sends clients on to TLS (`redirect_http`).
 
-use super::error_page::{CLOSE, page};
+use super::error_page::{CLOSE, PageFacts, page};
 use crate::head::RequestHead;
 use crate::host;
 use crate::known::KnownMethod;
@@ -20,6 +20,8 @@ pub fn redirect_page(
     port: u16,
 ) -> (u16, usize) {
     let method = request.known_method();
+    // In clear text there is nothing to say of TLS that a client may believe (RFC 6797, section 7.2).
+    let facts = PageFacts { date, hsts: None };
     let (status, content) = match secure_uri(request, port) {
         Some(uri) => {
             let told = match method {
@@ -27,12 +29,12 @@ pub fn redirect_page(
                 _ => (308, "Permanent Redirect"),
             };
             let location = format!("Location: {uri}\r\n");
-            let content = page(out, date, told, &[&location, CLOSE], &uri);
+            let content = page(out, facts, told, &[&location, CLOSE], &uri);
             (told.0, content)
         }
         None => {
             let message = "The request names no host to go on to with https";
-            let content = page(out, date, (400, "Bad Request"), &[CLOSE], message);
+            let content = page(out, facts, (400, "Bad Request"), &[CLOSE], message);
             (400, content)
         }
     };

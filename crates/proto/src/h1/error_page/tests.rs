@@ -1,9 +1,19 @@
 use super::*;
 
+fn at(date: u64) -> PageFacts<'static> {
+    PageFacts { date, hsts: None }
+}
+
 #[test]
 fn the_page_has_gunicorns_shape() {
     let mut out = Vec::new();
-    error_page(&mut out, 784_111_777, 400, "Bad Request", "<b> & \"c\" 'd'");
+    error_page(
+        &mut out,
+        at(784_111_777),
+        400,
+        "Bad Request",
+        "<b> & \"c\" 'd'",
+    );
     let page = "<html>\n  <head>\n    <title>Bad Request</title>\n  </head>\n  <body>\n    \
                 <h1><p>Bad Request</p></h1>\n    &lt;b&gt; &amp; &quot;c&quot; &#x27;d&#x27;\n  \
                 </body>\n</html>\n";
@@ -18,7 +28,7 @@ fn the_page_has_gunicorns_shape() {
 #[test]
 fn a_page_tells_when_to_come_again() {
     let mut out = Vec::new();
-    unavailable_page(&mut out, 0);
+    unavailable_page(&mut out, at(0));
     let text = String::from_utf8(out).unwrap();
     let head = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n";
     assert!(text.starts_with(head), "{text}");
@@ -32,7 +42,7 @@ fn a_page_tells_when_to_come_again() {
 fn a_busy_server_keeps_the_connection_if_it_can() {
     for (head, keep) in [(false, false), (false, true), (true, false), (true, true)] {
         let mut out = Vec::new();
-        let content = busy_page(&mut out, 0, head, keep);
+        let content = busy_page(&mut out, at(0), head, keep);
         let text = String::from_utf8(out).unwrap();
         let (fields, page) = text.split_once("\r\n\r\n").unwrap();
         assert!(fields.starts_with("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"));
@@ -47,7 +57,7 @@ fn a_busy_server_keeps_the_connection_if_it_can() {
 #[test]
 fn a_failure_has_a_date_and_the_id_of_its_request() {
     let mut out = Vec::new();
-    failure_page(&mut out, 0, Some("abc"));
+    failure_page(&mut out, at(0), Some("abc"));
     let text = String::from_utf8(out).unwrap();
     let head = "HTTP/1.1 500 Internal Server Error\r\nX-Request-ID: abc\r\nConnection: close\r\n";
     assert!(text.starts_with(head), "{text}");
@@ -60,10 +70,25 @@ fn a_failure_has_a_date_and_the_id_of_its_request() {
 #[test]
 fn text_is_latin1() {
     let mut out = Vec::new();
-    error_page(&mut out, 0, 400, "Bad Request", "\u{e9} \u{20ac}");
+    error_page(&mut out, at(0), 400, "Bad Request", "\u{e9} \u{20ac}");
     let end = out.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     let (head, body) = out.split_at(end.unwrap() + 4);
     assert!(body.windows(5).any(|bytes| bytes == b" \xe9 ?\n"));
     let length = format!("Content-Length: {}\r\n", body.len());
     assert!(String::from_utf8_lossy(head).contains(&length));
+}
+
+#[test]
+fn a_page_over_tls_asks_for_tls() {
+    let mut out = Vec::new();
+    let facts = PageFacts {
+        date: 0,
+        hsts: Some("max-age=60"),
+    };
+    error_page(&mut out, facts, 400, "Bad Request", "");
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.contains("\r\nStrict-Transport-Security: max-age=60\r\n"),
+        "{text}"
+    );
 }

@@ -1,3 +1,4 @@
+use super::super::PageFacts;
 use super::super::{Ending, Response};
 use super::*;
 use crate::h2::hpack::Decoder;
@@ -132,7 +133,7 @@ fn interim_responses_and_pages() {
         .interim(Version::Http11, b"103 Early Hints", link, &mut out)
         .unwrap();
     let mut page = Vec::new();
-    super::super::busy_page(&mut page, 0, false, false);
+    super::super::busy_page(&mut page, PageFacts::default(), false, false);
     page_records(&mut out, &page, false);
     page_records(&mut out, &page, true);
     let records: Vec<_> = Records::of(&out).collect();
@@ -162,7 +163,7 @@ fn interim_responses_and_pages() {
 #[test]
 fn an_application_that_fails_gets_the_page_or_nothing() {
     let mut out = Vec::new();
-    assert!(started(b"200 OK").fail(0, Some("id"), false, &mut out));
+    assert!(started(b"200 OK").fail(PageFacts::default(), Some("id"), false, &mut out));
     let records: Vec<_> = Records::of(&out).collect();
     assert!(matches!(
         records[..],
@@ -173,5 +174,5 @@ fn an_application_that_fails_gets_the_page_or_nothing() {
         .head(GET, BodySize::Unknown, &server(), &mut Vec::new())
         .unwrap();
     out.clear();
-    assert!(!response.fail(0, None, false, &mut out) && out.is_empty());
+    assert!(!response.fail(PageFacts::default(), None, false, &mut out) && out.is_empty());
 }
