@@ -98,12 +98,12 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
     let (limits, edge) = (limits(&settings)?, edge(&settings));
     let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
     let websocket = websocket(&settings)?;
-    let hsts: Option<Arc<str>> = settings.hsts.map(Arc::from);
+    let hsts: Option<Arc<str>> = settings.hsts.as_deref().map(Arc::from);
     let reactor = Config {
         policy: policy.clone(),
         body: Arc::new(BodyStore::new(
             settings.body_buffer_size,
-            settings.tmp_upload_dir.into(),
+            settings.tmp_upload_dir.clone().into(),
         )),
         keepalive_ms: milliseconds("keepalive", settings.keepalive)?,
         header_timeout_ms: milliseconds("header_timeout", settings.header_timeout)?,
@@ -111,10 +111,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         write_timeout_ms: milliseconds("write_timeout", settings.write_timeout)?,
         edge,
         limits: limits.clone(),
-        queue_limits: path_limits(
-            ("queue_timeout", settings.queue_timeout),
-            ("queue_timeout_paths", &settings.queue_timeout_paths),
-        )?,
+        queue_limits: queue_limits(&settings)?,
         threads: settings.threads,
         polled: settings.polled,
         gathers: settings.asgi,
@@ -133,10 +130,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         timed: settings.timed,
         tls: settings.tls.as_ref().map(tls::listening),
         hsts: hsts.clone(),
-        redirects: Redirects {
-            listeners: settings.redirects,
-            port: settings.redirect_http_port,
-        },
+        redirects: redirects(&settings),
     };
     let python = PythonConfig {
         environ: settings.environ,
@@ -161,6 +155,14 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
     Ok((reactor, python))
 }
 
+/// Which listeners send clients on to TLS.
+fn redirects(settings: &Settings) -> Redirects {
+    Redirects {
+        listeners: settings.redirects.clone(),
+        port: settings.redirect_http_port,
+    }
+}
+
 /// A file descriptor; -1 is none.
 fn descriptor(fd: i32) -> Option<i32> {
     (fd >= 0).then_some(fd)
@@ -174,6 +176,13 @@ fn edge(settings: &Settings) -> Edge {
         per_address: settings.connections_per_address,
         requests: settings.keepalive_requests,
     }
+}
+
+fn queue_limits(settings: &Settings) -> PyResult<PathLimits> {
+    path_limits(
+        ("queue_timeout", settings.queue_timeout),
+        ("queue_timeout_paths", &settings.queue_timeout_paths),
+    )
 }
 
 fn limits(settings: &Settings) -> PyResult<TimeLimits> {

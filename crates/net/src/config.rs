@@ -11,6 +11,7 @@ use crate::clock;
 use crate::edge::Edge;
 use crate::overdue::TimeLimits;
 use crate::path_limits::PathLimits;
+use crate::timer::{Cause, Deadline};
 use crate::tls::Listening;
 
 /// Configuration of one reactor.
@@ -81,7 +82,20 @@ pub struct Config {
     pub timed: bool,
 }
 
+/// How long the preface of HTTP/2 may take where it has to come, in ms: clients send it at once
+/// (RFC 9113, section 3.4; gunicorn's limit).
+pub(crate) const PREFACE_MS: u64 = 1_000;
+
 impl Config {
+    /// Until when the first request of a client must have come, or what stands before it.
+    pub(crate) fn first_deadline(&self, preface: bool, now_ms: u64) -> Deadline {
+        let head = Deadline::after(Cause::Header, now_ms, self.header_timeout_ms);
+        if preface {
+            return head.sooner(Deadline::after(Cause::Header, now_ms, PREFACE_MS));
+        }
+        head
+    }
+
     /// What a page of the server's own has beside its text; `secure`: it goes over TLS.
     pub(crate) fn page_facts(&self, secure: bool) -> PageFacts<'_> {
         PageFacts {

@@ -38,6 +38,15 @@ def complaints(cfg: Config) -> Iterator[str]:
         yield from rule(cfg)
 
 
+def warnings(cfg: Config) -> Iterator[str]:
+    """What does nothing as it is set, in gunicorn's words."""
+    if "h2" in cfg.http_protocols and not cfg.is_ssl and cfg.http2_cleartext == "off":
+        yield (
+            "http_protocols includes h2 but there is no TLS and http2_cleartext is off, so HTTP/2 "
+            "will never be negotiated."
+        )
+
+
 def _features(cfg: Config) -> Iterator[str]:
     for name in SWITCHES:
         value = cfg.values[name]

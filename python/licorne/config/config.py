@@ -83,10 +83,12 @@ class Config(Settings):
         return parser(self.usage, self.prog)
 
     def validate(self) -> None:
-        """Raise a ConfigError for the rules that the settings together break."""
-        from licorne.config.check import complaints
+        """Raise a ConfigError for the rules that the settings together break, or warn."""
+        from licorne.config.check import complaints, warnings
 
         broken = list(complaints(self))
+        for said in warnings(self):
+            print(f"Warning: {said}", file=sys.stderr)
         if broken:
             raise ConfigError("\nError: ".join(broken))
 

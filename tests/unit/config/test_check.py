@@ -108,3 +108,17 @@ def test_the_value_of_hsts(given: object, value: str | None) -> None:
 def test_what_hsts_cannot_be(given: object) -> None:
     with pytest.raises(ConfigError, match="Invalid value for hsts"):
         secured(hsts=given)
+
+
+def test_http2_that_nothing_negotiates(capsys: pytest.CaptureFixture[str]) -> None:
+    cfg = Config()
+    cfg.set("http_protocols", "h2,h1")
+    cfg.validate()
+    assert capsys.readouterr().err == (
+        "Warning: http_protocols includes h2 but there is no TLS and http2_cleartext is off, so "
+        "HTTP/2 will never be negotiated.\n"
+    )
+    secured(http_protocols="h2,h1").validate()
+    cfg.set("http2_cleartext", "prior-knowledge")
+    cfg.validate()
+    assert capsys.readouterr().err == ""

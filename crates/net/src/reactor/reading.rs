@@ -10,6 +10,7 @@ use crate::edge::Meter;
 use crate::exchange::{Exchange, RequestKey, Token};
 use crate::scoreboard::{Named, WAITING};
 use crate::stream::ReadOutcome;
+use crate::tally::Handshake;
 use crate::timer::{Cause, Deadline};
 
 /// Bytes read from one connection before the others have their turn.
@@ -94,6 +95,8 @@ impl Reactor {
             websockets,
             now_ns,
             scan,
+            board,
+            slot,
             ..
         } = self;
         let Some(conn) = conns.get_mut(token) else {
@@ -112,11 +115,14 @@ impl Reactor {
         }
         let result = conn.stream.read(scratch, ended);
         if let Some(established) = conn.stream.established() {
-            let (now_ms, limit_ms) = (*now_ns / 1_000_000, config.header_timeout_ms);
-            conn.secured(
-                established,
-                Deadline::after(Cause::Header, now_ms, limit_ms),
-            );
+            let result = if established.resumed {
+                Handshake::Resumed
+            } else {
+                Handshake::Full
+            };
+            board.tally(*slot).connections.handshake(result);
+            conn.secured(established);
+            conn.deadline = config.first_deadline(conn.awaits_preface(), *now_ns / 1_000_000);
             scan.note(conn.deadline);
         }
         feeding.eof = matches!(result, Ok(ReadOutcome::Closed));
@@ -190,6 +196,10 @@ impl Reactor {
             conn.watched.meters().body = Meter::default();
         }
         conn.requests = conn.requests.saturating_add(1);
+        if conn.requests == 1 {
+            let tally = self.board.tally(self.slot);
+            tally.connections.spoke(conn.protocol());
+        }
         exchange.number = conn.requests;
         let stream = conn.serve(exchange.id);
         conn.deadline = Deadline::NONE;

@@ -51,13 +51,11 @@ impl Reactor {
         };
         self.uncount_client(&conn);
         self.news.of_lost(&conn.serving, token);
-        for open in conn
-            .streams
-            .take()
-            .iter()
-            .flat_map(|streams| streams.iter())
-        {
-            self.news.of_lost(&open.serving, token);
+        if let Some(streams) = &mut conn.streams {
+            for open in streams.take_all() {
+                self.news.of_lost(&open.serving, token);
+            }
+            self.tally().connections.streams(&mut streams.counts);
         }
         if let Some(websocket) = conn.serving.websocket.take() {
             self.keep_waiting(conn.serving.key(token), websocket);

@@ -16,6 +16,7 @@ use crate::exchange::Token;
 use crate::notice::{Level, Notices};
 use crate::peer::Peer;
 use crate::stream::Stream;
+use crate::tally::Handshake;
 use crate::timer::Cause;
 use crate::tls::{Acceptor, Failure, Listening, Material};
 
@@ -144,6 +145,9 @@ impl Reactor {
         };
         let (peer, fresh) = (conn.peer, conn.deadline.cause == Cause::Handshake);
         self.tell_of_failure(peer, failure);
+        if fresh {
+            self.tally().connections.handshake(Handshake::Failed);
+        }
         match failure {
             Failure::PlainHttp => {
                 self.board.tally(self.slot).refused(400);
@@ -172,6 +176,7 @@ impl Reactor {
             return;
         }
         let peer = conn.peer;
+        self.tally().connections.handshake(Handshake::Failed);
         if self.drain.serving() {
             self.tell_of_failure(peer, &Failure::Slow);
         }

@@ -61,7 +61,10 @@ impl Reactor {
         match end {
             None => self.after_frames(token, progress),
             Some(ConnectionEnd::Closed) => self.remove(token),
-            Some(ConnectionEnd::Rejected(reject)) => self.end_with_error(token, reject),
+            Some(ConnectionEnd::Rejected(reject)) => {
+                self.tally().connections.sent_away(reject);
+                self.end_with_error(token, reject);
+            }
         }
     }
 
@@ -81,6 +84,10 @@ impl Reactor {
         open.serving.begin(stream, serves);
         exchange.id = serves;
         conn.requests = conn.requests.saturating_add(1);
+        if conn.requests == 1 {
+            let tally = self.board.tally(self.slot);
+            tally.connections.spoke(conn.protocol());
+        }
         exchange.number = conn.requests;
         exchange.key = Some(RequestKey {
             connection: token,

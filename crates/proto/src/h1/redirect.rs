@@ -22,21 +22,17 @@ pub fn redirect_page(
     let method = request.known_method();
     // In clear text there is nothing to say of TLS that a client may believe (RFC 6797, section 7.2).
     let facts = PageFacts { date, hsts: None };
-    let (status, content) = match secure_uri(request, port) {
-        Some(uri) => {
-            let told = match method {
-                Some(KnownMethod::Get | KnownMethod::Head) => (301, "Moved Permanently"),
-                _ => (308, "Permanent Redirect"),
-            };
-            let location = format!("Location: {uri}\r\n");
-            let content = page(out, facts, told, &[&location, CLOSE], &uri);
-            (told.0, content)
-        }
-        None => {
-            let message = "The request names no host to go on to with https";
-            let content = page(out, facts, (400, "Bad Request"), &[CLOSE], message);
-            (400, content)
-        }
+    let (status, content) = if let Some(uri) = secure_uri(request, port) {
+        let told = match method {
+            Some(KnownMethod::Get | KnownMethod::Head) => (301, "Moved Permanently"),
+            _ => (308, "Permanent Redirect"),
+        };
+        let location = format!("Location: {uri}\r\n");
+        (told.0, page(out, facts, told, &[&location, CLOSE], &uri))
+    } else {
+        let told = (400, "Bad Request");
+        let message = "The request names no host to go on to with https";
+        (told.0, page(out, facts, told, &[CLOSE], message))
     };
     if method == Some(KnownMethod::Head) {
         out.truncate(out.len() - content);

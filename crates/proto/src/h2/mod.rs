@@ -23,7 +23,8 @@ pub(crate) mod head;
 
 pub mod hpack;
 
-pub use code::ErrorCode;
+pub use budget::{BUDGETS, exceeded};
+pub use code::{ErrorCode, goaway_code};
 pub use config::Config;
 pub use priority::Priority;
 
@@ -201,6 +202,11 @@ impl Connection {
         self.streams.is_empty()
     }
 
+    /// Whether the peer has not sent all of its preface.
+    pub fn awaits_preface(&self) -> bool {
+        self.phase == Phase::Preface
+    }
+
     /// Whether a header block has begun and is not complete: the deadline of a head is running.
     pub fn in_head(&self) -> bool {
         self.block.is_some() || matches!(self.phase, Phase::Preface | Phase::FirstSettings)
@@ -257,7 +263,7 @@ impl Connection {
     fn refuse(&mut self, reject: Reject) -> Reject {
         if !matches!(self.phase, Phase::Refused(_)) {
             self.phase = Phase::Refused(reject);
-            let code = reject.code().unwrap_or(ErrorCode::ProtocolError);
+            let code = goaway_code(reject);
             let last = self.streams.highest();
             frame::push_go_away(&mut self.answers, last, code, reject.message());
         }
