@@ -19,7 +19,8 @@ impl Reactor {
             }
         }
         for (token, cause, streams) in expired {
-            if matches!(cause, Cause::Header | Cause::Body) && self.goes_on(token, now_ms) {
+            if matches!(cause, Cause::Header | Cause::Body) && self.goes_on(token, now_ms, streams)
+            {
                 continue;
             }
             let idle = self.conns.get_mut(token).is_some_and(|conn| conn.idle());
@@ -55,9 +56,12 @@ impl Reactor {
 
     /// Whether what was awaited has come, and was not read yet: the poller tells of bodies late (see
     /// `Conn::pace_wakes`), and this worker may have had much else to do.
-    fn goes_on(&mut self, token: Token, now_ms: u64) -> bool {
+    fn goes_on(&mut self, token: Token, now_ms: u64, streams: bool) -> bool {
         self.read(token);
         let conn = self.conns.get_mut(token);
-        conn.is_none_or(|conn| !conn.deadline.expired(now_ms))
+        conn.is_none_or(|conn| {
+            let has_body = conn.deadline.cause == Cause::Body && !conn.in_body() && !streams;
+            has_body || !conn.deadline.expired(now_ms)
+        })
     }
 }

@@ -13,7 +13,7 @@ use super::{add, load};
 pub const PROTOCOLS: [&str; 4] = ["http1", "http2", "uwsgi", "fastcgi"];
 /// What becomes of handshakes of TLS.
 pub const HANDSHAKES: [&str; 3] = ["full", "resumed", "failed"];
-/// What becomes of streams; `open` are those that are, by all that have been.
+/// What becomes of streams; those that were opened and not closed are open.
 pub const STREAMS: [&str; 5] = [
     "opened",
     "closed",
@@ -115,7 +115,7 @@ impl ConnectionTally {
         load(opened).saturating_sub(load(closed))
     }
 
-    /// A connection was told to go away, as there is an end to everything.
+    /// A connection was told to go away, and not for what its peer has done.
     pub(crate) fn went_away(&self) {
         self.goaway(ErrorCode::NoError);
     }
