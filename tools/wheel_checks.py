@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -38,7 +39,7 @@ MOST_BYTES = 4_000_000
 GLIBC = (2, 17)
 #: Without cargo and rustup: ~/.cargo/bin and the like are not in it.
 PATH = "/usr/local/bin:/usr/bin:/bin"
-LISTENING = re.compile(r"Listening at: .*http://127\.0\.0\.1:(\d+)")
+LISTENING = re.compile(r"Listening at: .*(https?://127\.0\.0\.1:\d+)")
 FLASK = (
     "from flask import Flask\napp = Flask(__name__)\n@app.route('/')\ndef index(): return 'flask'\n"
 )
@@ -156,8 +157,9 @@ def _life(path: Path, python: str, compat: list[Path]) -> str:
         _told([str(place / "django-admin"), "startproject", "shop"], cwd=folder)
         _serves(place, folder, ["licorne", "app:app"], b"flask")
         _serves(place, folder, ["licorne", "api:app"], b"fastapi")
+        _serves(place, folder, ["licorne", "--self-signed", "app:app"], b"flask")
         _serves(place, folder / "shop", ["licorne", "shop.wsgi"], b"Django")
-        served = "serves Flask, FastAPI, Django"
+        served = "serves Flask, FastAPI, Django, and TLS"
         if compat:
             _told(
                 [str(place / "python"), "-m", "pip", "install", "-q", "--no-deps", str(compat[0])]
@@ -194,7 +196,10 @@ def _serves(place: Path, folder: Path, words: list[str], expected: bytes) -> Non
                     break
             else:
                 raise CheckError(f"{words[0]} does not start:\n{told}")
-            with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/", timeout=60) as answer:
+            # A certificate that was made at the start is known to no client.
+            trusting = ssl.create_default_context()
+            trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+            with urllib.request.urlopen(found[1], timeout=60, context=trusting) as answer:
                 body = answer.read()
             if expected not in body:
                 raise CheckError(f"{' '.join(words)} answers {body[:200]!r}")

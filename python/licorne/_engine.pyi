@@ -129,6 +129,10 @@ class WorkerSnapshot:
         """Client connections open now."""
 
     @property
+    def streams(self) -> int:
+        """Streams of HTTP/2 open on them."""
+
+    @property
     def waiting(self) -> int:
         """Complete requests that wait for a thread now."""
 
@@ -154,6 +158,12 @@ class Counts:
     #: Upper bounds of `durations` and `queue_times`, in seconds.
     DURATIONS: tuple[float, ...]
     QUEUE_TIMES: tuple[float, ...]
+    #: The names of what `protocols`, `handshakes`, … count, in their order.
+    PROTOCOLS: tuple[str, ...]
+    HANDSHAKES: tuple[str, ...]
+    STREAMS: tuple[str, ...]
+    GOAWAYS: tuple[str, ...]
+    BUDGETS: tuple[str, ...]
 
     def __add__(self, other: Counts) -> Counts: ...
     @property
@@ -175,6 +185,26 @@ class Counts:
 
     @property
     def queue_times_sum(self) -> float: ...
+    @property
+    def protocols(self) -> tuple[int, ...]:
+        """Connections that have sent a request, by what they speak."""
+
+    @property
+    def handshakes(self) -> tuple[int, ...]:
+        """Handshakes of TLS, by what has become of them."""
+
+    @property
+    def streams(self) -> tuple[int, ...]:
+        """Streams of HTTP/2, by what has become of them."""
+
+    @property
+    def goaways(self) -> tuple[int, ...]:
+        """Connections of HTTP/2 that were told to go away, by the error code."""
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        """Those whose peers made the server do too much for nothing, by what that was."""
+
     @property
     def bytes_in(self) -> int: ...
     @property

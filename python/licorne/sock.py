@@ -36,6 +36,9 @@ class BaseSocket:
 
     FAMILY = socket.AF_UNSPEC
 
+    #: It speaks clear text, and sends clients on to TLS (`redirect_http`).
+    redirects = False
+
     _name: Address | None = None
 
     def __init__(
@@ -135,7 +138,7 @@ class TCPSocket(BaseSocket):
     FAMILY = socket.AF_INET
 
     def __str__(self) -> str:
-        scheme = "https" if self.conf.is_ssl else "http"
+        scheme = "https" if self.conf.is_ssl and not self.redirects else "http"
         host, port = _host_and_port(self.getsockname())
         return f"{scheme}://{host}:{port}"
 
@@ -160,7 +163,7 @@ class TCP6Socket(TCPSocket):
     FAMILY = socket.AF_INET6
 
     def __str__(self) -> str:
-        scheme = "https" if self.conf.is_ssl else "http"
+        scheme = "https" if self.conf.is_ssl and not self.redirects else "http"
         host, port = _host_and_port(self.getsockname())
         return f"{scheme}://[{host}]:{port}"
 
@@ -287,7 +290,7 @@ def create_sockets(
     `owned`: the inherited ones come from an older master; the files of unix sockets are this
     process's to remove. Those of systemd stay.
     """
-    addresses = conf.address
+    addresses = conf.listen_addresses
     inherited = [*(fds or ()), *(each for each in addresses if isinstance(each, int))]
     if inherited:
         return [adopt(fd, conf, log, owned=owned) for fd in inherited]
@@ -348,6 +351,7 @@ def reserve(like: TCPSocket, conf: Config, log: Logger) -> TCPSocket:
     # Where the other really listens: port 0 must mean the same port for both.
     made = type(like)(like.getsockname(), conf, log, quiet=True)
     made.cfg_addr = like.cfg_addr
+    made.redirects = like.redirects
     return made
 
 
@@ -356,15 +360,35 @@ def rebind(present: Sequence[BaseSocket], conf: Config, log: Logger) -> list[Bas
     kept = {each.cfg_addr: each for each in present}
     fresh: dict[Address, BaseSocket] = {}
     try:
-        for address in conf.address:
+        for address in conf.listen_addresses:
             if address not in kept:
                 # Once: the workers that serve need a master that does not sleep.
                 fresh[address] = listen(address, conf, log, tries=1)
     except BaseException:
         close_sockets(list(fresh.values()))
         raise
-    close_sockets([each for address, each in kept.items() if address not in conf.address])
-    return [fresh.get(address) or kept[address] for address in conf.address]
+    wanted = conf.listen_addresses
+    close_sockets([each for address, each in kept.items() if address not in wanted])
+    return [fresh.get(address) or kept[address] for address in wanted]
+
+
+def with_redirects(made: list[BaseSocket], conf: Config, log: Logger) -> list[BaseSocket]:
+    """The same sockets, of which those of `redirect_http` are the last and say so.
+
+    Those that are missing are opened: systemd, or another server, may have handed over some of them
+    or none.
+    """
+    places = [_place(each.cfg_addr) for each in made]
+    wanted = conf.redirect_addresses
+    fresh = [listen(address, conf, log) for address in wanted if address not in places]
+    for each in (*made, *fresh):
+        each.redirects = _place(each.cfg_addr) in wanted
+    return sorted((*made, *fresh), key=lambda each: each.redirects)
+
+
+def _place(address: Address) -> Address:
+    """An address of the kernel as one of the configuration: of IPv6 it has two parts more."""
+    return address[:2] if isinstance(address, tuple) else address
 
 
 def close_sockets(listeners: Sequence[BaseSocket], unlink: bool = True) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from e2e import scrape
+from e2e import scrape, secure
 from e2e.client import Client
 from e2e.scrape import Page, ask
 from e2e.server import open_gate
@@ -390,3 +393,51 @@ def test_a_daemon(short_tmp: str, fifo: str) -> None:
         assert select.select([end], [], [], PATIENCE)[0]
         os.close(end)
     assert not path.exists()
+
+
+def plainly(port: int) -> int:
+    """The status of a request without TLS."""
+    with Client(socket.create_connection(("127.0.0.1", port), PATIENCE)) as client:
+        client.get("/")
+        return client.response().status
+
+
+def test_connections_handshakes_and_streams(serve: Serve) -> None:
+    options = ("--http-protocols", "h2,h1", "--header-timeout", "0", *METRICS)
+    server = serve("tls_app", "-k", "sync", *secure.arguments(), *options)
+    url = f"https://localhost:{server.port}"
+    context = secure.shared().context()
+    for http2 in (False, True):
+        trusting = secure.shared().context()
+        with httpx.Client(http2=http2, verify=trusting, timeout=PATIENCE) as client:
+            assert [client.get(url).status_code for _ in range(3)] == [200] * 3
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    session = None
+    for again in (False, True):
+        raw = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        with context.wrap_socket(raw, server_hostname="localhost", session=session) as one:
+            assert one.session_reused is again
+            session = one.session
+    assert plainly(server.port) == 400
+    page = Page(server)
+    kinds = ("http1", "http2", "uwsgi", "fastcgi")
+    name = "licorne_connections_by_protocol_total"
+    assert [page.sum(name, protocol=kind) for kind in kinds] == [1, 1, 0, 0]
+    results = ("full", "resumed", "failed")
+    name = "licorne_tls_handshakes_total"
+    assert [page.sum(name, result=result) for result in results] == [3, 1, 1]
+    assert page.sum("licorne_http2_streams_total") == 3
+    assert page.sum("licorne_http2_open_streams") == 0
+    for name in ("refused_streams", "reset_streams", "goaways", "budget_violations"):
+        assert page.sum(f"licorne_http2_{name}_total") == 0
+    assert page.labels("licorne_http2_reset_streams_total", "by") == {"client", "server"}
+    written = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for name in re.findall(r"^# TYPE (\S+)", page.text, re.MULTILINE):
+        assert re.search(rf"`{name}(_total|_info)?`", written), f"{name} is not documented"
+    # Only the limit for the preface is left to end a connection on which nothing is sent.
+    context = secure.shared().context()
+    context.set_alpn_protocols(["h2"])
+    raw = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+    with context.wrap_socket(raw, server_hostname="localhost") as waiting:
+        assert waiting.selected_alpn_protocol() == "h2"
+        assert waiting.recv(1) == b""

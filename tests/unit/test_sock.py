@@ -215,3 +215,40 @@ def test_reuse_port(log: Logger) -> None:
     port = first.sock.getsockname()[1]
     (second,) = sock.create_sockets(configured(f"127.0.0.1:{port}", reuse_port=True), log)
     sock.close_sockets([first, second])
+
+
+def redirecting(*addresses: str) -> Config:
+    cfg = configured("127.0.0.1:0")
+    cfg.set("self_signed", True)
+    cfg.set("redirect_http", list(addresses))
+    return cfg
+
+
+def test_sockets_that_send_clients_on(log: Logger, tmp_path: Path) -> None:
+    cfg = redirecting("localhost:0")
+    made = sock.with_redirects(sock.create_sockets(cfg, log), cfg, log)
+    assert [each.redirects for each in made] == [False, True]
+    assert [str(each).partition(":")[0] for each in made] == ["https", "http"]
+    before = made[0].fileno()
+    cfg = redirecting(f"unix:{tmp_path}/plain")
+    made = sock.with_redirects(sock.rebind(made, cfg, log), cfg, log)
+    assert [each.redirects for each in made] == [False, True]
+    assert made[0].fileno() == before
+    assert str(made[1]) == f"unix:{tmp_path}/plain"
+    sock.close_sockets(made)
+
+
+def test_inherited_sockets_that_send_clients_on(log: Logger, tmp_path: Path) -> None:
+    """Those of systemd are known by their addresses; what is missing is opened."""
+    plain, tls = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+    with plain, tls:
+        cfg = redirecting(f"127.0.0.1:{plain.getsockname()[1]}", f"unix:{tmp_path}/plain")
+        fds = [os.dup(plain.fileno()), os.dup(tls.fileno())]
+        made = sock.with_redirects(sock.create_sockets(cfg, log, fds), cfg, log)
+        assert [each.getsockname() for each in made] == [
+            tls.getsockname(),
+            plain.getsockname(),
+            f"{tmp_path}/plain",
+        ]
+        assert [each.redirects for each in made] == [False, True, True]
+        sock.close_sockets(made)

@@ -125,7 +125,7 @@ impl LogUnserved for UnservedLog {
             return UnservedLine::None;
         };
         if let Some(exclude) = &lines.exclude
-            && exclude.leaves_out(Unserved::STATUS, &lines.whole_path(&unserved.exchange))
+            && exclude.leaves_out(unserved.status, &lines.whole_path(&unserved.exchange))
         {
             return UnservedLine::None;
         }
@@ -310,7 +310,7 @@ impl Source for Values<'_> {
     }
 
     fn status(&self) -> u16 {
-        Unserved::STATUS
+        self.unserved.status
     }
 
     fn sent(&self) -> u64 {

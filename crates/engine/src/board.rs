@@ -62,6 +62,8 @@ pub(crate) struct WorkerSnapshot {
     beat_age: f64,
     requests: u64,
     connections: u64,
+    /// Streams of HTTP/2 that are open on them.
+    streams: u64,
     /// Complete requests that wait for a thread, and how many seconds the first of them has waited.
     waiting: u64,
     longest_wait: f64,
@@ -239,6 +241,7 @@ impl Scoreboard {
             beat_age_ms,
             requests,
             connections,
+            streams,
             waiting,
             longest_wait_ns,
             retire,
@@ -254,6 +257,7 @@ impl Scoreboard {
             beat_age: seconds(beat_age_ms.saturating_mul(1_000_000)),
             requests,
             connections,
+            streams,
             waiting,
             longest_wait: seconds(longest_wait_ns),
             loop_lag: self.inner.loop_lag_ns(slot).map(seconds),

@@ -65,7 +65,7 @@ impl Core {
             board: board.0,
             slot: board.1,
             names: Names::new(py, &config)?,
-            server: Mutex::new(ServerFields::new(&config.server)),
+            server: Mutex::new(config.server_fields()),
             access,
             config,
             log,
@@ -224,7 +224,6 @@ pub(crate) struct Names {
     pub(crate) http_1_0: Py<PyString>,
     pub(crate) empty: Py<PyString>,
     pub(crate) gateway_timeout: Py<PyString>,
-    pub(crate) unavailable: Py<PyString>,
     pub(crate) request_id: Py<PyString>,
     pub(crate) queue_time: Py<PyString>,
     /// Environ keys of known header fields.
@@ -266,7 +265,6 @@ impl Names {
             request_id: new("licorne.request_id"),
             queue_time: new("licorne.queue_time"),
             gateway_timeout: new("504 Gateway Timeout"),
-            unavailable: new("503 Service Unavailable"),
             fields: fields?,
             methods: KnownMethod::ALL
                 .iter()

@@ -1,6 +1,7 @@
 //! What workers have counted, as a Python value that can be added up.
 
-use net::tally::{self, DURATIONS_MS, Histogram, QUEUE_TIMES_MS};
+use net::tally::{self, DURATIONS_MS, HANDSHAKES, Histogram, PROTOCOLS, QUEUE_TIMES_MS, STREAMS};
+use proto::h2::{BUDGETS, ErrorCode};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -36,6 +37,36 @@ impl Counts {
         bounds(py, &QUEUE_TIMES_MS)
     }
 
+    #[classattr]
+    #[pyo3(name = "PROTOCOLS")]
+    fn protocol_names(py: Python<'_>) -> PyResult<Py<PyTuple>> {
+        names(py, &PROTOCOLS)
+    }
+
+    #[classattr]
+    #[pyo3(name = "HANDSHAKES")]
+    fn handshake_names(py: Python<'_>) -> PyResult<Py<PyTuple>> {
+        names(py, &HANDSHAKES)
+    }
+
+    #[classattr]
+    #[pyo3(name = "STREAMS")]
+    fn stream_names(py: Python<'_>) -> PyResult<Py<PyTuple>> {
+        names(py, &STREAMS)
+    }
+
+    #[classattr]
+    #[pyo3(name = "GOAWAYS")]
+    fn goaway_names(py: Python<'_>) -> PyResult<Py<PyTuple>> {
+        names(py, &ErrorCode::NAMES)
+    }
+
+    #[classattr]
+    #[pyo3(name = "BUDGETS")]
+    fn budget_names(py: Python<'_>) -> PyResult<Py<PyTuple>> {
+        names(py, &BUDGETS)
+    }
+
     fn __add__(&self, other: &Self) -> Self {
         Self::new(self.inner.plus(&other.inner))
     }
@@ -63,6 +94,31 @@ impl Counts {
     #[getter]
     fn queue_times_sum(&self) -> f64 {
         seconds(self.inner.queue_times.sum_ns)
+    }
+
+    #[getter]
+    fn protocols<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.inner.connections.protocols)
+    }
+
+    #[getter]
+    fn handshakes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.inner.connections.handshakes)
+    }
+
+    #[getter]
+    fn streams<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.inner.connections.streams)
+    }
+
+    #[getter]
+    fn goaways<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.inner.connections.goaways)
+    }
+
+    #[getter]
+    fn budgets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.inner.connections.budgets)
     }
 
     #[getter]
@@ -114,6 +170,10 @@ impl Counts {
     fn abandoned(&self) -> u64 {
         self.inner.abandoned
     }
+}
+
+fn names(py: Python<'_>, names: &[&str]) -> PyResult<Py<PyTuple>> {
+    Ok(PyTuple::new(py, names)?.unbind())
 }
 
 /// Upper bounds in seconds.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use net::baton::Tail;
-use proto::h1::Ending;
+use proto::h1::{Ending, PageFacts};
 use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -43,13 +43,13 @@ pub(crate) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     }
     net.keep_alive = false;
     net.out.clear();
-    let date = net::clock::coarse_unix_seconds();
+    let facts = PageFacts {
+        date: net::clock::coarse_unix_seconds(),
+        hsts: core.config.hsts.as_deref().filter(|_| net.tls.is_some()),
+        head: net.is_head(),
+    };
     // Whatever the application had begun to say: its client gets the page for failures.
-    let head = net.facts().head_method;
-    if net
-        .response
-        .fail(date, shown.as_deref(), head, &mut net.out)
-    {
+    if net.response.fail(facts, shown.as_deref(), &mut net.out) {
         run.status = Some(if overdue {
             core.names.gateway_timeout.clone_ref(py)
         } else {

@@ -7,7 +7,8 @@
 //! (`tests/architecture/test_rust.py` reads the list):
 //!
 //! ```text
-//! values     text proxied lookup queue request_id repeated past parked shared chunks breakpoint counts tls config
+//! values     text proxied lookup queue request_id repeated past parked shared chunks breakpoint counts tls
+//!            config/attributes config/policy config
 //! services   board explain head fields reader reply
 //! the log    intact access_values access_unserved access
 //! requests   core secured wsgi/input wsgi/caches wsgi/environ exchange

@@ -170,8 +170,12 @@ pub(crate) fn error_page<'py>(
 
 fn page<'py>(py: Python<'py>, told: (u16, &str), message: &str, head: bool) -> Bound<'py, PyBytes> {
     let mut page = Vec::new();
-    let date = net::clock::coarse_unix_seconds();
-    proto::h1::error_page(&mut page, date, told, message, head);
+    let facts = proto::h1::PageFacts {
+        date: net::clock::coarse_unix_seconds(),
+        hsts: None,
+        head,
+    };
+    proto::h1::error_page(&mut page, facts, told, message);
     PyBytes::new(py, &page)
 }
 

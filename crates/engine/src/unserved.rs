@@ -3,7 +3,7 @@
 use net::access_log::unserved::Unserved;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyString};
 
 use crate::core::Core;
 use crate::exchange::Exchange;
@@ -47,6 +47,8 @@ fn fill(core: &Core, exchange: &Bound<'_, Exchange>, unserved: Unserved) -> PyRe
             "an exchange without its parts was taken for use",
         ));
     };
+    let phrase = proto::reason_phrase(unserved.status).unwrap_or_default();
+    let status = PyString::new(py, &format!("{} {phrase}", unserved.status));
     let mut net = unserved.exchange;
     let (environ, _) = environ::build(py, core, &bundle.template, &mut bundle.caches, &mut net)?;
     let queue_ns = queue::waited_ns(&net, unserved.at_ns);
@@ -62,7 +64,7 @@ fn fill(core: &Core, exchange: &Bound<'_, Exchange>, unserved: Unserved) -> PyRe
     run.request_id = id;
     run.queue_ns = core.queue_timed.then_some(queue_ns);
     run.started_ns = unserved.at_ns;
-    run.status = Some(core.names.unavailable.clone_ref(py));
+    run.status = Some(status.unbind());
     run.headers = Some(headers.into_any().unbind());
     run.sent = unserved.sent;
     run.environ = Some(environ.unbind());

@@ -4,11 +4,14 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use proto::Policy;
+use proto::h1::PageFacts;
 
 use crate::body::BodyStore;
+use crate::clock;
 use crate::edge::Edge;
 use crate::overdue::TimeLimits;
 use crate::path_limits::PathLimits;
+use crate::timer::{Cause, Deadline};
 use crate::tls::Listening;
 
 /// Configuration of one reactor.
@@ -27,6 +30,10 @@ pub struct Config {
     pub flowing_bodies: bool,
     /// The listeners speak TLS.
     pub tls: Option<Arc<Listening>>,
+    /// Listeners that speak none, and send clients on to those that do.
+    pub redirects: Redirects,
+    /// Strict-Transport-Security of answers over TLS.
+    pub hsts: Option<Arc<str>>,
     /// How WebSocket connections are served.
     pub websocket: crate::websocket::Settings,
     /// How long a kept connection may be idle, in ms; 0 closes after each response.
@@ -73,4 +80,37 @@ pub struct Config {
     pub standin_beats: bool,
     /// The times of all requests are taken, for metrics: two looks at the clock each.
     pub timed: bool,
+}
+
+/// How long the preface of HTTP/2 may take where it has to come, in ms: clients send it at once
+/// (RFC 9113, section 3.4; gunicorn's limit).
+pub(crate) const PREFACE_MS: u64 = 1_000;
+
+impl Config {
+    /// Until when the first request of a client must have come, or what stands before it.
+    pub(crate) fn first_deadline(&self, preface: bool, now_ms: u64) -> Deadline {
+        let head = Deadline::after(Cause::Header, now_ms, self.header_timeout_ms);
+        if preface {
+            return head.sooner(Deadline::after(Cause::Header, now_ms, PREFACE_MS));
+        }
+        head
+    }
+
+    /// What a page of the server's own has beside its text; `secure`: it goes over TLS.
+    pub(crate) fn page_facts(&self, secure: bool, head: bool) -> PageFacts<'_> {
+        PageFacts {
+            date: clock::coarse_unix_seconds(),
+            hsts: self.hsts.as_deref().filter(|_| secure),
+            head,
+        }
+    }
+}
+
+/// Which listeners send their clients on to those with TLS (`redirect_http`), and where to.
+#[derive(Clone, Debug, Default)]
+pub struct Redirects {
+    /// For each listener whether it is one of them; those beyond are not.
+    pub listeners: Vec<bool>,
+    /// The port with TLS.
+    pub port: u16,
 }

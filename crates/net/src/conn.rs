@@ -70,6 +70,8 @@ pub(crate) struct Conn {
     pub(crate) peer: Peer,
     proxied: Option<Arc<Proxied>>,
     pub(crate) listener: usize,
+    /// Its request is answered without the application, which sends the client on to TLS.
+    pub(crate) redirects: bool,
     /// The peer is in `forwarded_allow_ips`.
     trusted: bool,
     /// What its handshake of TLS has agreed on.
@@ -173,6 +175,7 @@ impl Conn {
             peer,
             proxied: None,
             listener,
+            redirects: false,
             trusted,
             tls: None,
             proto,

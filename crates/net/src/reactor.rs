@@ -16,6 +16,7 @@ mod logging;
 mod pace;
 mod patience;
 mod reading;
+mod redirecting;
 mod registering;
 mod securing;
 mod stopping;

@@ -3,7 +3,13 @@
 //! One thread at a time writes, the one that holds the reactor; so a sum is a load and a store, and
 //! no locked instruction. The master reads while they are written: each number stands for itself.
 
+mod connections;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use connections::ConnectionTally;
+pub use connections::{ConnectionCounts, HANDSHAKES, PROTOCOLS, STREAMS};
+pub(crate) use connections::{Handshake, StreamCounts};
 
 /// Upper bounds of the durations that are told apart, in ms; what takes longer is in one more.
 pub const DURATIONS_MS: [u64; 16] = [
@@ -31,6 +37,8 @@ pub(crate) struct Tally {
     taken: AtomicU64,
     shed: AtomicU64,
     abandoned: AtomicU64,
+    /// What is counted of connections.
+    pub(crate) connections: ConnectionTally,
 }
 
 /// A histogram: one counter for each bound, one for what is above all of them, and the sum.
@@ -70,6 +78,8 @@ pub struct Counts {
     pub shed: u64,
     /// Requests that were not begun because their clients had left.
     pub abandoned: u64,
+    /// What was counted of connections.
+    pub connections: ConnectionCounts,
 }
 
 /// How many were within each bound and above the one before.
@@ -158,8 +168,7 @@ impl Tally {
 
     /// What was counted as given has stayed.
     pub(crate) fn not_given(&self) {
-        let given = self.given.load(Ordering::Relaxed);
-        self.given.store(given.saturating_sub(1), Ordering::Relaxed);
+        subtract(&self.given, 1);
     }
 
     pub(crate) fn taken(&self) {
@@ -180,7 +189,8 @@ impl Tally {
             &self.shed,
             &self.abandoned,
         ];
-        for count in self.requests.iter().chain(single) {
+        let all = self.requests.iter().chain(single);
+        for count in all.chain(self.connections.all()) {
             count.store(0, Ordering::Relaxed);
         }
         self.durations.reset();
@@ -202,6 +212,7 @@ impl Tally {
             taken: load(&self.taken),
             shed: load(&self.shed),
             abandoned: load(&self.abandoned),
+            connections: self.connections.read(),
         }
     }
 }
@@ -254,6 +265,7 @@ impl Counts {
             taken: self.taken + other.taken,
             shed: self.shed + other.shed,
             abandoned: self.abandoned + other.abandoned,
+            connections: self.connections.plus(&other.connections),
         }
     }
 }
@@ -275,6 +287,11 @@ impl Histogram {
 #[inline]
 fn add(count: &AtomicU64, more: u64) {
     count.store(load(count) + more, Ordering::Relaxed);
+}
+
+/// Takes back what was added.
+fn subtract(count: &AtomicU64, less: u64) {
+    count.store(load(count).saturating_sub(less), Ordering::Relaxed);
 }
 
 #[inline]

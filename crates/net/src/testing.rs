@@ -94,6 +94,8 @@ pub(crate) fn config() -> Config {
         standin_beats: true,
         timed: false,
         tls: None,
+        hsts: None,
+        redirects: crate::config::Redirects::default(),
         edge: crate::edge::Edge::default(),
     }
 }
@@ -207,7 +209,7 @@ impl Rig {
         if slow {
             narrow(&ours);
         }
-        let stream = self.reactor.transport(OwnedFd::from(ours)).unwrap();
+        let stream = self.reactor.transport(OwnedFd::from(ours), 0).unwrap();
         self.reactor.add_connection(stream, Peer::Unix, 0);
     }
 

@@ -14,8 +14,8 @@ mod tickets;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rustls::ServerConfig;
 use rustls::server::UnbufferedServerConnection as Session;
+use rustls::{HandshakeKind, ServerConfig};
 
 pub use certificates::Certificate;
 pub use ensemble::{ClientCertificates, Material, Pair, Terms};
@@ -108,6 +108,8 @@ impl Acceptor {
 pub struct Established {
     /// The application's protocol (RFC 7301), if one was agreed on.
     pub protocol: Option<Vec<u8>>,
+    /// It has gone on with an earlier session.
+    pub resumed: bool,
     /// The version, as it is written and as a number.
     pub version: (&'static str, u16),
     /// The cipher suite, by OpenSSL's name and as a number.
@@ -139,6 +141,7 @@ impl Established {
             .collect();
         Self {
             protocol: session.alpn_protocol().map(<[u8]>::to_vec),
+            resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
             version: version.map_or(("", 0), |version| match version {
                 rustls::ProtocolVersion::TLSv1_3 => ("TLSv1.3", 0x0304),
                 _ => ("TLSv1.2", 0x0303),

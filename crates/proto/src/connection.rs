@@ -62,6 +62,15 @@ impl Connection {
         }
     }
 
+    /// Whether the preface of HTTP/2 has to come next, or the rest of it.
+    pub fn awaits_preface(&self) -> bool {
+        match self {
+            Self::Undecided(undecided) => undecided.expects_preface(),
+            Self::H2(connection) => !connection.has_begun(),
+            Self::H1(_) | Self::Uwsgi(_) | Self::FastCgi(_) | Self::Tunnel(_) => false,
+        }
+    }
+
     /// The PROXY header that was read with the last [`Event::Proxied`](crate::Event::Proxied).
     pub fn proxied(&mut self) -> Option<Box<proxy::Header>> {
         match self {
@@ -247,6 +256,16 @@ impl Connection {
         match self {
             Self::H2(connection) => Some(connection),
             _ => None,
+        }
+    }
+
+    /// What it speaks, as far as that is known.
+    pub fn protocol(&self) -> Protocol {
+        match self {
+            Self::Undecided(_) | Self::H1(_) | Self::Tunnel(_) => Protocol::Http1,
+            Self::H2(_) => Protocol::Http2,
+            Self::Uwsgi(_) => Protocol::Uwsgi,
+            Self::FastCgi(_) => Protocol::FastCgi,
         }
     }
 

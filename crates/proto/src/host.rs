@@ -30,6 +30,13 @@ pub(crate) fn is_authority_with_port(value: &[u8]) -> bool {
     split(value).is_some_and(|port| !port.is_empty())
 }
 
+/// The host of an authority, without its port.
+pub(crate) fn name(value: &[u8]) -> Option<&[u8]> {
+    let port = split(value)?;
+    let name = value.get(..value.len() - port.len())?;
+    Some(name.strip_suffix(b":").unwrap_or(name))
+}
+
 /// The port of a valid, non-empty host; empty if it has none.
 fn split(value: &[u8]) -> Option<&[u8]> {
     let rest = match value {

@@ -68,6 +68,12 @@ impl Undecided {
         );
     }
 
+    /// HTTP/2 is to be spoken, as TLS has agreed on it or nothing else is served to this peer.
+    pub(crate) fn expects_preface(&self) -> bool {
+        let cleartext = self.served.http2_cleartext && self.served.http2_demanded;
+        self.agreed == Some(Protocol::Http2) || self.agreed.is_none() && cleartext && !self.secure
+    }
+
     /// The PROXY header that was read last.
     pub(crate) fn proxied(&mut self) -> Option<Box<proxy::Header>> {
         self.header.take()

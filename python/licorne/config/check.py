@@ -27,6 +27,8 @@ def complaints(cfg: Config) -> Iterator[str]:
         _features,
         _front,
         _addresses,
+        _tls_only,
+        _redirects,
         _variables,
         _threads,
         _numbers,
@@ -34,6 +36,15 @@ def complaints(cfg: Config) -> Iterator[str]:
         _extra_files,
     ):
         yield from rule(cfg)
+
+
+def warnings(cfg: Config) -> Iterator[str]:
+    """What does nothing as it is set, in gunicorn's words."""
+    if "h2" in cfg.http_protocols and not cfg.is_ssl and cfg.http2_cleartext == "off":
+        yield (
+            "http_protocols includes h2 but there is no TLS and http2_cleartext is off, so HTTP/2 "
+            "will never be negotiated."
+        )
 
 
 def _features(cfg: Config) -> Iterator[str]:
@@ -71,6 +82,35 @@ def _addresses(cfg: Config) -> Iterator[str]:
         yield f"{given(cfg, 'metrics_bind', cfg.metrics_bind)}: {said}"
     if not cfg.bind:
         yield f"{given(cfg, 'bind', cfg.bind)}: give at least one address."
+
+
+def _tls_only(cfg: Config) -> Iterator[str]:
+    """Settings that do nothing without TLS, and that a user would rely on."""
+    for name, said in (
+        ("redirect_http", "without TLS there is nothing to send clients on to."),
+        ("hsts", "it is sent over TLS only; where a proxy speaks TLS, have the proxy send it."),
+    ):
+        if cfg.values[name] and not cfg.is_ssl:
+            remedy = "Give certfile (and keyfile), or leave it out."
+            yield f"{given(cfg, name, cfg.values[name])}: {said} {remedy}"
+
+
+def _redirects(cfg: Config) -> Iterator[str]:
+    for each in cfg.redirect_http:
+        try:
+            address = convert.address(each)
+        except ValueError as error:
+            yield f"{given(cfg, 'redirect_http', each)}: {error} Give HOST:PORT or unix:PATH."
+            continue
+        if isinstance(address, int):
+            said = "a descriptor cannot be given here. Give the address of its socket."
+            yield f"{given(cfg, 'redirect_http', each)}: {said}"
+    double = [*cfg.bind, *cfg.redirect_http]
+    for each in cfg.redirect_http:
+        if double.count(each) > 1:
+            said = "the address is given twice. It either serves or sends clients on."
+            yield f"{given(cfg, 'redirect_http', each)}: {said}"
+            break
 
 
 def _variables(cfg: Config) -> Iterator[str]:

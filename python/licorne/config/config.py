@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Network = IPv4Network | IPv6Network
 
 DEFAULT = "default"
+#: Of http (RFC 9110, section 4.2.1).
+HTTP_PORT = 80
 
 
 class Config(Settings):
@@ -81,10 +83,12 @@ class Config(Settings):
         return parser(self.usage, self.prog)
 
     def validate(self) -> None:
-        """Raise a ConfigError for the rules that the settings together break."""
-        from licorne.config.check import complaints
+        """Raise a ConfigError for the rules that the settings together break, or warn."""
+        from licorne.config.check import complaints, warnings
 
         broken = list(complaints(self))
+        for said in warnings(self):
+            print(f"Warning: {said}", file=sys.stderr)
         if broken:
             raise ConfigError("\nError: ".join(broken))
 
@@ -111,6 +115,16 @@ class Config(Settings):
     def address(self) -> list[Address]:
         """The addresses of `bind`, parsed."""
         return [convert.address(each) for each in self.bind]
+
+    @property
+    def redirect_addresses(self) -> list[Address]:
+        """The addresses of `redirect_http`, parsed."""
+        return [convert.address(each, HTTP_PORT) for each in self.redirect_http]
+
+    @property
+    def listen_addresses(self) -> list[Address]:
+        """All addresses at which workers accept clients."""
+        return self.address + self.redirect_addresses
 
     @property
     def metrics_address(self) -> Address | None:

@@ -27,12 +27,14 @@ CAP_NET_BIND_SERVICE = 10
 
 def complaints(cfg: Config) -> Iterator[str]:
     """What a start would fail over."""
-    for rule in (_addresses, _files, _directories, _identity):
+    for rule in (_addresses, redirects, _files, _directories, _identity):
         yield from rule(cfg)
 
 
 def _addresses(cfg: Config) -> Iterator[str]:
     wished = [("bind", text, at) for text, at in zip(cfg.bind, cfg.address, strict=True)]
+    redirects = zip(cfg.redirect_http, cfg.redirect_addresses, strict=True)
+    wished += [("redirect_http", text, at) for text, at in redirects]
     metrics = cfg.metrics_address
     if metrics is not None:
         wished.append(("metrics_bind", cfg.metrics_bind, metrics))
@@ -45,6 +47,14 @@ def _addresses(cfg: Config) -> Iterator[str]:
             problem = _host_port(*address)
         if problem:
             yield f"{given(cfg, name, text)}: {problem}"
+
+
+def redirects(cfg: Config) -> Iterator[str]:
+    """Only workers on the engine answer there; a start refuses others in the same words."""
+    if cfg.redirect_http and not getattr(cfg.worker_class, "serves_redirects", False):
+        said = f"the worker class {cfg.worker_class_str} has network code of its own, without it."
+        remedy = "Use one of licorne's, such as gthread or asgi, or redirect in front of it."
+        yield f"{given(cfg, 'redirect_http', cfg.redirect_http)}: {said} {remedy}"
 
 
 def _descriptor(number: int) -> str:

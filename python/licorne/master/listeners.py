@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from licorne import sock, systemd
+from licorne.errors import ConfigError
 from licorne.supervisor.converge import outdated
 
 TYPE_CHECKING = False
@@ -42,8 +43,18 @@ class Listeners:
     def __str__(self) -> str:
         return ",".join(map(str, self.sockets))
 
+    @staticmethod
+    def check(cfg: Config) -> None:
+        """Refuse listeners that the workers would not serve."""
+        if cfg.redirect_http:
+            from licorne.config.preflight import redirects  # noqa: PLC0415 - rarely needed
+
+            for complaint in redirects(cfg):
+                raise ConfigError(complaint)
+
     def open(self, cfg: Config, left: Inheritance) -> None:
         """Adopt what was left or handed over, bind what is configured."""
+        self.check(cfg)
         count = systemd.listen_fds()
         first = systemd.SD_LISTEN_FDS_START
         self.systemd = count > 0
@@ -51,6 +62,7 @@ class Listeners:
         made = sock.create_sockets(cfg, self._log, fds, owned=bool(left.fds))
         for each, address in zip(made, left.addresses, strict=False):
             each.cfg_addr = address
+        made = sock.with_redirects(made, cfg, self._log)
         if cfg.reuse_port and not self.systemd:
             from licorne.master.reuseport import SocketSets  # noqa: PLC0415 - rarely needed
 
@@ -58,7 +70,7 @@ class Listeners:
             made = self._sets.first()
         elif left.addresses:
             # The configuration may name other addresses than the old master's did.
-            made = sock.rebind(made, cfg, self._log)
+            made = sock.with_redirects(sock.rebind(made, cfg, self._log), cfg, self._log)
         self.sockets = made
         self.dispatch(cfg)
 
@@ -82,7 +94,8 @@ class Listeners:
         """Listen where a new configuration says (HUP); False where that cannot be changed."""
         if self.systemd or self._sets is not None:
             return False
-        self.sockets = sock.rebind(self.sockets, cfg, self._log)
+        rebound = sock.rebind(self.sockets, cfg, self._log)
+        self.sockets = sock.with_redirects(rebound, cfg, self._log)
         # Its messages name listeners by their place among those that its workers have.
         self._drop_queue()
         return True

@@ -56,7 +56,9 @@ def _reset_environment(arbiter: Arbiter) -> None:
 
 def _adopt_listeners(arbiter: Arbiter) -> None:
     cfg, listeners = arbiter.app.cfg, arbiter.parts.listeners
-    if cfg.address != arbiter.address and listeners.rebind(cfg):
+    listeners.check(cfg)
+    before = arbiter.address + arbiter.cfg.redirect_addresses
+    if cfg.listen_addresses != before and listeners.rebind(cfg):
         arbiter.log.info("Listening at: %s", listeners)
     listeners.dispatch(cfg)
 

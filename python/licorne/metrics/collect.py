@@ -17,7 +17,7 @@ from licorne.system import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from licorne.master.face import Master
     from licorne.supervisor.roster import Roster
@@ -30,7 +30,13 @@ NONE: Labels = ()
 
 def families(master: Master) -> Iterator[Family]:
     """All families, in the order of the page."""
-    yield from traffic(master.slots.counts(master.WORKERS.values()))
+    counted = master.slots.counts(master.WORKERS.values())
+    yield from traffic(counted)
+    if master.cfg.is_ssl:
+        yield handshakes(counted)
+    if "h2" in master.cfg.http_protocols:
+        yield from http2(counted)
+        yield _streams(master)
     yield from _present(master)
     yield from _processes(master)
     yield from planned(master.roster, time.monotonic())
@@ -76,7 +82,57 @@ def traffic(counted: Mapping[str, Counts]) -> Iterator[Family]:
         ),
         "seconds",
     )
+    told = "Connections that have sent a request, by what they speak."
+    protocols = _by_name(counted, "protocol", Counts.PROTOCOLS, lambda each: each.protocols)
+    yield family("licorne_connections_by_protocol", "counter", told, protocols)
     yield from _sums(by_type)
+
+
+def handshakes(counted: Mapping[str, Counts]) -> Family:
+    """What has become of handshakes of TLS."""
+    results = _by_name(counted, "result", Counts.HANDSHAKES, lambda each: each.handshakes)
+    return family("licorne_tls_handshakes", "counter", "Handshakes of TLS, by result.", results)
+
+
+def http2(counted: Mapping[str, Counts]) -> Iterator[Family]:
+    """What has become of streams and connections of HTTP/2."""
+    streams = {
+        kind: dict(zip(Counts.STREAMS, counts.streams, strict=True))
+        for kind, counts in sorted(counted.items())
+    }
+
+    def total(name: str) -> dict[Labels, float]:
+        return {(("worker_type", kind),): float(found[name]) for kind, found in streams.items()}
+
+    yield family("licorne_http2_streams", "counter", "Streams opened.", total("opened"))
+    told = "Streams refused because too many were open (REFUSED_STREAM)."
+    yield family("licorne_http2_refused_streams", "counter", told, total("refused"))
+    resets: dict[Labels, float] = {
+        (("worker_type", kind), ("by", side)): float(found[f"reset_by_{side}"])
+        for kind, found in streams.items()
+        for side in ("client", "server")
+    }
+    told = "Streams reset before their response was complete, by which side."
+    yield family("licorne_http2_reset_streams", "counter", told, resets)
+    goaways = _by_name(counted, "code", Counts.GOAWAYS, lambda each: each.goaways)
+    told = "Connections that the server has told to go away, by error code."
+    yield family("licorne_http2_goaways", "counter", told, goaways)
+    budgets = _by_name(counted, "budget", Counts.BUDGETS, lambda each: each.budgets)
+    told = "Connections ended because their clients did too much of what costs them nothing."
+    yield family("licorne_http2_budget_violations", "counter", told, budgets)
+
+
+def _by_name(
+    counted: Mapping[str, Counts],
+    label: str,
+    names: Sequence[str],
+    counts: Callable[[Counts], Sequence[int]],
+) -> dict[Labels, float]:
+    return {
+        (("worker_type", kind), (label, name)): float(count)
+        for kind, each in sorted(counted.items())
+        for name, count in zip(names, counts(each), strict=True)
+    }
 
 
 def _sums(by_type: Sequence[tuple[Labels, Counts]]) -> Iterator[Family]:
@@ -143,6 +199,13 @@ def _present(master: Master) -> Iterator[Family]:
     if late:
         told = "How late the event loop of the worker was, at most, in the last seconds."
         yield family("licorne_event_loop_lag_seconds", "gauge", told, late)
+
+
+def _streams(master: Master) -> Family:
+    streams: dict[Labels, float] = {
+        _slot(worker.slot): master.slots.read(worker).streams for worker in master.WORKERS.values()
+    }
+    return family("licorne_http2_open_streams", "gauge", "Open streams of HTTP/2.", streams)
 
 
 def _processes(master: Master) -> Iterator[Family]:

@@ -114,6 +114,8 @@ class Bridge:
             *listeners, put, take = listeners
             queue = put, take
         sockets = [sock.adopt(fd, master.cfg, self.log) for fd in listeners]
+        for each in sockets[len(sockets) - order.redirects :]:
+            each.redirects = True
         master.LISTENERS = sockets
         self._see(order.view)
         worker = master.make_worker(order.age, order.socket_set, sockets)

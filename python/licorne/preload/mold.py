@@ -95,28 +95,39 @@ class View:
 class Order:
     """A worker that the master wants, as far as a number can say."""
 
-    __slots__ = ("age", "handover", "slot", "socket_set", "view")
+    __slots__ = ("age", "handover", "redirects", "slot", "socket_set", "view")
 
-    def __init__(self, age: int, slot: int, socket_set: int, *, handover: bool, view: View) -> None:
+    def __init__(
+        self,
+        age: int,
+        slot: int,
+        socket_set: int,
+        redirects: int = 0,
+        *,
+        handover: bool,
+        view: View,
+    ) -> None:
         self.age = age
         self.slot = slot
         self.socket_set = socket_set
+        #: So many of the sockets, the last ones, send clients on to TLS.
+        self.redirects = redirects
         #: The queue by which workers hand connections to each other comes with the sockets.
         self.handover = handover
         self.view = view
 
     def encode(self) -> bytes:
         """As a message to the mold."""
-        numbers = f"{self.age} {self.slot} {self.socket_set} {int(self.handover)}"
-        return f"fork {numbers} {self.view.encode()}".encode()
+        numbers = f"{self.age} {self.slot} {self.socket_set} {self.redirects}"
+        return f"fork {numbers} {int(self.handover)} {self.view.encode()}".encode()
 
     @classmethod
     def decode(cls, message: bytes) -> Order:
         """From a message of the master."""
         match message.decode().split():
-            case ["fork", age, slot, socket_set, handover, target, workers, pending]:
+            case ["fork", age, slot, number, redirects, handover, target, workers, pending]:
                 view = View.decode(target, workers, pending)
-                numbers = int(age), int(slot), int(socket_set)
+                numbers = int(age), int(slot), int(number), int(redirects)
                 return cls(*numbers, handover=handover == "1", view=view)
         raise ValueError(f"not an order of the master: {message!r}")
 

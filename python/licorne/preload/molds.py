@@ -79,9 +79,9 @@ class Mold:
     def order(self, worker: Worker, view: mold.View) -> None:
         """Send the order for a worker, with its sockets and the pipe for its stacks."""
         queue = worker.handover
-        order = mold.Order(
-            worker.age, worker.slot, worker.socket_set, handover=queue is not None, view=view
-        )
+        redirects = sum(each.redirects for each in worker.sockets)
+        numbers = worker.age, worker.slot, worker.socket_set, redirects
+        order = mold.Order(*numbers, handover=queue is not None, view=view)
         message = order.encode()
         fds = [*(each.fileno() for each in worker.sockets), *(queue or ()), worker.stack_pipe]
         socket.send_fds(self.channel, [message], fds)

@@ -48,6 +48,10 @@ class Worker:
     #: Whether a worker serves as soon as the application is loaded, or from its first `notify`.
     ready_before_run = False
 
+    #: Whether it can send clients on to TLS (`redirect_http`): those with network code of their own
+    #: cannot.
+    serves_redirects = False
+
     #: A pipe of this process that signals write to, so that a waiting loop wakes.
     PIPE: Sequence[int] = ()
 

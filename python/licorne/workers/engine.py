@@ -45,6 +45,7 @@ class EngineWorker(Worker):
     """A worker whose requests come from the native engine."""
 
     ready_before_run = True
+    serves_redirects = True
 
     #: The application runs on threads of its own, beside the main thread.
     multithread = False

@@ -120,6 +120,9 @@ class EngineConfig(RequestRules):
         self.addresses = [_server_address(each) for each in sockets]
         if self.addresses and self.addresses[0] is not None:
             self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = self.addresses[0]
+        self.hsts = cfg.hsts
+        self.redirects = [each.redirects for each in sockets]
+        self.redirect_http_port = cfg.redirect_http_port or _tls_port(sockets)
         # Where no metrics are served, no request pays for looks at the clock.
         self.timed = bool(cfg.metrics_bind)
         self.access = AccessLog(log, cfg) if AccessLog.sees(log) else None
@@ -197,6 +200,15 @@ def _temporary_directory() -> str:
         # A read-only container without /tmp: bodies that memory has no room for are refused, and
         # the log names this path.
         return "/tmp"
+
+
+def _tls_port(sockets: list[BaseSocket]) -> int:
+    """Where TLS is spoken: on TCP first of all; that of https if only unix sockets do."""
+    for each in sockets:
+        address = _server_address(each)
+        if address is not None and not each.redirects:
+            return int(address[1])
+    return 443
 
 
 def _server_address(sock: BaseSocket) -> tuple[str, str] | None:

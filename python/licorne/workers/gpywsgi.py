@@ -126,6 +126,9 @@ def _start(worker: GeventPyWSGIWorker, listener: BaseSocket, pool: Pool) -> PyWS
 class GeventPyWSGIWorker(GeventWorker):
     """gevent's `WSGIServer` for each listener; `wsgi_handler` is for subclasses to exchange."""
 
+    #: The listeners are gevent's.
+    serves_redirects = False
+
     server_class: type[PyWSGIServer] = PyWSGIServer
     wsgi_handler: type[WSGIHandler] = PyWSGIHandler
 

@@ -22,6 +22,11 @@ def application(
         body = environ["wsgi.input"].read()  # type: ignore[attr-defined]
         start_response("200 OK", [("Content-Length", str(len(body)))])
         return [body]
+    if environ["PATH_INFO"] == "/fails":
+        raise ValueError("as asked")
+    if environ["PATH_INFO"] == "/hsts":
+        start_response("204 No Content", [("Strict-Transport-Security", "max-age=1")])
+        return []
     told = {key: value for key, value in environ.items() if isinstance(value, str)}
     body = json.dumps(told).encode()
     start_response("200 OK", [("Content-Length", str(len(body)))])

@@ -76,3 +76,10 @@ def test_rights_that_only_root_has(monkeypatch: pytest.MonkeyPatch) -> None:
         " can become another user; start as root.",
         " can become another group; start as root.",
     ]
+
+
+def test_a_worker_class_that_sends_no_clients_on() -> None:
+    given: dict[str, object] = {"redirect_http": "127.0.0.1:8080", "self_signed": True}
+    (told,) = complaints(**given, worker_class="gevent_pywsgi")
+    assert "gevent_pywsgi has network code of its own" in told
+    assert complaints(**given, worker_class="gthread") == []

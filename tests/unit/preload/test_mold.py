@@ -17,8 +17,9 @@ def test_a_view(workers: list[tuple[int, int, bool]], pending: list[int]) -> Non
 
 
 def test_an_order() -> None:
-    order = Order.decode(Order(age=3, slot=0, socket_set=2, handover=True, view=View(4)).encode())
-    assert (order.age, order.slot, order.socket_set) == (3, 0, 2)
+    made = Order(age=3, slot=0, socket_set=2, redirects=1, handover=True, view=View(4))
+    order = Order.decode(made.encode())
+    assert (order.age, order.slot, order.socket_set, order.redirects) == (3, 0, 2, 1)
 
 
 @pytest.mark.parametrize(("pid", "reason"), [(17, ""), (0, "no such file: 'ä b'")])

@@ -3,10 +3,12 @@
 
 use crate::exchange::Exchange;
 
-/// A request that was answered 503 without the application.
+/// A request that was answered without the application.
 pub struct Unserved {
     /// The request. It is with its connection no more.
     pub exchange: Box<Exchange>,
+    /// The status of the answer.
+    pub status: u16,
     /// The answer, as far as there was a client for it.
     pub page: Vec<u8>,
     /// Bytes of the answer's content that were given to the connection.
@@ -16,9 +18,6 @@ pub struct Unserved {
 }
 
 impl Unserved {
-    /// The status of the answer.
-    pub const STATUS: u16 = 503;
-
     /// The fields of the answer, in their order.
     pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let lines = self.page.split(|&byte| byte == b'\n').skip(1);
@@ -57,9 +56,10 @@ mod tests {
     #[test]
     fn the_fields_of_the_answer() {
         let mut page = Vec::new();
-        proto::h1::busy_page(&mut page, 0, false, true);
+        proto::h1::busy_page(&mut page, proto::h1::PageFacts::default(), true);
         let unserved = Unserved {
             exchange: Box::default(),
+            status: 503,
             page,
             sent: 0,
             at_ns: 0,

@@ -200,6 +200,11 @@ impl Conn {
     fn reset_by_peer(&mut self, stream: StreamId, reject: Option<Reject>) {
         let streams = self.streams.get_or_insert_default();
         streams.news.faults.extend(reject);
+        match reject {
+            None => streams.counts.reset_by_client += 1,
+            Some(Reject::TooManyStreams) => streams.counts.refused += 1,
+            Some(_) => streams.counts.reset_by_server += 1,
+        }
         let Some(gone) = streams.remove(stream) else {
             return;
         };
@@ -235,6 +240,7 @@ impl Conn {
     pub(crate) fn reset_stream(&mut self, stream: StreamId) -> Option<RequestStream> {
         let (h2, streams) = self.framing()?;
         h2.reset(stream, ErrorCode::Cancel);
+        streams.counts.reset_by_server += 1;
         streams.remove(stream)
     }
 
@@ -312,6 +318,7 @@ impl Streams {
             let block = open.queue.take_fields();
             over = !h2.headers(stream, &block, end, out) || end;
         }
+        let cut_off = matches!(open.queue.next(), Next::Reset(_));
         if !over {
             over = send_data(h2, stream, &mut open.queue, out);
         }
@@ -324,6 +331,8 @@ impl Streams {
         self.queued = self.queued + after - before;
         self.last = stream;
         if over {
+            let short = cut_off || h2.can_send(stream);
+            self.counts.reset_by_server += u32::from(short);
             h2.finished(stream);
             self.remove(stream);
         }

@@ -38,7 +38,9 @@ impl Conn {
                 Event::Begun => self.output.begin_records(self.proto.reply()),
                 Event::Answers => self.put_answers(),
                 Event::Closed => return (used, Fed::Closed),
-                Event::Head(_) if feeding.flowing && exchange.head.has_body() => {
+                Event::Head(_)
+                    if (feeding.flowing || self.redirects) && exchange.head.has_body() =>
+                {
                     begun = self.begin_flowing(consumed == rest.len(), feeding);
                 }
                 Event::Head(_) => self.begin(consumed == rest.len(), feeding),
@@ -52,26 +54,27 @@ impl Conn {
                         return (used, Fed::Failed(error));
                     }
                 }
-                Event::End(_) => {
-                    if let Some(incoming) = &mut self.serving.incoming {
-                        incoming.end();
-                        return (used, begun.map_or(Fed::Flowed, Fed::Ready));
-                    }
-                    let Some(exchange) = self.pending.take() else {
-                        return (used, Fed::Wait);
-                    };
-                    return (used, Fed::Ready(exchange));
-                }
+                Event::End(_) => return (used, self.end_of_request(begun)),
                 // Nothing yet; the others are of connections with streams.
                 _ => {
-                    return match begun {
-                        Some(exchange) => (used, Fed::Ready(exchange)),
-                        None if self.serving.incoming.is_some() => (used, Fed::Flowed),
-                        None => (used, Fed::Wait),
+                    let waits = match &self.serving.incoming {
+                        Some(_) => Fed::Flowed,
+                        None => Fed::Wait,
                     };
+                    return (used, begun.map_or(waits, Fed::Ready));
                 }
             }
         }
+    }
+
+    /// All of a request has come. `begun`: its head came just before, and its body flows.
+    #[inline]
+    fn end_of_request(&mut self, begun: Option<Box<Exchange>>) -> Fed {
+        if let Some(incoming) = &mut self.serving.incoming {
+            incoming.end();
+            return begun.map_or(Fed::Flowed, Fed::Ready);
+        }
+        self.pending.take().map_or(Fed::Wait, Fed::Ready)
     }
 
     /// A head or a body was refused; of a head the method is left.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Conn;
 use crate::stream::PeerEnd;
-use crate::timer::Deadline;
 use crate::tls::Established;
 
 impl Conn {
@@ -20,13 +19,17 @@ impl Conn {
         true
     }
 
-    /// The handshake is over: what the client speaks is encrypted from now on, and due until then.
+    /// The handshake is over: what the client speaks is encrypted from now on.
     #[cold]
-    pub(crate) fn secured(&mut self, established: Established, deadline: Deadline) {
+    pub(crate) fn secured(&mut self, established: Established) {
         self.proto
             .agreed(established.protocol.as_deref().unwrap_or_default());
         self.tls = Some(Arc::new(established));
-        self.deadline = deadline;
+    }
+
+    /// It speaks TLS, whose handshake is over.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// How the client has ended its side, with nothing left to read before that.

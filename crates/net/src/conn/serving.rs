@@ -1,6 +1,7 @@
 //! A request of a connection that is with the application, and what is remembered of it there.
 //! HTTP/1 has one at a time; with several streams a connection has one of these for each.
 
+use proto::protocol::Protocol;
 use proto::{RequestHead, StreamId};
 
 use super::{Conn, Phase, StreamPhase, Streams};
@@ -168,6 +169,16 @@ impl Conn {
         // Then there is no end of the client's to wait for.
         self.had_last_request = incoming.is_some_and(|body| body.ended());
         self.phase = Phase::Closing;
+    }
+
+    /// The preface of HTTP/2 has to come next, or the rest of it.
+    pub(crate) fn awaits_preface(&self) -> bool {
+        self.proto.awaits_preface()
+    }
+
+    /// What it speaks.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.proto.protocol()
     }
 
     /// It has left HTTP.

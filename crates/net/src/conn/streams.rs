@@ -7,6 +7,7 @@ use proto::{Reject, StreamId};
 use super::queue::Queue;
 use super::{HIGH_WATER, Serving};
 use crate::exchange::Exchange;
+use crate::tally::StreamCounts;
 use crate::timer::Deadline;
 
 /// What a stream is doing.
@@ -56,6 +57,8 @@ pub(crate) struct Streams {
     /// Something was sent.
     pub(crate) progress: bool,
     pub(crate) deadlines: Deadlines,
+    /// What has become of them since that was last counted.
+    pub(crate) counts: StreamCounts,
     pub(crate) news: StreamNews,
 }
 
@@ -64,6 +67,8 @@ pub(crate) struct Streams {
 pub(crate) struct Deadlines {
     /// The kernel takes more of what is to be written.
     pub(crate) write: Option<Deadline>,
+    /// The rest of the preface has come.
+    pub(crate) preface: Option<Deadline>,
     /// The first request, or the rest of a head, has come.
     pub(crate) head: Option<Deadline>,
     /// A request has come.
@@ -157,6 +162,7 @@ impl Streams {
     pub(super) fn insert(&mut self, stream: StreamId) -> Option<&mut RequestStream> {
         let index = self.position(stream).err()?;
         self.open.insert(index, RequestStream::new(stream));
+        self.counts.opened += 1;
         self.open.get_mut(index)
     }
 
@@ -164,6 +170,7 @@ impl Streams {
     pub(crate) fn remove(&mut self, stream: StreamId) -> Option<RequestStream> {
         let index = self.position(stream).ok()?;
         let gone = self.open.remove(index);
+        self.counts.closed += 1;
         self.queued -= gone.queue.queued();
         Some(gone)
     }
@@ -171,7 +178,9 @@ impl Streams {
     /// All of them are over.
     pub(crate) fn take_all(&mut self) -> Vec<RequestStream> {
         self.queued = 0;
-        std::mem::take(&mut self.open)
+        let all = std::mem::take(&mut self.open);
+        self.counts.closed += u32::try_from(all.len()).unwrap_or_default();
+        all
     }
 
     /// All of them.

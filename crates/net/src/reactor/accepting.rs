@@ -237,7 +237,7 @@ impl Reactor {
         };
         match listener.accept() {
             Accepted::Connection(socket, peer) => {
-                if let Some(stream) = self.transport(socket) {
+                if let Some(stream) = self.transport(socket, index) {
                     self.add_connection(stream, peer, index);
                 }
             }
@@ -267,14 +267,21 @@ impl Reactor {
     pub(crate) fn add_connection(&mut self, stream: Stream, peer: Peer, index: usize) {
         let policy = &self.config.policy;
         let trusted = policy.forwarding.trusted.contains_peer(peer.ip());
-        let cause = if stream.in_handshake() {
-            Cause::Handshake
+        let in_handshake = stream.in_handshake();
+        let redirects = &self.config.redirects;
+        let served = redirects.served(policy, index, peer);
+        let mut conn = Conn::new(stream, peer, index, trusted, served);
+        conn.redirects = redirects.is_at(index);
+        conn.deadline = if in_handshake {
+            Deadline::after(
+                Cause::Handshake,
+                self.now_ms(),
+                self.config.header_timeout_ms,
+            )
         } else {
-            Cause::Header
+            self.config
+                .first_deadline(conn.awaits_preface(), self.now_ms())
         };
-        let mut conn = Conn::new(stream, peer, index, trusted, policy.served_to(peer.ip()));
-        let header_timeout = self.config.header_timeout_ms;
-        conn.deadline = Deadline::after(cause, self.now_ms(), header_timeout);
         self.scan.note(conn.deadline);
         let token = self.conns.insert(conn);
         self.board.set_connections(self.slot, self.conns.len());

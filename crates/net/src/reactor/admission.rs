@@ -235,25 +235,34 @@ impl Reactor {
         let more = refusal != Refusal::Abandoned && exchange.keep_alive && !old;
         let keep = more && key.is_some_and(|key| !self.last_answer(key));
         let mut page = Vec::new();
-        let date = clock::coarse_unix_seconds();
-        let content = proto::h1::busy_page(&mut page, date, exchange.is_head(), keep);
-        let mut unserved = Unserved {
+        let facts = self
+            .config
+            .page_facts(exchange.tls.is_some(), exchange.is_head());
+        let content = proto::h1::busy_page(&mut page, facts, keep);
+        let unserved = Unserved {
             exchange,
+            status: 503,
             page,
             sent: if served { content as u64 } else { 0 },
             at_ns: now_ns,
         };
-        // A client that has its answer finds it logged and counted.
-        let line = self.log_refusal(&unserved);
         self.count_refusal(&unserved.exchange, refusal, now_ns);
+        if let Some(key) = key.filter(|_| served)
+            && let Some(conn) = self.conns.get_mut(key.connection)
+            && refusal == Refusal::Abandoned
+        {
+            // There is no end of the client's to wait for.
+            conn.had_last_request = true;
+            conn.readable = false;
+        }
+        self.answer_unserved(unserved, served, keep);
+    }
+
+    /// Gives an answer that was counted to its client, if that is there (`served`), whose connection may
+    /// be kept. It is logged before: a client that has it finds both done.
+    pub(super) fn answer_unserved(&mut self, mut unserved: Unserved, served: bool, keep: bool) {
+        let line = self.log_refusal(&unserved);
         if let Some(key) = unserved.exchange.key.take().filter(|_| served) {
-            if let Some(conn) = self.conns.get_mut(key.connection)
-                && refusal == Refusal::Abandoned
-            {
-                // There is no end of the client's to wait for.
-                conn.had_last_request = true;
-                conn.readable = false;
-            }
             if key.stream == StreamId::HTTP1 {
                 self.respond(key, &unserved.page, Tail::<Nothing>::None, keep);
             } else {

@@ -14,17 +14,21 @@ impl Reactor {
         for (token, conn) in self.conns.iter() {
             if conn.deadline.expired(now_ms) {
                 let streams = conn.streams.is_some() && conn.phase == Phase::Reading;
-                expired.push((token, conn.deadline.cause, conn.idle(), streams));
+                expired.push((token, conn.deadline.cause, streams));
             } else {
                 self.scan.note(conn.deadline);
             }
         }
-        for (token, cause, idle, streams) in expired {
+        for (token, cause, streams) in expired {
+            if matches!(cause, Cause::Header | Cause::Body) && self.goes_on(token, now_ms, streams)
+            {
+                continue;
+            }
+            let idle = self.conns.get_mut(token).is_some_and(|conn| conn.idle());
             match cause {
                 _ if streams => self.expire_streams(token, now_ms),
                 Cause::None => {}
                 Cause::Handshake => self.on_slow_handshake(token),
-                Cause::Body if self.goes_on(token, now_ms) => {}
                 Cause::Header | Cause::Body if !idle => {
                     self.refuse(token, proto::Reject::RequestTimeout);
                 }
@@ -51,10 +55,14 @@ impl Reactor {
         }
     }
 
-    /// Whether more of a body has come than the poller has told of (see `Conn::pace_wakes`).
-    fn goes_on(&mut self, token: Token, now_ms: u64) -> bool {
+    /// Whether what was awaited has come, and was not read yet: the poller tells of bodies late (see
+    /// `Conn::pace_wakes`), and this worker may have had much else to do.
+    fn goes_on(&mut self, token: Token, now_ms: u64, streams: bool) -> bool {
         self.read(token);
         let conn = self.conns.get_mut(token);
-        conn.is_none_or(|conn| !conn.in_body() || !conn.deadline.expired(now_ms))
+        conn.is_none_or(|conn| {
+            let has_body = conn.deadline.cause == Cause::Body && !conn.in_body() && !streams;
+            has_body || !conn.deadline.expired(now_ms)
+        })
     }
 }

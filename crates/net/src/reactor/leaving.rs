@@ -23,6 +23,7 @@ impl Reactor {
         if streams.deadlines.leaving.is_none() {
             streams.deadlines.leaving = Some(leaving);
             h2.go_away();
+            self.board.tally(self.slot).connections.went_away();
         }
         self.flush(token);
     }
@@ -35,7 +36,9 @@ impl Reactor {
         let Some((h2, streams)) = conn.framing() else {
             return;
         };
-        streams.deadlines.leaving = Some(Deadline::NONE);
+        if streams.deadlines.leaving.replace(Deadline::NONE).is_none() {
+            self.board.tally(self.slot).connections.went_away();
+        }
         h2.go_away_now();
         self.flush(token);
     }

@@ -3,6 +3,7 @@
 use proto::Reject;
 
 use super::Reactor;
+use crate::config::PREFACE_MS;
 use crate::conn::Phase;
 use crate::exchange::Token;
 use crate::notice::Level;
@@ -39,10 +40,14 @@ impl Reactor {
             set.write = None;
         }
         run(&mut set.write, waits, || after(Cause::Write, write_ms));
+        let preface = !h2.has_begun();
+        run(&mut set.preface, preface, || {
+            after(Cause::Header, PREFACE_MS)
+        });
         run(&mut set.head, begins, || after(Cause::Header, head_ms));
         run(&mut set.idle, idles, || idle);
         let mut first = Deadline::NONE;
-        for each in [set.write, set.head, set.idle, set.leaving] {
+        for each in [set.write, set.preface, set.head, set.idle, set.leaving] {
             first = first.sooner(each.unwrap_or(Deadline::NONE));
         }
         for open in streams.iter_mut() {
@@ -72,7 +77,8 @@ impl Reactor {
             self.tell_of_slow_reader();
             return self.remove(token);
         }
-        let (head, idle, leaving) = (passed(set.head), passed(set.idle), passed(set.leaving));
+        let head = passed(set.head) || passed(set.preface);
+        let (idle, leaving) = (passed(set.idle), passed(set.leaving));
         let late = streams.iter().filter(|open| open.deadline.expired(now_ms));
         let late = late.map(|open| (open.serving.key(token), open.deadline.cause));
         let late: Vec<_> = late.collect();

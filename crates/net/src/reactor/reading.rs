@@ -9,6 +9,7 @@ use crate::conn::{Conn, Fed, Feeding, Phase};
 use crate::exchange::{Exchange, RequestKey, Token};
 use crate::scoreboard::{Named, WAITING};
 use crate::stream::ReadOutcome;
+use crate::tally::Handshake;
 use crate::timer::{Cause, Deadline};
 
 /// Bytes read from one connection before the others have their turn.
@@ -93,6 +94,8 @@ impl Reactor {
             websockets,
             now_ns,
             scan,
+            board,
+            slot,
             ..
         } = self;
         let Some(conn) = conns.get_mut(token) else {
@@ -111,11 +114,14 @@ impl Reactor {
         }
         let result = conn.stream.read(scratch, ended);
         if let Some(established) = conn.stream.established() {
-            let (now_ms, limit_ms) = (*now_ns / 1_000_000, config.header_timeout_ms);
-            conn.secured(
-                established,
-                Deadline::after(Cause::Header, now_ms, limit_ms),
-            );
+            let result = if established.resumed {
+                Handshake::Resumed
+            } else {
+                Handshake::Full
+            };
+            board.tally(*slot).connections.handshake(result);
+            conn.secured(established);
+            conn.deadline = config.first_deadline(conn.awaits_preface(), *now_ns / 1_000_000);
             scan.note(conn.deadline);
         }
         feeding.eof = matches!(result, Ok(ReadOutcome::Closed));
@@ -193,6 +199,10 @@ impl Reactor {
         conn.pace_wakes();
         self.config.begin_to_meter(conn);
         conn.requests = conn.requests.saturating_add(1);
+        if conn.requests == 1 {
+            let tally = self.board.tally(self.slot);
+            tally.connections.spoke(conn.protocol());
+        }
         exchange.number = conn.requests;
         let stream = conn.serve(exchange.id);
         conn.serving.head_method = exchange.is_head();
@@ -203,6 +213,9 @@ impl Reactor {
         });
         exchange.pipelined &= exchange.number > 1;
         conn.had_last_request = last;
+        if conn.redirects {
+            return self.redirect(exchange);
+        }
         exchange.keep_alive = !conn.had_last_request
             && self.config.keepalive_ms != 0
             && !self.config.edge.is_last(exchange.number)
@@ -316,9 +329,10 @@ impl Reactor {
             return;
         };
         let mut page = Vec::new();
-        let date = crate::clock::coarse_unix_seconds();
-        let head = conn.serving.head_method;
-        proto::h1::error_page(&mut page, date, (status, reason), text, head);
+        let facts = self
+            .config
+            .page_facts(conn.is_secure(), conn.serving.head_method);
+        proto::h1::error_page(&mut page, facts, (status, reason), text);
         conn.output.copy(&page);
         conn.output.end_records();
         let key = conn.serving.key(token);

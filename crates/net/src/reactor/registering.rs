@@ -51,13 +51,11 @@ impl Reactor {
         };
         self.uncount_client(&conn);
         self.news.of_lost(&conn.serving, token);
-        for open in conn
-            .streams
-            .take()
-            .iter_mut()
-            .flat_map(|all| all.take_all())
-        {
-            self.lose(open.serving, token);
+        if let Some(mut streams) = conn.streams.take() {
+            for open in streams.take_all() {
+                self.lose(open.serving, token);
+            }
+            self.tally().connections.streams(&mut streams.counts);
         }
         if let Some(websocket) = conn.serving.websocket.take() {
             self.keep_waiting(conn.serving.key(token), websocket);

@@ -16,6 +16,7 @@ use crate::exchange::Token;
 use crate::notice::{Level, Notices};
 use crate::peer::Peer;
 use crate::stream::Stream;
+use crate::tally::Handshake;
 use crate::timer::Cause;
 use crate::tls::{Acceptor, Failure, Listening, Material};
 
@@ -104,9 +105,10 @@ impl Securing {
 }
 
 impl Reactor {
-    /// The transport of a connection that was accepted.
-    pub(crate) fn transport(&mut self, socket: OwnedFd) -> Option<Stream> {
-        let Some(securing) = &self.securing else {
+    /// The transport of a connection that was accepted from the listener at this place.
+    pub(crate) fn transport(&mut self, socket: OwnedFd, listener: usize) -> Option<Stream> {
+        let in_clear = self.config.redirects.is_at(listener);
+        let Some(securing) = self.securing.as_ref().filter(|_| !in_clear) else {
             return Some(Stream::plain(socket));
         };
         let in_clear = self.config.policy.served.proxy != ProxyHeader::Off;
@@ -144,6 +146,9 @@ impl Reactor {
         let (peer, fresh) = (conn.peer, conn.deadline.cause == Cause::Handshake);
         conn.serving.head_method = matches!(failure, Failure::PlainHttp { head: true });
         self.tell_of_failure(peer, failure);
+        if fresh {
+            self.tally().connections.handshake(Handshake::Failed);
+        }
         match failure {
             Failure::PlainHttp { .. } => {
                 self.board.tally(self.slot).refused(400);
@@ -172,6 +177,7 @@ impl Reactor {
             return;
         }
         let peer = conn.peer;
+        self.tally().connections.handshake(Handshake::Failed);
         if self.drain.serving() {
             self.tell_of_failure(peer, &Failure::Slow);
         }

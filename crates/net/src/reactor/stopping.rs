@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 
 use proto::StreamId;
+use proto::h1::PageFacts;
 
 use super::Reactor;
 use super::writing::busy;
@@ -185,7 +186,9 @@ impl Reactor {
         self.give_up_streams();
         for conn in self.conns.iter_mut() {
             if conn.phase == Phase::Reading && conn.streams.is_none() && !conn.idle() {
-                answer_503(conn, self.board.tally(self.slot));
+                let head = conn.serving.head_method;
+                let facts = self.config.page_facts(conn.is_secure(), head);
+                answer_503(conn, facts, self.board.tally(self.slot));
             }
             if !conn.owes_any() {
                 conn.stream.shutdown_write();
@@ -206,24 +209,24 @@ impl Reactor {
         let Some(conn) = busy(&mut self.conns, key) else {
             return;
         };
-        if key.stream == StreamId::HTTP1 {
-            return answer_503(conn, self.board.tally(self.slot));
-        }
         let Some(head) = conn.serving(key.stream).map(|it| it.head_method) else {
             return;
         };
+        let facts = self.config.page_facts(conn.is_secure(), head);
+        if key.stream == StreamId::HTTP1 {
+            return answer_503(conn, facts, self.board.tally(self.slot));
+        }
         let mut page = Vec::new();
-        proto::h1::unavailable_page(&mut page, crate::clock::coarse_unix_seconds(), head);
+        proto::h1::unavailable_page(&mut page, facts);
         self.tally().sent_back();
         self.answer_stream(key.connection, key.stream, &page);
     }
 }
 
 /// Asks a client to send its request again, to another server.
-fn answer_503(conn: &mut Conn, tally: &Tally) {
+fn answer_503(conn: &mut Conn, facts: PageFacts<'_>, tally: &Tally) {
     let mut page = Vec::new();
-    let head = conn.serving.head_method;
-    proto::h1::unavailable_page(&mut page, crate::clock::coarse_unix_seconds(), head);
+    proto::h1::unavailable_page(&mut page, facts);
     conn.output.copy(&page);
     conn.output.end_records();
     conn.phase = Phase::Closing;

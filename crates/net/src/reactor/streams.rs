@@ -8,7 +8,6 @@ use proto::h2::ErrorCode;
 use proto::{Reject, StreamId};
 
 use super::{Block, Reactor, Room, Tail};
-use crate::clock;
 use crate::conn::{
     Beside, Conn, ConnectionEnd, LOW_WATER, Phase, StreamNews, StreamPhase, Streams,
 };
@@ -57,7 +56,10 @@ impl Reactor {
         match end {
             None => self.after_frames(token, progress),
             Some(ConnectionEnd::Closed) => self.remove(token),
-            Some(ConnectionEnd::Rejected(reject)) => self.end_with_error(token, reject),
+            Some(ConnectionEnd::Rejected(reject)) => {
+                self.tally().connections.sent_away(reject);
+                self.end_with_error(token, reject);
+            }
         }
     }
 
@@ -82,6 +84,10 @@ impl Reactor {
         open.serving.begin(stream, serves);
         exchange.id = serves;
         conn.requests = conn.requests.saturating_add(1);
+        if conn.requests == 1 {
+            let tally = self.board.tally(self.slot);
+            tally.connections.spoke(conn.protocol());
+        }
         exchange.number = conn.requests;
         exchange.key = Some(RequestKey {
             connection: token,
@@ -166,12 +172,14 @@ impl Reactor {
         reason: &str,
         text: &str,
     ) {
+        let Some(conn) = self.conns.get_mut(token) else {
+            return;
+        };
         let mut page = Vec::new();
-        let conn = self.conns.get_mut(token);
-        let open = conn.and_then(|conn| conn.streams.as_mut()?.get_mut(stream));
+        let open = conn.streams.as_mut().and_then(|all| all.get_mut(stream));
         let head = open.is_some_and(|open| open.serving.head_method);
-        let date = clock::coarse_unix_seconds();
-        error_page(&mut page, date, (status, reason), text, head);
+        let facts = self.config.page_facts(conn.is_secure(), head);
+        error_page(&mut page, facts, (status, reason), text);
         self.answer_stream(token, stream, &page);
     }
 

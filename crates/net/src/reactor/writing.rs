@@ -262,11 +262,16 @@ impl Reactor {
                 return;
             };
             self.news.room |= conn.make_frames();
+            let tally = self.board.tally(self.slot);
+            if let Some(streams) = &mut conn.streams {
+                // A client that has its answer finds it counted.
+                tally.connections.streams(&mut streams.counts);
+            }
             let before = conn.output.queued();
             let result = conn.output.flush(&mut conn.stream);
             let left = conn.output.queued();
             let written = before.saturating_sub(left);
-            self.board.tally(self.slot).written(written);
+            tally.written(written);
             if let Some(streams) = &mut conn.streams {
                 streams.progress |= written > 0;
             }

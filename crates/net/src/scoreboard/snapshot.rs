@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub requests: u64,
     /// Connections open.
     pub connections: u64,
+    /// Streams of HTTP/2 open on them.
+    pub streams: u64,
     /// Complete requests that wait for a thread.
     pub waiting: u64,
     /// How long the first of them has waited, in ns; 0 if there is none.
@@ -50,6 +52,7 @@ impl Scoreboard {
                 .saturating_sub(worker.beat_ms.load(Ordering::Relaxed)),
             requests: worker.requests.load(Ordering::Relaxed),
             connections: worker.connections.load(Ordering::Relaxed),
+            streams: worker.tally.connections.open_streams(),
             waiting,
             longest_wait_ns,
             retire: worker.retire.load(Ordering::Relaxed),

@@ -61,6 +61,8 @@ pub struct ResponseDraft {
     connection: Option<Persistence>,
     /// Trailers will follow the body: the application may announce which.
     trailers: bool,
+    /// The application says Strict-Transport-Security itself.
+    hsts: bool,
 }
 
 impl ResponseDraft {
@@ -82,6 +84,10 @@ impl ResponseDraft {
         check_field(name, value)?;
         match Owner::of(name) {
             Owner::Application => push_line(&mut self.bytes, name, value),
+            Owner::Hsts => {
+                self.hsts = true;
+                push_line(&mut self.bytes, name, value);
+            }
             Owner::Upgrade if chars::trim(value).eq_ignore_ascii_case(b"websocket") => {
                 push_line(&mut self.bytes, name, value);
             }
@@ -137,6 +143,12 @@ impl ResponseDraft {
         self.length = None;
         self.connection = None;
         self.trailers = false;
+        self.hsts = false;
+    }
+
+    /// Whether the server's own Strict-Transport-Security is left out.
+    pub(super) fn has_hsts(&self) -> bool {
+        self.hsts
     }
 
     /// Completes the head and appends it to `out`. The draft must have been started.
@@ -158,7 +170,7 @@ impl ResponseDraft {
         let persistence = self.persistence(request, framing);
 
         let (line, fields) = self.bytes.split_at_checked(self.fields).unwrap_or_default();
-        let own = server.block(persistence);
+        let own = server.block(persistence, !self.hsts);
         out.reserve(line.len() + own.len() + fields.len() + 64);
         out.extend_from_slice(line);
         out.extend_from_slice(own);

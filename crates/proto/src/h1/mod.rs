@@ -3,7 +3,8 @@
 //! Receiving: `lines` walks over the head with `request_line` and `field`, `request` completes it with
 //! `semantics`; `body`, `chunked` and `trailers` find the end of the body. Sending:
 //! `response` carries out commands with `draft`, `encode`, `server` and `error_page`, or with
-//! `recorded` for a connection that frames them itself. `state` says what may follow what.
+//! `recorded` for a connection that frames them itself. `redirect` answers where nothing else is
+//! served. `state` says what may follow what.
 
 mod body;
 mod chunked;
@@ -16,6 +17,7 @@ mod lines;
 mod misuse;
 mod owner;
 mod recorded;
+mod redirect;
 mod request;
 mod request_line;
 mod response;
@@ -25,9 +27,10 @@ mod trailers;
 
 pub use draft::{BodySize, RequestFacts, ResponseDraft};
 pub use encode::{CONTINUE, chunk_bounds, close_chunk, open_chunk, push_decimal, push_padded};
-pub use error_page::{busy_page, error_page, unavailable_page};
+pub use error_page::{PageFacts, busy_page, error_page, unavailable_page};
 pub use misuse::Misuse;
 pub use recorded::{continue_record, page_records};
+pub use redirect::redirect_page;
 pub use response::{Ending, Piece, Response, Unsendable};
 pub use server::ServerFields;
 pub use state::{Command, OutOfTurn, Sending};

@@ -43,6 +43,8 @@ pub(super) enum Owner {
     Upgrade,
     /// `Content-Length`.
     Length,
+    /// `Strict-Transport-Security`: handed on as it is, in the place of the server's.
+    Hsts,
 }
 
 impl Owner {
@@ -63,6 +65,7 @@ impl Owner {
             17 if is(b"transfer-encoding") => Self::Server,
             18 if is(b"proxy-authenticate") => Self::Server,
             19 if is(b"proxy-authorization") => Self::Server,
+            25 if is(b"strict-transport-security") => Self::Hsts,
             _ => Self::Application,
         }
     }

@@ -90,7 +90,7 @@ impl ResponseDraft {
         record::push_fields(out, framing == BodyFraming::None, |out| {
             let mut lines = lines_of(self.lines());
             push_status(out, lines.next().unwrap_or_default());
-            out.extend_from_slice(server.fields());
+            out.extend_from_slice(server.fields(!self.has_hsts()));
             if let Some(length) = length {
                 let mut digits = Vec::with_capacity(20);
                 push_decimal(&mut digits, length);
@@ -113,7 +113,7 @@ fn push_checked<'a>(
 ) -> Result<(), Misuse> {
     for (name, value) in fields {
         check_field(name, value)?;
-        if Owner::of(name) == Owner::Application {
+        if matches!(Owner::of(name), Owner::Application | Owner::Hsts) {
             push_field(block, name, value);
         }
     }

@@ -6,7 +6,7 @@
 
 use super::draft::{BodySize, RequestFacts, ResponseDraft};
 use super::encode::{self, CHUNK_END, LAST_CHUNK, chunk_start};
-use super::error_page::failure_page;
+use super::error_page::{PageFacts, failure_page};
 use super::framing::BodyFraming;
 use super::misuse::Misuse;
 use super::recorded;
@@ -237,8 +237,8 @@ impl Response {
     }
 
     /// The application has failed: its client gets the page for it, with the request's id if there
-    /// is one; or, if the head was sent, `Reset`. True: it is the page. `head`: the method is HEAD.
-    pub fn fail(&mut self, date: u64, id: Option<&str>, head: bool, out: &mut Vec<u8>) -> bool {
+    /// is one; or, if the head was sent, `Reset`. True: it is the page.
+    pub fn fail(&mut self, facts: PageFacts<'_>, id: Option<&str>, out: &mut Vec<u8>) -> bool {
         // The page is a head with its body.
         let page = self.state.on(Command::Head);
         let Ok(done) = page.and_then(|state| state.on(Command::End)) else {
@@ -248,10 +248,10 @@ impl Response {
         self.draft.clear();
         if self.records {
             let mut page = Vec::new();
-            failure_page(&mut page, date, id, head);
+            failure_page(&mut page, facts, id);
             recorded::page_records(out, &page);
         } else {
-            failure_page(out, date, id, head);
+            failure_page(out, facts, id);
         }
         self.state = done;
         true

@@ -1,4 +1,5 @@
-//! The fields that are the server's own: Server, Date and Connection, as ready bytes.
+//! The fields that are the server's own: Server, Date and Connection, and Strict-Transport-Security
+//! if it is asked for, as ready bytes.
 //!
 //! They change once a second, so a response copies one block instead of writing three lines.
 
@@ -14,9 +15,12 @@ pub struct ServerFields {
     close: Vec<u8>,
     switch: Vec<u8>,
     offer: Vec<u8>,
-    /// Server and Date alone, as fields of a block.
+    /// Without Connection, as fields of a block.
     fields: Vec<u8>,
     unsaid: Vec<u8>,
+    /// The line and the field of Strict-Transport-Security, with which each of them ends.
+    hsts_line: Vec<u8>,
+    hsts_field: Vec<u8>,
 }
 
 /// What the Connection field of a response says.
@@ -48,9 +52,24 @@ impl ServerFields {
             offer: Vec::new(),
             fields: Vec::new(),
             unsaid: Vec::new(),
+            hsts_line: Vec::new(),
+            hsts_field: Vec::new(),
         };
         fields.render();
         fields
+    }
+
+    /// The same with Strict-Transport-Security, for a server that only speaks TLS.
+    #[must_use]
+    pub fn with_hsts(mut self, value: &str) -> Self {
+        self.hsts_line = format!("Strict-Transport-Security: {value}\r\n").into_bytes();
+        push_field(
+            &mut self.hsts_field,
+            b"strict-transport-security",
+            value.as_bytes(),
+        );
+        self.render();
+        self
     }
 
     /// Sets the date (RFC 9110, section 5.6.7) from seconds since 1970. Cheap within one second.
@@ -61,19 +80,22 @@ impl ServerFields {
         }
     }
 
-    pub(super) fn block(&self, persistence: Persistence) -> &[u8] {
-        match persistence {
+    /// The lines for a response; `hsts`: it may say Strict-Transport-Security, as the application has
+    /// not.
+    pub(super) fn block(&self, persistence: Persistence, hsts: bool) -> &[u8] {
+        let block = match persistence {
             Persistence::KeepAlive => &self.keep_alive,
             Persistence::Close => &self.close,
             Persistence::Switch => &self.switch,
             Persistence::Offer => &self.offer,
             Persistence::Unsaid => &self.unsaid,
-        }
+        };
+        ending_with(block, &self.hsts_line, hsts)
     }
 
-    /// Server and Date as fields of a block, for responses that say nothing of their connection.
-    pub(super) fn fields(&self) -> &[u8] {
-        &self.fields
+    /// The same as fields of a block, for responses that say nothing of their connection.
+    pub(super) fn fields(&self, hsts: bool) -> &[u8] {
+        ending_with(&self.fields, &self.hsts_field, hsts)
     }
 
     fn render(&mut self) {
@@ -84,6 +106,7 @@ impl ServerFields {
             push_field(&mut self.fields, b"server", self.server.as_bytes());
         }
         push_field(&mut self.fields, b"date", &date);
+        self.fields.extend_from_slice(&self.hsts_field);
         let mut fields = Vec::with_capacity(96);
         if !self.server.is_empty() {
             fields.extend_from_slice(b"Server: ");
@@ -94,6 +117,7 @@ impl ServerFields {
         fields.extend_from_slice(&date);
         fields.extend_from_slice(b"\r\n");
         self.unsaid.clone_from(&fields);
+        self.unsaid.extend_from_slice(&self.hsts_line);
         fields.extend_from_slice(b"Connection: ");
         let blocks = [
             (&mut self.keep_alive, &b"keep-alive\r\n"[..]),
@@ -105,8 +129,20 @@ impl ServerFields {
             block.clear();
             block.extend_from_slice(&fields);
             block.extend_from_slice(connection);
+            block.extend_from_slice(&self.hsts_line);
         }
     }
+}
+
+/// A block with its end, or without.
+#[inline]
+fn ending_with<'a>(block: &'a [u8], end: &[u8], with: bool) -> &'a [u8] {
+    let length = if with {
+        block.len()
+    } else {
+        block.len() - end.len()
+    };
+    block.get(..length).unwrap_or_default()
 }
 
 /// Appends an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`.

@@ -25,6 +25,34 @@ const CONTINUATION: usize = 1024;
 /// CONTINUATION frames that every header block may have.
 const CONTINUATIONS: usize = 16;
 
+/// The budgets, by what they are for.
+pub const BUDGETS: [&str; 8] = [
+    "resets",
+    "pings",
+    "empty_frames",
+    "idle_frames",
+    "window_updates",
+    "continuations",
+    "header_size",
+    "unread_answers",
+];
+
+/// Which of [`BUDGETS`] a peer has exceeded, if that is why it was refused.
+pub fn exceeded(reject: Reject) -> Option<usize> {
+    let name = match reject {
+        Reject::TooManyResets => "resets",
+        Reject::TooManyPings => "pings",
+        Reject::TooManyEmptyFrames => "empty_frames",
+        Reject::TooManyIdleFrames => "idle_frames",
+        Reject::TooManyWindowUpdates => "window_updates",
+        Reject::TooManyContinuations => "continuations",
+        Reject::HeaderBlockTooLarge => "header_size",
+        Reject::UnreadAnswers => "unread_answers",
+        _ => return None,
+    };
+    BUDGETS.iter().position(|budget| *budget == name)
+}
+
 /// What was used up.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Budget {

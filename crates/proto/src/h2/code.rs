@@ -37,10 +37,33 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// The names, by what is sent.
+    pub const NAMES: [&str; 14] = [
+        "NO_ERROR",
+        "PROTOCOL_ERROR",
+        "INTERNAL_ERROR",
+        "FLOW_CONTROL_ERROR",
+        "SETTINGS_TIMEOUT",
+        "STREAM_CLOSED",
+        "FRAME_SIZE_ERROR",
+        "REFUSED_STREAM",
+        "CANCEL",
+        "COMPRESSION_ERROR",
+        "CONNECT_ERROR",
+        "ENHANCE_YOUR_CALM",
+        "INADEQUATE_SECURITY",
+        "HTTP_1_1_REQUIRED",
+    ];
+
     /// As it is sent.
     pub const fn number(self) -> u32 {
         self as u32
     }
+}
+
+/// The code of the GOAWAY for a reason.
+pub fn goaway_code(reject: Reject) -> ErrorCode {
+    reject.code().unwrap_or(ErrorCode::ProtocolError)
 }
 
 /// The code that goes with a reason, if only HTTP/2 has it.

@@ -24,7 +24,8 @@ pub(crate) mod head;
 
 pub mod hpack;
 
-pub use code::ErrorCode;
+pub use budget::{BUDGETS, exceeded};
+pub use code::{ErrorCode, goaway_code};
 pub use config::Config;
 pub use priority::Priority;
 pub use upgrade::SWITCHING;
@@ -243,7 +244,7 @@ impl Connection {
     fn refuse(&mut self, reject: Reject) -> Reject {
         if !matches!(self.phase, Phase::Refused(_)) {
             self.phase = Phase::Refused(reject);
-            let code = reject.code().unwrap_or(ErrorCode::ProtocolError);
+            let code = goaway_code(reject);
             let last = self.streams.highest();
             frame::push_go_away(&mut self.answers, last, code, reject.message());
         }

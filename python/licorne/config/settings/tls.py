@@ -57,6 +57,21 @@ def _certificate(entry: str) -> str:
     return entry
 
 
+def _hsts(value: object) -> str | None:
+    """Seconds, or the value of Strict-Transport-Security (RFC 6797, section 6.1)."""
+    if value is None or value == "" or value is False:
+        return None
+    if value is True:
+        raise ValueError("say for how many seconds, such as 31536000")
+    if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
+        return f"max-age={convert.integer(value)}"
+    said = convert.text(value).strip()
+    names = [part.partition("=")[0].strip().lower() for part in said.split(";")]
+    if names.count("max-age") != 1 or not (said.isascii() and said.isprintable()):
+        raise ValueError("give seconds, or a value with max-age=SECONDS")
+    return said
+
+
 class Ssl(Section):
     """SSL"""
 
@@ -132,6 +147,36 @@ class Ssl(Section):
         "--ciphers",
         default=None,
         doc="The ciphers to offer, as OpenSSL writes lists of them.",
+    )
+    redirect_http: list[str] = option(
+        "--redirect-http",
+        default=[], metavar="ADDRESS", reload="rebind",
+        doc="""Where to listen in clear text and send clients on to TLS; may be given several times.
+
+        As in `bind`, but no `fd://N`; the default port is 80. Requests are answered 301 (GET, HEAD)
+        or 308 with the same address and https, in place of the application.
+        """,
+    )  # fmt: skip
+    redirect_http_port: int = option(
+        "--redirect-http-port",
+        default=0,
+        convert=convert.Within(0, 65535),
+        metavar="PORT",
+        doc="""The port that `redirect_http` sends clients to; 0 for that of the first TCP address.
+
+        Where a port is published under another number (containers, balancers), that one.
+        """,
+    )
+    hsts: str | None = option(
+        "--hsts",
+        default=None,
+        convert=_hsts,
+        metavar="SECONDS",
+        doc="""Tell browsers to use TLS alone for so many seconds (Strict-Transport-Security).
+
+        Or the whole value, such as `max-age=31536000; includeSubDomains`. 0 has them forget it.
+        Sent with every answer over TLS, unless the application sends the field itself (RFC 6797).
+        """,
     )
 
 

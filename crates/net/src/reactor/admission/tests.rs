@@ -221,6 +221,7 @@ fn nothing_is_shed_without_a_limit() {
         Counts {
             bytes_in: counts(&rig).bytes_in,
             accepted: 1,
+            connections: counts(&rig).connections,
             ..Counts::default().plus(&empty())
         }
     );

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use proto::protocol::{ProxyHeader, Served};
+use proto::protocol::{Protocol, ProxyHeader, Served};
 
 use super::super::Reactor;
 use crate::body::Body;
@@ -59,6 +59,9 @@ impl Reactor {
                 exchange.pipelined = false;
                 let before = self.inbox.len();
                 self.ready(token, exchange, waiting.ready_ns);
+                if waiting.requests <= 1 {
+                    self.tally().connections.spoke_elsewhere(Protocol::Http1);
+                }
                 if self.inbox.len() > before {
                     // It has waited before those that this worker has read, and may not go again.
                     self.inbox.rotate_right(1);

@@ -170,6 +170,7 @@ fn http_without_tls_is_told_so() {
         told,
         ["TLS with ip=unix: it sent an HTTP request without TLS (answered 400)"]
     );
+    assert_eq!(handshakes(&rig), [0, 0, 2]);
 }
 
 #[test]
@@ -223,6 +224,7 @@ fn a_handshake_has_a_deadline_of_its_own() {
         ["TLS with ip=unix: its handshake was not over within header_timeout"]
     );
     assert!(Client(client.socket).has_ended());
+    assert_eq!(handshakes(&rig), [0, 0, 1]);
     // One that is over gives the head its whole time.
     let (mut rig, mut client) = {
         let pair = pair(&TLS13);
@@ -237,6 +239,12 @@ fn a_handshake_has_a_deadline_of_its_own() {
     client.send(REQUEST);
     client.talk(&mut rig).unwrap();
     assert!(rig.next().is_some());
+    assert_eq!(handshakes(&rig), [1, 0, 0]);
+}
+
+/// Those that were full, resumed, or failed.
+fn handshakes(rig: &Rig) -> [u64; 3] {
+    rig.board.counts(rig.slot).connections.handshakes
 }
 
 /// As `Stream::peer_end` finds it: what has come before the end is not lost.

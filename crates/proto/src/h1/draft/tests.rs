@@ -322,3 +322,25 @@ fn trailers_are_announced_where_they_follow() {
     draft.field(b"Trailer", b"X-Sum").unwrap();
     assert!(!draft.has_field(b"trailer"));
 }
+
+#[test]
+fn an_application_may_say_how_long_tls_is_to_be_used() {
+    let server = ServerFields::new("").with_hsts("max-age=60");
+    for (name, own) in [("Strict-transport-security", true), ("X", false)] {
+        let mut draft = ResponseDraft::default();
+        draft.start(b"200 OK").unwrap();
+        draft.field(name.as_bytes(), b"max-age=1").unwrap();
+        let mut out = Vec::new();
+        draft.finish(GET, BodySize::Known(0), &server, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains(&format!("{name}: max-age=1\r\n")), "{text}");
+        assert_eq!(
+            text.contains("Strict-Transport-Security: max-age=60"),
+            !own,
+            "{text}"
+        );
+        // The next response is another one's.
+        draft.start(b"200 OK").unwrap();
+        assert!(!draft.has_hsts());
+    }
+}

@@ -1,3 +1,4 @@
+use super::super::PageFacts;
 use super::super::{Ending, Response};
 use super::*;
 use crate::h2::hpack::Decoder;
@@ -133,7 +134,11 @@ fn interim_responses_and_pages() {
         .unwrap();
     for head in [false, true] {
         let mut page = Vec::new();
-        super::super::busy_page(&mut page, 0, head, false);
+        let facts = PageFacts {
+            head,
+            ..PageFacts::default()
+        };
+        super::super::busy_page(&mut page, facts, false);
         page_records(&mut out, &page);
     }
     let records: Vec<_> = Records::of(&out).collect();
@@ -163,14 +168,18 @@ fn interim_responses_and_pages() {
 #[test]
 fn an_application_that_fails_gets_the_page_or_nothing() {
     let mut out = Vec::new();
-    assert!(started(b"200 OK").fail(0, Some("id"), false, &mut out));
+    assert!(started(b"200 OK").fail(PageFacts::default(), Some("id"), &mut out));
     let records: Vec<_> = Records::of(&out).collect();
     assert!(matches!(
         records[..],
         [Record::Fields(_), Record::Data(_), Record::End]
     ));
     out.clear();
-    assert!(started(b"200 OK").fail(0, None, true, &mut out));
+    let facts = PageFacts {
+        head: true,
+        ..PageFacts::default()
+    };
+    assert!(started(b"200 OK").fail(facts, None, &mut out));
     let records: Vec<_> = Records::of(&out).collect();
     assert!(matches!(records[..], [Record::LastFields(_)]));
     let mut response = started(b"200 OK");
@@ -178,5 +187,5 @@ fn an_application_that_fails_gets_the_page_or_nothing() {
         .head(GET, BodySize::Unknown, &server(), &mut Vec::new())
         .unwrap();
     out.clear();
-    assert!(!response.fail(0, None, false, &mut out) && out.is_empty());
+    assert!(!response.fail(PageFacts::default(), None, &mut out) && out.is_empty());
 }

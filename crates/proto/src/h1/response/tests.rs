@@ -203,13 +203,13 @@ fn where_no_body_may_follow_none_does() {
 fn a_failure_is_a_page_or_the_end() {
     let mut out = Vec::new();
     let mut response = started();
-    assert!(response.fail(0, Some("id"), false, &mut out));
+    assert!(response.fail(PageFacts::default(), Some("id"), &mut out));
     assert!(out.starts_with(b"HTTP/1.1 500 Internal Server Error\r\nX-Request-ID: id\r\n"));
     assert!(response.begun() && !response.draft.started());
     assert!(response.end(&mut out).is_err());
     out.clear();
     let mut response = begun(GET, BodySize::Known(5));
-    assert!(!response.fail(0, None, false, &mut out));
+    assert!(!response.fail(PageFacts::default(), None, &mut out));
     assert!(out.is_empty());
     assert!(response.body(b"a", &mut out).is_err());
 }

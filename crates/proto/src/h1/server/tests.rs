@@ -38,25 +38,45 @@ fn blocks_change_with_the_second() {
     let mut fields = ServerFields::new("lico\r\nrne");
     fields.set_date(784_111_777);
     assert_eq!(
-        fields.block(Persistence::Close),
+        fields.block(Persistence::Close, true),
         b"Server: licorne\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n"
     );
     fields.set_date(784_111_778);
-    let keep_alive = fields.block(Persistence::KeepAlive);
+    let keep_alive = fields.block(Persistence::KeepAlive, true);
     assert!(keep_alive.ends_with(b":38 GMT\r\nConnection: keep-alive\r\n"));
     assert!(
         fields
-            .block(Persistence::Switch)
+            .block(Persistence::Switch, true)
             .ends_with(b"\r\nConnection: upgrade\r\n")
     );
     assert!(
         fields
-            .block(Persistence::Offer)
+            .block(Persistence::Offer, true)
             .ends_with(b"\r\nConnection: upgrade, close\r\n")
     );
     assert!(
         !ServerFields::new("")
-            .block(Persistence::Close)
+            .block(Persistence::Close, true)
             .starts_with(b"Server")
     );
+}
+
+#[test]
+fn tls_is_asked_for_unless_the_application_does() {
+    let fields = ServerFields::new("us").with_hsts("max-age=60");
+    let line = b"Strict-Transport-Security: max-age=60\r\n";
+    for persistence in [
+        Persistence::KeepAlive,
+        Persistence::Close,
+        Persistence::Switch,
+        Persistence::Offer,
+        Persistence::Unsaid,
+    ] {
+        let with = fields.block(persistence, true);
+        assert!(with.ends_with(line));
+        assert_eq!(with, [fields.block(persistence, false), line].concat());
+    }
+    assert!(fields.fields(true).len() > fields.fields(false).len());
+    let without = ServerFields::new("us");
+    assert_eq!(without.fields(true), fields.fields(false));
 }
