@@ -56,7 +56,7 @@ fn names_are_unique() {
 
 #[test]
 fn every_refusal_of_the_parser_has_a_case() {
-    // Of the reactor, and of what is spoken in the place of HTTP.
+    // Of the reactor, and of what is spoken in the place of HTTP/1.
     let elsewhere = [
         "RequestTimeout",
         "ForbiddenUwsgi",
@@ -68,6 +68,7 @@ fn every_refusal_of_the_parser_has_a_case() {
         "TooManyVariables",
         "VariablesTooLarge",
         "BodyBeyondLength",
+        "UnknownProtocol",
     ];
     let used: Vec<_> = cases()
         .into_iter()

@@ -245,11 +245,17 @@ fn connect_has_no_path_but_the_extended_one_has() {
         (&b"/chat"[..], &b"x=y"[..])
     );
     assert_eq!(peer.head.host(), Some(&b"server.example.com"[..]));
-    let get: Vec<_> = extended
-        .iter()
-        .map(|(name, value)| (*name, if *name == ":method" { "GET" } else { *value }))
-        .collect();
-    assert_eq!(whole(&mut Peer::with_config(config), &get), wrong);
+    let with = |changed: &str, to: &'static str| -> Vec<_> {
+        let fields = extended.iter();
+        let fields =
+            fields.map(|(name, value)| (*name, if *name == changed { to } else { *value }));
+        fields.collect()
+    };
+    let get = with(":method", "GET");
+    assert_eq!(whole(&mut Peer::with_config(config.clone()), &get), wrong);
+    let other = with(":protocol", "connect-udp");
+    let refused = Said::Refused(1, Reject::UnknownProtocol);
+    assert_eq!(whole(&mut Peer::with_config(config), &other), [refused]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::h1::{self, BodySize, RequestFacts, Response, ServerFields};
 use crate::protocol::Served;
-use crate::{Connection, Policy};
+use crate::{Connection, Event, Policy, StreamId, h2};
 
 const GOOD: [&str; 5] = [
     "Host: a",
@@ -232,4 +232,66 @@ fn without_a_wish_nothing_is_said_of_extensions() {
     handshake.accept(None, &mut draft).unwrap();
     assert!(!draft.has_field(b"sec-websocket-extensions"));
     assert!(!draft.has_field(b"sec-websocket-protocol"));
+}
+
+/// A request of HTTP/2 for this (RFC 8441, section 5), with more fields.
+fn extended(more: &[(&str, &str)]) -> RequestHead {
+    let pseudo = [
+        (":method", "CONNECT"),
+        (":protocol", "WebSocket"),
+        (":scheme", "http"),
+        (":path", "/chat"),
+        (":authority", "a"),
+    ];
+    let fields = pseudo.iter().chain(more);
+    let mut block = Vec::new();
+    h2::hpack::encode(
+        fields.map(|(name, value)| (name.as_bytes(), value.as_bytes())),
+        &mut block,
+    );
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let headers = [0, 0, u8::try_from(block.len()).unwrap(), 1, 4, 0, 0, 0, 1];
+    let bytes = [h2::PREFACE, &settings, &headers, &block].concat();
+    let config = h2::Config {
+        connect_protocol: true,
+        ..h2::Config::default()
+    };
+    let mut head = RequestHead::default();
+    let mut connection = h2::Connection::new(&config, false, false);
+    let received = connection.receive(&Policy::default(), &bytes, false, &mut head);
+    assert_eq!(received.unwrap().event, Event::Head(StreamId::new(1)));
+    head
+}
+
+#[test]
+fn over_http2_there_is_no_key() {
+    let version = ("sec-websocket-version", "13");
+    let offers = ("sec-websocket-protocol", "one, two");
+    let deflate = ("sec-websocket-extensions", "permessage-deflate");
+    let head = extended(&[version, offers, deflate]);
+    let handshake = Handshake::of(&head, Some(Compression::default())).unwrap();
+    let mut draft = ResponseDraft::default();
+    handshake.accept(Some(b"two"), &mut draft).unwrap();
+    assert_eq!((draft.status(), handshake.status()), (200, "200 OK"));
+    assert!(draft.has_field(b"sec-websocket-protocol"));
+    assert!(draft.has_field(b"sec-websocket-extensions") && handshake.deflate().is_some());
+    assert!(!draft.has_field(b"upgrade") && !draft.has_field(b"sec-websocket-accept"));
+
+    let table = [
+        (&[][..], Some(HandshakeReject::UnsupportedVersion)),
+        (
+            &[version, ("content-length", "5")],
+            Some(HandshakeReject::Body),
+        ),
+        (&[version, ("sec-websocket-key", "of no use")], None),
+    ];
+    for (fields, expected) in table {
+        let head = extended(fields);
+        assert_eq!(refused(&head), expected, "{fields:?}");
+        let answer = expected.map(|reject| reject.answer(&head).0);
+        assert!(
+            matches!(answer, None | Some(400)),
+            "426 would ask for Upgrade"
+        );
+    }
 }
