@@ -278,7 +278,7 @@ class Refusal:
         """One line for the log, without anything that the peer has sent."""
 
     def page(self) -> bytes:
-        """The whole response that the peer gets; to HEAD without content, if the method was read."""
+        """The whole response that the peer gets; that to HEAD has no content."""
 
 @final
 class RequestReader:
