@@ -10,9 +10,9 @@ mod pieces;
 
 use common::any::{Any, Said, run};
 use libfuzzer_sys::fuzz_target;
+use licorne_proto::Connection;
 use licorne_proto::fastcgi::Reply;
 use licorne_proto::protocol::{Gateway, Served};
-use licorne_proto::{Connection, Event, Policy, RequestHead, StreamId};
 use pieces::Choices;
 
 /// Bytes that a connection may keep: variables twice (they are read, and written as a head), and what
@@ -42,7 +42,8 @@ fuzz_target!(|data: &[u8]| {
     for (kind, _, _) in records(&whole.1).0 {
         assert!([END_REQUEST, GET_VALUES_RESULT, UNKNOWN_TYPE].contains(&kind));
     }
-    keeps_little(&policy, &choices.cut(&input));
+    let begin = || Connection::begin(SERVED, false, true, false);
+    memory::is_bounded(begin, &policy, &choices.cut(&input), KEPT);
     let mut any = Any::new(&policy, SERVED, None);
     any.read(
         &[1, 1, 0, choices.which, 0, 8, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0],
@@ -85,29 +86,6 @@ fn in_order(said: &[Said]) {
             (_, Said::Failed(_)) | (0, Said::Closed) => 4,
             other => panic!("{other:?} in {said:?}"),
         };
-    }
-}
-
-/// What a connection keeps beside the bytes that are handed to it.
-fn keeps_little(policy: &Policy, pieces: &[&[u8]]) {
-    let input = pieces.concat();
-    let (mut at, mut there) = (0, 0);
-    let before = memory::used();
-    let mut connection = Connection::begin(SERVED, false, true, false);
-    let mut head = RequestHead::default();
-    for piece in pieces {
-        there += piece.len();
-        while let Ok(received) = connection.receive(policy, &input[at..there], false, &mut head) {
-            at += received.consumed;
-            let kept = memory::used().saturating_sub(before);
-            assert!(kept <= KEPT, "{kept} bytes");
-            match received.event {
-                Event::NeedMore | Event::Closed => break,
-                Event::Answers => connection.answers().unwrap().clear(),
-                Event::End(_) => connection.finished(StreamId::HTTP1),
-                _ => {}
-            }
-        }
     }
 }
 

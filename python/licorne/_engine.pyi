@@ -308,7 +308,7 @@ class Refusal:
         """One line for the log, without anything that the peer has sent."""
 
     def page(self) -> bytes:
-        """The whole response that the peer gets."""
+        """The whole response that the peer gets; that to HEAD has no content."""
 
 @final
 class RequestReader:

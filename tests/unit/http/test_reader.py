@@ -84,9 +84,21 @@ def test_any_bytes(data: bytes) -> None:
     found = reader.head()
     if isinstance(found, Refusal):
         assert found.page().startswith(b"HTTP/1.1 %d " % found.status)
-        assert found.message.encode() in found.page()
+        assert found.message.encode() in found.page() or b"HEAD " in data
     elif found is not None:
         assert found.path.startswith("/")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_page_for_head_has_no_content(method: str) -> None:
+    reader = RequestReader(16384)
+    reader.feed(f"{method} / HTTP/1.1\r\n\r\n".encode())
+    found = reader.head()
+    assert isinstance(found, Refusal)
+    fields, _, content = found.page().partition(b"\r\n\r\n")
+    assert b"\r\nContent-Length: 1" in fields
+    assert (found.message.encode() in content) == (method == "GET")
+    assert (content == b"") == (method == "HEAD")
 
 
 @pytest.mark.parametrize("size", [16384, 200000])
