@@ -317,6 +317,7 @@ impl AsgiDriver {
         };
         let id = core.ids.as_ref().map(|ids| text::latin1(py, &ids.of(net)));
         let id = id.transpose()?.map(Bound::unbind);
+        let traceparent = this.run.place.as_ref().map(|place| place.traceparent());
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
         let (options, id) = (&self.shared.options, id);
         let scope = if is_websocket {
@@ -325,6 +326,9 @@ impl AsgiDriver {
             scopes.build(py, core, options, net, id.as_ref())?
         };
         drop(scopes);
+        if let Some(traceparent) = traceparent {
+            Scopes::replace_field(&scope, b"traceparent", traceparent.as_bytes())?;
+        }
         if core.config.queue_time
             && let Some(ns) = this.run.queue_ns
         {
