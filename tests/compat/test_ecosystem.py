@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from e2e.client import Client
+from e2e.server import LISTENING, Lines
 from patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -310,3 +312,38 @@ def test_django_silk(serve: Serve, tmp_path: Path, args: tuple[str, ...]) -> Non
     status, page = server.get("/silk/requests/")
     assert status == 200
     assert b"/bought" in page
+
+
+def test_a_procfile(tmp_path: Path) -> None:
+    """As platforms and foreman's relatives start it: by a shell, with PORT in the environment."""
+    pytest.importorskip("honcho")
+    (tmp_path / "site_app.py").write_text(
+        "def app(environ, start_response):\n    start_response('200 OK', [])\n    return [b'one']\n"
+    )
+    start = (
+        f"web: {sys.executable} -m licorne --no-control-socket -b 127.0.0.1:$PORT site_app:app\n"
+    )
+    (tmp_path / "Procfile").write_text(start)
+    honcho = subprocess.Popen(
+        [sys.executable, "-m", "honcho", "--no-colour", "start", "-p", "0"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert honcho.stdout is not None
+    log = Lines(honcho.stdout)
+    try:
+        port = int(log.wait_for(LISTENING).group(1))
+        with Client.tcp(port) as client:
+            client.get("/")
+            assert client.response().body == b"one"
+        honcho.terminate()
+        log.wait_for("Handling signal: term")
+        log.wait_for("Shutting down: Master")
+        honcho.wait(PATIENCE)
+    finally:
+        if honcho.poll() is None:
+            honcho.kill()
+            honcho.wait(PATIENCE)
+        log.rest()
