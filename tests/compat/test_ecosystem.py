@@ -172,6 +172,10 @@ def test_opentelemetry_instrument(serve: Serve, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["sync", "gthread", "gevent", "asgi"])
 def test_sentry(serve: Serve, tmp_path: Path, kind: str) -> None:
     """What an application raises is told to Sentry, once, with its request."""
+    if kind == "asgi" and sys.version_info < (3, 11):
+        pytest.skip(
+            "before Python 3.11 a task has a copy of its context, which cannot be asked for"
+        )
     pytest.importorskip("sentry_sdk")
     with receiver() as (url, messages):
         dsn = url.replace("//", "//key@") + "/1"
