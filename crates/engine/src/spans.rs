@@ -332,3 +332,46 @@ fn text(bytes: &[u8]) -> String {
 fn never_zero(number: u64) -> [u8; 8] {
     number.max(1).to_be_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome() -> Outcome {
+        Outcome {
+            status: 200,
+            sent: 3,
+            queue_ns: 1_000,
+            application_ns: Some(2_000),
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_is_counted_once() {
+        let spans = Spans::new(1.0).unwrap();
+        let exchange = Exchange::default();
+        for _ in 0..MOST + 3 {
+            let place = spans.place(&exchange).unwrap();
+            spans.record(&exchange, place, outcome());
+        }
+        let (first, dropped) = spans.take(10);
+        assert_eq!((first.len(), dropped), (10, 3));
+        let (rest, dropped) = spans.take(usize::MAX);
+        assert_eq!((rest.len(), dropped), (MOST - 10, 0));
+        let (arrived, begun, ended) = first[0].moments_ns();
+        assert_eq!((arrived + 1_000, arrived + 3_000), (begun.unwrap(), ended));
+    }
+
+    #[test]
+    fn a_share_of_the_requests_without_a_trace_begins_one() {
+        let begun = |share| {
+            let spans = Spans::new(share).unwrap();
+            let exchange = Exchange::default();
+            (0..1000)
+                .filter(|_| spans.place(&exchange).is_some())
+                .count()
+        };
+        assert_eq!((begun(0.0), begun(1.0)), (0, 1000));
+        assert!((1..1000).contains(&begun(0.5)));
+    }
+}
