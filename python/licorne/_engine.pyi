@@ -805,6 +805,65 @@ class Input:
     def __next__(self) -> bytes: ...
 
 @final
+class RecordedRequest:
+    """A request that is over, as it is told to a collector of traces."""
+
+    @property
+    def trace_id(self) -> str:
+        """32 hexadecimal digits."""
+
+    @property
+    def parent_id(self) -> str | None:
+        """The span of the caller, 16 hexadecimal digits; None: the trace begins here."""
+
+    @property
+    def span_ids(self) -> tuple[str, str]:
+        """Of the request, and of its time in the application."""
+
+    @property
+    def trace_state(self) -> str: ...
+    @property
+    def status(self) -> int:
+        """The status code; 0 if the application has given none."""
+
+    @property
+    def sent(self) -> int:
+        """Bytes of the response's body."""
+
+    @property
+    def moments_ns(self) -> tuple[int, int | None, int]:
+        """When it was complete, when the application was called (None: never), and when it was
+        answered: nanoseconds since 1970."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str:
+        """As it was sent, cut to 1024 bytes like the other texts."""
+
+    @property
+    def query(self) -> str: ...
+    @property
+    def protocol(self) -> str:
+        """`HTTP/1.1`"""
+
+    @property
+    def host(self) -> str:
+        """Host, with the port if there is one."""
+
+    @property
+    def user_agent(self) -> str: ...
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """The other end of the connection; None on unix sockets."""
+
+    @property
+    def client(self) -> str | None:
+        """The address of the client, as `client_address` finds it."""
+
+@final
 class Engine:
     """The reactor of one worker process. Made and used after the fork, never before."""
 
@@ -855,6 +914,12 @@ class Engine:
     def stop(self, grace: float) -> None:
         """Stop accepting, answer what was begun, give up after `grace` seconds. May be called
         from a signal handler and more than once (the shorter time wins)."""
+
+    def take_recorded(self, most: int) -> tuple[list[RecordedRequest], int]:
+        """Take the first of those that were recorded for traces (`EngineConfig.trace_share`).
+
+        Also how many were dropped since the last call, because too many waited. Never waits.
+        """
 
     @staticmethod
     def name_thread(name: str) -> None:

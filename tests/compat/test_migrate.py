@@ -88,6 +88,32 @@ CASES: dict[str, tuple[dict[str, object], tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("- thread = 4 (FILE:10)\n#   licorne migrate does not know this option. Did you mean",),
     ),
+    "uwsgi/site.xml": (
+        {
+            "wsgi_app": "shop.wsgi:application", "bind": ["127.0.0.1:3031"], "workers": 4,
+            "request_timeout": 30.0,
+            "raw_env": ["DJANGO_SETTINGS_MODULE=shop.settings", "QUOTED=a & b"],
+        },
+        ("# harakiri, FILE:7", "- stats = 127.0.0.1:9191 (FILE:13)"),
+        ("- frobnicate = 3 (FILE:14)",),
+    ),
+    "uwsgi/emperor.yaml": (
+        {
+            "wsgi_app": "shop.wsgi:application", "bind": ["0.0.0.0:8080"], "workers": 3,
+            "threads": 2, "max_requests": 1000,
+            "raw_env": ["DJANGO_SETTINGS_MODULE=shop.settings", "LANG=C.UTF-8"],
+        },
+        ("# threads, FILE:7", "- touch-reload = /srv/reload (FILE:12)"),
+        (),
+    ),
+    "uwsgi/app.json": (
+        {
+            "wsgi_app": "app:app", "bind": ["0.0.0.0:8000"], "workers": 2,
+            "raw_env": ["A=1", "B=2"],
+        },
+        ("# processes, FILE:6", "- buffer-size = 32768 (FILE:8)"),
+        (),
+    ),
     "uwsgi/flask.sh": (
         {
             "wsgi_app": "app:app", "bind": ["0.0.0.0:8000"], "workers": 5, "threads": 2,
@@ -324,6 +350,8 @@ def test_templates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["broken.xml"], "broken.xml is no XML: mismatched tag: line 3"),
+        (["broken.json"], "broken.json is no JSON with an object 'uwsgi'"),
         (["nothing.conf"], "Cannot read 'nothing.conf'"),
         (["notes.txt"], "known are gunicorn, uwsgi, unit, uvicorn, granian, hypercorn"),
         (["--from", "uvicorn", "unit.json"], "is no file of uvicorn, which has only"),
@@ -338,6 +366,8 @@ def test_what_cannot_be_taken_over(tmp_path: Path, words: Sequence[str], message
     (tmp_path / "notes.txt").write_text("pip install gunicorn\n")
     (tmp_path / "unit.json").write_text('{"listeners": {}}\n')
     (tmp_path / "broken.py").write_text("bind = no_such_name\n")
+    (tmp_path / "broken.xml").write_text("<uwsgi>\n<master>\n</uwsgi>\n")
+    (tmp_path / "broken.json").write_text('{"uwsgi": {"master": true},}\n')
     told = licorne("migrate", *words, cwd=tmp_path)
     assert told.returncode in {1, 2}
     assert told.stdout == ""

@@ -24,20 +24,26 @@ pub(crate) struct Answered<'a> {
     pub(crate) sent: u64,
 }
 
+/// The number that a status begins with; 0 without one.
+#[inline]
+pub(crate) fn status_code(py: Python<'_>, status: Option<&Py<PyString>>) -> u16 {
+    let Some(status) = status else { return 0 };
+    let status = status.bind(py).as_any().as_borrowed();
+    let digits = latin1_bytes(&status, "status")
+        .ok()
+        .and_then(|text| text.get(..3));
+    digits.map_or(0, |digits| {
+        digits.iter().fold(0, |code, digit| {
+            code * 10 + u16::from(digit.wrapping_sub(b'0') % 10)
+        })
+    })
+}
+
 impl Answered<'_> {
     /// The status as a number; 0 if the application has given none.
     #[inline]
     pub(crate) fn status_code(&self, py: Python<'_>) -> u16 {
-        let Some(status) = self.status else { return 0 };
-        let status = status.bind(py).as_any().as_borrowed();
-        let digits = latin1_bytes(&status, "status")
-            .ok()
-            .and_then(|text| text.get(..3));
-        digits.map_or(0, |digits| {
-            digits.iter().fold(0, |code, digit| {
-                code * 10 + u16::from(digit.wrapping_sub(b'0') % 10)
-            })
-        })
+        status_code(py, self.status)
     }
 
     /// What a line may name.

@@ -58,6 +58,8 @@ pub(crate) struct PythonConfig {
     pub(crate) request_id: bool,
     /// The environ says how long the request has waited.
     pub(crate) queue_time: bool,
+    /// Requests are recorded for traces, of those that belong to none this share.
+    pub(crate) trace_share: Option<f64>,
     /// What the parser accepts, to explain it.
     pub(crate) policy: Policy,
     /// The access log, if there is one.
@@ -146,6 +148,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         grace_ms,
         request_id: settings.request_id,
         queue_time: settings.queue_time,
+        trace_share: settings.trace_share,
         policy,
         access: settings.access,
         polled: settings.polled,

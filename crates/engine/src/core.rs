@@ -17,6 +17,7 @@ use crate::access::Access;
 use crate::config::PythonConfig;
 use crate::parked::{Disconnects, Parked};
 use crate::request_id::RequestIds;
+use crate::spans::Spans;
 use crate::text;
 
 /// Shared by the engine and all of its exchanges.
@@ -29,7 +30,9 @@ pub(crate) struct Core {
     pub(crate) access: Option<Access>,
     /// Makes ids of requests, if they get any.
     pub(crate) ids: Option<Arc<RequestIds>>,
-    /// The log or the environ says how long requests have waited.
+    /// What is recorded for traces, if anything is.
+    pub(crate) spans: Option<Arc<Spans>>,
+    /// The log, a trace or the environ says how long requests have waited.
     pub(crate) queue_timed: bool,
     log: Py<PyAny>,
     /// Requests taken so far.
@@ -57,9 +60,13 @@ impl Core {
         };
         let ids = config.request_id.then(RequestIds::new).transpose()?;
         let ids = ids.map(Arc::new);
-        let queue_timed = config.queue_time || access.as_ref().is_some_and(Access::queue_timed);
+        let spans = config.trace_share.map(Spans::new).transpose()?;
+        let queue_timed = config.queue_time
+            || spans.is_some()
+            || access.as_ref().is_some_and(Access::queue_timed);
         Ok(Self {
             ids,
+            spans: spans.map(Arc::new),
             queue_timed,
             reactor,
             board: board.0,
@@ -226,6 +233,7 @@ pub(crate) struct Names {
     pub(crate) gateway_timeout: Py<PyString>,
     pub(crate) request_id: Py<PyString>,
     pub(crate) queue_time: Py<PyString>,
+    pub(crate) traceparent: Py<PyString>,
     /// Environ keys of known header fields.
     pub(crate) fields: Vec<Py<PyString>>,
     pub(crate) methods: Vec<Py<PyString>>,
@@ -264,6 +272,7 @@ impl Names {
             empty: new(""),
             request_id: new("licorne.request_id"),
             queue_time: new("licorne.queue_time"),
+            traceparent: new("HTTP_TRACEPARENT"),
             gateway_timeout: new("504 Gateway Timeout"),
             fields: fields?,
             methods: KnownMethod::ALL

@@ -23,6 +23,7 @@ use crate::asgi::request::Request;
 use crate::asgi::scope::Scopes;
 use crate::asgi::send::Send;
 use crate::asgi::shared::Shared;
+use crate::asgi::within::within;
 use crate::core::{Core, thread_number};
 use crate::engine::Engine;
 use crate::exchange::{Exchange, is_over};
@@ -239,17 +240,27 @@ impl AsgiDriver {
         }
         let is_websocket = handshake.is_some();
         let request = Request::new(py, Arc::clone(&self.shared), &exchange, is_websocket)?;
+        // SAFETY: a context, as `options.context` says; the result is a new reference or null.
+        let context = unsafe {
+            Bound::from_owned_ptr_or_err(py, ffi::PyContext_Copy(self.context.as_ptr()))?
+        };
         // A panic is a bug of ours; it costs this request and nothing else.
-        let called = catch_unwind(AssertUnwindSafe(|| self.call(round, &exchange, &request)));
+        let called = catch_unwind(AssertUnwindSafe(|| {
+            self.call(round, &exchange, &request, &context)
+        }));
         let called = called.unwrap_or_else(|_| {
             Err(PyRuntimeError::new_err(
                 "the engine panicked; this is a bug in licorne",
             ))
         });
         match called {
-            Ok(Some(task)) => Request::go_on(request.bind(py), &task),
+            Ok(Some(task)) => {
+                let keywords = self.start_keywords.bind(py);
+                Request::go_on(request.bind(py), &task, &context, keywords)
+            }
             Ok(None) => request.get().settle(py, Ok(())),
-            Err(error) => request.get().settle(py, Err(error)),
+            // Handlers of the log find what the application has put into its context.
+            Err(error) => within(&context, || request.get().settle(py, Err(error))),
         }
     }
 
@@ -259,6 +270,7 @@ impl AsgiDriver {
         round: &Round<'py>,
         exchange: &Bound<'py, Exchange>,
         request: &Py<Request>,
+        context: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = round.start.py();
         let is_websocket = request.get().is_websocket();
@@ -281,10 +293,6 @@ impl AsgiDriver {
                 std::ptr::null_mut(),
             );
             Bound::from_owned_ptr_or_err(py, result)?
-        };
-        // SAFETY: a context, as `options.context` says; the result is a new reference or null.
-        let context = unsafe {
-            Bound::from_owned_ptr_or_err(py, ffi::PyContext_Copy(self.context.as_ptr()))?
         };
         let arguments = [coroutine.as_ptr(), context.as_ptr()];
         // SAFETY: one positional argument, and one for the keyword that the tuple names.
@@ -317,6 +325,7 @@ impl AsgiDriver {
         };
         let id = core.ids.as_ref().map(|ids| text::latin1(py, &ids.of(net)));
         let id = id.transpose()?.map(Bound::unbind);
+        let traceparent = this.run.place.as_ref().map(|place| place.traceparent());
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
         let (options, id) = (&self.shared.options, id);
         let scope = if is_websocket {
@@ -325,6 +334,9 @@ impl AsgiDriver {
             scopes.build(py, core, options, net, id.as_ref())?
         };
         drop(scopes);
+        if let Some(traceparent) = traceparent {
+            Scopes::replace_field(&scope, b"traceparent", traceparent.as_bytes())?;
+        }
         if core.config.queue_time
             && let Some(ns) = this.run.queue_ns
         {

@@ -18,6 +18,7 @@ use crate::config;
 use crate::core::{Core, Detached, thread_number};
 use crate::exchange::Exchange;
 use crate::shared;
+use crate::spans::{RecordUnserved, RecordedRequest};
 use crate::spare::Spare;
 use crate::unserved;
 use crate::wsgi;
@@ -95,10 +96,19 @@ impl Engine {
         let (reactor, standin) = Loop::start(for_reactor, &listeners, Arc::clone(&board), slot)
             .map_err(|error| PyOSError::new_err(format!("Cannot start the engine: {error}")))?;
         let core = Core::new(py, reactor, (board, slot), config, log)?;
+        let mut unserved = None;
         if let Some(access) = &core.access {
             core.reactor.set_log(access.fd(py)?);
-            let unserved = access.unserved(py, &core.config, core.ids.clone())?;
-            core.reactor.log_unserved(Arc::new(unserved));
+            unserved = Some(access.unserved(py, &core.config, core.ids.clone())?);
+        }
+        match (&core.spans, unserved) {
+            (Some(spans), log) => {
+                let spans = Arc::clone(spans);
+                let recording = RecordUnserved { spans, log };
+                core.reactor.log_unserved(Arc::new(recording));
+            }
+            (None, Some(log)) => core.reactor.log_unserved(Arc::new(log)),
+            (None, None) => {}
         }
         Ok(Self {
             core: Arc::new(core),
@@ -217,6 +227,13 @@ impl Engine {
         self.core
             .reactor
             .stop((grace.clamp(0.0, 1e9) * 1000.0) as u64);
+    }
+
+    /// Takes the first `most` of the requests that were recorded for traces, and says how many were
+    /// dropped since the last call, because too many waited.
+    fn take_recorded(&self, most: usize) -> (Vec<RecordedRequest>, u64) {
+        let spans = self.core.spans.as_ref();
+        spans.map_or_else(Default::default, |spans| spans.take(most))
     }
 
     /// Names the calling thread for `top -H`, debuggers and profilers.

@@ -12,10 +12,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString};
 
 use crate::access::{Access, LastLine, Line};
-use crate::access_values::Answered;
+use crate::access_values::{Answered, status_code};
 use crate::core::Core;
 use crate::past::{Facts, Past};
 use crate::queue;
+use crate::spans::{Outcome, Place};
 use crate::text;
 use crate::wsgi::caches::Caches;
 
@@ -49,6 +50,8 @@ pub(crate) struct Run {
     /// How long the request has waited, if the log or the environ says it.
     pub(crate) queue_ns: Option<u64>,
     pub(crate) request_id: Option<Py<PyString>>,
+    /// Its place in a trace, if it is recorded.
+    pub(crate) place: Option<Box<Place>>,
     pub(crate) last_line: LastLine,
     /// Its head is that of the request before.
     pub(crate) repeated: bool,
@@ -97,6 +100,7 @@ impl Run {
             started_ns: 0,
             queue_ns: None,
             request_id: None,
+            place: None,
             last_line: LastLine::default(),
             repeated: false,
             inspected: false,
@@ -128,6 +132,9 @@ impl Run {
         let limit_ms = core.config.limits.of(net.head.path());
         // Exactly only where the time it took is logged or measured.
         let timed = core.access.as_ref().is_some_and(Access::timed);
+        if let Some(spans) = &core.spans {
+            self.place = spans.place(net).map(Box::new);
+        }
         let now_ns = if timed || core.queue_timed {
             net::clock::monotonic_ns()
         } else {
@@ -150,6 +157,23 @@ impl Run {
             self.past = Some(Past::of(&net));
         }
         Some(net)
+    }
+
+    /// Records a response that is complete, if its request has a place in a trace.
+    #[inline]
+    pub(crate) fn record(&mut self, py: Python<'_>, core: &Core) {
+        if let (Some(spans), Some(net)) = (&core.spans, &self.net)
+            && let Some(place) = self.place.take()
+        {
+            let elapsed_ns = net::clock::monotonic_ns().saturating_sub(self.started_ns);
+            let outcome = Outcome {
+                status: status_code(py, self.status.as_ref()),
+                sent: self.sent,
+                queue_ns: self.queue_ns.unwrap_or_default(),
+                application_ns: Some(elapsed_ns),
+            };
+            spans.record(net, *place, outcome);
+        }
     }
 
     /// Renders the access log line of a response that is complete.
@@ -249,6 +273,7 @@ impl Exchange {
         self.run.entry = None;
         self.run.queue_ns = None;
         self.run.request_id = None;
+        self.run.place = None;
         self.run.reports_disconnect = None;
     }
 

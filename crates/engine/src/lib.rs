@@ -10,7 +10,7 @@
 //! values     text proxied lookup queue request_id repeated past parked shared chunks breakpoint counts tls
 //!            config/attributes config/policy config
 //! services   board explain head fields reader reply
-//! the log    intact access_values access_unserved access
+//! the log    intact access_values access_unserved access spans
 //! requests   core secured wsgi/input wsgi/caches wsgi/environ exchange
 //! responses  sending taken response failure pieces websocket
 //! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/websocket wsgi/run wsgi/paused wsgi/mod
@@ -53,6 +53,7 @@ mod response;
 mod secured;
 mod sending;
 mod shared;
+mod spans;
 mod spare;
 mod taken;
 mod text;
@@ -90,6 +91,8 @@ mod _engine {
     use crate::reader::{Refusal, RequestReader, error_page, reason_phrase};
     #[pymodule_export]
     use crate::reply::Reply;
+    #[pymodule_export]
+    use crate::spans::RecordedRequest;
     #[pymodule_export]
     use crate::tls::{TlsCertificate, TlsStore, TlsTerms, self_signed, tls_key};
     #[pymodule_export]

@@ -42,14 +42,18 @@ impl RequestIds {
         given(exchange).map_or_else(|| Id::Made(self.make()), Id::Given)
     }
 
-    /// 128 bits as 32 hexadecimal digits.
+    /// 128 bits that were not given before.
+    pub(crate) fn numbers(&self) -> [u64; 2] {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        // Each half runs through all 2^64 values, from a place of its own.
+        self.seeds.map(|seed| mixed(seed.wrapping_add(number)))
+    }
+
+    /// The same as 32 hexadecimal digits.
     pub(crate) fn make(&self) -> [u8; 32] {
         const DIGITS: [u8; 16] = *b"0123456789abcdef";
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut id = [0; 32];
-        for (half, seed) in id.chunks_exact_mut(16).zip(self.seeds) {
-            // Each half runs through all 2^64 values, from a place of its own.
-            let mut bits = mixed(seed.wrapping_add(number));
+        for (half, mut bits) in id.chunks_exact_mut(16).zip(self.numbers()) {
             for digit in half {
                 *digit = DIGITS[(bits >> 60) as usize];
                 bits <<= 4;

@@ -62,6 +62,7 @@ pub(crate) fn complete(
     ending: Ending,
 ) -> PyResult<()> {
     let run = &mut this.run;
+    run.record(py, core);
     let line = match &core.access {
         Some(access) => run.render(py, access)?,
         None => Line::None,

@@ -64,6 +64,7 @@ pub(crate) fn end(exchange: &Bound<'_, Exchange>, key: RequestKey) -> PyResult<(
     let mut this = exchange.try_borrow_mut()?;
     let core = Arc::clone(&this.core);
     let run = &mut this.run;
+    run.record(py, &core);
     let line = match &core.access {
         Some(access) => run.render(py, access)?,
         None => Line::None,

@@ -30,6 +30,7 @@ pub mod h2;
 pub mod protocol;
 pub mod proxy;
 pub mod record;
+pub mod trace_context;
 pub mod uwsgi;
 pub mod ws;
 

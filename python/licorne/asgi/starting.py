@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Tasks can run their first step by themselves.
 EAGER = sys.version_info >= (3, 12)
+#: Tasks can be given a context.
+TAKES_CONTEXT = sys.version_info >= (3, 11)
 
 
 class Starter:
@@ -74,7 +76,9 @@ class Starter:
         return self.choose()(coro, context=context)
 
     def _by_create_task(self, coro: Coro, *, context: Context) -> Task:
-        # Inside of the context and not by an argument: 3.10 has none, nor have many factories.
+        if TAKES_CONTEXT and self._get_factory() is None:
+            return self._loop.create_task(coro, context=context)  # type: ignore[call-arg]
+        # A copy of it, by running inside: many factories have no such argument.
         return context.run(self._loop.create_task, coro)
 
 

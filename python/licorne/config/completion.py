@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from licorne.config import convert
 from licorne.config.classes import WORKER_ALIASES
 from licorne.config.settings import OPTIONS
@@ -30,11 +32,49 @@ OWN = (
 )
 SHELLS = ("bash", "zsh", "fish")
 
+
+class Command(NamedTuple):
+    """A first word that is no application, with flags of its own (`licorne.app.subcommands`)."""
+
+    name: str
+    said: str
+    #: Each with what it does, and the values that are known; None: no word follows.
+    flags: tuple[tuple[str, str, tuple[str, ...] | None], ...]
+
+
+COMMANDS = (
+    Command(
+        "init",
+        "Write a small licorne.toml for what is in a folder.",
+        (("--force", "Write over the file that is there.", None),),
+    ),
+    Command(
+        "migrate",
+        "Print a licorne.toml made from the settings of another server.",
+        (
+            (
+                "--from",
+                "What the file is.",
+                ("gunicorn", "uwsgi", "unit", "uvicorn", "granian", "hypercorn"),
+            ),
+            ("--app", "Which application of a configuration of Unit.", ()),
+        ),
+    ),
+)
+
 BASH = """\
 # licorne completion for bash: source <(licorne --completion bash)
 _licorne() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}"
     COMPREPLY=()
+    if (( COMP_CWORD > 1 )); then
+        case "${{COMP_WORDS[1]}}" in
+{commands}
+        esac
+    elif [[ "$word" != -* ]]; then
+        COMPREPLY=($(compgen -W "{names}" -- "$word"))
+        return
+    fi
     case "$before" in
 {cases}
         --completion) COMPREPLY=($(compgen -W "{shells}" -- "$word")); return ;;
@@ -50,10 +90,15 @@ ZSH = """\
 #compdef licorne
 # source <(licorne --completion zsh), or a file _licorne in a directory of $fpath
 _licorne() {{
+    if (( CURRENT > 2 )); then
+        case "$words[2]" in
+{commands}
+        esac
+    fi
     _arguments \\
 {lines}
         '--completion[Print this script.]:shell:({shells})' \\
-        '*:application:'
+        '*:application:({names})'
 }}
 if [ "${{funcstack[1]}}" = "_licorne" ]; then
     _licorne "$@"
@@ -90,7 +135,26 @@ def _bash() -> str:
     ]
     flags = [flag for option in _flagged() for flag in option.flags]
     flags += [flag for flag, _ in OWN]
-    return BASH.format(cases="\n".join(cases), flags=" ".join(flags), shells=" ".join(SHELLS))
+    return BASH.format(
+        cases="\n".join(cases),
+        flags=" ".join(flags),
+        shells=" ".join(SHELLS),
+        commands="\n".join(_bash_command(each) for each in COMMANDS),
+        names=" ".join(each.name for each in COMMANDS),
+    )
+
+
+def _bash_command(command: Command) -> str:
+    lines = [f"            {command.name})"]
+    for flag, _, values in command.flags:
+        if values:
+            offered = f'COMPREPLY=($(compgen -W "{" ".join(values)}" -- "$word")); return'
+            lines.append(f'                if [[ "$before" == {flag} ]]; then {offered}; fi')
+    flags = " ".join(["--help", *(flag for flag, _, _ in command.flags)])
+    offered = f'COMPREPLY=($(compgen -W "{flags}" -- "$word"))'
+    lines.append(f'                if [[ "$word" == -* ]]; then {offered}; fi')
+    # Nothing in the reply: `-o default` then offers files.
+    return "\n".join([*lines, "                return ;;"])
 
 
 def _bash_values(option: Option) -> str:
@@ -107,7 +171,24 @@ def _zsh() -> str:
         for flag in option.flags
     ]
     lines += [f"'{flag}[{said}]'" for flag, said in OWN]
-    return ZSH.format(lines="\n".join(f"        {x} \\" for x in lines), shells=" ".join(SHELLS))
+    return ZSH.format(
+        lines="\n".join(f"        {x} \\" for x in lines),
+        shells=" ".join(SHELLS),
+        commands="\n".join(_zsh_command(each) for each in COMMANDS),
+        names=" ".join(each.name for each in COMMANDS),
+    )
+
+
+def _zsh_command(command: Command) -> str:
+    flags = ["'--help[Show this help and exit.]'"]
+    for flag, said, values in command.flags:
+        value = "" if values is None else f":{flag[2:]}:({' '.join(values)})"
+        flags.append(f"'{flag}[{_zsh_text(said)}]{value}'")
+    given = " ".join(flags)
+    return (
+        f"            {command.name}) shift words; (( CURRENT-- )); "
+        f"_arguments {given} '*:file:_files'; return ;;"
+    )
 
 
 def _zsh_value(option: Option) -> str:
@@ -133,6 +214,17 @@ def _fish() -> str:
         )
         lines.append(f"complete -c licorne {names}{_fish_value(option)} -d {_quoted(option.brief)}")
     lines += [f"complete -c licorne -l {flag[2:]} -d {_quoted(said)}" for flag, said in OWN]
+    for command in COMMANDS:
+        lines.append(
+            f"complete -c licorne -n __fish_use_subcommand -a {command.name} "
+            f"-d {_quoted(command.said)}"
+        )
+        for flag, said, values in command.flags:
+            value = "" if values is None else f" -x -a {_quoted(' '.join(values))}"
+            lines.append(
+                f"complete -c licorne -n '__fish_seen_subcommand_from {command.name}' "
+                f"-l {flag[2:]}{value} -d {_quoted(said)}"
+            )
     lines.append(f"complete -c licorne -l completion -x -a {_quoted(' '.join(SHELLS))}")
     return "\n".join([*lines, ""])
 

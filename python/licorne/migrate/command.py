@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 _ABOUT = """\
 Prints a licorne.toml made from the settings of another server. FILE is a
-gunicorn.conf.py, a uWSGI ini file, a configuration of NGINX Unit (JSON), a
-hypercorn file (TOML or Python), or a file with a command line: Procfile,
-Dockerfile, Compose file, systemd unit, script. A Python file is executed.
+gunicorn.conf.py, a uWSGI file (ini, XML, YAML, JSON), a configuration of NGINX
+Unit (JSON), a hypercorn file (TOML or Python), or a file with a command line:
+Procfile, Dockerfile, Compose file, systemd unit, script. A Python file is
+executed.
 """
 _EXAMPLES = """\
 examples:

@@ -6,7 +6,17 @@ import os
 import re
 
 from licorne.errors import ConfigError
-from licorne.migrate import granian, gunicorn, hypercorn, lines, unit, uvicorn, uwsgi, words
+from licorne.migrate import (
+    granian,
+    gunicorn,
+    hypercorn,
+    lines,
+    unit,
+    uvicorn,
+    uwsgi,
+    uwsgi_files,
+    words,
+)
 from licorne.migrate.rows import Draft
 
 TYPE_CHECKING = False
@@ -24,7 +34,6 @@ READERS: dict[str, Callable[[Draft, Command], None]] = {
     "granian": granian.read,
     "hypercorn": hypercorn.read,
 }
-_SECTION = re.compile(r"^\s*\[uwsgi\]", re.MULTILINE)
 _HYPERCORN = re.compile(
     r"\bhypercorn\b|^(keep_alive_timeout|use_reloader|alpn_protocols|h2_\w+|quic_bind)\s*=",
     re.MULTILINE,
@@ -81,7 +90,7 @@ def _file_kind(path: str, content: str) -> str:
     name = os.path.basename(path).lower()
     if name.endswith(".py"):
         return "python"
-    if _SECTION.search(content):
+    if uwsgi_files.is_one(content):
         return "uwsgi"
     if name.endswith(".json") or content.lstrip().startswith("{"):
         return "unit"

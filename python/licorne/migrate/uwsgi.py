@@ -1,4 +1,4 @@
-"""uWSGI: its ini files, and its command line."""
+"""uWSGI: its options, in files and on command lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from licorne import cgroup
 from licorne.config.settings import OPTIONS
-from licorne.migrate import lines, values
+from licorne.migrate import lines, uwsgi_files, values
 from licorne.migrate.rows import Given, Left, Row, no, none, on, same
 from licorne.migrate.words import options
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from licorne.migrate.rows import Draft, Table
     from licorne.migrate.words import Command
 
-SECTION = "uwsgi"
 _ALWAYS = "always so."
 _MASTER = "there always is a master."
 _BUFFER = "a head is bounded by `limit_request_line`, `limit_request_fields` and their sizes."
@@ -136,7 +135,7 @@ TABLE: Table = {
     "py-autoreload": Row("reload", lambda value: str(value) not in {"0", "false", "False"}),
     "python-autoreload": Row("reload", lambda value: str(value) not in {"0", "false", "False"}),
     "memory-report": no(_STATS),
-    "ini": Row(":ini", values.text),
+    **{form: Row(f":{form}", values.text) for form in uwsgi_files.NAMED},
     "master": Row("", None, _MASTER, switch=True),
     "enable-threads": no("threads always run."),
     "single-interpreter": no(_ALWAYS),
@@ -200,30 +199,30 @@ SHORT = {
     "-t": "--harakiri", "-w": "--module", "-z": "--socket-timeout",
 }  # fmt: skip
 _FLAGS = {f"--{name}": row for name, row in TABLE.items()}
-#: What uWSGI takes for a part of the value, and people for a comment.
-_REMARK = re.compile(r"\s+[#;]\s.*$")
 _LOGIC = re.compile(r"if-[a-z]+|for|for-[a-z]+|end(if|for)?|print|exit")
 
 
 def read(draft: Draft, command: Command) -> None:
-    """Take a command line over, and the ini files that it names."""
+    """Take a command line over, and the files that it names."""
     given, others = options(command.words, _FLAGS, SHORT, command.where)
-    files = [str(each.value) for each in given if each.name == "--ini"]
-    files += [each for each in others if each.endswith(".ini")]
+    named = {f"--{form}" for form in uwsgi_files.NAMED}
+    endings = tuple(f".{form}" for form in uwsgi_files.NAMED)
+    files = [str(each.value) for each in given if each.name in named]
+    files += [each for each in others if each.endswith(endings)]
     for word in others:
-        if not word.endswith(".ini"):
+        if not word.endswith(endings):
             draft.unknown.append(Left(Given(word, "", command.where), "this is no option."))
     for file in files:
         if draft.reads(file, command.where):
             _apply(draft, _options(file))
     plain = [each._replace(name=each.name.removeprefix("--")) for each in given]
     plain += [Given("env", variable, command.where) for variable in command.variables]
-    _apply(draft, [each for each in plain if each.name != "ini"])
+    _apply(draft, [each for each in plain if each.name not in uwsgi_files.NAMED])
     _finish(draft)
 
 
 def read_file(draft: Draft, path: str) -> None:
-    """Take an ini file over."""
+    """Take a file over."""
     _apply(draft, _options(path))
     _finish(draft)
 
@@ -248,26 +247,20 @@ def _row(name: str) -> Row | None:
 
 
 def _options(path: str) -> list[Given]:
-    """The options of the section [uwsgi], placeholders filled in."""
+    """The options of a file, placeholders filled in."""
     given: list[Given] = []
     variables: dict[str, str] = {}
-    section = SECTION
     text = lines.read(path)
     placeholders = set(re.findall(r"%\(([\w.-]+)", text))
-    for number, line in enumerate(text.splitlines(), 1):
-        body = line.strip()
-        if body.startswith("[") and body.endswith("]"):
-            section = body[1:-1].strip()
-        elif body and body[0] not in ";#" and section == SECTION:
-            name, _, value = (part.strip() for part in body.partition("="))
-            filled = _filled(_REMARK.sub("", value), variables, path)
-            if name in {"set", "set-placeholder", "set-ph"}:
-                name, _, filled = (part.strip() for part in filled.partition("="))
-            variables[name] = filled
-            # Names of the file's own are placeholders.
-            key = name.replace("_", "-")
-            if _row(key) is not None or name not in placeholders:
-                given.append(Given(key, filled or "true", f"{path}:{number}"))
+    for line in uwsgi_files.read(path, text):
+        name, filled = line.name, _filled(line.value, variables, path)
+        if name in {"set", "set-placeholder", "set-ph"}:
+            name, _, filled = (part.strip() for part in filled.partition("="))
+        variables[name] = filled
+        # Names of the file's own are placeholders.
+        key = name.replace("_", "-")
+        if _row(key) is not None or name not in placeholders:
+            given.append(Given(key, filled or "true", f"{path}:{line.number}"))
     return given
 
 

@@ -297,6 +297,18 @@ class Worker:
         """A changed terminal means nothing to a worker."""
         self.log.debug("worker: SIGWINCH ignored.")
 
+    @classmethod
+    def check_config(cls, cfg: Config, log: Logger) -> None:
+        """Called at the start, in the master: what has no effect with this type is told."""
+        cls.tell_untraced(cfg, log)
+
+    @classmethod
+    def tell_untraced(cls, cfg: Config, log: Logger) -> None:
+        """Tell that spans are asked for where the engine does not serve."""
+        if cfg.otlp:
+            said = "otlp: %s has network code of its own, whose requests have no spans"
+            log.warning(said, cfg.worker_class_str)
+
     @overrides.own
     def handle_error(
         self, req: Request | None, client: socket.socket, addr: object, exc: BaseException

@@ -7,9 +7,11 @@ The engine is started after the fork and drained on TERM; each request runs betw
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
+import time
 
 from licorne.asgi.recognise import is_asgi
 from licorne.config.settings.hooks import nothing
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.http.answers import Answers
+    from licorne.instrument.exporter import Exporter
 
 
 def _answered(_environ: WSGIEnvironment, _start_response: StartResponse) -> Iterable[bytes]:
@@ -104,6 +107,7 @@ class EngineWorker(Worker):
 
             self.answers = Answers.given(self.log)
         engine = self.start_engine()
+        exporter = self._start_exporter(engine) if self.cfg.otlp else None
         try:
             if not self.alive:
                 # TERM came while the engine was being made: its handler, not this code, set it.
@@ -111,6 +115,17 @@ class EngineWorker(Worker):
             self.serve(engine)
         finally:
             engine.close()
+            if exporter is not None:
+                left = math.inf if self.end_by is None else self.end_by - time.monotonic()
+                exporter.stop(max(0.2, left))
+
+    def _start_exporter(self, engine: Engine) -> Exporter:
+        """What sends spans of the requests."""
+        from licorne.instrument.exporter import Exporter
+
+        exporter = Exporter(self.cfg, self.log, engine.take_recorded)
+        exporter.start()
+        return exporter
 
     def serve(self, engine: Engine) -> None:
         """Take requests until there are no more; an application that leaves ends its request."""

@@ -132,6 +132,8 @@ class EngineConfig(RequestRules):
         self._websocket(cfg)
         self._http2(cfg)
         self.request_id = cfg.request_id
+        #: Of the requests that belong to no trace, so many begin one; None: nothing is recorded.
+        self.trace_share = float(cfg.otlp_sample) if cfg.otlp else None
         self.queue_time = cfg.queue_time
         self._wire(wiring)
 

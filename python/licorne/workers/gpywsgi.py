@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
+    from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.sock import BaseSocket
 
@@ -131,6 +132,12 @@ class GeventPyWSGIWorker(GeventWorker):
 
     server_class: type[PyWSGIServer] = PyWSGIServer
     wsgi_handler: type[WSGIHandler] = PyWSGIHandler
+
+    @classmethod
+    def check_config(cls, cfg: Config, log: Logger) -> None:
+        """Called at the start, in the master: what has no effect with this type is told."""
+        super().check_config(cfg, log)
+        cls.tell_untraced(cfg, log)
 
     def make_hub(self) -> None:
         """With what wakes it at a stop: that may come while the application is loaded."""

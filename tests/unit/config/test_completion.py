@@ -8,8 +8,11 @@ import sys
 
 import pytest
 
-from licorne.config.completion import SHELLS, script
+from licorne.app import subcommands
+from licorne.config.completion import COMMANDS, SHELLS, script
 from licorne.config.settings import OPTIONS
+from licorne.migrate import command as migrate
+from licorne.project import command as init
 
 FLAGS = [flag for option in OPTIONS.values() for flag in option.flags]
 
@@ -43,6 +46,12 @@ def test_its_shell_can_read_it(shell: str) -> None:
         (["--completion", "z"], ["zsh"]),
         (["-w", "3"], ["3"]),
         (["-c", "x"], []),
+        (["mi"], ["migrate"]),
+        (["init", "--"], ["--help", "--force"]),
+        (["init", "fold"], []),
+        (["migrate", "--f"], ["--from"]),
+        (["migrate", "--from", "gr"], ["granian"]),
+        (["migrate", "gunicorn.c"], []),
     ],
 )
 def test_bash(words: list[str], offered: list[str]) -> None:
@@ -57,6 +66,19 @@ def test_bash(words: list[str], offered: list[str]) -> None:
         ["bash", "-c", script("bash") + ask], capture_output=True, text=True, check=True
     )
     assert told.stdout.split() == offered
+
+
+def test_the_commands_have_these_flags() -> None:
+    """Their own parsers are above the settings, so that completion says it a second time."""
+    assert tuple(each.name for each in COMMANDS) == subcommands.NAMES
+    parsers = {"init": init._parser, "migrate": migrate._parser}
+    for command in COMMANDS:
+        actions = parsers[command.name]("licorne")._actions
+        flags = {flag: action for action in actions for flag in action.option_strings}
+        assert {name for name, _, _ in command.flags} == set(flags) - {"-h", "--help"}
+        for name, _, values in command.flags:
+            assert (values is None) == (flags[name].nargs == 0)
+            assert tuple(flags[name].choices or ()) == (values or ())
 
 
 def test_the_flag() -> None:

@@ -22,4 +22,4 @@ pub(crate) mod waiter;
 pub(crate) mod waiting;
 pub(crate) mod websocket;
 mod websocket_stage;
-mod within;
+pub(crate) mod within;

@@ -7,7 +7,7 @@ use net::exchange::RequestKey;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use super::arriving::{Arriving, Part};
 use super::done::outcome_of;
@@ -17,6 +17,7 @@ use super::shared::Shared;
 use super::stage::{Stage, Wanted};
 use super::waiter::Waiter;
 use super::websocket::{On, WebSocket};
+use super::within::call_in_its_context;
 use crate::exchange::Exchange;
 use crate::pieces;
 
@@ -131,14 +132,19 @@ impl Request {
     }
 
     /// The task goes on after its first step: the application waits for something.
-    pub(crate) fn go_on(slf: &Bound<'_, Self>, task: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Its end is told in its own context; `keywords` is `("context",)`.
+    pub(crate) fn go_on(
+        slf: &Bound<'_, Self>,
+        task: &Bound<'_, PyAny>,
+        context: &Bound<'_, PyAny>,
+        keywords: &Bound<'_, PyTuple>,
+    ) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         this.state().task = Some(task.clone().unbind());
         this.shared.unfinished.bind(py).set_item(this.number, slf)?;
         Self::attend(slf);
         let ended = slf.getattr(intern!(py, "ended"))?;
-        task.call_method1(intern!(py, "add_done_callback"), (ended,))?;
-        Ok(())
+        call_in_its_context(task, &ended, context, keywords)
     }
 
     /// Hooks look at it: `after` is called with `seen` when it has ended.

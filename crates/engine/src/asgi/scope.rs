@@ -122,6 +122,16 @@ impl Scopes {
         Ok(scope)
     }
 
+    /// Puts a field into a scope in the place of those with its name.
+    pub(crate) fn replace_field(
+        scope: &Bound<'_, PyDict>,
+        name: &[u8],
+        value: &[u8],
+    ) -> PyResult<()> {
+        let fields = scope.as_any().get_item(intern!(scope.py(), "headers"))?;
+        set_field(fields.cast::<PyList>()?, name, value)
+    }
+
     /// The scope of a WebSocket handshake.
     pub(crate) fn build_websocket<'py>(
         &mut self,

@@ -2,10 +2,12 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 /// Runs something in a context, as `Context.run` does.
-pub(super) fn within<T>(
+pub(crate) fn within<T>(
     context: &Bound<'_, PyAny>,
     run: impl FnOnce() -> PyResult<T>,
 ) -> PyResult<T> {
@@ -21,4 +23,27 @@ pub(super) fn within<T>(
         return Err(PyErr::fetch(context.py()));
     }
     result
+}
+
+/// `task.add_done_callback(ended, context=context)`; `keywords` is `("context",)`.
+pub(super) fn call_in_its_context(
+    task: &Bound<'_, PyAny>,
+    ended: &Bound<'_, PyAny>,
+    context: &Bound<'_, PyAny>,
+    keywords: &Bound<'_, PyTuple>,
+) -> PyResult<()> {
+    let py = task.py();
+    let arguments = [task.as_ptr(), ended.as_ptr(), context.as_ptr()];
+    // SAFETY: the object, one positional argument, and one for the keyword that the tuple names; the
+    // result is a new reference or null.
+    let added = unsafe {
+        let result = ffi::PyObject_VectorcallMethod(
+            intern!(py, "add_done_callback").as_ptr(),
+            arguments.as_ptr(),
+            2,
+            keywords.as_ptr(),
+        );
+        Bound::from_owned_ptr_or_err(py, result)
+    };
+    added.map(drop)
 }

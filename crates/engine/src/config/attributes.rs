@@ -104,6 +104,7 @@ attributes!(
         timed: bool,
         tls: Option<(Py<TlsTerms>, Py<TlsStore>)>,
         tmp_upload_dir: String,
+        trace_share: Option<f64>,
         uwsgi_allow_ips: Vec<String>,
         websocket_compression: bool,
         websocket_max_message_size: usize,

@@ -109,6 +109,9 @@ fn prepare<'py>(
     if let Some(ids) = &core.ids {
         this.run.request_id = Some(environ::request_id(&environ, core, ids, net)?);
     }
+    if let Some(place) = &this.run.place {
+        environ.set_item(&core.names.traceparent, place.traceparent())?;
+    }
     if net.head.version() == Version::Http2 {
         environ::http2(&environ, &bundle.send_trailers)?;
     }
