@@ -262,7 +262,7 @@ impl LogUnserved for RecordUnserved {
         let exchange = &unserved.exchange;
         if let Some(place) = self.spans.place(exchange) {
             let outcome = Outcome {
-                status: Unserved::STATUS,
+                status: unserved.status,
                 sent: unserved.sent,
                 queue_ns: queue::waited_ns(exchange, unserved.at_ns),
                 application_ns: None,
