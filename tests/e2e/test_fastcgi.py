@@ -184,6 +184,7 @@ def test_an_answer_that_is_cut_short(serve: Serve, path: str) -> None:
         (request(1, b"abc", CONTENT_LENGTH="4"), 400, "ended inside the request body"),
         (request(1)[:16] + record(ABORT, 1), 400, "aborted"),
         (request(1, CONTENT_LENGTH="99999999"), 413, "too large"),
+        (request(1, REQUEST_METHOD="HEAD", CONTENT_LENGTH="99999999"), 413, "too large"),
     ],
 )
 def test_requests_that_are_refused(serve: Serve, data: bytes, status: int, why: str) -> None:
@@ -191,7 +192,10 @@ def test_requests_that_are_refused(serve: Serve, data: bytes, status: int, why: 
     with server.client() as client:
         client.send(data)
         records = Records(client)
-        assert records.answer(1).startswith(f"Status: {status} ".encode())
+        answer = records.answer(1)
+        assert answer.startswith(f"Status: {status} ".encode())
+        # The answer to HEAD has no content.
+        assert (b"<html>" in answer) == (b"HEAD" not in data)
         assert records.next() is None
     server.log.wait_for(f"Invalid request from ip=.*{why}")
 
