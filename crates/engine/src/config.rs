@@ -103,10 +103,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
     let hsts: Option<Arc<str>> = settings.hsts.as_deref().map(Arc::from);
     let reactor = Config {
         policy: policy.clone(),
-        body: Arc::new(BodyStore::new(
-            settings.body_buffer_size,
-            settings.tmp_upload_dir.clone().into(),
-        )),
+        body: bodies(&settings),
         keepalive_ms: milliseconds("keepalive", settings.keepalive)?,
         header_timeout_ms: milliseconds("header_timeout", settings.header_timeout)?,
         body_timeout_ms: milliseconds("body_timeout", settings.body_timeout)?,
@@ -156,6 +153,12 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         websocket,
     };
     Ok((reactor, python))
+}
+
+/// Where bodies are kept.
+fn bodies(settings: &Settings) -> Arc<BodyStore> {
+    let folder = settings.tmp_upload_dir.clone().into();
+    Arc::new(BodyStore::new(settings.body_buffer_size, folder))
 }
 
 /// Which listeners send clients on to TLS.
