@@ -121,7 +121,8 @@ class EngineConfig(RequestRules):
         if self.addresses and self.addresses[0] is not None:
             self.environ["SERVER_NAME"], self.environ["SERVER_PORT"] = self.addresses[0]
         self.hsts = cfg.hsts
-        self.redirects = [each.redirects for each in sockets]
+        # A program may have put a socket of its own in the place of one of ours.
+        self.redirects = [bool(getattr(each, "redirects", False)) for each in sockets]
         self.redirect_http_port = cfg.redirect_http_port or _tls_port(sockets)
         # Where no metrics are served, no request pays for looks at the clock.
         self.timed = bool(cfg.metrics_bind)
