@@ -123,7 +123,7 @@ class EngineConfig(RequestRules):
         self.hsts = cfg.hsts
         # A program may have put a socket of its own in the place of one of ours.
         self.redirects = [bool(getattr(each, "redirects", False)) for each in sockets]
-        self.redirect_http_port = cfg.redirect_http_port or _tls_port(sockets)
+        self.redirect_http_port = cfg.redirect_http_port or self._tls_port()
         # Where no metrics are served, no request pays for looks at the clock.
         self.timed = bool(cfg.metrics_bind)
         self.access = AccessLog(log, cfg) if AccessLog.sees(log) else None
@@ -137,6 +137,13 @@ class EngineConfig(RequestRules):
         self.trace_share = float(cfg.otlp_sample) if cfg.otlp else None
         self.queue_time = cfg.queue_time
         self._wire(wiring)
+
+    def _tls_port(self) -> int:
+        """Where TLS is spoken: on TCP first of all; that of https if only unix sockets do."""
+        for address, redirects in zip(self.addresses, self.redirects, strict=True):
+            if address is not None and not redirects:
+                return int(address[1])
+        return 443
 
     def _wire(self, wiring: Wiring) -> None:
         self.max_requests = wiring.max_requests
@@ -203,15 +210,6 @@ def _temporary_directory() -> str:
         # A read-only container without /tmp: bodies that memory has no room for are refused, and
         # the log names this path.
         return "/tmp"
-
-
-def _tls_port(sockets: list[BaseSocket]) -> int:
-    """Where TLS is spoken: on TCP first of all; that of https if only unix sockets do."""
-    for each in sockets:
-        address = _server_address(each)
-        if address is not None and not each.redirects:
-            return int(address[1])
-    return 443
 
 
 def _server_address(sock: BaseSocket) -> tuple[str, str] | None:
