@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from licorne.config.settings import OPTIONS
-from licorne.migrate import asgi, granian, gunicorn, hypercorn, unit, uvicorn, uwsgi
+from licorne.migrate import asgi, granian, gunicorn, hypercorn, unit, uvicorn, uwsgi, uwsgi_files
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -33,7 +33,7 @@ def test_a_row_has_a_setting_or_a_reason(name: str) -> None:
     parts = set(re.findall(r'\.?part[s]?(?:\.get)?\(\s*"(\w+)"', inspect.getsource(module)))
     parts |= set(re.findall(r'\.?part[s]?(?:\.get)?\(\s*"(\w+)"', inspect.getsource(asgi)))
     # Looked at before the table is.
-    parts |= {"config", "ini", "pass", "type"}
+    parts |= {"config", "pass", "type", *uwsgi_files.NAMED}
     for option, row in table.items():
         if row.ours.startswith(":"):
             assert row.ours[1:] in parts, option
