@@ -9,10 +9,13 @@ from __future__ import annotations
 import itertools
 import selectors
 import socket
+import ssl
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from bench.process import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,11 +33,11 @@ BODY = 100_000
 class Idle:
     """Keep-alive connections that wait, each after one answer."""
 
-    def __init__(self, port: int, count: int) -> None:
+    def __init__(self, port: int, count: int, *, tls: bool = False) -> None:
         self._sockets: list[socket.socket] = []
         request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
         for _ in range(count):
-            client = socket.create_connection(("127.0.0.1", port), 5)
+            client = connect(port, 5, tls=tls)
             self._sockets.append(client)
             client.sendall(request)
             answer = b""
@@ -48,7 +51,7 @@ class Idle:
             client.setblocking(False)
             try:
                 alive += client.recv(1) != b""
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantReadError):
                 alive += 1
             except OSError:
                 continue

@@ -52,9 +52,8 @@ def environment(licorne_python: Path | None, *, install_peers: bool) -> tuple[Pa
 
 def system_packages() -> None:
     """Install wrk and what bjoern compiles against, where this is Debian and we are root."""
-    wanted = []
-    if shutil.which("wrk") is None:
-        wanted.append("wrk")
+    programs = {"wrk": "wrk", "h2load": "nghttp2-client", "nginx": "nginx", "openssl": "openssl"}
+    wanted = [package for program, package in programs.items() if shutil.which(program) is None]
     if not Path("/usr/include/ev.h").exists():
         wanted.append("libev-dev")
     if not wanted:
@@ -74,6 +73,21 @@ def compiled(name: str) -> Path:
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         subprocess.run(["cc", "-O2", "-Wall", "-o", str(program), str(source)], check=True)
     return program
+
+
+def certificate() -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 that nobody has signed, and its key (P-256, PKCS #8), in PEM."""
+    files = BUILD / "certificate.pem", BUILD / "key.pem"
+    BUILD.mkdir(exist_ok=True)
+    if not all(file.exists() for file in files):
+        command = [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "3650", "-subj", "/CN=127.0.0.1"),
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-out", str(files[0]), "-keyout", str(files[1])),
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+    return files
 
 
 def versions(licorne_python: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ Both are bounded in time and talk to 127.0.0.1 only; both run on the core of thi
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,9 @@ class Load:
     expects: bytes = b""
     #: Whether WebSockets offer to compress.
     deflate: bool = False
+    tls: bool = False
+    #: Requests at a time on each connection of HTTP/2.
+    streams: int = 1
 
     def arguments(self) -> list[str]:
         """The KEY=VALUE arguments that wrk.lua understands."""
@@ -122,12 +126,36 @@ def wrk(port: int, load: Load, seconds: float) -> Answered:
     """Send the load and count the answers."""
     whole = max(1, round(seconds))
     command = ["wrk", "-t1", f"-c{load.connections}", f"-d{whole}s", "-s", str(SCRIPT)]
-    command += [f"http://127.0.0.1:{port}{load.path}", "--", *load.arguments()]
+    command += [_url(port, load), "--", *load.arguments()]
     for line in _output(command, whole).splitlines():
         if line.startswith("RESULT "):
             seen = json.loads(line.removeprefix("RESULT "))
             return _answered(seen, seen.pop("tally"), load)
     raise LoadError("wrk printed no result")
+
+
+def h2load(port: int, load: Load, seconds: float) -> Answered:
+    """The same over HTTP/2: by ALPN with TLS, else by prior knowledge."""
+    whole = max(1, round(seconds))
+    streams = ["-c", str(load.connections), "-m", str(load.streams), "-D", str(whole)]
+    output = _output(["h2load", *streams, _url(port, load)], whole)
+    if not re.search(r"^Application protocol: h2c?$", output, re.MULTILINE):
+        raise LoadError("no HTTP/2")
+    counts = {name: int(count) for count, name in re.findall(r"(\d+) (\w+)", output)}
+    if counts["succeeded"] == 0:
+        raise LoadError("no answer at all")
+    failed = counts["failed"] + counts["errored"] + counts["timeout"]
+    errors = failed - _open_at_the_end(load, failed)
+    return Answered(counts["succeeded"], whole, None, errors, counts["started"], {})
+
+
+def _open_at_the_end(load: Load, failed: int) -> int:
+    """Requests that h2load gives up when its time is over count as failed: one on each stream."""
+    return min(failed, load.connections * load.streams)
+
+
+def _url(port: int, load: Load) -> str:
+    return f"http{'s' if load.tls else ''}://127.0.0.1:{port}{load.path}"
 
 
 def pace(program: Path, port: int, rate: int, seconds: float, connections: int) -> Paced:

@@ -12,6 +12,9 @@ from bench.process import ask, exchange, first_block_seconds
 from bench.scenario import Measure, Scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.load import Answered, Load
     from bench.process import Running, Tools
 
 RATE = (
@@ -22,11 +25,22 @@ RATE = (
 
 def throughput(scenario: Scenario, server: Running, _tools: Tools, seconds: float) -> Measure:
     """Rate, p99, and processor time per request under wrk."""
+    return rated(scenario, server, seconds, wrk)
+
+
+def rated(
+    scenario: Scenario,
+    server: Running,
+    seconds: float,
+    program: Callable[[int, Load, float], Answered],
+) -> Measure:
+    """The same under another program: it is given a port, the load and its seconds."""
     load = scenario.load
     check(server, scenario)
-    wrk(server.port, load, 1)  # connections, caches and the interpreter's specialisation are warm
+    # Connections, caches and the interpreter's specialisation are warm.
+    program(server.port, load, 1)
     before, switched = usage.times(server.pid), usage.switches(server.pid)
-    seen = wrk(server.port, load, seconds)
+    seen = program(server.port, load, seconds)
     spent = usage.times(server.pid) - before
     values = {
         "requests/s": seen.rate,
@@ -69,6 +83,6 @@ def check(server: Running, scenario: Scenario) -> None:
         if status != 200 or body != load.expects:
             raise LoadError(f"answers {status}, {len(body)} bytes: {body[:40]!r}")
     elif load.method == "GET":
-        answer = ask(server.port, load.path)
+        answer = ask(server.port, load.path, tls=server.tls)
         if answer[9:12] != b"200":
             raise LoadError(f"answers {answer[:40]!r}")

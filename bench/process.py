@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from contextlib import suppress
@@ -38,6 +39,9 @@ class Tools:
     responder: Path
     pace: Path
     websocket: Path
+    #: A certificate of 127.0.0.1 and its key, in PEM.
+    certificate: Path
+    key: Path
     scratch: Path
 
 
@@ -52,6 +56,9 @@ class Variant:
     threads: int = 0
     workers: int = 1
     pipelining: bool = False
+    tls: bool = False
+    #: HTTP/2 in clear text.
+    cleartext: bool = False
     #: On all cores, with the load beside, instead of on core 0 alone.
     all_cores: bool = False
 
@@ -62,6 +69,7 @@ class Running:
     def __init__(self, server: Server, variant: Variant, tools: Tools) -> None:
         self.server = server
         self.port = free_port()
+        self.tls = variant.tls
         self.log = tools.scratch / f"{server.name.replace(' ', '-')}-{self.port}.log"
         command = _command(server, variant, tools, self.port, self.log)
         environment = _environment(tools)
@@ -106,22 +114,42 @@ class Running:
         while time.perf_counter() < deadline:
             if self._process.poll() is not None:
                 raise NotServingError(f"ended at start: {self.last_words()}")
-            if ask(self.port, "/")[:12] == b"HTTP/1.1 200":
+            if ask(self.port, "/", tls=self.tls)[:12] == b"HTTP/1.1 200":
                 return
             time.sleep(0.001)
         raise NotServingError(f"no answer within {READY_WITHIN:.0f} s: {self.last_words()}")
 
 
-def ask(port: int, path: str, timeout: float = 5.0) -> bytes:
+def ask(port: int, path: str, timeout: float = 5.0, *, tls: bool = False) -> bytes:
     """One request on a connection of its own; empty when there is no answer."""
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
     answer = b""
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout) as client:
+    with suppress(OSError), connect(port, timeout, tls=tls) as client:
         client.sendall(request.encode("ascii"))
         # Not every peer closes when asked to: stop at the end that Content-Length announces.
         while not _is_whole(answer) and (more := client.recv(65536)):
             answer += more
     return answer
+
+
+def connect(port: int, timeout: float, *, tls: bool) -> socket.socket:
+    """A connection, with TLS if asked for: the certificate is not looked at."""
+    client = socket.create_connection(("127.0.0.1", port), timeout)
+    if not tls:
+        return client
+    try:
+        return unchecked().wrap_socket(client)
+    except OSError:
+        client.close()
+        raise
+
+
+def unchecked() -> ssl.SSLContext:
+    """What clients know of TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def exchange(port: int, method: str, path: str, body: bytes) -> tuple[int, bytes]:
@@ -198,6 +226,10 @@ def _command(server: Server, variant: Variant, tools: Tools, port: int, log: Pat
         parts += server.threads or ()
     if variant.pipelining:
         parts += server.pipelining
+    if variant.tls:
+        parts += server.tls or ()
+    if variant.cleartext:
+        parts += server.cleartext or ()
     values = {
         "bin": str(tools.bin),
         "python": str(tools.bin / "python"),
@@ -208,14 +240,19 @@ def _command(server: Server, variant: Variant, tools: Tools, port: int, log: Pat
         "threads": str(variant.threads),
         "workers": str(variant.workers),
         "log": str(log.with_suffix(".access")),
+        "certificate": str(tools.certificate),
+        "key": str(tools.key),
+        "config": str(log.with_suffix(".conf")),
     }
+    if server.config:
+        log.with_suffix(".conf").write_text(server.config.format_map(values), encoding="ascii")
     return [part.format_map(values) for part in parts]
 
 
 def _environment(tools: Tools) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
     return kept | {
-        "PATH": f"{tools.bin}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{tools.bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin",
         "PYTHONPATH": str(tools.root),
         "VIRTUAL_ENV": str(tools.bin.parent),
     }

@@ -50,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     facts = _facts(args.rounds, args.seconds, licorne_python)
     on_load_core()
     results: dict[str, list[Row]] = {}
+    certificate, key = install.certificate()
     with tempfile.TemporaryDirectory(prefix="licorne-bench-") as scratch:
         tools = Tools(
             root=install.ROOT,
@@ -58,6 +59,8 @@ def main(argv: list[str] | None = None) -> int:
             responder=install.compiled("responder"),
             pace=install.compiled("pace"),
             websocket=install.compiled("websocket"),
+            certificate=certificate,
+            key=key,
             scratch=Path(scratch),
         )
         for scenario in scenarios:
@@ -128,6 +131,10 @@ def _excused(scenario: Scenario, server: Server, row: Row) -> bool:
         row.failures.append("has no access log")
     elif scenario.variant.json and server.json is None:
         row.failures.append("has no JSON format")
+    elif scenario.variant.tls and server.tls is None:
+        row.failures.append("has no TLS")
+    elif scenario.variant.cleartext and server.cleartext is None:
+        row.failures.append("has no HTTP/2 in clear text")
     return bool(row.failures)
 
 

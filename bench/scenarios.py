@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench import asgi, mixed, usage
+from bench import asgi, encrypted, mixed, usage
 from bench.app import TURN
 from bench.crowd import Idle, LongPolls, SlowClients, SlowViews, settle
 from bench.fairness import start_delays
@@ -106,7 +106,7 @@ def memory(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float)
     held, grown_kb = 0, 0
     if _keeps_alive(server):
         try:
-            idle = Idle(server.port, CROWD)
+            idle = Idle(server.port, CROWD, tls=server.tls)
         except OSError as error:
             raise LoadError(f"does not hold {CROWD} connections: {error}") from error
         settle(1.5)
@@ -159,7 +159,7 @@ def overload(scenario: Scenario, server: Running, _tools: Tools, seconds: float)
 
 def _keeps_alive(server: Running) -> bool:
     """Whether a connection stays open after an answer: found out with one, not with a thousand."""
-    probe = Idle(server.port, 1)
+    probe = Idle(server.port, 1, tls=server.tls)
     settle()
     alive = probe.still_open() == 1
     probe.close()
@@ -349,6 +349,7 @@ SCENARIOS = (
         only=MASTERS,
         fresh=True,
     ),
+    *encrypted.SCENARIOS,
     *mixed.SCENARIOS,
     *asgi.SCENARIOS,
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 WSGI, ASGI = "wsgi", "asgi"
 RESPONDER = "C responder"
 LICORNE = "licorne"
+NGINX = "nginx"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +16,8 @@ class Server:
 
     name: str
     command: tuple[str, ...]
+    #: What is written into the file `{config}` before the start.
+    config: str = ""
     #: By which interface it calls the application; empty: it calls none, its answers are its own.
     interface: str = WSGI
     #: What pip installs for it; empty for what is not a Python distribution.
@@ -27,6 +30,10 @@ class Server:
     quiet: tuple[str, ...] = ()
     #: Arguments for N application threads; None: not a matter of this server.
     threads: tuple[str, ...] | None = None
+    #: Arguments for TLS with `{certificate}` and `{key}`, and HTTP/2 by ALPN; None: no TLS.
+    tls: tuple[str, ...] | None = None
+    #: Arguments for HTTP/2 in clear text, where it is not on by default; None: it has none.
+    cleartext: tuple[str, ...] | None = None
     #: Arguments for the pipelining scenario only.
     pipelining: tuple[str, ...] = ()
     #: Scenarios that make no sense for it, with the reason shown in the table.

@@ -8,7 +8,7 @@ bodies of the upload scenario allowed. `{bin}`, `{python}`, `{port}`, `{app}`, `
 from __future__ import annotations
 
 from bench import servers_asgi
-from bench.server import LICORNE, RESPONDER, Server
+from bench.server import LICORNE, NGINX, RESPONDER, Server
 
 _GUNICORN = ("{bin}/gunicorn", "-w", "{workers}", "-b", "127.0.0.1:{port}", "--keep-alive", "75")
 _GTHREAD = (*_GUNICORN, "-k", "gthread", "--worker-connections", "4096")
@@ -23,12 +23,37 @@ _PEREGRINE = (
     *("{bin}/peregrine", "--host", "127.0.0.1", "--port", "{port}", "--workers", "{workers}"),
     *("--protocol", "wsgi", "--keep-alive", "75000", "--max-body", "67108864"),
 )
+_TLS_GUNICORN = ("--certfile", "{certificate}", "--keyfile", "{key}")
+_TLS = (*_TLS_GUNICORN, "--http-protocols", "h2,h1")
+_PRIOR = ("--http-protocols", "h2,h1", "--http2-cleartext", "both")
 _ONE_BY_ONE = "one connection at a time: it closes after each answer"
+
+#: It answers by itself: what TLS and HTTP/2 cost alone.
+_NGINX = """
+daemon off; master_process off; pid {log}.pid; events {{ worker_connections 4096; }}
+http {{
+    access_log off; keepalive_requests 1000000000;
+    ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_session_cache shared:all:1m;
+    server {{
+        listen 127.0.0.1:{port} ssl http2; default_type text/plain;
+        location / {{ return 200 "Hello, World!"; }}
+    }}
+}}
+"""
 
 SERVERS = (
     Server(name=RESPONDER, command=("{responder}", "{port}"), interface=""),
     Server(
+        name=NGINX,
+        command=("nginx", "-c", "{config}"),
+        config=_NGINX,
+        tls=(),
+        on_request=True,
+    ),
+    Server(
         name=LICORNE,
+        tls=_TLS,
+        cleartext=_PRIOR,
         command=(*_LICORNE, "-k", "sync", "{app}"),
         access_log=("--access-logfile", "{log}"),
         json=("--log-format", "json"),
@@ -53,6 +78,8 @@ SERVERS = (
     ),
     Server(
         name="licorne gthread",
+        tls=_TLS,
+        cleartext=_PRIOR,
         command=(*_LICORNE_GTHREAD, "--threads", "8", "{app}"),
         access_log=("--access-logfile", "{log}"),
         json=("--log-format", "json"),
@@ -71,6 +98,8 @@ SERVERS = (
     Server(
         name="licorne gevent",
         requires=("gevent",),
+        tls=_TLS,
+        cleartext=_PRIOR,
         command=(*_LICORNE, "-k", "gevent", "--worker-connections", "4096", "{app}"),
         access_log=("--access-logfile", "{log}"),
         json=("--log-format", "json"),
@@ -84,6 +113,8 @@ SERVERS = (
     Server(
         name="licorne tornado",
         requires=("tornado",),
+        tls=_TLS,
+        cleartext=_PRIOR,
         command=(*_LICORNE, "-k", "tornado", "--worker-connections", "4096", "{app}"),
         on_request=True,
     ),
@@ -97,6 +128,8 @@ SERVERS = (
     Server(
         name="gunicorn gthread",
         requires=("gunicorn",),
+        tls=_TLS_GUNICORN,
+        cleartext=_PRIOR,
         command=(*_GTHREAD, "--threads", "4", "{app}"),
         access_log=("--access-logfile", "{log}"),
     ),
@@ -116,6 +149,8 @@ SERVERS = (
     Server(
         name="granian",
         requires=("granian",),
+        tls=("--ssl-certificate", "{certificate}", "--ssl-keyfile", "{key}", "--http", "auto"),
+        cleartext=("--http", "auto"),
         command=(
             *(*_GRANIAN, "--blocking-threads", "1"),
             *("--host", "127.0.0.1", "--port", "{port}", "{app}"),
@@ -160,6 +195,8 @@ SERVERS = (
     Server(
         name="peregrine",
         requires=("peregrine-server",),
+        tls=("--tls-cert", "{certificate}", "--tls-key", "{key}"),
+        cleartext=(),
         command=(*_PEREGRINE, "{app}"),
         access_log=("--access-log",),
     ),
@@ -196,6 +233,7 @@ SERVERS = (
     Server(
         name="uvicorn",
         requires=("uvicorn", "httptools", "uvloop"),
+        tls=("--ssl-certfile", "{certificate}", "--ssl-keyfile", "{key}"),
         command=(
             *("{bin}/uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--loop", "uvloop"),
             *("--http", "httptools", "--log-level", "warning", "--lifespan", "off"),

@@ -22,23 +22,28 @@ _UVICORN = (
     *("--log-level", "warning", "--no-access-log", "--timeout-keep-alive", "75"),
     *("--interface", "asgi3", "--backlog", "4096"),
 )
+_TLS_GUNICORN = ("--certfile", "{certificate}", "--keyfile", "{key}")
+_TLS = (*_TLS_GUNICORN, "--http-protocols", "h2,h1")
 _GARBAGE = "ends when several requests with bodies come at a time: ffi.from_handle() finds garbage"
 
 SERVERS = (
     Server(
         name=LICORNE,
         interface=ASGI,
+        tls=_TLS,
         command=(*_LICORNE, "--asgi-loop", "uvloop", "{app}"),
     ),
     Server(
         name="licorne asyncio",
         interface=ASGI,
+        tls=_TLS,
         command=(*_LICORNE, "--asgi-loop", "asyncio", "{app}"),
     ),
     Server(
         name="gunicorn",
         interface=ASGI,
         requires=("gunicorn", "gunicorn_h1c", "uvloop"),
+        tls=(*_TLS_GUNICORN, "--http-protocols", "h2,h1"),
         command=(*_GUNICORN, "--http-parser", "fast", "{app}"),
     ),
     Server(
@@ -52,6 +57,7 @@ SERVERS = (
         name="uvicorn",
         interface=ASGI,
         requires=("uvicorn", "httptools", "uvloop", "websockets"),
+        tls=("--ssl-certfile", "{certificate}", "--ssl-keyfile", "{key}"),
         command=(*_UVICORN, "--http", "httptools", "{app}"),
     ),
     Server(
@@ -64,6 +70,7 @@ SERVERS = (
         name="hypercorn",
         interface=ASGI,
         requires=("hypercorn", "uvloop"),
+        tls=_TLS_GUNICORN,
         command=(
             *("{bin}/hypercorn", "-b", "127.0.0.1:{port}", "-w", "{workers}", "-k", "uvloop"),
             *("--keep-alive", "75", "--backlog", "4096", "--log-level", "WARNING", "{app}"),
@@ -73,6 +80,7 @@ SERVERS = (
         name="granian",
         interface=ASGI,
         requires=("granian", "uvloop"),
+        tls=("--ssl-certificate", "{certificate}", "--ssl-keyfile", "{key}", "--http", "auto"),
         command=(
             *("{bin}/granian", "--interface", "asgi", "--http", "1", "--workers", "{workers}"),
             *("--runtime-mode", "st", "--loop", "uvloop", "--log-level", "warning"),
@@ -107,6 +115,7 @@ SERVERS = (
         name="peregrine",
         interface=ASGI,
         requires=("peregrine-server", "uvloop"),
+        tls=("--tls-cert", "{certificate}", "--tls-key", "{key}"),
         command=(
             *("{bin}/peregrine", "--host", "127.0.0.1", "--port", "{port}"),
             *("--workers", "{workers}", "--protocol", "asgi", "--keep-alive", "75000"),
@@ -117,6 +126,7 @@ SERVERS = (
         name="h2corn",
         interface=ASGI,
         requires=("h2corn", "uvloop"),
+        tls=_TLS_GUNICORN,
         command=(
             *("{bin}/h2corn", "-b", "127.0.0.1:{port}", "-w", "{workers}", "--loop", "uvloop"),
             *("--runtime-threads", "1", "--no-access-log", "--backlog", "4096", "{app}"),

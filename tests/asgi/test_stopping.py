@@ -15,6 +15,7 @@ from websockets.sync.client import connect
 from asgi.kind import APPS, FORGOTTEN, arguments, environment
 from asgi.test_websocket import UPGRADE, frame, unframed
 from e2e.client import Client, CutShortError
+from faults.processes import eventually, opens
 from patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -164,6 +165,8 @@ def test_a_blocked_loop_is_interrupted(serve: Serve, fifo: str, loop: str, step:
     with server.client() as client:
         client.get(f"/block?{step}")
         server.log.wait_for(f"TOLD {step} blocks")
+        # A signal that comes just before the system call would not end it.
+        eventually(lambda: opens(pid), "it blocks")
         # Not by the master, which would send KILL a second later.
         os.kill(pid, signal.SIGQUIT)
         assert client.response().status == 500

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 USERS = Path(__file__).with_name("users.py")
+#: Users that come with a new connection each time, unless a test says otherwise.
+FRESH = 2
 
 
 class Loss(TypedDict):
@@ -60,6 +62,20 @@ class Tally:
         """How often each kind of loss was met."""
         return Counter(loss["kind"] for loss in self.losses)
 
+    def check_stopped(self, fresh: int) -> None:
+        """Every request that a server took before it ended was answered with 200.
+
+        Clients that come later are refused. The kernel resets a connection that it has made between
+        the last look at the backlog and the close of the listener: of each of so many users that
+        come with new connections, one at the most.
+        """
+        print(self)
+        assert set(self.statuses) == {200}
+        late = [loss for loss in self.losses if loss["kind"] == "reset" and not loss["reused"]]
+        assert len(late) <= fresh
+        lost = [loss for loss in self.losses if loss["kind"] != "refused" and loss not in late]
+        assert lost == []
+
     def __str__(self) -> str:
         return (
             f"{dict(self.statuses)}, losses {dict(self.kinds)}, slowest {self.slowest:.3f} s, "
@@ -80,7 +96,7 @@ class Load:
         self,
         port: int,
         keeping: int = 4,
-        fresh: int = 2,
+        fresh: int = FRESH,
         query: str = "",
         bodies: bool = True,
         *,

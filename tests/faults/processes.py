@@ -10,6 +10,7 @@ import os
 import re
 import select
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from e2e.server import Server
 
 PROC = Path("/proc")
+#: The number of openat(2) on x86-64, and on other machines.
+OPENAT = ("257", "56")
 
 
 class Status:
@@ -61,6 +64,12 @@ def zombies(parent: int) -> list[int]:
     return [e.pid for e in processes() if e.parent == parent and e.state == "Z"]
 
 
+def opens(pid: int) -> bool:
+    """Whether the main thread of a process waits in `open`, as for the other end of a FIFO
+    (proc_pid_syscall(5))."""
+    return (PROC / str(pid) / "syscall").read_text(encoding="ascii").split()[0] in OPENAT
+
+
 def state(pid: int) -> str:
     """The state of a process by its letter: R, S, T (stands still), Z (ended, not reaped)."""
     return Status((PROC / str(pid) / "stat").read_text(errors="replace")).state
@@ -79,6 +88,18 @@ def open_at_first(server: Server) -> list[str]:
     """What a master has open that has started: its control socket is made behind the workers."""
     server.log.wait_for("Control socket listening")
     return descriptors(server.pid)
+
+
+def open_in_each(server: Server) -> dict[int, Counter[str]]:
+    """What the master and its workers have open that have started and have no clients: each worker
+    the same, with what its engine makes behind the word that it is ready."""
+
+    def started() -> bool:
+        each = [descriptors(pid) for pid in children(server.pid)]
+        return "anon_inode:[timerfd]" in each[0] and all(names == each[0] for names in each)
+
+    eventually(started, "the engines of all workers are made")
+    return {pid: Counter(descriptors(pid)) for pid in (server.pid, *children(server.pid))}
 
 
 def ended(pid: int) -> None:

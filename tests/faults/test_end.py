@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from faults.load import Load
+from faults.load import FRESH, Load
 from faults.processes import children, ended
 
 if TYPE_CHECKING:
@@ -21,11 +21,7 @@ def test_a_stop_answers_what_was_begun(start: Start, way: str) -> None:
     with Load(server.port, query="&seconds=0.02") as load:
         server.send(signal.SIGTERM)
         assert server.wait() == 0
-    print(load.tally)
-    assert set(load.tally.statuses) == {200}
-    # A client that comes when the sockets are closed is refused; no other loses anything.
-    unexpected = [loss for loss in load.tally.losses if loss["kind"] != "refused"]
-    assert unexpected == []
+    load.tally.check_stopped(FRESH)
 
 
 def test_workers_leave_when_the_master_was_killed(start: Start) -> None:
@@ -37,10 +33,7 @@ def test_workers_leave_when_the_master_was_killed(start: Start) -> None:
         os.kill(server.pid, signal.SIGKILL)
         for pid in workers:
             ended(pid)
-    print(load.tally)
-    assert set(load.tally.statuses) == {200}
-    unexpected = [loss for loss in load.tally.losses if loss["kind"] != "refused"]
-    assert unexpected == []
+    load.tally.check_stopped(FRESH)
     successor = start(bind=(f"127.0.0.1:{port}",))
     assert successor.get("/load?n=1") == (200, b"1 0")
     assert not successor.log.matching("Connection in use")

@@ -18,8 +18,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from faults.ledger import check_named
-from faults.load import Load
-from faults.processes import children, descriptors, ended, eventually, state, zombies
+from faults.load import FRESH, Load
+from faults.processes import (
+    children,
+    descriptors,
+    ended,
+    eventually,
+    open_in_each,
+    state,
+    zombies,
+)
 from licorne.ctl.client import ControlClient
 
 if TYPE_CHECKING:
@@ -129,7 +137,7 @@ def hand_overs(path: str, number: int) -> None:
 @contextmanager
 def loaded(server: Server) -> Iterator[Load]:
     """Under a load that has many requests wait; at its end nothing of it is left in the workers."""
-    with Load(server.port, keeping=KEEPING, fresh=2, query="&odds=0.1") as load:
+    with Load(server.port, keeping=KEEPING, fresh=FRESH, query="&odds=0.1") as load:
         yield load
     print(load.tally)
 
@@ -137,7 +145,7 @@ def loaded(server: Server) -> Iterator[Load]:
 @contextmanager
 def nothing_leaks(server: Server) -> Iterator[None]:
     """The master, and the workers that are there before and after, have open what they had."""
-    before = {pid: Counter(descriptors(pid)) for pid in (server.pid, *children(server.pid))}
+    before = open_in_each(server)
     yield
 
     def grown() -> dict[int, Counter[str]]:
@@ -275,7 +283,5 @@ def test_a_stop(serve: Serve, ledger: Ledger, path: str) -> None:
         hand_overs(path, SOME)
         server.send(signal.SIGTERM)
         assert server.wait() == 0
-    assert set(load.tally.statuses) == {200}
-    unexpected = [loss for loss in load.tally.losses if loss["kind"] != "refused"]
-    assert unexpected == []
+    load.tally.check_stopped(FRESH)
     ledger.check(load.tally)

@@ -1,17 +1,40 @@
-//! What the system knows of the calling thread: which signals it takes, and its name.
+//! Threads that take no signals, and what the system knows of the calling one.
 
 use std::ffi::CString;
+use std::io;
+use std::thread::{Builder, JoinHandle};
 
 /// Bytes of a name that the system shows: Linux keeps 15 (`pthread_setname_np(3)`).
 const NAME_LENGTH: usize = if cfg!(target_os = "linux") { 15 } else { 63 };
 
-/// Signals are for the main thread, where Python handles them.
-pub(crate) fn block_signals() {
+/// Starts a native thread. Signals are for the main thread, where Python handles them and whose
+/// system call they end: this one never takes any.
+///
+/// # Errors
+///
+/// The system has no room for another thread.
+pub(crate) fn spawn(
+    builder: Builder,
+    run: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    // It inherits the mask. Were they blocked by the thread itself, a signal that comes while it
+    // starts would be its own, and the main thread would sleep on.
+    let before = block_signals();
+    let started = builder.spawn(run);
+    // SAFETY: the set is what `block_signals` was given; the mask is that of the calling thread.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut()) };
+    started
+}
+
+/// Blocks all signals in the calling thread; gives what was blocked before.
+fn block_signals() -> libc::sigset_t {
     // SAFETY: both sets are plain memory; changing this thread's mask affects no other one.
     unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut before = all;
         libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, &raw mut before);
+        before
     }
 }
 
@@ -54,7 +77,7 @@ pub(crate) fn waits() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{set_name, waits};
+    use super::{set_name, spawn, waits};
 
     #[test]
     #[cfg(target_os = "linux")]
@@ -62,6 +85,29 @@ mod tests {
         let before = waits();
         std::thread::sleep(std::time::Duration::from_millis(1));
         assert!(waits() > before);
+    }
+
+    #[cfg(target_os = "linux")]
+    fn blocked() -> u64 {
+        let status = std::fs::read_to_string("/proc/thread-self/status").expect("/proc");
+        let line = status.lines().find(|line| line.starts_with("SigBlk:"));
+        let set = line.and_then(|line| line.split_whitespace().nth(1));
+        u64::from_str_radix(set.expect("proc_pid_status(5)"), 16).expect("a number")
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_native_thread_has_all_signals_blocked_from_its_beginning() {
+        let bit = |number: i32| 1 << (number - 1);
+        let signals = [libc::SIGTERM, libc::SIGQUIT, libc::SIGALRM, libc::SIGUSR1];
+        let all: u64 = signals.into_iter().map(bit).sum();
+        let before = blocked();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let builder = std::thread::Builder::new();
+        let thread = spawn(builder, move || sender.send(blocked()).expect("awaited"));
+        assert_eq!(receiver.recv().expect("told") & all, all);
+        thread.expect("started").join().expect("the thread ends");
+        assert_eq!(blocked(), before);
     }
 
     #[cfg(target_os = "linux")]

@@ -6,13 +6,14 @@
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
-use std::thread::{self, JoinHandle};
+use std::thread::{Builder, JoinHandle};
 
 use super::Loop;
 use super::driver::{Driver, Duty, QUIET_NS};
 use super::state::State;
 use crate::clock;
 use crate::poll::Events;
+use crate::thread;
 
 /// When to look first whether a loop that polls turns, and the longest time between two looks, in ms.
 const POLLED_LOOK_MS: u64 = 5;
@@ -20,17 +21,16 @@ pub(super) const POLLED_LOOK_NS: u64 = POLLED_LOOK_MS * 1_000_000;
 const POLLED_REST_MS: u64 = 160;
 
 pub(super) fn spawn(baton: Arc<Loop>) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new()
+    let builder = Builder::new()
         .name("licorne-standin".into())
-        .stack_size(256 * 1024)
-        .spawn(move || {
-            crate::thread::block_signals();
-            if baton.lock().polled {
-                supervise(&baton);
-            } else {
-                run(&baton);
-            }
-        })
+        .stack_size(256 * 1024);
+    thread::spawn(builder, move || {
+        if baton.lock().polled {
+            supervise(&baton);
+        } else {
+            run(&baton);
+        }
+    })
 }
 
 /// Sleeps until the alarm goes off, or it is woken, or for so long; true unless the worker ends.

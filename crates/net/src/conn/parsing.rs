@@ -92,7 +92,6 @@ impl Conn {
         exchange.listener = self.listener;
         exchange.tls.clone_from(&self.tls);
         exchange.trusted = exchange.head.trusted();
-        exchange.tls.clone_from(&self.tls);
         Some(exchange)
     }
 

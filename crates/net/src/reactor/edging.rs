@@ -5,7 +5,7 @@ use proto::protocol::ProxyHeader;
 use super::Reactor;
 use crate::config::Config;
 use crate::conn::Conn;
-use crate::edge::{self, Address};
+use crate::edge::{self, Address, Meter};
 use crate::exchange::Token;
 use crate::notice::Level;
 use crate::timer::{Cause, Deadline};
@@ -85,13 +85,32 @@ impl Config {
         let metered = (rate != 0).then(|| {
             let meter = &mut conn.watched.meters().write;
             if begins {
-                meter.start(now_ms);
+                meter.go_on(now_ms);
             } else {
                 meter.add(taken);
             }
             (&*meter, rate)
         });
         edge::deadline(Cause::Write, now_ms, self.write_timeout_ms, metered)
+    }
+
+    /// The client has taken what there was of a response. The time until there is more is not its own.
+    pub(super) fn client_has_taken(&self, conn: &mut Conn, now_ms: u64) {
+        if self.edge.write_rate != 0 {
+            conn.watched.meters().write.pause(now_ms);
+        }
+    }
+
+    /// The meters count for one request and its response; output of an earlier one may still wait.
+    #[inline]
+    pub(super) fn begin_to_meter(&self, conn: &mut Conn) {
+        if self.edge.body_rate != 0 {
+            // Of a body that flows the first part is still to be asked for.
+            conn.watched.meters().body = Meter::default();
+        }
+        if self.edge.write_rate != 0 && conn.deadline.cause != Cause::Write {
+            conn.watched.meters().write = Meter::default();
+        }
     }
 }
 

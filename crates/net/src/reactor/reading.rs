@@ -6,7 +6,6 @@ use proto::Reject;
 
 use super::Reactor;
 use crate::conn::{Conn, Fed, Feeding, Phase};
-use crate::edge::Meter;
 use crate::exchange::{Exchange, RequestKey, Token};
 use crate::scoreboard::{Named, WAITING};
 use crate::stream::ReadOutcome;
@@ -191,10 +190,7 @@ impl Reactor {
         self.last_id += 1;
         exchange.id = self.last_id;
         conn.pace_wakes();
-        if self.config.edge.body_rate != 0 {
-            // Of a body that flows the first part is still to be asked for.
-            conn.watched.meters().body = Meter::default();
-        }
+        self.config.begin_to_meter(conn);
         conn.requests = conn.requests.saturating_add(1);
         if conn.requests == 1 {
             let tally = self.board.tally(self.slot);

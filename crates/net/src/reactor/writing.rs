@@ -330,8 +330,10 @@ impl Reactor {
                 } else {
                     Deadline::NONE
                 };
+                let now_ms = self.now_ms();
                 if let Some(conn) = self.conns.get_mut(token) {
                     conn.deadline = deadline;
+                    self.config.client_has_taken(conn, now_ms);
                 }
                 self.scan.note(deadline);
             }

@@ -4,7 +4,8 @@ use proto::Trusted;
 use proto::protocol::ProxyHeader;
 
 use crate::edge::{Edge, GRACE_MS};
-use crate::testing::{Client, Rig, pass_ms};
+use crate::reactor::{Block, Room};
+use crate::testing::{Bytes, Client, Rig, pass_ms};
 
 const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -94,6 +95,45 @@ fn an_answer_that_is_read_too_slowly() {
         rig.turn();
         let notices = rig.notices().join("\n");
         assert!(notices.contains(told), "{rate}: {notices}");
+    }
+}
+
+/// The time of an answer that comes in parts, each of which its client takes whole in the end, is
+/// counted together.
+#[test]
+fn an_answer_in_parts_that_are_read_too_slowly() {
+    for (pause_ms, slow) in [(2000, true), (100, false)] {
+        let edge = Edge {
+            write_rate: 1_000_000,
+            ..Edge::default()
+        };
+        let mut rig = rig(edge, false);
+        let mut client = rig.connect_narrow();
+        client.send(GET);
+        let exchange = rig.take().unwrap();
+        let key = exchange.key.unwrap();
+        let part = vec![b'x'; 256 * 1024];
+        for _ in 0..8 {
+            if rig.reactor.stream(key, &[], Block::<Bytes>::Bytes(&part)) == Room::Gone {
+                break;
+            }
+            // Its time begins when the kernel takes no more, and ends with the part.
+            pass_ms(pause_ms);
+            let mut left = part.len();
+            while left > 0 {
+                let Some(got) = client.receive_some() else {
+                    break;
+                };
+                left = left.saturating_sub(got.len());
+                rig.turn();
+            }
+            // While the application works, nothing is awaited.
+            pass_ms(60_000);
+            rig.turn();
+        }
+        let notices = rig.notices().join("\n");
+        let told = notices.contains("more slowly than write_min_rate");
+        assert_eq!(told, slow, "{notices}");
     }
 }
 

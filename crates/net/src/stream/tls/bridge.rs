@@ -47,14 +47,13 @@ pub(super) fn open(mut tls: Box<Tls>) -> io::Result<OwnedFd> {
         until: None,
     };
     OPEN.fetch_add(1, Ordering::AcqRel);
-    let started = std::thread::Builder::new()
-        .name("licorne-tls".into())
-        .spawn(move || {
-            // Whatever ends it, both ends are closed then, which tells both sides.
-            drop(bridge.run());
-            drop(bridge);
-            OPEN.fetch_sub(1, Ordering::AcqRel);
-        });
+    let builder = std::thread::Builder::new().name("licorne-tls".into());
+    let started = crate::thread::spawn(builder, move || {
+        // Whatever ends it, both ends are closed then, which tells both sides.
+        drop(bridge.run());
+        drop(bridge);
+        OPEN.fetch_sub(1, Ordering::AcqRel);
+    });
     match started {
         Ok(_) => Ok(theirs.into()),
         Err(error) => {
