@@ -219,7 +219,11 @@ def _stack(data: Data) -> str:
 
 def _listeners(data: Data) -> str:
     rows = [
-        (clean(row.get("address")), clean(row.get("type")), clean(row.get("fd")))
+        (
+            clean(row.get("address")) + (" (redirects)" if row.get("redirects") else ""),
+            clean(row.get("type")),
+            clean(row.get("fd")),
+        )
         for row in records(data.get("listeners"))
     ]
     lines = table(("ADDRESS", "TYPE", "FD"), rows) if rows else ["no listeners"]

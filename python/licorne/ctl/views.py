@@ -53,6 +53,7 @@ def status(master: Master) -> Data:
         ],
         "requests": _requests(master),
         "connections": sum(snapshot.connections for snapshot in snapshots),
+        "streams": sum(snapshot.streams for snapshot in snapshots),
         "in_flight": sum(len(snapshot.in_flight) for snapshot in snapshots),
         **_queue(master, snapshots),
     }
@@ -124,6 +125,7 @@ def _worker(
         "last_heartbeat": round(snapshot.beat_age, 2),
         "requests": snapshot.requests,
         "connections": snapshot.connections,
+        "streams": snapshot.streams,
         "waiting": snapshot.waiting,
         "longest_wait": round(snapshot.longest_wait, 3),
         "in_flight": [_request(pid, each) for each in snapshot.in_flight],
@@ -163,6 +165,7 @@ def listeners(master: Master) -> Data:
             "address": str(each),
             "type": _FAMILIES.get(each.sock.family, "unknown"),
             "fd": each.fileno(),
+            "redirects": each.redirects,
         }
         for each in master.LISTENERS
     ]

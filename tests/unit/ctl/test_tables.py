@@ -96,3 +96,13 @@ def test_servers_whatever_they_say_of_themselves() -> None:
     lines = tables.servers([known, {"socket": "/run/b", "pid": None}], 120.0)
     assert lines[1].split()[:5] == ["@a", "7", "shop\\x1b", "127.0.0.1:80,", "unix:/x"]
     assert lines[2].split() == ["/run/b", "-", "-", "-", "-"]
+
+
+def test_listeners_that_only_send_clients_on_say_so() -> None:
+    rows: list[tables.Json] = [
+        {"address": "https://0.0.0.0:443", "type": "tcp", "fd": 5, "redirects": False},
+        {"address": "http://0.0.0.0:80", "type": "tcp", "fd": 6, "redirects": True},
+    ]
+    lines = tables.shown("listeners", {"listeners": rows, "count": 2}).splitlines()
+    assert lines[1].split() == ["https://0.0.0.0:443", "tcp", "5"]
+    assert lines[2].split() == ["http://0.0.0.0:80", "(redirects)", "tcp", "6"]
