@@ -66,7 +66,7 @@ lint-deploy: ## Lint the workflows, the Dockerfile, the manifests and the chart 
 	tools/lint-deploy .venvs/deploy/bin
 
 system: ## Install the programs that tests talk to (Debian, as root), or say which are missing
-	@tools/system-packages chromium-headless-shell curl faketime haproxy nginx strace systemctl wrk
+	@tools/system-packages chromium-headless-shell curl faketime h2load haproxy nginx strace systemctl wrk
 
 clean: ## Remove everything that was created
 	rm -rf $(VENV) .venvs target bench/.venv bench/build bench/results dist LICENSE-THIRD-PARTY
