@@ -76,7 +76,7 @@ check-docs: docs system ## Look at the site in a browser: links, search, a narro
 	$(VENV_DOCS)/bin/python tools/check-docs site
 
 system: ## Install the programs that tests talk to (Debian, as root), or say which are missing
-	@tools/system-packages caddy chromium-headless-shell curl faketime haproxy nginx strace systemctl wrk
+	@tools/system-packages caddy chromium-headless-shell curl faketime h2load haproxy nginx strace systemctl wrk
 
 clean: ## Remove everything that was created
 	rm -rf $(VENV) .venvs site target bench/.venv bench/build bench/results dist LICENSE-THIRD-PARTY

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from faults.conftest import Start
 
 
-def upgraded(server: Server) -> int:
-    """The new master, once its workers serve beside the old ones."""
+def upgraded(server: Server, ready: int = 4) -> int:
+    """The new master, once its workers serve too: so many have come to serve then."""
     before = children(server.pid)
     server.send(signal.SIGUSR2)
-    server.output.wait_for("worker ready", 4)
+    server.ready(ready)
     (successor,) = [pid for pid in children(server.pid) if pid not in before]
     return successor
 
