@@ -169,7 +169,7 @@ def test_opentelemetry_instrument(serve: Serve, tmp_path: Path) -> None:
     assert of_flask.parent_span_id.hex() == ours["application"]["spanId"]
 
 
-@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent", "asgi"])
+@pytest.mark.parametrize("kind", ["sync", "gevent", "asgi"])
 def test_sentry(serve: Serve, tmp_path: Path, kind: str) -> None:
     """What an application raises is told to Sentry, once, with its request."""
     if kind == "asgi" and sys.version_info < (3, 11):
