@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # The engine under test is built with cargo's dev profile: quicker to build, and with its checks.
 QUICK := MATURIN_PEP517_ARGS="--profile dev"
 BIN_WHEELS := .venvs/wheels/bin
+# What is checked and not linked needs no libFuzzer, and no compiler of C++ for it.
+FUZZ_CHECK := CUSTOM_LIBFUZZER_PATH=/none/libnone.a
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -41,6 +43,7 @@ check: lint test test-patient test-newest ## Everything CI runs: format, lint, t
 lint: $(VENV)/.dev ## Formatters, linters and type checkers, without changing anything
 	cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(FUZZ_CHECK) cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target --quiet -- -D warnings
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 generate: $(VENV)/.dev ## Write the reference of the settings, their schema and the manual page
