@@ -9,6 +9,8 @@ VENV_DOCS := .venvs/docs
 # Draws the diagrams of the site; from npm, where its makers publish it.
 MERMAID := mermaid@11.16.0
 MERMAID_SHA256 := 74d7c46dabca328c2294733910a8aa1ed0c37451776e8d5295da38a2b758fb9b
+# What is checked and not linked needs no libFuzzer, and no compiler of C++ for it.
+FUZZ_CHECK := CUSTOM_LIBFUZZER_PATH=/none/libnone.a
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -45,6 +47,7 @@ check: lint check-docs test test-patient test-newest ## Everything CI runs: form
 lint: $(VENV)/.dev ## Formatters, linters and type checkers, without changing anything
 	cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(FUZZ_CHECK) cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target --quiet -- -D warnings
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 generate: $(VENV)/.dev ## Write the reference of the settings, their schema and the manual page

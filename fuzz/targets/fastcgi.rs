@@ -118,8 +118,11 @@ fn comes_back(mut reply: Reply, choices: &Choices<'_>) {
     assert_eq!(said, expected);
 }
 
-/// Kind, id and content of each record of some bytes, and what is behind the last whole one.
-fn records(mut rest: &[u8]) -> (Vec<(u8, u8, &[u8])>, &[u8]) {
+/// Kind, id and content.
+type Record<'a> = (u8, u8, &'a [u8]);
+
+/// The records of some bytes, and what is behind the last whole one.
+fn records(mut rest: &[u8]) -> (Vec<Record<'_>>, &[u8]) {
     let mut all = Vec::new();
     while let [1, kind, 0, id, high, low, padding, 0, behind @ ..] = rest {
         let len = usize::from(u16::from_be_bytes([*high, *low]));

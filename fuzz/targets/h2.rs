@@ -243,8 +243,8 @@ impl<'a> Server<'a> {
             all.filter(move |frame| frame.0 == kind && frame.1 & ACK == NONE)
         };
         let pings: Vec<_> = asked(PING).map(|frame| &frame.3).collect();
-        let pongs: Vec<_> = of(PING).map(|frame| &frame.3).collect();
-        assert_eq!(pongs, pings);
+        let echoed: Vec<_> = of(PING).map(|frame| &frame.3).collect();
+        assert_eq!(echoed, pings);
         let acknowledged = of(SETTINGS).filter(|frame| frame.1 == ACK).count();
         assert_eq!(acknowledged, asked(SETTINGS).count());
     }

@@ -46,26 +46,41 @@ fuzz_target!(|data: &[u8]| {
         Err(_) => {}
     }
     if input[0] == b'P' {
-        assert_eq!(
-            line(&input),
-            whole.ok().map(|it| it.map(|it| it.0.client()))
-        );
+        let read = match whole {
+            Ok(Some((header, _))) => Line::Client(header.client()),
+            Ok(None) => Line::Open,
+            Err(_) => Line::Wrong,
+        };
+        assert_eq!(line(&input), read);
     }
 });
 
-/// What a line says, read from the front: nothing if it is none, `Some(None)` if it goes on.
-fn line(input: &[u8]) -> Option<Option<Option<SocketAddr>>> {
-    let Some(end) = input
-        .windows(2)
-        .take(LINE - 1)
-        .position(|two| two == b"\r\n")
-    else {
-        return (input.len() < LINE).then_some(None);
-    };
-    let text = str::from_utf8(&input[..end]).ok()?;
+/// A line of version 1.
+#[derive(Debug, PartialEq)]
+enum Line {
+    /// It is none.
+    Wrong,
+    /// It goes on.
+    Open,
+    /// The client, if it is known.
+    Client(Option<SocketAddr>),
+}
+
+/// What a line says, read from the front.
+fn line(input: &[u8]) -> Line {
+    let mut pairs = input.windows(2).take(LINE - 1);
+    match pairs.position(|two| two == b"\r\n") {
+        Some(end) => client(&input[..end]).unwrap_or(Line::Wrong),
+        None if input.len() < LINE => Line::Open,
+        None => Line::Wrong,
+    }
+}
+
+fn client(text: &[u8]) -> Option<Line> {
+    let text = str::from_utf8(text).ok()?;
     let words: Vec<_> = text.split(' ').collect();
     if words.get(1) == Some(&"UNKNOWN") {
-        return Some(Some(None));
+        return Some(Line::Client(None));
     }
     let [_, family, source, destination, ports @ ..] = &words[..] else {
         return None;
@@ -88,7 +103,8 @@ fn line(input: &[u8]) -> Option<Option<Option<SocketAddr>>> {
     }
     ip(destination)?;
     port(destination_port)?;
-    Some(Some(Some(SocketAddr::new(ip(source)?, port(source_port)?))))
+    let client = SocketAddr::new(ip(source)?, port(source_port)?);
+    Some(Line::Client(Some(client)))
 }
 
 /// Of version 2, bytes at their places.
