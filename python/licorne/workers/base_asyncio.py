@@ -184,10 +184,11 @@ class LoopWorker(AsyncWorker):
             self.loop.call_soon(self.turn)
 
     def tell_end(self) -> None:
-        """Stop the loop."""
+        """Stop the loop; one that does not run would keep that for its next run."""
         if not self.over:
             self.over = True
-            self.loop.stop()
+            if self.loop.is_running():
+                self.loop.stop()
 
     def wait_for_end(self) -> None:
         """Run the loop; what is left then has a second to end."""
@@ -204,7 +205,7 @@ class LoopWorker(AsyncWorker):
                 if not self._beside:
                     break
                 self._beside.popleft()()
-            if self._beside:
+            if self._beside and not self.over:
                 self.loop.call_soon(self.loop.stop)
         self.loop.remove_reader(self._fd)
         if self._lag is not None:
