@@ -162,4 +162,7 @@ def test_every_scenario(transport: str, worker: str) -> None:
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_the_tests_of_asgi(transport: str) -> None:
     files = (str(ASGI / f"{name}.py") for name in ASGI_FILES)
-    play(transport, *files, *(f"--deselect={asgi_node(test)}" for test in ASGI_LEFT_OUT[transport]))
+    # By their names, which begin at the root.
+    left_out = (asgi_node(test) for test in ASGI_LEFT_OUT[transport])
+    names = (os.path.relpath(test, HERE.parents[1]) for test in left_out)
+    play(transport, *files, *(f"--deselect={name}" for name in names))
