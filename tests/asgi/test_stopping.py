@@ -181,6 +181,32 @@ def test_a_blocked_loop_is_interrupted(serve: Serve, fifo: str, loop: str, step:
     assert server.log.matching("SIGKILL|Exception in worker process|exited with code") == []
 
 
+ENDING = """
+import os, signal
+from licorne.workers.gasgi import ASGIWorker
+
+class Ending(ASGIWorker):
+    def mark_ready(self):
+        super().mark_ready()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+worker_class = Ending
+"""
+
+
+def test_a_stop_before_the_first_turn(serve: Serve, tmp_path: Path, loop: str) -> None:
+    conf = tmp_path / "conf.py"
+    conf.write_text(ENDING, encoding="ascii")
+    chosen = arguments(loop)
+    more = [word for word in chosen if word not in {"-k", "asgi"}]
+    server = serve(
+        "operations_app", *more, "-c", str(conf), cwd=APPS, environment=environment(loop)
+    )
+    server.log.wait_for("Worker exiting")
+    server.stop()
+    assert not server.log.matching("Exception in worker process|exited with code")
+
+
 @contextmanager
 def descriptors(count: int) -> Iterator[None]:
     """As many descriptors as are needed, here and in what is started meanwhile."""

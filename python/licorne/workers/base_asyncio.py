@@ -184,10 +184,9 @@ class LoopWorker(AsyncWorker):
             self.loop.call_soon(self.turn)
 
     def tell_end(self) -> None:
-        """Stop the loop."""
+        """Stop the loop; one that does not run would keep that for its next run."""
         if not self.over:
             self.over = True
-            # Told before the loop has turned, a stop would end its next run, that of the lifespan.
             if self.loop.is_running():
                 self.loop.stop()
 
@@ -206,7 +205,7 @@ class LoopWorker(AsyncWorker):
                 if not self._beside:
                     break
                 self._beside.popleft()()
-            if self._beside:
+            if self._beside and not self.over:
                 self.loop.call_soon(self.loop.stop)
         self.loop.remove_reader(self._fd)
         if self._lag is not None:
