@@ -41,6 +41,7 @@ fuzz_target!(|data: &[u8]| {
         http2: choices.bit(2),
         http2_cleartext: choices.bit(3),
         http2_demanded: choices.bit(4),
+        http2_upgrade: choices.bit(6),
         websocket: choices.bit(5),
     };
     let agreed = AGREED[which(4)];
