@@ -3,7 +3,7 @@
 Importing the package has no effect but these names; the server starts in `licorne.app.wsgiapp`.
 """
 
-version_info = (0, 1, 0)
+version_info = (0, 2, 0)
 __version__ = ".".join(str(part) for part in version_info)
 
 #: The release of gunicorn whose settings, hooks, classes and messages are offered.

@@ -127,4 +127,4 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         flags("--version")
     assert ended.value.code == 0
-    assert capsys.readouterr().out == "licorne (version 0.1.0)\n"
+    assert capsys.readouterr().out == "licorne (version 0.2.0)\n"
