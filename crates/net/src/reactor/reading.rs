@@ -205,7 +205,6 @@ impl Reactor {
         }
         exchange.number = conn.requests;
         let stream = conn.serve(exchange.id);
-        conn.serving.head_method = exchange.is_head();
         conn.deadline = Deadline::NONE;
         exchange.key = Some(RequestKey {
             connection: token,

@@ -107,8 +107,8 @@ impl Securing {
 impl Reactor {
     /// The transport of a connection that was accepted from the listener at this place.
     pub(crate) fn transport(&mut self, socket: OwnedFd, listener: usize) -> Option<Stream> {
-        let in_clear = self.config.redirects.is_at(listener);
-        let Some(securing) = self.securing.as_ref().filter(|_| !in_clear) else {
+        let redirects = self.config.redirects.is_at(listener);
+        let Some(securing) = self.securing.as_ref().filter(|_| !redirects) else {
             return Some(Stream::plain(socket));
         };
         let in_clear = self.config.policy.served.proxy != ProxyHeader::Off;

@@ -349,13 +349,19 @@ fn a_flowing_body_is_credited_when_it_is_taken() {
     ));
 }
 
-#[test]
-fn a_stop_answers_what_was_begun() {
+/// A client whose one request is with the application.
+fn begun() -> (Rig, Framing, Box<Exchange>) {
     let mut rig = rig(|_| {});
     let mut peer = Framing::new(&mut rig, 65_535);
     peer.ask(1, "GET", "/", true);
     let exchange = rig.take().unwrap();
     peer.frames();
+    (rig, peer, exchange)
+}
+
+#[test]
+fn a_stop_answers_what_was_begun() {
+    let (mut rig, mut peer, exchange) = begun();
     let now_ms = rig.reactor.now_ms();
     rig.reactor.stop(now_ms + 30_000);
     assert_eq!(peer.frames().len(), 2);
@@ -370,11 +376,7 @@ fn a_stop_answers_what_was_begun() {
 
 #[test]
 fn a_response_that_comes_after_the_time_of_a_stop_still_leaves() {
-    let mut rig = rig(|_| {});
-    let mut peer = Framing::new(&mut rig, 65_535);
-    peer.ask(1, "GET", "/", true);
-    let exchange = rig.take().unwrap();
-    peer.frames();
+    let (mut rig, mut peer, exchange) = begun();
     let now_ms = rig.reactor.now_ms();
     rig.reactor.stop(now_ms);
     rig.turn();
