@@ -14,6 +14,7 @@ from http.client import responses
 from typing import TYPE_CHECKING
 
 from e2e.h2_client import H2Client
+from e2e.wrapped import Wrapped
 
 if TYPE_CHECKING:
     import socket
@@ -76,11 +77,11 @@ class Asked:
         return b"".join(parts)
 
 
-class H2Socket:
+class H2Socket(Wrapped):
     """One connection; `scheme` is that of its requests."""
 
     def __init__(self, raw: socket.socket, scheme: str) -> None:
-        self.raw = raw
+        super().__init__(raw)
         self._client = H2Client(raw, scheme=scheme, window=65_535)
         self._unsent = b""
         #: The stream whose request is being sent, and bytes of its body that are to come.
@@ -110,26 +111,6 @@ class H2Socket:
     def shutdown(self, how: int) -> None:
         """Send no more."""
         self.raw.shutdown(how)
-
-    def settimeout(self, seconds: float | None) -> None:
-        """How long the socket waits."""
-        self.raw.settimeout(seconds)
-
-    def setsockopt(self, *arguments: int | bytes) -> None:
-        """An option of the socket."""
-        self.raw.setsockopt(*arguments)  # type: ignore[arg-type, call-overload]
-
-    def getsockname(self) -> object:
-        """The client's address."""
-        return self.raw.getsockname()
-
-    def fileno(self) -> int:
-        """The socket's descriptor."""
-        return self.raw.fileno()
-
-    def close(self) -> None:
-        """Close without a goodbye, as most clients do."""
-        self.raw.close()
 
     def _send_head(self) -> bool:
         head, end, rest = self._unsent.partition(HEAD_END)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import trustme
 
+from e2e.wrapped import Wrapped
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
@@ -69,7 +71,7 @@ def context() -> ssl.SSLContext:
     return shared().context()
 
 
-class SecureSocket:
+class SecureSocket(Wrapped):
     """As much of a socket as the tests' client uses, over TLS.
 
     Unlike Python's own it can say that it sends no more, and go on reading.
@@ -78,7 +80,7 @@ class SecureSocket:
     def __init__(
         self, raw: socket.socket, context: ssl.SSLContext, name: str = "localhost"
     ) -> None:
-        self.raw = raw
+        super().__init__(raw)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._in, self._out, server_hostname=name)
         try:
@@ -107,26 +109,6 @@ class SecureSocket:
             self.tls.unwrap()
         self._flush()
         self.raw.shutdown(socket.SHUT_WR)
-
-    def settimeout(self, seconds: float | None) -> None:
-        """How long the socket waits."""
-        self.raw.settimeout(seconds)
-
-    def setsockopt(self, *arguments: int | bytes) -> None:
-        """An option of the socket."""
-        self.raw.setsockopt(*arguments)  # type: ignore[arg-type, call-overload]
-
-    def getsockname(self) -> object:
-        """The client's address."""
-        return self.raw.getsockname()
-
-    def fileno(self) -> int:
-        """The socket's descriptor."""
-        return self.raw.fileno()
-
-    def close(self) -> None:
-        """Close without a goodbye, as most clients do."""
-        self.raw.close()
 
     def _step(self, call: Callable[[], T]) -> T:
         while True:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
-from shutil import which
 from typing import TYPE_CHECKING
 
 import pytest
 
 from e2e.h2_client import H2Client
 from e2e.server import Server, open_gate
-from e2e.test_http2 import KINDS, app_of
-from patience import PATIENCE
+from e2e.test_http2 import KINDS, app_of, said_by
 
 if TYPE_CHECKING:
     from e2e.server import Serve
@@ -166,14 +163,4 @@ def test_the_access_log(serve: Serve) -> None:
     ids=["curl", "curl with a body", "nghttp"],
 )
 def test_other_clients(site: Server, arguments: tuple[str, ...], expected: str) -> None:
-    if which(arguments[0]) is None:
-        pytest.skip(f"{arguments[0]} is not installed")
-    done = subprocess.run(
-        [*arguments, f"{site.url}/size?n=100000"],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert expected in done.stdout
-    assert "error_code" not in done.stdout or "NO_ERROR" in done.stdout
+    assert expected in said_by(arguments, f"{site.url}/size?n=100000")

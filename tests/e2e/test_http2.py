@@ -36,6 +36,17 @@ def app_of(kind: str) -> str:
     return APPS.get(kind, "h2_site")
 
 
+def said_by(arguments: tuple[str, ...], url: str) -> str:
+    """What a client says that asks for this, and that nothing went wrong."""
+    if which(arguments[0]) is None:
+        pytest.skip(f"{arguments[0]} is not installed")
+    done = subprocess.run(
+        [*arguments, url], check=True, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert "error_code" not in done.stdout or "NO_ERROR" in done.stdout
+    return done.stdout
+
+
 @pytest.fixture(params=list(KINDS))
 def kind(request: pytest.FixtureRequest) -> str:
     """Each worker type in turn."""
@@ -336,18 +347,9 @@ def test_both_protocols_on_one_port(serve: Serve) -> None:
     ids=["curl", "nghttp"],
 )
 def test_other_clients(site2: Server, arguments: tuple[str, ...]) -> None:
-    if which(arguments[0]) is None:
-        pytest.skip(f"{arguments[0]} is not installed")
-    done = subprocess.run(
-        [*arguments, f"{site2.url}/size?n=100000"],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+    said = said_by(arguments, f"{site2.url}/size?n=100000")
     expected = {"curl": "2 200", "nghttp": ":status: 200"}
-    assert expected[arguments[0]] in done.stdout
-    assert "error_code" not in done.stdout or "NO_ERROR" in done.stdout
+    assert expected[arguments[0]] in said
 
 
 @pytest.mark.skipif(which("h2load") is None, reason="h2load is not installed")
