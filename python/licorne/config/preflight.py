@@ -51,7 +51,7 @@ def _addresses(cfg: Config) -> Iterator[str]:
 
 def redirects(cfg: Config) -> Iterator[str]:
     """Only workers on the engine answer there; a start refuses others in the same words."""
-    if cfg.redirect_http and not getattr(cfg.worker_class, "serves_redirects", False):
+    if cfg.redirect_http and not getattr(cfg.worker_class, "on_engine", False):
         said = f"the worker class {cfg.worker_class_str} has network code of its own, without it."
         remedy = "Use one of licorne's, such as gthread or asgi, or redirect in front of it."
         yield f"{given(cfg, 'redirect_http', cfg.redirect_http)}: {said} {remedy}"

@@ -48,9 +48,9 @@ class Worker:
     #: Whether a worker serves as soon as the application is loaded, or from its first `notify`.
     ready_before_run = False
 
-    #: Whether it can send clients on to TLS (`redirect_http`): those with network code of their own
-    #: cannot.
-    serves_redirects = False
+    #: Whether the engine serves. Classes with network code of their own neither send clients on to
+    #: TLS (`redirect_http`) nor record spans (`otlp`).
+    on_engine = False
 
     #: A pipe of this process that signals write to, so that a waiting loop wakes.
     PIPE: Sequence[int] = ()
@@ -300,12 +300,7 @@ class Worker:
     @classmethod
     def check_config(cls, cfg: Config, log: Logger) -> None:
         """Called at the start, in the master: what has no effect with this type is told."""
-        cls.tell_untraced(cfg, log)
-
-    @classmethod
-    def tell_untraced(cls, cfg: Config, log: Logger) -> None:
-        """Tell that spans are asked for where the engine does not serve."""
-        if cfg.otlp:
+        if cfg.otlp and not cls.on_engine:
             said = "otlp: %s has network code of its own, whose requests have no spans"
             log.warning(said, cfg.worker_class_str)
 

@@ -48,7 +48,7 @@ class EngineWorker(Worker):
     """A worker whose requests come from the native engine."""
 
     ready_before_run = True
-    serves_redirects = True
+    on_engine = True
 
     #: The application runs on threads of its own, beside the main thread.
     multithread = False
@@ -64,8 +64,9 @@ class EngineWorker(Worker):
     answers: Answers | None = None
 
     @classmethod
-    def check_config(cls, _cfg: Config, log: Logger) -> None:
+    def check_config(cls, cfg: Config, log: Logger) -> None:
         """Called at the start, in the master: what a subclass overrides in vain is told."""
+        super().check_config(cfg, log)
         cls._tell_ignored(log)
 
     @classmethod

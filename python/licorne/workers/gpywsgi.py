@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-    from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.sock import BaseSocket
 
@@ -128,16 +127,10 @@ class GeventPyWSGIWorker(GeventWorker):
     """gevent's `WSGIServer` for each listener; `wsgi_handler` is for subclasses to exchange."""
 
     #: The listeners are gevent's.
-    serves_redirects = False
+    on_engine = False
 
     server_class: type[PyWSGIServer] = PyWSGIServer
     wsgi_handler: type[WSGIHandler] = PyWSGIHandler
-
-    @classmethod
-    def check_config(cls, cfg: Config, log: Logger) -> None:
-        """Called at the start, in the master: what has no effect with this type is told."""
-        super().check_config(cfg, log)
-        cls.tell_untraced(cfg, log)
 
     def make_hub(self) -> None:
         """With what wakes it at a stop: that may come while the application is loaded."""
