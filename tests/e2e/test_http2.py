@@ -190,29 +190,6 @@ def test_continue_is_said_before_the_body_is_sent(site2: Server) -> None:
         assert client.answer(stream).body.decode() == hashlib.sha256(b"body").hexdigest()
 
 
-def test_a_slow_reader_buffers_little(serve: Serve, kind: str) -> None:
-    """Its windows stay closed: the application waits, and others are answered."""
-    if kind == "sync":
-        pytest.skip("its one thread waits for the reader, as with HTTP/1")
-    server = start(serve, kind)
-    with H2Client(server.port, window=1000, reads=False) as slow:
-        streams = [slow.ask("/stream?n=4000") for _ in range(3)]
-        slow.until(lambda: all(len(slow.answers[stream].body) == 1000 for stream in streams))
-        with H2Client(server.port) as other:
-            assert other.get("/").body == b"hello"
-        assert resident(server.worker_pid()) < 200 << 20
-        slow.reset(streams[0])
-    server.log.wait_for("generator closed", 3)
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory of a process."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        found = re.search(r"VmRSS:\s+(\d+) kB", status.read())
-    assert found is not None
-    return int(found[1]) * 1024
-
-
 def test_a_request_that_waits_and_is_given_up_is_not_begun(serve: Serve, fifo: str) -> None:
     server = start(serve, "sync")
     with H2Client(server.port) as client:

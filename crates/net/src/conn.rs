@@ -30,7 +30,7 @@ use crate::tls::Established;
 pub(crate) use framing::LOW_WATER;
 pub(crate) use queue::Beside;
 pub(crate) use serving::Serving;
-pub(crate) use streams::{ConnectionEnd, StreamNews, StreamPhase, Streams};
+pub(crate) use streams::{ConnectionEnd, RequestStream, StreamNews, StreamPhase, Streams};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ mod disconnects;
 mod edging;
 mod flowing;
 mod handover;
+mod holding;
 mod leaving;
 mod logging;
 mod pace;

@@ -214,7 +214,7 @@ impl Conn {
         news.failed.retain(|(failed, _)| *failed != stream);
         news.refused.retain(|(refused, _)| *refused != stream);
         if gone.phase == StreamPhase::Busy {
-            news.gone.push(gone.serving);
+            news.gone.push(gone);
         }
     }
 
@@ -311,7 +311,7 @@ impl Streams {
         let Some(open) = self.get_mut(stream) else {
             return false;
         };
-        let before = open.queue.queued();
+        let (before, kept) = (open.queue.queued(), open.queue.kept());
         open.stalled = None;
         let mut over = false;
         if let Next::Fields { end } = open.queue.next() {
@@ -323,12 +323,14 @@ impl Streams {
             over = send_data(h2, stream, &mut open.queue, out);
         }
         let after = open.queue.queued();
+        let kept_after = open.queue.kept();
         let eased = before > LOW_WATER && after <= LOW_WATER;
         if eased && open.serving.websocket.is_some() {
             // It may be read again.
             self.news.bodies.push(stream);
         }
         self.queued = self.queued + after - before;
+        self.kept = self.kept + kept_after - kept;
         self.last = stream;
         if over {
             let short = cut_off || h2.can_send(stream);

@@ -67,6 +67,7 @@ pub(crate) enum Next {
 pub(crate) struct Queue {
     items: VecDeque<Item>,
     queued: u64,
+    kept: u64,
 }
 
 impl Queue {
@@ -74,6 +75,12 @@ impl Queue {
     #[inline]
     pub(crate) fn queued(&self) -> u64 {
         self.queued
+    }
+
+    /// Bytes of memory that it keeps: all of a block of which a part still waits, nothing of a file.
+    #[inline]
+    pub(crate) fn kept(&self) -> u64 {
+        self.kept
     }
 
     /// Takes what an application has given: records, and the bytes beside them. Where none of the
@@ -113,6 +120,7 @@ impl Queue {
 
     fn fields(&mut self, block: &[u8], last: bool) {
         self.queued += block.len() as u64;
+        self.kept += block.len() as u64;
         let block = block.to_vec();
         self.items.push_back(Item::Fields { block, last });
     }
@@ -122,6 +130,7 @@ impl Queue {
             return;
         }
         self.queued += more.len() as u64;
+        self.kept += more.len() as u64;
         match self.items.back_mut() {
             Some(Item::Bytes { bytes, .. }) if bytes.len() + more.len() <= RUN_LIMIT => {
                 bytes.extend_from_slice(more);
@@ -141,6 +150,7 @@ impl Queue {
             }
             Some(Beside::Shared(shared)) => {
                 self.queued += shared.bytes().len() as u64;
+                self.kept += shared.bytes().len() as u64;
                 self.items.push_back(Item::Shared { shared, at: 0 });
             }
             Some(Beside::File(part)) if part.remaining > 0 => {
@@ -174,6 +184,7 @@ impl Queue {
             self.items.pop_front();
         }
         self.queued -= block.len() as u64;
+        self.kept -= block.len() as u64;
         block
     }
 
@@ -208,8 +219,9 @@ impl Queue {
                 _ => break,
             };
             left -= taken.count;
-            if taken.all {
+            if let Some(size) = taken.all {
                 self.items.pop_front();
+                self.kept -= size as u64;
             }
         }
         self.queued -= (count - left) as u64;
@@ -232,13 +244,15 @@ impl Queue {
             self.items.pop_front();
         }
         self.items.push_front(Item::Bytes { bytes, at: 0 });
+        self.kept += len as u64;
         Ok(())
     }
 }
 
 struct TakenPart {
     count: usize,
-    all: bool,
+    /// The size of the block, if nothing of it is left.
+    all: Option<usize>,
 }
 
 fn take(bytes: &[u8], at: &mut usize, most: usize, out: &mut Vec<u8>) -> TakenPart {
@@ -248,7 +262,7 @@ fn take(bytes: &[u8], at: &mut usize, most: usize, out: &mut Vec<u8>) -> TakenPa
     *at += count;
     TakenPart {
         count,
-        all: count == rest.len(),
+        all: (count == rest.len()).then_some(bytes.len()),
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct RequestStream {
     pub(crate) phase: StreamPhase,
     /// A request whose head is complete and whose body is not.
     pub(super) pending: Option<Box<Exchange>>,
+    /// A request that is complete, and not begun as long as its client reads no responses.
+    pub(crate) held: Option<Box<Exchange>>,
     /// More of its body has come since the last look.
     pub(crate) progress: bool,
     /// All of the request has come.
@@ -48,8 +50,11 @@ pub(crate) struct RequestStream {
 pub(crate) struct Streams {
     /// In the order in which they were opened, which is that of their numbers.
     pub(super) open: Vec<RequestStream>,
-    /// Bytes in all of their queues.
+    /// Bytes in all of their queues, and the memory that these keep.
     pub(super) queued: u64,
+    pub(super) kept: u64,
+    /// Requests of some are held.
+    pub(crate) holds: bool,
     /// The stream that was written to last, of those that take turns.
     pub(super) last: StreamId,
     /// Windows have grown, or something else may be sent since the last time.
@@ -85,8 +90,8 @@ pub(crate) struct StreamNews {
     /// Streams with more of a body that flows, or its end; or of a WebSocket connection, which may also
     /// be one that is read again.
     pub(crate) bodies: Vec<StreamId>,
-    /// Requests that were with the application, whose streams were reset.
-    pub(crate) gone: Vec<Serving>,
+    /// Those whose requests were with the application, or waited for it, and which were reset.
+    pub(crate) gone: Vec<RequestStream>,
     /// There may be room for applications that wait for it.
     pub(crate) eased: bool,
     /// Requests that are refused.
@@ -116,6 +121,7 @@ impl RequestStream {
             serving,
             phase: StreamPhase::Receiving,
             pending: None,
+            held: None,
             progress: false,
             request_ended: false,
             queue: Queue::default(),
@@ -172,12 +178,14 @@ impl Streams {
         let gone = self.open.remove(index);
         self.counts.closed += 1;
         self.queued -= gone.queue.queued();
+        self.kept -= gone.queue.kept();
         Some(gone)
     }
 
     /// All of them are over.
     pub(crate) fn take_all(&mut self) -> Vec<RequestStream> {
         self.queued = 0;
+        self.kept = 0;
         let all = std::mem::take(&mut self.open);
         self.counts.closed += u32::try_from(all.len()).unwrap_or_default();
         all
@@ -210,6 +218,31 @@ impl Streams {
         self.queued >= TOGETHER
     }
 
+    /// Responses that wait keep so much memory that no further one should be made. The largest does not
+    /// count: a download that its client has paused does not stop the others.
+    pub(crate) fn keeps_too_much(&self) -> bool {
+        let largest = || self.iter().map(|open| open.queue.kept()).max();
+        self.kept >= TOGETHER && self.kept - largest().unwrap_or(0) >= TOGETHER
+    }
+
+    /// A stream whose request is to be held, if it waits to be begun.
+    pub(crate) fn holdable(&mut self, stream: StreamId) -> Option<&mut RequestStream> {
+        let index = self.position(stream).ok()?;
+        let open = self.open.get_mut(index)?;
+        if open.phase != StreamPhase::Busy {
+            return None;
+        }
+        self.holds = true;
+        Some(open)
+    }
+
+    /// The next of the requests that are held.
+    pub(crate) fn next_held(&mut self) -> Option<Box<Exchange>> {
+        let next = self.iter_mut().find_map(|open| open.held.take());
+        self.holds = next.is_some();
+        next
+    }
+
     /// Changes what a stream has to send.
     #[inline]
     pub(crate) fn queue<R>(
@@ -219,9 +252,10 @@ impl Streams {
     ) -> Option<R> {
         let index = self.position(stream).ok()?;
         let queue = &mut self.open.get_mut(index)?.queue;
-        let before = queue.queued();
+        let before = (queue.queued(), queue.kept());
         let result = change(queue);
-        self.queued = self.queued + queue.queued() - before;
+        self.queued = self.queued + queue.queued() - before.0;
+        self.kept = self.kept + queue.kept() - before.1;
         self.room = true;
         Some(result)
     }

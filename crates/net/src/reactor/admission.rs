@@ -142,7 +142,7 @@ impl Reactor {
     }
 
     /// A thread takes `exchange`, unless it is not to be begun any more: then it is answered, and
-    /// nothing comes back.
+    /// nothing comes back; or unless it is to be held.
     #[inline]
     pub(crate) fn admit(&mut self, exchange: Box<Exchange>) -> Option<Box<Exchange>> {
         let now_ns = match exchange.queue_limit_ns {
@@ -150,10 +150,13 @@ impl Reactor {
             // The last look at the sockets may be long ago.
             _ => self.now_ns.max(clock::coarse_monotonic_ns()),
         };
-        if now_ns <= exchange.ready_ns && !self.was_reset(&exchange) {
-            return Some(exchange);
-        }
-        self.admit_late(exchange, now_ns)
+        let in_time = now_ns <= exchange.ready_ns && !self.was_reset(&exchange);
+        let exchange = if in_time {
+            exchange
+        } else {
+            self.admit_late(exchange, now_ns)?
+        };
+        self.hold_if_crowded(exchange)
     }
 
     /// Its stream is no more, though its connection may be.

@@ -95,7 +95,7 @@ impl Reactor {
             let conn = self.conns.get_mut(token);
             if let Some(gone) = conn.and_then(|conn| conn.reset_stream(stream)) {
                 self.tell_of_slow_reader();
-                self.lose(gone.serving, token);
+                self.lose_stream(gone, token);
                 self.news.room = true;
             }
         }

@@ -224,7 +224,7 @@ impl Reactor {
 
     /// The same, whichever protocol it came by: from now on it waits for a thread.
     #[inline]
-    pub(super) fn enter_inbox(&mut self, mut exchange: Box<Exchange>, ready_ns: u64) {
+    pub(super) fn enter_inbox(&mut self, exchange: Box<Exchange>, ready_ns: u64) {
         if exchange.head.ignored_forwarded_header().is_some()
             && let Some(peer) = exchange.sender()
         {
@@ -232,6 +232,12 @@ impl Reactor {
             self.notices
                 .ignored_header(peer, &exchange.head, forwarding);
         }
+        self.wait_for_thread(exchange, ready_ns);
+    }
+
+    /// It waits for a thread from `ready_ns` on.
+    #[inline]
+    pub(super) fn wait_for_thread(&mut self, mut exchange: Box<Exchange>, ready_ns: u64) {
         exchange.ready_ns = ready_ns;
         self.begin_waiting(&mut exchange);
         if self.inbox.len() < WAITING {

@@ -53,7 +53,7 @@ impl Reactor {
         self.news.of_lost(&conn.serving, token);
         if let Some(mut streams) = conn.streams.take() {
             for open in streams.take_all() {
-                self.lose(open.serving, token);
+                self.lose_stream(open, token);
             }
             self.tally().connections.streams(&mut streams.counts);
         }

@@ -175,6 +175,7 @@ impl Reactor {
     /// Time is up. Requests that no application has seen are answered 503: their clients may repeat them.
     pub(crate) fn give_up(&mut self) {
         self.tell_of_shed();
+        self.release_all();
         let count = self.inbox.len();
         while let Some(mut exchange) = self.inbox.pop_front() {
             if let Some(key) = exchange.key.take() {

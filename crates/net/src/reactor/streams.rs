@@ -38,8 +38,8 @@ impl Reactor {
         for reject in faults {
             self.notices.rejected(conn.peer, reject);
         }
-        for serving in gone {
-            self.lose(serving, token);
+        for open in gone {
+            self.lose_stream(open, token);
         }
         self.news.room |= eased;
         for (stream, exchange) in ready {
@@ -142,7 +142,7 @@ impl Reactor {
             return;
         };
         for open in streams.take_all() {
-            self.lose(open.serving, token);
+            self.lose_stream(open, token);
         }
         self.news.room = true;
     }
@@ -197,6 +197,8 @@ impl Reactor {
         let begun = open.serving.begun;
         open.phase = StreamPhase::Answered;
         open.deadline = Deadline::NONE;
+        // Admission finds that it was answered.
+        self.inbox.extend(open.held.take());
         if let Some(incoming) = open.serving.incoming.take()
             && incoming.awaited
         {

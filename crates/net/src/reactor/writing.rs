@@ -288,6 +288,7 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(token) else {
             return;
         };
+        let holds = conn.streams.as_ref().is_some_and(|all| all.holds);
         if let Some(streams) = &mut conn.streams
             && !streams.news.bodies.is_empty()
         {
@@ -299,6 +300,9 @@ impl Reactor {
         match conn.phase {
             Phase::Closing if !conn.wants_write() => self.close_gently(token),
             _ => self.set_stream_deadline(token),
+        }
+        if holds {
+            self.release_held(token);
         }
         self.connection_is_spare();
     }

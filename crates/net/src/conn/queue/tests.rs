@@ -154,3 +154,39 @@ fn a_file_that_has_become_shorter_is_an_error() {
     queue.add(&[], Beside::File(part));
     assert!(queue.measure(10).is_err());
 }
+
+/// A block of the application stays in memory until its last byte has left; a file is none.
+#[test]
+fn what_is_kept_is_all_of_each_block() {
+    let mut queue = Queue::default();
+    let large = vec![b'x'; COPY_LIMIT + 1];
+    queue.add(
+        &records(&[Record::Data(b"small")]),
+        Beside::Shared(Box::new(Bytes(large))),
+    );
+    let part = FilePart {
+        file: unnamed(&vec![b'y'; FILE_BLOCK + 1]),
+        offset: 0,
+        remaining: FILE_BLOCK as u64 + 1,
+    };
+    queue.add(
+        &records(&[Record::Beside(9), Record::LastFields(b"sum")]),
+        Beside::File(part),
+    );
+    let whole = 5 + COPY_LIMIT as u64 + 1 + 3;
+    assert_eq!(queue.kept(), whole);
+    let mut out = Vec::new();
+    let mut take = |queue: &mut Queue, most| {
+        let (count, end) = queue.measure(most).unwrap();
+        queue.take_data(count, end, &mut out);
+        queue.kept()
+    };
+    assert_eq!(take(&mut queue, 4), whole);
+    assert_eq!(take(&mut queue, 1), whole - 5);
+    assert_eq!(take(&mut queue, COPY_LIMIT), whole - 5);
+    assert_eq!(take(&mut queue, 1), 3);
+    // The next block of the file has been read.
+    assert_eq!(take(&mut queue, 1), 3 + FILE_BLOCK as u64);
+    drain(&mut queue, FILE_BLOCK);
+    assert_eq!((queue.kept(), queue.queued()), (0, 0));
+}

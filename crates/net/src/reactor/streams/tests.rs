@@ -1,4 +1,5 @@
 mod counting;
+mod holding;
 mod peer;
 mod websockets;
 
