@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
 /// What ends a TLS connection.
 #[derive(Debug)]
@@ -25,6 +25,9 @@ impl Failure {
     pub(crate) fn of(error: &Error, in_handshake: bool) -> Self {
         let reason = match error {
             Error::AlertReceived(alert) => return Self::Alert(*alert),
+            Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) => {
+                return Self::TooLong;
+            }
             Error::InvalidMessage(_) if in_handshake => {
                 "what it sent is no handshake of TLS".to_string()
             }
@@ -58,6 +61,28 @@ impl fmt::Display for Failure {
             Self::Handshake(reason) => write!(f, "the handshake failed: {reason}"),
             Self::Records(reason) => write!(f, "the connection is broken: {reason}"),
             Self::Alert(alert) => write!(f, "the client has broken it off: alert {alert:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_handshake_that_cannot_be_read() {
+        for (error, said) in [
+            (
+                InvalidMessage::HandshakePayloadTooLarge,
+                "it sent a message that is longer than any may be",
+            ),
+            (
+                InvalidMessage::InvalidContentType,
+                "the handshake failed: what it sent is no handshake of TLS",
+            ),
+        ] {
+            let failure = Failure::of(&Error::InvalidMessage(error), true);
+            assert_eq!(failure.to_string(), said);
         }
     }
 }
