@@ -107,9 +107,14 @@ impl Incoming {
         std::mem::take(&mut self.expects_continue)
     }
 
-    /// Appends at most `most` bytes of what waits to `room`; their number.
+    /// Appends at most `most` bytes of what waits to `room`; their number. All of it changes hands
+    /// without a copy.
     pub(crate) fn take(&mut self, most: usize, room: &mut Vec<u8>) -> usize {
         let count = self.waiting().min(most);
+        if count == self.bytes.len() && room.is_empty() {
+            std::mem::swap(&mut self.bytes, room);
+            return count;
+        }
         room.extend_from_slice(&self.bytes[self.start..self.start + count]);
         self.start += count;
         if self.start == self.bytes.len() {
@@ -161,6 +166,18 @@ mod tests {
         assert!(incoming.ended() && !incoming.wants_bytes());
         assert_eq!(incoming.take(usize::MAX, &mut room), HIGH_WATER - 1);
         assert_eq!((incoming.take(9, &mut room), room.len()), (0, HIGH_WATER));
+    }
+
+    #[test]
+    fn all_of_it_changes_hands() {
+        let mut incoming = Incoming::new(false);
+        incoming.push(&[b'x'; 100]);
+        let place = incoming.bytes.as_ptr();
+        let mut room = Vec::new();
+        assert_eq!(incoming.take(100, &mut room), 100);
+        assert_eq!((room.as_ptr(), room.len()), (place, 100));
+        incoming.push(b"more");
+        assert_eq!((incoming.take(9, &mut room), room.len()), (4, 104));
     }
 
     /// What was handed out is not kept, even if something always waits.
