@@ -269,10 +269,8 @@ impl Exchange {
         self.run.warned = false;
         self.run.trailers.clear();
         self.run.inspected = false;
-        self.run.past = None;
         self.run.entry = None;
         self.run.queue_ns = None;
-        self.run.request_id = None;
         self.run.place = None;
         self.run.reports_disconnect = None;
     }

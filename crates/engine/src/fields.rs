@@ -26,11 +26,11 @@ pub(crate) fn add(draft: &mut ResponseDraft, headers: &Bound<'_, PyAny>) -> PyRe
 
 #[inline]
 fn field(draft: &mut ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()> {
-    if let Ok(pair) = pair.cast_exact::<PyTuple>()
-        && pair.len() == 2
-    {
-        let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
-        return field_of(draft, name, value);
+    if let Ok(pair) = pair.cast_exact::<PyTuple>() {
+        let mut items = pair.iter_borrowed();
+        if let (Some(name), Some(value), None) = (items.next(), items.next(), items.next()) {
+            return field_of(draft, name, value);
+        }
     }
     // As by `for name, value in headers`: a list of two is a pair, too.
     let items: Vec<_> = pair.try_iter()?.take(3).collect::<PyResult<_>>()?;

@@ -73,7 +73,10 @@ pub(crate) fn field_text(bytes: &[u8]) -> usize {
         at += 8;
     }
     // The last eight bytes, some of them once more.
-    if bytes.last_chunk().is_some_and(|last| controls(u64::from_le_bytes(*last)) == 0) {
+    if bytes
+        .last_chunk()
+        .is_some_and(|last| controls(u64::from_le_bytes(*last)) == 0)
+    {
         return bytes.len();
     }
     let rest = bytes.get(at..).unwrap_or_default();

@@ -16,10 +16,13 @@ use crate::queue;
 
 /// Calls `app` and sends what it answers. Its errors are answered and logged; only those that ask
 /// the process to end come out.
-pub(crate) fn run(exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyResult<()> {
-    let core = Arc::clone(&exchange.try_borrow()?.core);
-    settle(&core, exchange, None, |entry| {
-        answer(&core, exchange, app, entry)
+pub(crate) fn run(
+    core: &Core,
+    exchange: &Bound<'_, Exchange>,
+    app: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    settle(core, exchange, None, |entry| {
+        answer(core, exchange, app, entry)
     })
 }
 
