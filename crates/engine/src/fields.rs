@@ -32,7 +32,12 @@ fn field(draft: &mut ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()> {
             return field_of(draft, name, value);
         }
     }
-    // As by `for name, value in headers`: a list of two is a pair, too.
+    field_of_other(draft, pair)
+}
+
+/// As by `for name, value in headers`: a list of two is a pair, too.
+#[cold]
+fn field_of_other(draft: &mut ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()> {
     let items: Vec<_> = pair.try_iter()?.take(3).collect::<PyResult<_>>()?;
     let [name, value] = items.as_slice() else {
         return Err(PyTypeError::new_err(
@@ -98,6 +103,7 @@ fn text_or_bytes(given: &Bound<'_, PyAny>, what: &'static str) -> PyResult<Vec<u
 }
 
 /// The exception for what an application did wrong.
+#[cold]
 pub(crate) fn misuse(misuse: Misuse) -> PyErr {
     PyValueError::new_err(misuse.message())
 }

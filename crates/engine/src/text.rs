@@ -31,7 +31,7 @@ pub(crate) fn latin1_bytes<'a>(
 ) -> PyResult<&'a [u8]> {
     match latin1_data(text) {
         Some(bytes) => Ok(bytes),
-        None => Err(not_latin1(text, what)),
+        None => Err(not_latin1(*text, what)),
     }
 }
 
@@ -54,7 +54,7 @@ fn latin1_data<'a>(text: &'a Borrowed<'_, '_, PyAny>) -> Option<&'a [u8]> {
 }
 
 #[cold]
-fn not_latin1(given: &Borrowed<'_, '_, PyAny>, what: &str) -> PyErr {
+fn not_latin1(given: Borrowed<'_, '_, PyAny>, what: &str) -> PyErr {
     if given.is_instance_of::<PyString>() {
         return PyValueError::new_err(format!("{what} has characters beyond latin-1"));
     }

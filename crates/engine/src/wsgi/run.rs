@@ -7,6 +7,7 @@ use proto::Version;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use super::{body, environ, websocket};
 use crate::core::{Core, thread_id};
@@ -98,7 +99,7 @@ fn prepare<'py>(
     exchange: &Bound<'py, Exchange>,
     thread: u32,
     entry: &mut Option<usize>,
-) -> PyResult<(Bound<'py, pyo3::types::PyDict>, Py<PyAny>, bool)> {
+) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyAny>, bool)> {
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
     let this = &mut *this;
@@ -124,7 +125,7 @@ fn prepare<'py>(
         environ.set_item(&core.names.queue_time, queue::seconds(ns))?;
     }
     this.run.environ = Some(environ.clone().unbind());
-    Ok((environ, bundle.start_response.clone_ref(py), upgrade))
+    Ok((environ, bundle.start_response.bind(py).clone(), upgrade))
 }
 
 /// Calls `callable(first, second)` without a tuple.
@@ -132,7 +133,7 @@ fn prepare<'py>(
 fn call_two<'py>(
     callable: &Bound<'py, PyAny>,
     first: &Bound<'py, PyAny>,
-    second: &Py<PyAny>,
+    second: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let arguments = [first.as_ptr(), second.as_ptr()];
     // SAFETY: live objects in an array of two; the result is a new reference or null.
