@@ -202,10 +202,9 @@ impl Run {
         let Some(environ) = &self.environ else {
             return access.without_environ(py, net.first);
         };
-        let answered = Answered {
+        access.render(py, net.first, &mut self.last_line, || Answered {
             environ,
             head: &net.head,
-            first: net.first,
             repeated: self.repeated,
             status: self.status.as_ref(),
             headers: self.headers.as_ref(),
@@ -213,8 +212,7 @@ impl Run {
             queue_ns: self.queue_ns,
             started_ns: self.started_ns,
             sent: self.sent,
-        };
-        access.render(py, &mut self.last_line, &answered)
+        })
     }
 }
 
