@@ -11,7 +11,9 @@ import pytest
 
 from e2e.client import Client
 from e2e.scenarios import ONE_AT_A_TIME
+from e2e.transport import carried
 from licorne import __version__
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -248,6 +250,17 @@ def test_the_length_of_a_chunked_body_that_a_client_sends_again(site: Server) ->
             seen = environ(client)
             assert seen["CONTENT_LENGTH"] == str(size)
             assert "HTTP_TRANSFER_ENCODING" not in seen
+
+
+def test_clients_of_two_addresses_that_send_the_same_head(site: Server) -> None:
+    """What is kept of a head says nothing of the next client."""
+    other = socket.create_connection(("127.0.0.1", site.port), PATIENCE, ("127.0.0.2", 0))
+    with site.client() as here, Client(carried(other)) as there:
+        for client in (here, here, here, there, there, here, there):
+            client.get("/p")
+            seen = environ(client)
+            address, port = client.socket.getsockname()
+            assert (seen["REMOTE_ADDR"], seen["REMOTE_PORT"]) == (address, str(port))
 
 
 def test_any_harmless_host_on_a_unix_socket(

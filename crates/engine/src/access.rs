@@ -189,19 +189,22 @@ impl Access {
     }
 
     /// Renders a line into `last_line`, if it is to be written and Python is not needed for it.
+    /// `first`: it is time to look whether all is as it was set up.
     #[inline]
-    pub(crate) fn render(
+    pub(crate) fn render<'a>(
         &self,
         py: Python<'_>,
+        first: bool,
         last_line: &mut LastLine,
-        answered: &Answered<'_>,
+        answered: impl FnOnce() -> Answered<'a>,
     ) -> PyResult<Line> {
-        let Some(native) = self.native(py, answered.first)? else {
+        let Some(native) = self.native(py, first)? else {
             return Ok(Line::Python);
         };
         let Some(lines) = &native.lines else {
             return Ok(Line::None);
         };
+        let answered = answered();
         let environ = answered.environ.bind(py);
         let status = answered.status_code(py);
         if let Some(exclude) = &lines.exclude

@@ -11,8 +11,6 @@ use crate::text::latin1_bytes;
 pub(crate) struct Answered<'a> {
     pub(crate) environ: &'a Py<PyDict>,
     pub(crate) head: &'a proto::RequestHead,
-    /// It is the first one since the last look at the sockets.
-    pub(crate) first: bool,
     /// Its head is that of the request before.
     pub(crate) repeated: bool,
     pub(crate) status: Option<&'a Py<PyString>>,

@@ -37,9 +37,14 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// The next exchange; `None` when there will be no more.
+    /// The next exchange; `None` when there will be no more. `last` is the one that the thread has
+    /// had before.
     #[inline]
-    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Exchange>>> {
+    fn next<'py>(
+        &self,
+        py: Python<'py>,
+        last: &mut Option<Bound<'py, Exchange>>,
+    ) -> PyResult<Option<Bound<'py, Exchange>>> {
         if self.left.load(Ordering::Relaxed) {
             return Ok(None);
         }
@@ -49,7 +54,7 @@ impl Engine {
             match self.core.reactor.take(me, &Detached(py)) {
                 Taken::Exchange(net) => {
                     self.core.count(py)?;
-                    let exchange = self.spare.take(py, &self.core)?;
+                    let exchange = self.spare.take_again(py, &self.core, last.take())?;
                     exchange.try_borrow_mut()?.begin(net);
                     return Ok(Some(exchange));
                 }
@@ -194,7 +199,7 @@ impl Engine {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Exchange>>> {
-        let next = self.next(py)?;
+        let next = self.next(py, &mut None)?;
         if let Some(exchange) = &next {
             exchange.try_borrow_mut()?.run.inspected = true;
             // It comes back into use when the caller has let go of it.
@@ -204,14 +209,14 @@ impl Engine {
     }
 
     /// `for exchange in self: exchange.run_wsgi(app)`, without a step of Python between.
-    fn serve(&self, py: Python<'_>, app: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn serve<'py>(&self, py: Python<'py>, app: &Bound<'py, PyAny>) -> PyResult<()> {
         self.own_process()?;
-        while let Some(exchange) = self.next(py)? {
-            let ended = wsgi::run(&exchange, app);
-            self.spare.put_back(exchange.unbind());
-            ended?;
+        let mut last = None;
+        let ended = self.serve_each(py, app, &mut last);
+        if let Some(last) = last {
+            self.spare.put_back(last.unbind());
         }
-        Ok(())
+        ended
     }
 
     /// Stops accepting, answers what was begun, gives up after `grace` seconds.
@@ -293,6 +298,21 @@ impl Engine {
 }
 
 impl Engine {
+    /// Serves one request after the other; `last` is the exchange that was used last.
+    fn serve_each<'py>(
+        &self,
+        py: Python<'py>,
+        app: &Bound<'py, PyAny>,
+        last: &mut Option<Bound<'py, Exchange>>,
+    ) -> PyResult<()> {
+        while let Some(exchange) = self.next(py, last)? {
+            let ended = wsgi::run(&self.core, &exchange, app);
+            *last = Some(exchange);
+            ended?;
+        }
+        Ok(())
+    }
+
     /// A turn for at most `most` requests, whose notices are written; `None` in a process that the
     /// application has forked.
     pub(crate) fn net_turn(&self, py: Python<'_>, most: usize) -> Option<TurnOutcome> {

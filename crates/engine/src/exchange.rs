@@ -159,6 +159,23 @@ impl Run {
         Some(net)
     }
 
+    /// Forgets the objects of a request.
+    #[inline]
+    fn forget(&mut self, py: Python<'_>) {
+        // Most have the first three. Released by hand they need not look for the interpreter lock.
+        if let Some(environ) = self.environ.take() {
+            environ.drop_ref(py);
+        }
+        if let Some(headers) = self.headers.take() {
+            headers.drop_ref(py);
+        }
+        if let Some(status) = self.status.take() {
+            status.drop_ref(py);
+        }
+        self.past = None;
+        self.request_id = None;
+    }
+
     /// Records a response that is complete, if its request has a place in a trace.
     #[inline]
     pub(crate) fn record(&mut self, py: Python<'_>, core: &Core) {
@@ -185,10 +202,9 @@ impl Run {
         let Some(environ) = &self.environ else {
             return access.without_environ(py, net.first);
         };
-        let answered = Answered {
+        access.render(py, net.first, &mut self.last_line, || Answered {
             environ,
             head: &net.head,
-            first: net.first,
             repeated: self.repeated,
             status: self.status.as_ref(),
             headers: self.headers.as_ref(),
@@ -196,8 +212,7 @@ impl Run {
             queue_ns: self.queue_ns,
             started_ns: self.started_ns,
             sent: self.sent,
-        };
-        access.render(py, &mut self.last_line, &answered)
+        })
     }
 }
 
@@ -226,10 +241,7 @@ impl Exchange {
         if this.run.net.is_some() || found != own {
             return false;
         }
-        drop(this.run.environ.take());
-        drop(this.run.headers.take());
-        drop(this.run.past.take());
-        drop(this.run.request_id.take());
+        this.run.forget(py);
         let Some(bundle) = &this.bundle else {
             return true;
         };
@@ -264,15 +276,12 @@ impl Exchange {
     pub(crate) fn begin(&mut self, net: Box<net_exchange::Exchange>) {
         self.run.net = Some(net);
         self.run.sent = 0;
-        self.run.status = None;
         self.run.socket = None;
         self.run.warned = false;
         self.run.trailers.clear();
         self.run.inspected = false;
-        self.run.past = None;
         self.run.entry = None;
         self.run.queue_ns = None;
-        self.run.request_id = None;
         self.run.place = None;
         self.run.reports_disconnect = None;
     }

@@ -57,7 +57,7 @@ pub(crate) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
         });
         run.headers = None;
     }
-    if let Err(another) = complete(py, this, &core, Tail::None, Ending::Complete) {
+    if let Err(another) = complete(py, this, Tail::None, Ending::Complete) {
         failed_afterwards(&core, py, (&method, &target), another)?;
     }
     tell_failure(&core, py, (&method, &target), &error, overdue, id.as_ref())?;

@@ -26,13 +26,18 @@ pub(crate) fn add(draft: &mut ResponseDraft, headers: &Bound<'_, PyAny>) -> PyRe
 
 #[inline]
 fn field(draft: &mut ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()> {
-    if let Ok(pair) = pair.cast_exact::<PyTuple>()
-        && pair.len() == 2
-    {
-        let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
-        return field_of(draft, name, value);
+    if let Ok(pair) = pair.cast_exact::<PyTuple>() {
+        let mut items = pair.iter_borrowed();
+        if let (Some(name), Some(value), None) = (items.next(), items.next(), items.next()) {
+            return field_of(draft, name, value);
+        }
     }
-    // As by `for name, value in headers`: a list of two is a pair, too.
+    field_of_other(draft, pair)
+}
+
+/// As by `for name, value in headers`: a list of two is a pair, too.
+#[cold]
+fn field_of_other(draft: &mut ResponseDraft, pair: &Bound<'_, PyAny>) -> PyResult<()> {
     let items: Vec<_> = pair.try_iter()?.take(3).collect::<PyResult<_>>()?;
     let [name, value] = items.as_slice() else {
         return Err(PyTypeError::new_err(
@@ -98,6 +103,7 @@ fn text_or_bytes(given: &Bound<'_, PyAny>, what: &'static str) -> PyResult<Vec<u
 }
 
 /// The exception for what an application did wrong.
+#[cold]
 pub(crate) fn misuse(misuse: Misuse) -> PyErr {
     PyValueError::new_err(misuse.message())
 }

@@ -222,7 +222,8 @@ impl Exchange {
 
     /// Calls a WSGI application for this exchange and sends what it answers (PEP 3333).
     fn run_wsgi(slf: &Bound<'_, Self>, app: &Bound<'_, PyAny>) -> PyResult<()> {
-        wsgi::run(slf, app)
+        let core = Arc::clone(&slf.try_borrow()?.core);
+        wsgi::run(&core, slf, app)
     }
 
     /// `start_response` of PEP 3333.

@@ -32,10 +32,9 @@ pub(crate) fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) 
             discard(exchange)
         };
     }
-    let core = Arc::clone(&this.core);
-    let run = &mut this.run;
+    let Exchange { core, run, .. } = &mut *this;
     let bytes = block.as_bytes();
-    sending::head(&core, py, run, BodySize::Known(bytes.len() as u64))?;
+    sending::head(core, py, run, BodySize::Known(bytes.len() as u64))?;
     let net = run.open()?;
     let copied = bytes.len() <= COPY_LIMIT || !net.response.allows(bytes.len());
     let (taken, tail, ending) = if copied {
@@ -48,8 +47,8 @@ pub(crate) fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) 
         let ending = net.response.end(&mut net.out).map_err(out_of_turn)?;
         (taken, Tail::Bytes(SharedBytes::new(block)), ending)
     };
-    sending::count(&core, py, run, bytes.len(), taken)?;
-    complete(py, this, &core, tail, ending)
+    sending::count(core, py, run, bytes.len(), taken)?;
+    complete(py, this, tail, ending)
 }
 
 /// Everything is encoded: gives the response to the connection and writes the access log.
@@ -57,11 +56,10 @@ pub(crate) fn whole(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) 
 pub(crate) fn complete(
     py: Python<'_>,
     mut this: PyRefMut<'_, Exchange>,
-    core: &Core,
     tail: Tail<SharedBytes>,
     ending: Ending,
 ) -> PyResult<()> {
-    let run = &mut this.run;
+    let Exchange { core, run, .. } = &mut *this;
     run.record(py, core);
     let line = match &core.access {
         Some(access) => run.render(py, access)?,
@@ -82,13 +80,16 @@ pub(crate) fn complete(
         keep,
         (line == Line::Native).then_some(&run.last_line.line),
     );
+    if line != Line::Python {
+        return Ok(());
+    }
+    let elapsed_ns = net::clock::monotonic_ns() - run.started_ns;
+    let core = Arc::clone(core);
+    // Python looks at this object while it writes the line.
+    let exchange = this.into_pyobject(py)?;
     match &core.access {
-        Some(access) if line == Line::Python => {
-            let elapsed_ns = net::clock::monotonic_ns() - run.started_ns;
-            // Python looks at this object while it writes the line.
-            access.write(py, this.into_pyobject(py)?.as_any(), elapsed_ns)
-        }
-        _ => Ok(()),
+        Some(access) => access.write(py, exchange.as_any(), elapsed_ns),
+        None => Ok(()),
     }
 }
 
@@ -195,7 +196,7 @@ pub(crate) fn end(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
         let ended = net.response.end_with(fields, &mut net.out);
         ended.map_err(unsendable)?
     };
-    complete(py, this, &core, Tail::None, ending)
+    complete(py, this, Tail::None, ending)
 }
 
 /// Trailer fields for the end of the body.
@@ -242,7 +243,7 @@ pub(crate) fn send_file(exchange: &Bound<'_, Exchange>, mut part: FilePart) -> P
         Tail::File(part)
     };
     let ending = net.response.end(&mut net.out).map_err(out_of_turn)?;
-    complete(py, this, &core, tail, ending)
+    complete(py, this, tail, ending)
 }
 
 /// Encodes what stands before a part of a file, the head too if that was not sent yet, for a body of

@@ -1,6 +1,7 @@
 //! Python `bytes` that the reactor writes from, long after the application has returned. They are
 //! released under the interpreter lock, which the reactor does not have: it puts them aside.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use net::output::Shared;
@@ -11,6 +12,8 @@ use pyo3::types::PyBytes;
 
 /// Objects to be released by the next thread that has the interpreter lock.
 static RELEASED: Mutex<Vec<Py<PyBytes>>> = Mutex::new(Vec::new());
+/// There are some; looked at for each request.
+static SOME_RELEASED: AtomicBool = AtomicBool::new(false);
 
 /// The bytes of a response body, kept where they are.
 pub(crate) struct SharedBytes {
@@ -48,12 +51,23 @@ impl Drop for SharedBytes {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(owner);
+            SOME_RELEASED.store(true, Ordering::Release);
         }
     }
 }
 
 /// Releases what the reactor has put aside.
+#[inline]
 pub(crate) fn release(_py: Python<'_>) {
+    if SOME_RELEASED.load(Ordering::Acquire) {
+        release_some();
+    }
+}
+
+#[cold]
+fn release_some() {
+    // Before they are taken: one that is put aside meanwhile is seen the next time.
+    SOME_RELEASED.store(false, Ordering::Relaxed);
     let released = std::mem::take(&mut *RELEASED.lock().unwrap_or_else(PoisonError::into_inner));
     // Dropped here, under the interpreter lock and outside of the mutex.
     drop(released);

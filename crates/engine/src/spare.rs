@@ -93,6 +93,23 @@ impl Spare {
         create(py, core)
     }
 
+    /// The same for a thread that has kept the exchange of its last request: mostly it is that one.
+    #[inline]
+    pub(crate) fn take_again<'py>(
+        &self,
+        py: Python<'py>,
+        core: &Arc<Core>,
+        last: Option<Bound<'py, Exchange>>,
+    ) -> PyResult<Bound<'py, Exchange>> {
+        if let Some(last) = last {
+            if Exchange::reusable(&last) {
+                return Ok(last);
+            }
+            self.put_back(last.unbind());
+        }
+        self.take(py, core)
+    }
+
     /// Keeps an exchange for later use.
     #[inline]
     pub(crate) fn put_back(&self, exchange: Py<Exchange>) {

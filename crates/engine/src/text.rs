@@ -29,26 +29,38 @@ pub(crate) fn latin1_bytes<'a>(
     text: &'a Borrowed<'_, '_, PyAny>,
     what: &'static str,
 ) -> PyResult<&'a [u8]> {
-    let Ok(text) = text.cast::<PyString>() else {
-        let kind = text.get_type().name()?;
-        return Err(PyTypeError::new_err(format!(
-            "{what} must be a str, not {kind}"
-        )));
-    };
-    let pointer = text.as_ptr();
+    match latin1_data(text) {
+        Some(bytes) => Ok(bytes),
+        None => Err(not_latin1(*text, what)),
+    }
+}
+
+/// The same; `None` for everything else.
+#[inline]
+fn latin1_data<'a>(text: &'a Borrowed<'_, '_, PyAny>) -> Option<&'a [u8]> {
+    let pointer = text.cast::<PyString>().ok()?.as_ptr();
     // SAFETY: `pointer` is a str that the caller keeps alive for 'a; with one byte per character
     // its data is exactly `length` latin-1 bytes.
     unsafe {
         if ffi::PyUnicode_KIND(pointer) != ffi::PyUnicode_1BYTE_KIND {
-            return Err(PyValueError::new_err(format!(
-                "{what} has characters beyond latin-1"
-            )));
+            return None;
         }
         let length = ffi::PyUnicode_GET_LENGTH(pointer).unsigned_abs();
-        Ok(std::slice::from_raw_parts(
+        Some(std::slice::from_raw_parts(
             ffi::PyUnicode_DATA(pointer).cast(),
             length,
         ))
+    }
+}
+
+#[cold]
+fn not_latin1(given: Borrowed<'_, '_, PyAny>, what: &str) -> PyErr {
+    if given.is_instance_of::<PyString>() {
+        return PyValueError::new_err(format!("{what} has characters beyond latin-1"));
+    }
+    match given.get_type().name() {
+        Ok(kind) => PyTypeError::new_err(format!("{what} must be a str, not {kind}")),
+        Err(error) => error,
     }
 }
 

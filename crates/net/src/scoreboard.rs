@@ -67,6 +67,8 @@ const NONE: u64 = u64::MAX;
 /// The shared map, which lives as long as the process.
 pub struct Scoreboard {
     base: NonNull<u8>,
+    /// The first entry of the first slot.
+    first_entry: NonNull<Entry>,
     size: usize,
     slots: usize,
     entries: usize,
@@ -90,8 +92,13 @@ impl Scoreboard {
         let each = size_of::<Worker>() + named + size_of::<LogBuffer>();
         let size = slots * each + size_of::<AtomicU64>();
         let memory = SharedMemory::new(size)?;
+        let base = memory.base();
+        let offset = slots * (size_of::<Worker>() + LATE * size_of::<Late>());
+        // SAFETY: the entries follow the workers and the late requests within the mapping.
+        let first_entry = unsafe { base.add(offset) }.cast();
         Ok(Self {
-            base: memory.base(),
+            base,
+            first_entry,
             size,
             slots,
             entries,
@@ -370,12 +377,8 @@ impl Scoreboard {
             slot < self.slots && entry < self.entries,
             "scoreboard entry {slot}/{entry}"
         );
-        let offset = self.slots * (size_of::<Worker>() + LATE * size_of::<Late>());
-        // SAFETY: the entries follow the workers and the late requests within the mapping; alignment as in `worker`.
-        unsafe {
-            let first = self.base.as_ptr().add(offset).cast::<Entry>();
-            &*first.add(slot * self.entries + entry)
-        }
+        // SAFETY: within the mapping, see `new`; alignment as in `worker`.
+        unsafe { &*self.first_entry.as_ptr().add(slot * self.entries + entry) }
     }
 
     fn lines(&self, slot: usize) -> &LogBuffer {

@@ -47,7 +47,8 @@ fn run(bytes: &[u8], wanted: u8) -> (usize, u8) {
 
 /// Whether all of it is token characters, and it is not empty.
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && token(bytes).0 == bytes.len()
+    let common = bytes.iter().fold(TCHAR, |all, &byte| all & class(byte));
+    !bytes.is_empty() && common != 0
 }
 
 /// RFC 9110, section 5.6.2.
@@ -70,6 +71,13 @@ pub(crate) fn field_text(bytes: &[u8]) -> usize {
             };
         }
         at += 8;
+    }
+    // The last eight bytes, some of them once more.
+    if bytes
+        .last_chunk()
+        .is_some_and(|last| controls(u64::from_le_bytes(*last)) == 0)
+    {
+        return bytes.len();
     }
     let rest = bytes.get(at..).unwrap_or_default();
     let is_end = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
@@ -193,14 +201,13 @@ pub(crate) fn colon(bytes: &[u8]) -> Option<usize> {
 
 /// A plain decimal number of at most 19 digits, so that it always fits.
 pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || digits.len() > 19 || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() || digits.len() > 19 {
         return None;
     }
-    Some(
-        digits
-            .iter()
-            .fold(0, |number, digit| number * 10 + u64::from(digit - b'0')),
-    )
+    digits.iter().try_fold(0, |number, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        (digit < 10).then(|| number * 10 + u64::from(digit))
+    })
 }
 
 const LOW: u64 = 0x0101_0101_0101_0101;

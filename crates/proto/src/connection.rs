@@ -144,6 +144,16 @@ impl Connection {
         }
     }
 
+    /// Takes the end of a request without a body together with its head, where that is known: see
+    /// [`h1::Connection::ends_with_head`].
+    #[inline]
+    pub fn ends_with_head(&mut self) -> bool {
+        match self {
+            Self::H1(connection) => connection.ends_with_head(),
+            _ => false,
+        }
+    }
+
     /// Finds out what is spoken, and goes on with it.
     #[cold]
     fn decide(

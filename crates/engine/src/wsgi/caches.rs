@@ -21,9 +21,16 @@ pub(crate) struct Caches {
     pub(super) values: [Last; Known::COUNT],
     pub(super) method: Last,
     pub(super) repeated: RepeatedHead,
+    /// The client whose address is in the environ that is kept.
+    pub(super) kept_for: Option<IpAddr>,
+    pub(super) peers: Peers,
     target: Option<Target>,
     unknown: HashMap<Vec<u8>, Py<PyString>>,
-    peers: ByPeer<PeerText>,
+}
+
+/// Clients and their addresses.
+pub(super) struct Peers {
+    known: ByPeer<PeerText>,
     /// The address of the last new client: a proxy's connections share it.
     address: Option<(IpAddr, Py<PyString>)>,
 }
@@ -38,7 +45,6 @@ pub(super) struct Target {
 
 /// A client's address in the forms that an environ has.
 pub(super) struct PeerText {
-    pub(super) peer: Peer,
     pub(super) address: Py<PyString>,
     pub(super) port: Py<PyString>,
 }
@@ -52,10 +58,13 @@ impl Caches {
             values: [const { Last(None) }; Known::COUNT],
             method: Last(None),
             repeated: RepeatedHead::default(),
+            kept_for: None,
+            peers: Peers {
+                known: ByPeer::new(),
+                address: None,
+            },
             target: None,
             unknown: HashMap::new(),
-            peers: ByPeer::new(),
-            address: None,
         }
     }
 
@@ -91,11 +100,13 @@ impl Caches {
         }
         present(self.target.as_ref())
     }
+}
 
+impl Peers {
     /// The texts of a client's address and port. `slot` is its connection's place, where that is
     /// worth a table.
     #[inline]
-    pub(super) fn peer(
+    pub(super) fn texts(
         &mut self,
         py: Python<'_>,
         slot: Option<usize>,
@@ -103,8 +114,8 @@ impl Caches {
         (ip, port): (IpAddr, u16),
     ) -> PyResult<&PeerText> {
         let address = &mut self.address;
-        self.peers
-            .of(slot, peer, || peer_text(py, address, peer, (ip, port)))
+        self.known
+            .of(slot, peer, || peer_text(py, address, (ip, port)))
     }
 }
 
@@ -140,7 +151,6 @@ fn decoded_path(py: Python<'_>, path: &[u8]) -> PyResult<Py<PyString>> {
 fn peer_text(
     py: Python<'_>,
     last: &mut Option<(IpAddr, Py<PyString>)>,
-    peer: Peer,
     (ip, port): (IpAddr, u16),
 ) -> PyResult<PeerText> {
     let address = match last {
@@ -152,7 +162,6 @@ fn peer_text(
         }
     };
     Ok(PeerText {
-        peer,
         address,
         port: text::latin1(py, port.to_string().as_bytes())?.unbind(),
     })

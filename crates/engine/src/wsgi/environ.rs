@@ -12,7 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::caches::{Caches, PeerText};
+use super::caches::Caches;
 use super::input::Input;
 use crate::core::{Core, Names};
 use crate::proxied;
@@ -64,6 +64,7 @@ pub(crate) fn build<'py>(
             of_head(py, core, &Entries { dict: &environ }, caches, exchange)?;
             if repeats {
                 caches.repeated.kept = Some(environ.copy()?.unbind());
+                caches.kept_for = None;
             } else {
                 caches.repeated.remember(exchange);
             }
@@ -71,7 +72,7 @@ pub(crate) fn build<'py>(
         }
     };
     let entries = Entries { dict: &environ };
-    peer(py, &entries, core, caches, exchange)?;
+    peer(py, &entries, core, caches, exchange, repeats)?;
     if let Some(proxied) = &exchange.proxied {
         proxied::into_environ(&environ, proxied)?;
     }
@@ -320,6 +321,7 @@ fn peer(
     core: &Core,
     caches: &mut Caches,
     exchange: &net_exchange::Exchange,
+    repeats: bool,
 ) -> PyResult<()> {
     let names = &core.names;
     let Some(peer @ Peer::Tcp(ip, port)) = exchange.client() else {
@@ -328,19 +330,20 @@ fn peer(
     // Each of the many exchanges of a polled engine would have a table of all connections.
     let slot = exchange.key.filter(|_| !core.config.polled);
     let slot = slot.map(|key| key.connection.slot());
-    caches.peer(py, slot, peer, (ip, port))?.put(entries, names)
-}
-
-impl PeerText {
-    #[inline]
-    fn put(&self, entries: &Entries<'_, '_>, names: &Names) -> PyResult<()> {
-        entries.put(&names.remote_addr, &self.address)?;
-        match self.peer {
-            // A proxy has told the address alone.
-            Peer::Tcp(_, 0) => Ok(()),
-            _ => entries.put(&names.remote_port, &self.port),
+    let texts = caches.peers.texts(py, slot, peer, (ip, port))?;
+    // What is kept has an address, too: behind a proxy all connections have the same.
+    if !repeats || caches.kept_for != Some(ip) {
+        entries.put(&names.remote_addr, &texts.address)?;
+        if let (Some(kept), None) = (&caches.repeated.kept, caches.kept_for) {
+            kept.bind(py).set_item(&names.remote_addr, &texts.address)?;
+            caches.kept_for = Some(ip);
         }
     }
+    // A proxy may have told the address alone.
+    if port != 0 {
+        entries.put(&names.remote_port, &texts.port)?;
+    }
+    Ok(())
 }
 
 /// SERVER_NAME and SERVER_PORT: the listener's; on unix sockets what Host says.

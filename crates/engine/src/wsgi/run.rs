@@ -7,6 +7,7 @@ use proto::Version;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use super::{body, environ, websocket};
 use crate::core::{Core, thread_id};
@@ -16,10 +17,13 @@ use crate::queue;
 
 /// Calls `app` and sends what it answers. Its errors are answered and logged; only those that ask
 /// the process to end come out.
-pub(crate) fn run(exchange: &Bound<'_, Exchange>, app: &Bound<'_, PyAny>) -> PyResult<()> {
-    let core = Arc::clone(&exchange.try_borrow()?.core);
-    settle(&core, exchange, None, |entry| {
-        answer(&core, exchange, app, entry)
+pub(crate) fn run(
+    core: &Core,
+    exchange: &Bound<'_, Exchange>,
+    app: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    settle(core, exchange, None, |entry| {
+        answer(core, exchange, app, entry)
     })
 }
 
@@ -95,7 +99,7 @@ fn prepare<'py>(
     exchange: &Bound<'py, Exchange>,
     thread: u32,
     entry: &mut Option<usize>,
-) -> PyResult<(Bound<'py, pyo3::types::PyDict>, Py<PyAny>, bool)> {
+) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyAny>, bool)> {
     let py = exchange.py();
     let mut this = exchange.try_borrow_mut()?;
     let this = &mut *this;
@@ -121,7 +125,7 @@ fn prepare<'py>(
         environ.set_item(&core.names.queue_time, queue::seconds(ns))?;
     }
     this.run.environ = Some(environ.clone().unbind());
-    Ok((environ, bundle.start_response.clone_ref(py), upgrade))
+    Ok((environ, bundle.start_response.bind(py).clone(), upgrade))
 }
 
 /// Calls `callable(first, second)` without a tuple.
@@ -129,7 +133,7 @@ fn prepare<'py>(
 fn call_two<'py>(
     callable: &Bound<'py, PyAny>,
     first: &Bound<'py, PyAny>,
-    second: &Py<PyAny>,
+    second: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let arguments = [first.as_ptr(), second.as_ptr()];
     // SAFETY: live objects in an array of two; the result is a new reference or null.

@@ -43,7 +43,12 @@ impl Conn {
                 {
                     begun = self.begin_flowing(consumed == rest.len(), feeding);
                 }
-                Event::Head(_) => self.begin(consumed == rest.len(), feeding),
+                Event::Head(_) => {
+                    self.begin(consumed == rest.len(), feeding);
+                    if self.proto.ends_with_head() {
+                        return (used, self.end_of_request(begun));
+                    }
+                }
                 Event::Body(_, range) => {
                     if let Some(incoming) = &mut self.serving.incoming {
                         incoming.push(&rest[range]);

@@ -102,13 +102,17 @@ impl Reactor {
 
     /// Sends the responses that waited for the others of their batch.
     pub(crate) fn flush_responses(&mut self) {
+        if self.batch.responses.is_empty() {
+            return;
+        }
+        let idle = self.idle_deadline();
         for index in 0..self.batch.responses.len() {
             let Some(waiting) = self.batch.responses.get_mut(index) else {
                 break;
             };
             let (key, keep, entry) = (waiting.key, waiting.keep, waiting.entry);
             let mut bytes = std::mem::take(&mut waiting.bytes);
-            self.respond(key, &bytes, Tail::<Nothing>::None, keep);
+            self.respond_and_idle(key, &bytes, Tail::<Nothing>::None, keep.then_some(idle));
             self.board.release_response(self.slot, entry);
             let buffers = &mut self.batch.buffers;
             if buffers.len() < BATCH && bytes.capacity() <= COPY_LIMIT {

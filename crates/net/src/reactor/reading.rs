@@ -66,14 +66,17 @@ impl Reactor {
             if !self.count_client(token) {
                 return;
             }
-            let conn = self.conns.get_mut(token);
-            if conn.is_some_and(|conn| conn.stream.wants_write()) {
-                // What was read asks for an answer of the transport itself.
-                self.flush(token);
-            }
-            let Some(conn) = self.conns.get_mut(token) else {
+            let Some(mut conn) = self.conns.get_mut(token) else {
                 return;
             };
+            if conn.stream.wants_write() {
+                // What was read asks for an answer of the transport itself.
+                self.flush(token);
+                conn = match self.conns.get_mut(token) {
+                    Some(conn) => conn,
+                    None => return,
+                };
+            }
             if !conn.readable {
                 if conn.phase == Phase::Reading || conn.wants_bytes(&self.config.websocket) {
                     self.register(token);

@@ -136,6 +136,18 @@ impl Reactor {
             return self.respond_on_stream(key, bytes, tail, false);
         }
         let idle_deadline = self.idle_deadline();
+        self.respond_and_idle(key, bytes, tail, keep.then_some(idle_deadline));
+    }
+
+    /// The same over HTTP/1. If the connection is kept, it may be idle until then.
+    #[inline]
+    pub(super) fn respond_and_idle<S: Shared + 'static>(
+        &mut self,
+        key: RequestKey,
+        bytes: &[u8],
+        tail: Tail<S>,
+        idle: Option<Deadline>,
+    ) {
         let token = key.connection;
         let Some(conn) = busy(&mut self.conns, key) else {
             return;
@@ -147,11 +159,11 @@ impl Reactor {
         } else {
             (bytes, tail)
         };
-        if keep && conn.body_is_open() {
+        if idle.is_some() && conn.body_is_open() {
             queue(conn, bytes, tail);
             return self.discard_body(token);
         }
-        if keep && conn.has_input() {
+        if idle.is_some() && conn.has_input() {
             queue(conn, bytes, tail);
             conn.next_request();
             if self.reads_on(token) {
@@ -160,10 +172,10 @@ impl Reactor {
             }
             return;
         }
-        if keep {
+        if let Some(deadline) = idle {
             conn.next_request();
-            conn.deadline = idle_deadline;
-            self.scan.note(conn.deadline);
+            conn.deadline = deadline;
+            self.scan.note(deadline);
         } else {
             conn.phase = Phase::Closing;
         }

@@ -110,8 +110,8 @@ impl Entry {
         text[..method].copy_from_slice(&request.method[..method]);
         text[method..method + target].copy_from_slice(&request.target[..target]);
         let words = (method + target).div_ceil(8);
-        for (word, bytes) in self.text.iter().zip(text.chunks_exact(8)).take(words) {
-            word.store(word_of(bytes), Ordering::Relaxed);
+        for (word, bytes) in self.text[..words].iter().zip(text.as_chunks().0) {
+            word.store(u64::from_ne_bytes(*bytes), Ordering::Relaxed);
         }
         for (word, part) in self.peer.iter().zip(request.peer.to_words()) {
             word.store(part, Ordering::Relaxed);
@@ -262,12 +262,6 @@ impl Entry {
             copy(to, from);
         }
     }
-}
-
-fn word_of(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(bytes);
-    u64::from_ne_bytes(word)
 }
 
 fn latin1(bytes: &[u8]) -> String {

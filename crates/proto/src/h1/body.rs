@@ -35,6 +35,12 @@ impl Body {
         }
     }
 
+    /// Nothing is to come, not even chunks.
+    #[inline]
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self, Self::Length(0))
+    }
+
     /// Takes one step: some of the body, its end, or a wish for more.
     pub(super) fn receive(&mut self, policy: &Policy, input: &[u8]) -> Result<Received, Reject> {
         let mut consumed = 0;

@@ -81,8 +81,13 @@ impl ResponseDraft {
         if self.status == 0 {
             return Err(Misuse::NotStarted);
         }
+        let owner = Owner::of(name);
+        if owner == Owner::Length {
+            // A number, which is written anew: nothing of this line is.
+            return self.length(value);
+        }
         check_field(name, value)?;
-        match Owner::of(name) {
+        match owner {
             Owner::Application => push_line(&mut self.bytes, name, value),
             Owner::Hsts => {
                 self.hsts = true;
@@ -94,9 +99,8 @@ impl ResponseDraft {
             Owner::Server if self.trailers && name.eq_ignore_ascii_case(b"trailer") => {
                 push_line(&mut self.bytes, name, value);
             }
-            Owner::Server | Owner::Upgrade => {}
+            Owner::Server | Owner::Upgrade | Owner::Length => {}
             Owner::Connection => self.connection(value),
-            Owner::Length => return self.length(value),
         }
         Ok(())
     }

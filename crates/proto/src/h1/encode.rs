@@ -68,9 +68,7 @@ pub(super) fn interim<'a>(
         return Err(Misuse::InvalidStatus);
     }
     let before = out.len();
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(status);
-    out.extend_from_slice(if status.len() == 3 { b" \r\n" } else { b"\r\n" });
+    push_status(out, status);
     for (name, value) in fields {
         if let Err(misuse) = check_field(name, value) {
             out.truncate(before);
@@ -161,7 +159,10 @@ pub(super) fn push_status(out: &mut Vec<u8>, status: &[u8]) {
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(status);
     // The space belongs to the line, also where no reason follows (RFC 9112, section 4).
-    out.extend_from_slice(if status.len() == 3 { b" \r\n" } else { b"\r\n" });
+    if status.len() == 3 {
+        out.push(b' ');
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Appends a header line.

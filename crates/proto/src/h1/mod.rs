@@ -166,6 +166,17 @@ impl Connection {
         self.state == Receiving::Idle
     }
 
+    /// Takes [`Event::End`] at once, if the request whose head was just given has no body. True: it
+    /// was taken.
+    #[inline]
+    pub fn ends_with_head(&mut self) -> bool {
+        let ends = self.state == Receiving::Body && self.body.is_over();
+        if ends {
+            self.state = self.state.on(Got::End);
+        }
+        ends
+    }
+
     fn receive_head(
         &mut self,
         policy: &Policy,

@@ -5,18 +5,16 @@ use crate::chars;
 
 /// `NNN` or `NNN reason`, from 100 on.
 pub(super) fn status_code(status: &[u8]) -> Result<u16, Misuse> {
-    let (digits, reason) = match status {
-        [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'] => (status, &b""[..]),
-        [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9', b' ', reason @ ..] => (status, reason),
-        _ => return Err(Misuse::InvalidStatus),
-    };
-    if chars::field_text(reason) != reason.len() {
+    let [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] = status else {
         return Err(Misuse::InvalidStatus);
+    };
+    match rest {
+        [] => {}
+        [b' ', reason @ ..] if chars::field_text(reason) == reason.len() => {}
+        _ => return Err(Misuse::InvalidStatus),
     }
-    Ok(digits
-        .iter()
-        .take(3)
-        .fold(0, |code, digit| code * 10 + u16::from(digit - b'0')))
+    let digit = |byte: &u8| u16::from(byte - b'0');
+    Ok(100 * digit(a) + 10 * digit(b) + digit(c))
 }
 
 /// A name is a token, a value has no control characters (RFC 9110, sections 5.1 and 5.5).

@@ -74,6 +74,28 @@ fn a_request_that_was_not_read_to_its_end_is_the_last_one() {
     );
 }
 
+/// Only a body of which nothing is to come ends with its head, and only once.
+#[test]
+fn a_request_without_a_body_ends_with_its_head() {
+    let policy = Policy::default();
+    for (fields, ends) in [
+        ("", true),
+        ("Content-Length: 0\r\n", true),
+        ("Content-Length: 1\r\n", false),
+        ("Transfer-Encoding: chunked\r\n", false),
+    ] {
+        let mut connection = Connection::new(false);
+        let mut head = RequestHead::default();
+        assert!(!connection.ends_with_head());
+        let input = format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        let received = connection.receive(&policy, input.as_bytes(), false, &mut head);
+        assert_eq!(received.unwrap().event, Event::Head(StreamId::HTTP1));
+        assert_eq!(connection.ends_with_head(), ends, "{fields}");
+        assert!(!connection.ends_with_head());
+        assert_eq!(connection.in_body(), !ends, "{fields}");
+    }
+}
+
 #[test]
 fn a_refusal_is_final() {
     let policy = Policy::default();
