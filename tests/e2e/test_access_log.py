@@ -31,7 +31,7 @@ def test_the_default_format(args: tuple[str, ...], serve: Serve, tmp_path: Path)
         client.response()
     first, second = lines_of(server, tmp_path / "access")
     assert re.fullmatch(
-        r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] '
+        r"127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "
         rf'"GET /\?q=1 {re.escape(transport.PROTOCOL)}" 200 5 "http://from\.example/" "test/1"',
         first,
     )
