@@ -46,8 +46,7 @@ HTTP_2 = {
     "test_connections::test_a_client_that_has_stopped_sending_still_gets_its_answer",
     # Heads come whole from this client: e2e/test_slow_streams.py sends parts of them.
     "test_slow_peers::test_a_head_that_takes_too_long",
-    # Requests of a connection do not wait for each other: they are served in the order in which they
-    # came, as those of other clients are.
+    # Requests of a connection do not take turns: all are served in the order in which they came.
     "test_connections::test_pipelined_requests_take_turns_with_those_of_a_new_client",
     "test_slow_peers::test_pipelining_without_reading_is_not_a_way_to_fill_the_memory",
 }
