@@ -124,6 +124,18 @@ def asgi_node(test: str) -> str:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
+def test_what_is_left_out_exists(transport: str) -> None:
+    """And is not of the selection."""
+    tests = {test for topic in SCENARIOS.values() for test in topic.values()}
+    assert LEFT_OUT[transport] < tests
+    assert not LEFT_OUT[transport] & set(SELECTION)
+    for test in ASGI_LEFT_OUT[transport]:
+        module, function = test.split("::")
+        assert module in ASGI_FILES
+        assert f"def {function}(" in (ASGI / f"{module}.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_selection(transport: str) -> None:
     nodes = [*map(node, SELECTION), *map(asgi_node, ASGI_SELECTION)]
     play(transport, *nodes, "-k", f"({SELECTED[transport]} or uvloop) and not async")
