@@ -195,6 +195,10 @@ impl Reactor {
             return;
         };
         let begun = open.serving.begun;
+        if open.sent {
+            streams.remove(stream);
+            return self.flush(token);
+        }
         open.phase = StreamPhase::Answered;
         open.deadline = Deadline::NONE;
         if let Some(incoming) = open.serving.incoming.take()
@@ -226,6 +230,10 @@ impl Reactor {
             return;
         };
         if let Some(open) = streams.get_mut(key.stream) {
+            if open.sent {
+                streams.remove(key.stream);
+                return self.flush(key.connection);
+            }
             open.phase = StreamPhase::Answered;
             open.deadline = Deadline::NONE;
             open.serving.incoming = None;
@@ -286,6 +294,9 @@ impl Reactor {
             return;
         };
         if let Some(open) = streams.get_mut(key.stream) {
+            if open.sent {
+                return;
+            }
             open.serving.begun |= begins;
         }
         streams.queue(key.stream, |queue| queue.add(records, beside));
