@@ -139,6 +139,8 @@ REFUSED = {
     b"GET / HTTP/1.1\r\n\r\n": 400,
     b"GET /well HTTP/1.1\r\nHost: a\r\nX bad: 1\r\n\r\n": 400,
     b"POST /well HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n": 400,
+}
+TOO_LARGE = {
     b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % (b"x" * 5000): 414,
     b"GET /well HTTP/1.1\r\nHost: a\r\nX: %s\r\n\r\n" % (b"x" * 9000): 431,
     b"GET /well HTTP/1.1\r\nHost: a\r\n" + b"X: 1\r\n" * 101 + b"\r\n": 431,
@@ -151,6 +153,15 @@ def test_a_request_that_is_refused(site: Server, number: int) -> None:
     with site.client() as client:
         client.send(data)
         assert client.response().status == REFUSED[data]
+        assert client.is_closed()
+
+
+@pytest.mark.parametrize("number", range(len(TOO_LARGE)))
+def test_a_head_that_is_too_large(site: Server, number: int) -> None:
+    data = list(TOO_LARGE)[number]
+    with site.client() as client:
+        client.send(data)
+        assert client.response().status == TOO_LARGE[data]
         assert client.is_closed()
 
 

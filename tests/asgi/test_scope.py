@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from e2e import transport
 from e2e.client import Client
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def test_every_key(site: Server) -> None:
         peer = client.socket.getsockname()
     assert scope["type"] == "http"
     assert scope["asgi"]["version"] == "3.0"
-    assert scope["http_version"] == "1.1"
+    assert scope["http_version"] == transport.PROTOCOL.removeprefix("HTTP/")
     assert scope["method"] == "GET"
-    assert scope["scheme"] == "http"
+    assert scope["scheme"] == transport.SCHEME
     assert scope["path"] == "/scope"
     assert scope["raw_path"] == b"/scope"
     assert scope["query_string"] == b"a=%20b&c"
@@ -149,7 +150,7 @@ def test_what_a_trusted_proxy_says(site: Server) -> None:
         # The next request of the connection speaks for itself.
         scope = scope_of(client, "/scope")
         assert tuple(scope["client"]) == client.socket.getsockname()
-        assert scope["scheme"] == "http"
+        assert scope["scheme"] == transport.SCHEME
 
 
 def test_what_an_untrusted_peer_says(start: Start) -> None:
@@ -158,7 +159,7 @@ def test_what_an_untrusted_peer_says(start: Start) -> None:
     with server.client() as client:
         scope = scope_of(client, "/scope", *fields)
         assert tuple(scope["client"]) == client.socket.getsockname()
-    assert scope["scheme"] == "http"
+    assert scope["scheme"] == transport.SCHEME
 
 
 def test_the_loop(site: Server, loop: str) -> None:

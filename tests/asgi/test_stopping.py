@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 
 from asgi.kind import APPS, FORGOTTEN, arguments, environment
 from asgi.test_websocket import UPGRADE, frame, unframed
+from e2e import secure, transport
 from e2e.client import Client, CutShortError
 from faults.processes import eventually, opens
 from patience import PATIENCE
@@ -37,8 +38,10 @@ def opened() -> Iterator[ExitStack]:
 
 def idle(server: Server, word: str, opened: ExitStack) -> ClientConnection:
     """A WebSocket that says nothing."""
-    url = f"ws://127.0.0.1:{server.port}/ws?{word}"
-    connection = opened.enter_context(connect(url, close_timeout=PATIENCE))
+    url, context = f"ws://127.0.0.1:{server.port}/ws?{word}", None
+    if transport.TLS:
+        url, context = url.replace("ws:", "wss:"), secure.shared().context()
+    connection = opened.enter_context(connect(url, close_timeout=PATIENCE, ssl=context))
     assert connection.recv(PATIENCE) == "accepted"
     return connection
 

@@ -45,8 +45,8 @@ class Asked:
         self._given = 0
         self.complete = False
 
-    def text(self) -> bytes:
-        """What has come since the last time, as HTTP/1.1."""
+    def text(self, *, going: bool) -> bytes:
+        """What has come since the last time, as HTTP/1.1; `going`: nothing is asked after it."""
         answer = self.answer
         parts: list[bytes] = []
         parts += [_head(fields) for fields in answer.interim[self._interim :]]
@@ -59,7 +59,7 @@ class Asked:
             # stream here. Tests expect the end, and get it.
             ends = answer.field("server") is None and answer.status not in RETRIED
             self.last = self.last or ends
-            more = [f"connection: {'close' if self.last else 'keep-alive'}"]
+            more = [f"connection: {'close' if self.last or going else 'keep-alive'}"]
             parts.append(
                 _head(answer.fields, *more, *["transfer-encoding: chunked"] * self._chunked)
             )
@@ -177,7 +177,9 @@ class H2Socket(Wrapped):
         """Write the answers that are due: the first one as it comes, others behind it."""
         while self._asked:
             first = self._asked[0]
-            self._ready += first.text()
+            # Before a connection ends, HTTP/2 says that nothing more is to be asked, and HTTP/1
+            # says so with its last answer.
+            self._ready += first.text(going=bool(self._client.gone) and len(self._asked) == 1)
             if not first.complete:
                 self._over = self._over or first.answer.reset is not None
                 break

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -16,8 +18,13 @@ import pytest
 
 from e2e.client import Client
 from e2e.server import open_gate, opened
+from e2e.transport import carried
+from patience import PATIENCE
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from e2e.client import Response
     from e2e.conftest import Fifos
     from e2e.server import Serve, Server
 
@@ -134,12 +141,11 @@ def test_at_the_limit_accepting_rests_until_a_connection_is_idle(
     with ExitStack() as stack:
         first, second = (waiting(stack, server, gate) for gate in gates)
         server.log.wait_for("app: waits", 2)
-        late = stack.enter_context(server.client())
-        late.get("/late")
+        late = asking(stack, server, "/late")
         for client, gate in ((first, gates[0]), (second, gates[1])):
             open_gate(gate)
             assert client.response().body == b"waited"
-        assert b'"/late"' in late.response().body
+        assert b'"/late"' in late.result().body
         # An idle connection made room, and no busy one.
         server.output.wait_for("GET /late ")
         ended = [line.split()[6].partition("?")[0] for line in server.output.all()]
@@ -155,24 +161,21 @@ def test_at_the_limit_every_client_has_a_turn(
         with ExitStack() as stack:
             first = waiting(stack, server, gate)
             server.log.wait_for("app: waits", count)
-            others = [stack.enter_context(server.client()) for _ in range(3)]
-            for client in others:
-                client.get("/", close=True)
+            others = [asking(stack, server, "/") for _ in range(3)]
             open_gate(gate)
             assert first.response().body == b"waited"
-            for client in others:
-                assert client.response().body == b"hello"
+            assert [other.result().body for other in others] == [b"hello"] * 3
 
 
 def test_at_the_limit_a_slow_reader_is_not_idle(args: tuple[str, ...], serve: Serve) -> None:
     """The application has answered; the client has not read it yet."""
     server = serve("site_app", *args, "--worker-connections", "1")
-    with Client.narrow(server.port) as slow, server.client() as late:
+    with ExitStack() as stack, Client.narrow(server.port) as slow:
         slow.get("/big?mb=8")
         server.log.wait_for("called /big")
-        late.get("/")
+        late = asking(stack, server, "/")
         assert len(slow.response().body) == 8 << 20
-        assert late.response().body == b"hello"
+        assert late.result().body == b"hello"
         assert slow.is_closed()
 
 
@@ -202,6 +205,19 @@ def waiting(stack: ExitStack, server: Server, gate: str) -> Client:
     client = stack.enter_context(server.client())
     client.get(f"/wait?fifo={gate}")
     return client
+
+
+def asking(stack: ExitStack, server: Server, path: str) -> Future[Response]:
+    """A client that is connected, and may have to wait until it is accepted: for its answer, and
+    with TLS for its handshake."""
+    raw = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE))
+
+    def ask() -> Response:
+        client = Client(carried(raw))
+        client.get(path, close=True)
+        return client.response()
+
+    return stack.enter_context(ThreadPoolExecutor(1)).submit(ask)
 
 
 def until(client: Client, end: bytes) -> None:

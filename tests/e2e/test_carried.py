@@ -23,56 +23,34 @@ THOROUGH = pytest.mark.skipif("THOROUGH" not in os.environ, reason="THOROUGH=1 r
 #: The values of LICORNE_E2E_OVER.
 TRANSPORTS = ("tls", "h2", "h2-tls")
 
-#: Tests that say themselves what they speak, or whose application is its own client.
-PLAIN = {
+#: What has no meaning over TLS.
+TLS = {
+    # The application is its own client, in clear text.
     "test_connections::test_pipelined_requests_take_turns_with_those_of_a_new_client",
-    "test_environ::test_any_harmless_host_on_a_unix_socket",
-    "test_environ::test_every_key",
-    "test_environ::test_nothing_is_left_from_the_request_before",
-    "test_life::test_the_four_lines_of_a_start",
-    "test_sockets::test_several_at_once",
 }
-#: A client that is not accepted yet waits for its handshake, and the test with it.
-UNACCEPTED = {
-    "test_at_once::test_at_the_limit_a_slow_reader_is_not_idle",
-    "test_at_once::test_at_the_limit_accepting_rests_until_a_connection_is_idle",
-    "test_at_once::test_at_the_limit_every_client_has_a_turn",
-}
-#: What HTTP/2 has not, has otherwise, or calls otherwise.
-HTTP_1 = {
-    # Its syntax, its versions, its phrases.
-    "test_access_log::test_every_atom",
-    "test_access_log::test_the_default_format",
+#: What has no meaning over HTTP/2.
+HTTP_2 = {
+    # The syntax of HTTP/1 alone can be wrong in this way.
     "test_bad_requests::test_an_answer_to_what_came_before",
     "test_bad_requests::test_it_is_refused",
     "test_bad_requests::test_the_page_and_the_line_in_the_log",
+    # HTTP/1.0.
     "test_connections::test_http_1_0_closes",
     "test_connections::test_http_1_0_keeps_alive_when_asked",
-    "test_environ::test_targets",
-    "test_queue::test_what_waits_too_long_is_answered_without_the_application",
-    "test_responses::test_start_response_by_keyword_and_what_it_is_bound_to",
-    # Fields that belong to a connection.
+    # The field Connection: HTTP/2 forbids it (RFC 9113, section 8.2.2).
     "test_connections::test_close_is_understood_wherever_it_stands",
-    "test_connections::test_keep_alive_zero_closes",
-    "test_environ::test_a_proxy_that_a_client_names_is_none",
-    "test_life::test_a_stopping_worker_says_close_and_accepts_no_more",
-    "test_stop::test_pipelined_requests_that_were_read_are_answered",
-    # The connection itself: it is another's, too, and ends in both directions at once.
+    # A connection that is taken over has other requests, too.
     "test_at_once::test_a_connection_that_was_taken_over_delays_no_other",
-    "test_connections::test_a_client_that_has_stopped_sending_still_gets_its_answer",
     "test_connections::test_the_application_can_take_the_connection_over",
-    "test_queue::test_a_client_that_has_left_is_not_served",
-    "test_request_bodies::test_an_upload_cut_short_never_reaches_the_application",
-    # Heads that come in parts: the tests of HTTP/2 send them.
+    # A client that has stopped sending cannot open windows, and has left.
+    "test_connections::test_a_client_that_has_stopped_sending_still_gets_its_answer",
+    # Heads come whole from this client: e2e/test_slow_streams.py sends parts of them.
     "test_slow_peers::test_a_head_that_takes_too_long",
-    # Requests do not wait for each other: each of a hundred streams has its response.
+    # Requests of a connection do not take turns: all are served in the order in which they came.
+    "test_connections::test_pipelined_requests_take_turns_with_those_of_a_new_client",
     "test_slow_peers::test_pipelining_without_reading_is_not_a_way_to_fill_the_memory",
 }
-LEFT_OUT = {
-    "tls": PLAIN | UNACCEPTED,
-    "h2": PLAIN | HTTP_1,
-    "h2-tls": PLAIN | HTTP_1 | UNACCEPTED,
-}
+LEFT_OUT = {"tls": TLS, "h2": HTTP_2, "h2-tls": HTTP_2 | TLS}
 
 #: Some of each topic, which share their servers.
 SELECTION = (
@@ -92,28 +70,32 @@ SELECTION = (
 )
 #: The worker type that runs it: each transport is the same for all of them.
 SELECTED = {"tls": "gthread", "h2": "sync", "h2-tls": "gevent"}
-ASGI_FILES = ("test_bodies", "test_responses", "test_semantics", "test_stopping")
+ASGI_FILES = (
+    *("test_bodies", "test_faulty", "test_responses"),
+    *("test_scope", "test_semantics", "test_stopping"),
+)
 ASGI_SELECTION = (
     "test_responses::test_a_status",
     "test_responses::test_early_hints",
     "test_responses::test_trailers",
 )
-#: Tests of ASGI whose clients speak in clear text, over TLS; or HTTP/1, over HTTP/2.
-OWN_SOCKET = ("test_bodies::test_what_the_application_does_not_read_is_not_read",)
-WEBSOCKETS = (
-    "test_stopping::test_a_quick_stop_waits_for_nothing",
-    "test_stopping::test_a_reload_closes_them_with_1012",
-    "test_stopping::test_no_task_is_left",
-    "test_stopping::test_websockets_are_closed_with_1001",
-)
-ASGI_HTTP_1 = (
+#: What has no meaning over HTTP/2.
+ASGI_HTTP_2 = (
+    # The syntax of HTTP/1 alone can be wrong in this way.
+    "test_faulty::test_a_chunked_body_that_is_malformed",
+    "test_faulty::test_a_request_that_is_refused",
+    # HTTP/1.0.
     "test_responses::test_a_stream_to_http_1_0_ends_with_the_connection",
+    "test_scope::test_http_1_0",
+    # Its WebSockets begin with the field Upgrade: tests/asgi/test_websocket_http2.py has others.
     "test_stopping::test_many_idle_connections",
 )
-ASGI_LEFT_OUT = {
-    "tls": (*OWN_SOCKET, *WEBSOCKETS),
-    "h2": (*OWN_SOCKET, *ASGI_HTTP_1),
-    "h2-tls": (*OWN_SOCKET, *WEBSOCKETS, *ASGI_HTTP_1),
+#: HTTP/2 in clear text is for peers that are trusted.
+UNTRUSTED = ("test_scope::test_what_an_untrusted_peer_says",)
+ASGI_LEFT_OUT: dict[str, tuple[str, ...]] = {
+    "tls": (),
+    "h2": (*ASGI_HTTP_2, *UNTRUSTED),
+    "h2-tls": ASGI_HTTP_2,
 }
 
 
@@ -139,6 +121,18 @@ def play(transport: str, *arguments: str) -> None:
 def asgi_node(test: str) -> str:
     """The same of a test of ASGI."""
     return f"{ASGI / test.replace('::', '.py::')}"
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_what_is_left_out_exists(transport: str) -> None:
+    """And is not of the selection."""
+    tests = {test for topic in SCENARIOS.values() for test in topic.values()}
+    assert LEFT_OUT[transport] < tests
+    assert not LEFT_OUT[transport] & set(SELECTION)
+    for test in ASGI_LEFT_OUT[transport]:
+        module, function = test.split("::")
+        assert module in ASGI_FILES
+        assert f"def {function}(" in (ASGI / f"{module}.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

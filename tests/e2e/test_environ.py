@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e import transport
 from e2e.client import Client
 from e2e.scenarios import ONE_AT_A_TIME
 from e2e.transport import carried
@@ -36,7 +37,7 @@ def test_every_key(site: Server, worker: str) -> None:
         address, port = client.socket.getsockname()
     assert seen == {
         "wsgi.version": [1, 0],
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": transport.SCHEME,
         "wsgi.input": seen["wsgi.input"],
         "wsgi.errors": seen["wsgi.errors"],
         "wsgi.multithread": worker not in ONE_AT_A_TIME,
@@ -52,7 +53,7 @@ def test_every_key(site: Server, worker: str) -> None:
         "PATH_INFO": "/p x/\xc3\xa9",
         "QUERY_STRING": "a=1&b=%20",
         "RAW_URI": "/p%20x/%C3%A9?a=1&b=%20",
-        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_PROTOCOL": transport.PROTOCOL,
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PORT": str(site.port),
         "REMOTE_ADDR": address,
@@ -60,8 +61,22 @@ def test_every_key(site: Server, worker: str) -> None:
         "CONTENT_TYPE": "text/plain",
         "CONTENT_LENGTH": "4",
         "HTTP_HOST": "localhost",
+        **keys_of_the_transport(seen),
     }
     assert seen["SERVER_SOFTWARE"] == f"gunicorn/27.0.1 licorne/{__version__}"
+
+
+def keys_of_the_transport(seen: Environ) -> Environ:
+    """What is told beside that of a connection with TLS, and of one that speaks HTTP/2."""
+    keys: Environ = {}
+    if transport.TLS:
+        keys |= {"HTTPS": "on", "SSL_PROTOCOL": "TLSv1.3", "SSL_CLIENT_VERIFY": "NONE"}
+        keys["SSL_CIPHER"] = seen["SSL_CIPHER"]
+    if transport.HTTP_2:
+        keys |= {"HTTP_VERSION": "2", "gunicorn.http2.priority_weight": 16}
+        keys["gunicorn.http2.priority_depends_on"] = 0
+        keys["gunicorn.http2.send_trailers"] = seen["gunicorn.http2.send_trailers"]
+    return keys
 
 
 def test_several_workers_are_told(args: tuple[str, ...], serve: Serve) -> None:
@@ -111,7 +126,6 @@ def test_a_configuration_assigns_the_software(
         ("/a?b?c", "/a", "b?c"),
         ("/a;p=1", "/a;p=1", ""),
         ("/%e4%b8%ad", "/\xe4\xb8\xad", ""),
-        ("http://other.example/a?b", "/a", "b"),
     ],
 )
 def test_targets(site: Server, target: str, path: str | None, query: str | None) -> None:
@@ -124,10 +138,14 @@ def test_targets(site: Server, target: str, path: str | None, query: str | None)
     assert (seen["PATH_INFO"], seen["QUERY_STRING"], seen["RAW_URI"]) == (path, query, target)
 
 
-def test_the_authority_of_an_absolute_target_replaces_host(site: Server) -> None:
+def test_an_absolute_target(site: Server) -> None:
+    """Its authority replaces Host (RFC 9112, section 3.2.2)."""
+    target = "http://other.example:81/a?b"
     with site.client() as client:
-        client.get("http://other.example:81/a")
-        assert environ(client)["HTTP_HOST"] == "other.example:81"
+        client.get(target)
+        seen = environ(client)
+    assert (seen["PATH_INFO"], seen["QUERY_STRING"], seen["RAW_URI"]) == ("/a", "b", target)
+    assert seen["HTTP_HOST"] == "other.example:81"
 
 
 def test_options_of_the_server(site: Server) -> None:
@@ -221,7 +239,7 @@ def test_nothing_is_left_from_the_request_before(site: Server) -> None:
         client.get("/environ")
         seen = environ(client)
     assert not {"CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_X_FIRST"} & set(seen)
-    assert (seen["QUERY_STRING"], seen["wsgi.url_scheme"]) == ("", "http")
+    assert (seen["QUERY_STRING"], seen["wsgi.url_scheme"]) == ("", transport.SCHEME)
 
 
 def test_cookies_in_several_fields_are_one_list(site: Server) -> None:
@@ -235,10 +253,10 @@ def test_cookies_in_several_fields_are_one_list(site: Server) -> None:
 def test_a_proxy_that_a_client_names_is_none(site: Server) -> None:
     with site.client() as client:
         for name in ("Proxy", "proxy", "PROXY"):
-            client.get("/p", f"{name}: http://evil.example", "Proxy-Connection: close")
+            client.get("/p", f"{name}: http://evil.example", "Proxy-Other: kept")
             seen = environ(client)
             assert "HTTP_PROXY" not in seen
-            assert seen["HTTP_PROXY_CONNECTION"] == "close"
+            assert seen["HTTP_PROXY_OTHER"] == "kept"
 
 
 def test_the_length_of_a_chunked_body_that_a_client_sends_again(site: Server) -> None:
@@ -274,10 +292,17 @@ def test_any_harmless_host_on_a_unix_socket(
             client.send(b"GET /p HTTP/1.1\r\nHost: %s\r\n\r\n" % host.encode())
             seen = environ(client)
             assert (seen["HTTP_HOST"], seen["SERVER_NAME"]) == (host, host)
-            assert seen["SERVER_PORT"] == "80"
+            assert seen["SERVER_PORT"] == ("443" if transport.TLS else "80")
         client.send(b"GET /p HTTP/1.1\r\nHost: a,b\r\n\r\n")
         assert client.response().status == 400
-    # http.client says the path when it is asked to use a connection to a socket.
+
+
+def test_http_client_says_the_path_of_a_unix_socket(
+    args: tuple[str, ...], serve: Serve, short_tmp: str
+) -> None:
+    path = f"{short_tmp}/s"
+    server = serve("site_app", *args, bind=["127.0.0.1:0", f"unix:{path}"])
+    server.log.wait_for("Listening at")
     connection = http.client.HTTPConnection(path)
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(path)

@@ -257,7 +257,10 @@ def test_the_access_log(serve: Serve, kind: str) -> None:
     server = start(serve, kind, "--access-logfile", "-", "--access-logformat", "%(r)s %(s)s %(B)s")
     with H2Client(server.port) as client:
         client.get("/size?n=7")
+        # Its stream ends with the head, before the application does.
+        client.get("/stream?n=2", method="HEAD")
     server.output.wait_for(re.escape("GET /size?n=7 HTTP/2 200 7"))
+    server.output.wait_for(re.escape("HEAD /stream?n=2 HTTP/2 200 0"))
 
 
 def test_a_body_that_does_not_come(serve: Serve) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e import transport
 from e2e.server import open_gate
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def test_the_four_lines_of_a_start(worker: str, args: tuple[str, ...], serve: Se
     assert re.fullmatch(rf"{STAMP} \[{server.pid}\] \[INFO\] Starting licorne \d+\.\d+\.\d+", first)
     assert re.fullmatch(
         rf"{STAMP} \[{server.pid}\] \[INFO\] Listening at: "
-        rf"http://127\.0\.0\.1:{server.port} \({server.pid}\)",
+        rf"{transport.SCHEME}://127\.0\.0\.1:{server.port} \({server.pid}\)",
         second,
     )
     assert re.fullmatch(rf"{STAMP} \[{server.pid}\] \[INFO\] Using worker: {worker}", third)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e import transport
 from e2e.client import Client
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def test_several_at_once(args: tuple[str, ...], serve: Serve, short_tmp: str) ->
     path = f"{short_tmp}/x.sock"
     binds = ("127.0.0.1:0", f"unix:{path}", "127.0.0.1:0")
     server = serve("site_app", *args, bind=binds)
-    port = r"http://127\.0\.0\.1:(\d+)"
+    port = rf"{transport.SCHEME}://127\.0\.0\.1:(\d+)"
     found = server.log.wait_for(rf"Listening at: {port},unix:{path},{port} ")
     for each in found.groups():
         assert body(Client.tcp(int(each))) == b"hello"

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import socket
 
 OVER = os.environ.get("LICORNE_E2E_OVER", "")
+TLS = OVER in {"tls", "h2-tls"}
+HTTP_2 = OVER in {"h2", "h2-tls"}
+#: What URLs begin with, and what applications and logs are told of the version of HTTP.
+SCHEME = "https" if TLS else "http"
+PROTOCOL = "HTTP/2" if HTTP_2 else "HTTP/1.1"
 #: Beside HTTP/1, for clients of other people's.
 CLEAR_H2 = ("--http-protocols", "h1,h2", "--http2-cleartext", "both")
 ARGUMENTS = {

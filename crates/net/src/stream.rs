@@ -97,6 +97,14 @@ impl Stream {
         }
     }
 
+    /// Whether the client has begun with a handshake that is not over yet.
+    pub(crate) fn has_begun_handshake(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.has_begun(),
+        }
+    }
+
     /// What the handshake has agreed on, told once, when it is over.
     #[inline]
     pub(crate) fn established(&mut self) -> Option<Established> {

@@ -336,7 +336,7 @@ impl Streams {
             let short = cut_off || h2.can_send(stream);
             self.counts.reset_by_server += u32::from(short);
             h2.finished(stream);
-            self.remove(stream);
+            self.sent(stream, !short);
         }
         eased
     }

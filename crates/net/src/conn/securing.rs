@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use super::Conn;
+use crate::config::Config;
 use crate::stream::PeerEnd;
+use crate::timer::Deadline;
 use crate::tls::Established;
+
+/// How long behind a handshake a first request is certainly on its way, in ms.
+const ARRIVAL_MS: u64 = 1_000;
 
 impl Conn {
     /// A PROXY header has been read, behind which TLS begins: what was read beyond it belongs to the
@@ -30,6 +35,20 @@ impl Conn {
     /// It speaks TLS, whose handshake is over.
     pub(crate) fn is_secure(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// Its client has begun with TLS, and has its first request ready: that comes with the end of the
+    /// handshake, or a round trip later.
+    pub(crate) fn is_arriving(&self, now_ms: u64, config: &Config) -> bool {
+        if self.stream.has_begun_handshake() {
+            return true;
+        }
+        let due_ms = self.deadline.at_ms();
+        if !self.is_secure() || !self.had_no_request() || due_ms == Deadline::NONE.at_ms() {
+            return false;
+        }
+        let whole = config.first_deadline(self.awaits_preface(), 0);
+        now_ms.saturating_add(whole.at_ms()) < due_ms.saturating_add(ARRIVAL_MS)
     }
 
     /// How the client has ended its side, with nothing left to read before that.

@@ -25,6 +25,8 @@ pub(crate) enum StreamPhase {
 const TOGETHER: u64 = 4 * HIGH_WATER;
 /// What a stream may have in its queue even then.
 const EACH: u64 = 16 * 1024;
+/// Streams of a connection that may be over for the peer while their applications still work.
+const WORKING: usize = 100;
 
 /// One stream.
 pub(crate) struct RequestStream {
@@ -38,6 +40,9 @@ pub(crate) struct RequestStream {
     pub(crate) progress: bool,
     /// All of the request has come.
     pub(super) request_ended: bool,
+    /// The peer has all of the response, and the application has not said that it is complete: it has
+    /// no content (RFC 9110, section 6.4.1).
+    pub(crate) sent: bool,
     pub(crate) queue: Queue,
     /// Until when more of its body must have come.
     pub(crate) deadline: Deadline,
@@ -124,6 +129,7 @@ impl RequestStream {
             held: None,
             progress: false,
             request_ended: false,
+            sent: false,
             queue: Queue::default(),
             deadline: Deadline::NONE,
             stalled: None,
@@ -180,6 +186,26 @@ impl Streams {
         self.queued -= gone.queue.queued();
         self.kept -= gone.queue.kept();
         Some(gone)
+    }
+
+    /// Nothing more is sent on a stream: it is over, unless the whole of its response has left before
+    /// its application is done.
+    pub(super) fn sent(&mut self, stream: StreamId, whole: bool) {
+        let works = |open: &RequestStream| {
+            open.phase == StreamPhase::Busy && open.serving.websocket.is_none()
+        };
+        let stays = whole
+            && self
+                .get(stream)
+                .is_some_and(|it| works(it) && it.request_ended);
+        if !stays || self.iter().filter(|open| open.sent).count() >= WORKING {
+            self.remove(stream);
+            return;
+        }
+        self.queue(stream, |queue| *queue = Queue::default());
+        if let Some(open) = self.get_mut(stream) {
+            open.sent = true;
+        }
     }
 
     /// All of them are over.

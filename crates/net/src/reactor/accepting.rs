@@ -26,6 +26,8 @@ const ACCEPT_LAST: usize = 4096;
 pub(super) const LEFT_MS: u64 = 2;
 /// Rest after the descriptors ran out, in ms.
 const EXHAUSTED_MS: u64 = 100;
+/// Rest at the limit while clients of TLS are arriving, in ms at most.
+const ARRIVING_MS: u64 = 500;
 
 /// The listeners of a worker, and whether they are registered with the poller.
 pub(super) struct Acceptor {
@@ -45,6 +47,9 @@ enum State {
     Paused,
     /// It is a sibling's turn, until this time, in monotonic ms, at the latest.
     Left(u64),
+    /// At the limit, with connections that can be spared if their first request does not come: to be
+    /// tried again at this time, in monotonic ms.
+    Arriving(u64),
     /// Descriptors ran out: to be tried again at this time, in monotonic ms.
     Resting(u64),
 }
@@ -66,7 +71,7 @@ impl Acceptor {
     /// How long a rest from accepting still takes, in ms.
     pub(super) fn rest_ms(&self, now_ms: u64) -> Option<u64> {
         match self.state {
-            State::Left(until_ms) | State::Resting(until_ms) => {
+            State::Left(until_ms) | State::Arriving(until_ms) | State::Resting(until_ms) => {
                 Some(until_ms.saturating_sub(now_ms))
             }
             State::Accepting | State::Paused => None,
@@ -106,6 +111,11 @@ impl Reactor {
                 }
                 if !self.make_room() {
                     self.pause_accepting();
+                    let (now_ms, config) = (self.now_ms(), &self.config);
+                    let mut all = self.conns.iter();
+                    if all.any(|(_, conn)| conn.is_arriving(now_ms, config)) {
+                        self.acceptor.state = State::Arriving(now_ms + ARRIVING_MS);
+                    }
                     return;
                 }
             }
@@ -299,9 +309,10 @@ impl Reactor {
         while let Some(token) = self.longest_idle() {
             // It may have become busy without our having looked.
             self.read(token);
+            let now_ms = self.now_ms();
             match self.conns.get_mut(token) {
                 None => return true,
-                Some(conn) if conn.can_be_spared() => {
+                Some(conn) if conn.can_be_spared() && !conn.is_arriving(now_ms, &self.config) => {
                     self.go_away_now(token);
                     self.remove(token);
                     return true;
@@ -315,8 +326,10 @@ impl Reactor {
     /// The connection that has been idle for longest. One without a request so far comes last: its
     /// request is probably on its way.
     fn longest_idle(&self) -> Option<Token> {
+        let (now_ms, config) = (self.now_ms(), &self.config);
         let spare = self.conns.iter().filter(|(_, conn)| conn.can_be_spared());
         spare
+            .filter(|(_, conn)| !conn.is_arriving(now_ms, config))
             .min_by_key(|(_, conn)| (conn.had_no_request(), conn.deadline.at_ms()))
             .map(|(token, _)| token)
     }
@@ -324,7 +337,7 @@ impl Reactor {
     /// A connection is gone, or can be spared from now on: one that waits at the limit can be accepted.
     #[inline]
     pub(super) fn connection_is_spare(&mut self) {
-        if self.acceptor.state == State::Paused {
+        if matches!(self.acceptor.state, State::Paused | State::Arriving(_)) {
             self.resume_accepting();
         }
     }

@@ -195,6 +195,10 @@ impl Reactor {
             return;
         };
         let begun = open.serving.begun;
+        if open.sent {
+            streams.remove(stream);
+            return self.flush(token);
+        }
         open.phase = StreamPhase::Answered;
         open.deadline = Deadline::NONE;
         // Admission finds that it was answered.
@@ -228,6 +232,10 @@ impl Reactor {
             return;
         };
         if let Some(open) = streams.get_mut(key.stream) {
+            if open.sent {
+                streams.remove(key.stream);
+                return self.flush(key.connection);
+            }
             open.phase = StreamPhase::Answered;
             open.deadline = Deadline::NONE;
             open.serving.incoming = None;
@@ -288,6 +296,9 @@ impl Reactor {
             return;
         };
         if let Some(open) = streams.get_mut(key.stream) {
+            if open.sent {
+                return;
+            }
             open.serving.begun |= begins;
         }
         streams.queue(key.stream, |queue| queue.add(records, beside));

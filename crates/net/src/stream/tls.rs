@@ -119,6 +119,11 @@ impl Tls {
         self.session.is_handshaking()
     }
 
+    /// Whether the peer has begun with the handshake, which is not over yet.
+    pub(super) fn has_begun(&self) -> bool {
+        (self.begun || !self.rest.is_empty()) && self.session.is_handshaking()
+    }
+
     /// What the handshake has agreed on, told once.
     pub(super) fn established(&mut self) -> Option<Established> {
         if self.told || self.session.is_handshaking() {

@@ -1,3 +1,4 @@
+mod arriving;
 mod certificates;
 
 use std::io::{Read, Write};
