@@ -43,7 +43,7 @@ WORKERS = 3
 #: Clients that keep their connections.
 KEEPING = 24
 #: Hand-overs before a test is content, where it waits for some.
-SOME, MANY = 150, 3000
+SOME, MANY = 50, 3000
 #: Room for so many descriptors in each process.
 FEW = 56
 LIMITED = f"""
