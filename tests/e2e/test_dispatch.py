@@ -468,6 +468,7 @@ def test_a_stuck_worker_is_not_felt(keep: Keep) -> None:
             began = time.monotonic()
             assert ask(client).pid == one.sibling
             longest = max(longest, time.monotonic() - began)
+        if longest < 0.02:
+            return
         rounds.append(longest)
-    print(f"the longest wait of each round: {rounds}")
-    assert min(rounds) < 0.02
+    pytest.fail(f"the longest wait of each round: {rounds}")
