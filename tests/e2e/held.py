@@ -100,10 +100,16 @@ class Held:
         return False
 
     def hold(self, path: str = "/hold") -> None:
-        """Keep all threads of the busy worker."""
+        """Keep all threads of the busy worker, the last one by this path: beside code that
+        computes, another thread would seldom take a request before a sibling does."""
         kept = 0
         while kept < self.threads:
-            self._hold(path)
+            if not self._clients[self.busy, 0]:
+                # Other workers were faster each time: from the beginning, with other clients.
+                self.release(self.busy)
+                self.pin(1 + SPARE)
+                kept = 0
+            self._hold(path if kept == self.threads - 1 else "/hold")
             if self._holding[-1].pid == self.busy:
                 kept += 1
             else:
@@ -121,9 +127,6 @@ class Held:
         gate = self._folder / f"gate-{self._gates}"
         if path == "/hold":
             os.mkfifo(gate)
-        if self._holding == [] and not self._clients[self.busy, 0]:
-            # Other workers were faster each time.
-            self.pin(1 + SPARE)
         client = self.client()
         client.get(f"{path}?gate={gate}")
         told = self.server.log.wait_for(r"app: (\d+) is held", self._gates)
