@@ -448,7 +448,7 @@ def test_nothing_is_handed_over_where_nothing_waits(keep: Keep) -> None:
     for _ in range(50):
         given = one.counts("given")
         with one.server.client() as client, one.server.client() as another:
-            for _ in range(20):
+            for _ in range(8):
                 ask(client)
                 ask(another)
         if one.counts("given") == given:
