@@ -167,10 +167,14 @@ class Held:
         rows = [cast("list[dict[str, object]]", row["in_flight"]) for row in self.rows().values()]
         return sum(request["waiting"] is True for row in rows for request in row)
 
-    def close(self) -> None:
-        """Leave it in peace."""
+    def release_all(self) -> None:
+        """Let go both workers."""
         for pid in (self.busy, self.sibling):
             self.release(pid)
+
+    def close(self) -> None:
+        """Leave it in peace."""
+        self.release_all()
         self._stack.close()
 
     def _states(self) -> list[object]:
@@ -202,9 +206,10 @@ def listening(
 
 
 def arguments(worker: str) -> tuple[str, ...]:
-    """Two workers of a type. What keeps one of them keeps it longer than `timeout`."""
+    """Two workers of a type. What keeps one of them keeps it longer than `timeout`, and clients
+    that a test has not come to yet are idle for longer than they may be otherwise."""
     threads = ("--threads", str(THREADS[worker])) if worker in THREADS else ()
-    return (*WORKERS[worker], *threads, "-w", "2", "--timeout", "0")
+    return (*WORKERS[worker], *threads, "-w", "2", "--timeout", "0", "--keep-alive", "1000")
 
 
 def ports(server: Server) -> list[int]:
