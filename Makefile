@@ -1,8 +1,6 @@
 # `make` lists the targets. Everything is created below this folder: .venv, target, bench/.venv.
 PYTHON ?= python3
 VENV := .venv
-# cargo has jobs of its own, and asks make for none.
-unexport MAKEFLAGS
 BIN := $(VENV)/bin
 # The engine under test is built with cargo's dev profile: quicker to build, and with its checks.
 QUICK := MATURIN_PEP517_ARGS="--profile dev"
@@ -51,8 +49,8 @@ test-newest: ## Run a part of the Python tests on the newest interpreter that is
 
 # What waits for downloads, a browser or one thread of the compiler leaves a processor to the others.
 check: ## Everything CI runs: format, lint, types, floors, the site, tests
-	$(MAKE) --jobs 4 --output-sync=target PYTHON="$(PYTHON)" lint check-docs test-rust test-properties test-newest
-	$(MAKE) PYTHON="$(PYTHON)" test-all
+	$(MAKE) --jobs 4 --output-sync=target lint check-docs test-rust test-properties test-newest
+	$(MAKE) test-all
 
 lint: $(VENV)/.dev ## Formatters, linters and type checkers, without changing anything
 	cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
