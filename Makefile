@@ -14,7 +14,7 @@ FUZZ_CHECK := CUSTOM_LIBFUZZER_PATH=/none/libnone.a
 SOURCES := $(shell git ls-files crates python pyproject.toml Cargo.toml Cargo.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-patient test-versions test-newest check lint generate format bench fuzz autobahn wheels lint-deploy docs check-docs system clean
+.PHONY: help demo test test-rust test-properties test-python test-patient test-all test-versions test-newest check lint generate format bench fuzz autobahn wheels lint-deploy docs check-docs system clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
@@ -28,13 +28,18 @@ test: test-rust test-python ## Install with the test extras, and run the tests b
 test-rust: ## Run the Rust tests
 	cargo test --workspace --quiet
 
+test-properties: ## Try 10,000 random cases of each property of crates/proto
+	PROPTEST_CASES=10000 cargo test --workspace --quiet --test properties --test ws_properties --test forwarded
+
 test-python: system $(VENV)/.test ## Run the Python tests but for those that wait for time to pass
 	$(BIN)/python tools/run-tests -m "not patient"
 
-test-patient: system $(VENV)/.test ## Run the Python tests that take time: patient ones, and all random examples
+test-patient: system $(VENV)/.test test-properties ## Run the tests that take time: patient ones, and all random examples
 	$(BIN)/python tools/run-tests -m patient
-	THOROUGH=1 $(BIN)/python tools/run-tests tests/property
-	PROPTEST_CASES=10000 cargo test --package licorne-proto --quiet --test properties --test ws_properties --test forwarded
+	ALL_EXAMPLES=1 $(BIN)/python tools/run-tests tests/property
+
+test-all: system $(VENV)/.test ## Run all Python tests: while the patient ones wait, others run
+	ALL_EXAMPLES=1 $(BIN)/python tools/run-tests
 
 test-versions: system ## Run the Python tests on every interpreter from 3.10 to 3.13 that is found
 	tools/test-versions
@@ -42,7 +47,10 @@ test-versions: system ## Run the Python tests on every interpreter from 3.10 to 
 test-newest: ## Run a part of the Python tests on the newest interpreter that is found
 	tools/test-versions --newest tests/unit tests/e2e/test_arbiter.py tests/e2e/test_background.py tests/e2e/test_life.py
 
-check: lint check-docs test test-patient test-newest ## Everything CI runs: format, lint, types, floors, the site, tests
+# What waits for downloads, a browser or one thread of the compiler leaves a processor to the others.
+check: ## Everything CI runs: format, lint, types, floors, the site, tests
+	$(MAKE) --jobs 4 --output-sync=target lint check-docs test-rust test-properties test-newest
+	$(MAKE) test-all
 
 lint: $(VENV)/.dev ## Formatters, linters and type checkers, without changing anything
 	cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check

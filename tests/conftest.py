@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +39,34 @@ BYTECODE_UNWANTED, sys.dont_write_bytecode = sys.dont_write_bytecode, False
 # Thousands of tests are collected, and all of them stay: looking through them again and again would
 # cost as much.
 gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the patient tests over a run of all: while they wait, the others compute.
+
+    The processes of pytest-xdist begin with equal parts of the list. The last quarter of each is
+    left to short tests, so that no process is still at a long one when the others have ended.
+    """
+    patient = [item for item in items if item.get_closest_marker("patient")]
+    others = [item for item in items if not item.get_closest_marker("patient")]
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items.clear()
+    for number in range(processes):
+        part = slice(len(others) * number // processes, len(others) * (number + 1) // processes)
+        items += mixed(patient[number::processes], others[part])
+
+
+def mixed(few: list[pytest.Item], many: list[pytest.Item]) -> list[pytest.Item]:
+    """Some of the few after each file of the many, so that the fixtures of a file are made once."""
+    files = [list(group) for _, group in groupby(many, key=lambda item: item.path)]
+    places = max(1, len(files) * 3 // 4)
+    result: list[pytest.Item] = []
+    for place, file in enumerate(files):
+        result += file
+        if place < places:
+            result += few[len(few) * place // places : len(few) * (place + 1) // places]
+    return result if files else few
 
 
 def pytest_collection_finish() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from e2e.client import Client
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Where servers are installed, which not every user's path names.
 PLACES = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
+#: Another one in each process: pytest-randomly gives all of them the same seed.
+CHANCE = SystemRandom()
 #: What the system's own configuration says around the servers of a site.
 NGINX_CONFIGURATION = """
 daemon off;
@@ -43,10 +46,16 @@ def program(name: str) -> str | None:
 
 
 def free_port() -> int:
-    """A port that is free now: proxies cannot be told to choose one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free now: proxies cannot be told to choose one.
+
+    It is none of those that the kernel gives to connections (`ip_local_port_range`, ip(7)): one of
+    the thousands that other tests make would have it before the proxy is started.
+    """
+    while True:
+        port = CHANCE.randrange(10_000, 30_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

@@ -100,10 +100,16 @@ class Held:
         return False
 
     def hold(self, path: str = "/hold") -> None:
-        """Keep all threads of the busy worker."""
+        """Keep all threads of the busy worker, the last one by this path: beside code that
+        computes, another thread would seldom take a request before a sibling does."""
         kept = 0
         while kept < self.threads:
-            self._hold(path)
+            if not self._clients[self.busy, 0]:
+                # Other workers were faster each time: from the beginning, with other clients.
+                self.release(self.busy)
+                self.pin(1 + SPARE)
+                kept = 0
+            self._hold(path if kept == self.threads - 1 else "/hold")
             if self._holding[-1].pid == self.busy:
                 kept += 1
             else:
@@ -121,9 +127,6 @@ class Held:
         gate = self._folder / f"gate-{self._gates}"
         if path == "/hold":
             os.mkfifo(gate)
-        if self._holding == [] and not self._clients[self.busy, 0]:
-            # Other workers were faster each time.
-            self.pin(1 + SPARE)
         client = self.client()
         client.get(f"{path}?gate={gate}")
         told = self.server.log.wait_for(r"app: (\d+) is held", self._gates)
@@ -164,10 +167,14 @@ class Held:
         rows = [cast("list[dict[str, object]]", row["in_flight"]) for row in self.rows().values()]
         return sum(request["waiting"] is True for row in rows for request in row)
 
-    def close(self) -> None:
-        """Leave it in peace."""
+    def release_all(self) -> None:
+        """Let go both workers."""
         for pid in (self.busy, self.sibling):
             self.release(pid)
+
+    def close(self) -> None:
+        """Leave it in peace."""
+        self.release_all()
         self._stack.close()
 
     def _states(self) -> list[object]:
@@ -199,9 +206,10 @@ def listening(
 
 
 def arguments(worker: str) -> tuple[str, ...]:
-    """Two workers of a type. What keeps one of them keeps it longer than `timeout`."""
+    """Two workers of a type. What keeps one of them keeps it longer than `timeout`, and clients
+    that a test has not come to yet are idle for longer than they may be otherwise."""
     threads = ("--threads", str(THREADS[worker])) if worker in THREADS else ()
-    return (*WORKERS[worker], *threads, "-w", "2", "--timeout", "0")
+    return (*WORKERS[worker], *threads, "-w", "2", "--timeout", "0", "--keep-alive", "1000")
 
 
 def ports(server: Server) -> list[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -34,9 +35,9 @@ MANY = 12
 
 
 @pytest.fixture
-def server(args: tuple[str, ...], serve: Serve) -> Server:
-    """One worker."""
-    return serve("site_app", *args)
+def server(site: Server) -> Server:
+    """One worker, which all tests share: a request is known in its log by its gate."""
+    return site
 
 
 def test_a_ready_request_starts_while_a_slow_one_runs(server: Server, fifo: str) -> None:
@@ -45,7 +46,7 @@ def test_a_ready_request_starts_while_a_slow_one_runs(server: Server, fifo: str)
         kept.get("/")
         assert kept.response().body == b"hello"
         slow.get(f"/wait?fifo={fifo}")
-        server.log.wait_for("app: waits")
+        waits_at(server, fifo)
         for _ in range(3):
             kept.get("/")
             assert kept.response().body == b"hello"
@@ -78,7 +79,8 @@ def test_four_slow_requests_run_at_a_time(server: Server, fifos: Fifos) -> None:
     gates = fifos(AT_ONCE)
     with ExitStack() as stack:
         clients = [waiting(stack, server, gate) for gate in gates]
-        server.log.wait_for("app: waits", AT_ONCE)
+        for gate in gates:
+            waits_at(server, gate)
         for gate, client in reversed(list(zip(gates, clients, strict=True))):
             open_gate(gate)
             assert client.response().body == b"waited"
@@ -90,7 +92,7 @@ def test_more_slow_requests_than_the_worker_runs_are_all_answered(
     gates = fifos(MANY)
     with ExitStack() as stack:
         clients = [waiting(stack, server, gate) for gate in gates]
-        server.log.wait_for("app: waits")
+        waits_at(server, *gates)
         stack.enter_context(opened(*gates))
         for client in clients:
             assert client.response().body == b"waited"
@@ -100,7 +102,7 @@ def test_an_upload_is_read_while_a_slow_one_runs(server: Server, fifo: str) -> N
     body = bytes(range(251)) * 8000
     with ExitStack() as stack:
         slow = waiting(stack, server, fifo)
-        server.log.wait_for("app: waits")
+        waits_at(server, fifo)
         client = stack.enter_context(server.client())
         client.request("POST", "/digest", body=body)
         assert client.response().body.decode() == hashlib.sha256(body).hexdigest()
@@ -182,7 +184,7 @@ def test_at_the_limit_a_slow_reader_is_not_idle(args: tuple[str, ...], serve: Se
 def test_a_client_that_leaves_meanwhile_does_no_harm(server: Server, fifo: str) -> None:
     with server.client() as client:
         client.get(f"/wait?fifo={fifo}")
-        server.log.wait_for("app: waits")
+        waits_at(server, fifo)
     open_gate(fifo)
     assert server.get("/") == (200, b"hello")
 
@@ -191,7 +193,7 @@ def test_a_client_that_leaves_before_its_turn_does_no_harm(server: Server, fifos
     gates = fifos(AT_ONCE)
     with ExitStack() as stack:
         clients = [waiting(stack, server, gate) for gate in gates]
-        server.log.wait_for("app: waits")
+        waits_at(server, *gates)
         with server.client() as leaving:
             leaving.get("/left")
         stack.enter_context(opened(*gates))
@@ -218,6 +220,11 @@ def asking(stack: ExitStack, server: Server, path: str) -> Future[Response]:
         return client.response()
 
     return stack.enter_context(ThreadPoolExecutor(1)).submit(ask)
+
+
+def waits_at(server: Server, *gates: str) -> None:
+    """Wait until one of the gates has its request."""
+    server.log.wait_for(f"app: waits ({'|'.join(map(re.escape, gates))})$")
 
 
 def until(client: Client, end: bytes) -> None:

@@ -81,6 +81,32 @@ def keep(worker: str, tmp_path: Path) -> Iterator[Keep]:
         server.finish()
 
 
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Held]]:
+    """A server of each worker type that is asked for, none of whose workers is held yet."""
+    made: dict[str, Held] = {}
+
+    def of(kind: str) -> Held:
+        if kind not in made:
+            server = Server("dispatch_app", *arguments(kind))
+            made[kind] = Held(server, kind, [server.client], tmp_path_factory.mktemp("idle"))
+        return made[kind]
+
+    yield of
+    for one in made.values():
+        one.close()
+        one.server.finish()
+
+
+@pytest.fixture
+def lent(worker: str, idle: Callable[[str], Held]) -> Iterator[Held]:
+    """One of these with some clients, for a test that holds workers and ends none."""
+    one = idle(worker)
+    one.pin(12 + SPARE)
+    yield one
+    one.release_all()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_listener(worker: str, kind: str, short_tmp: str) -> None:
     server, connect = listening(kind, worker, short_tmp)
@@ -92,11 +118,10 @@ def test_each_kind_of_listener(worker: str, kind: str, short_tmp: str) -> None:
             assert ask(client).pid == one.sibling
 
 
-def test_beside_code_that_computes(keep: Keep) -> None:
-    one = keep()
-    one.hold("/spin")
-    with one.client() as client:
-        assert ask(client).pid == one.sibling
+def test_beside_code_that_computes(lent: Held) -> None:
+    lent.hold("/spin")
+    with lent.client() as client:
+        assert ask(client).pid == lent.sibling
 
 
 def test_not_if_it_is_off(keep: Keep) -> None:
@@ -128,42 +153,39 @@ def test_a_single_worker_keeps_what_it_has(worker: str, tmp_path: Path) -> None:
         server.finish()
 
 
-def test_whichever_is_free_first(keep: Keep) -> None:
+def test_whichever_is_free_first(lent: Held) -> None:
     """Both workers are held: the one that becomes free takes what waits in the other."""
-    one = keep()
-    one.hold()
-    one.hold_sibling()
-    given = sum(one.counts("given").values())
-    with one.client() as client:
+    lent.hold()
+    lent.hold_sibling()
+    given = sum(lent.counts("given").values())
+    with lent.client() as client:
         client.get("/waits")
         # It waits in the one, or is on its way to the other, which was free a moment ago.
         eventually(
-            lambda: one.waiting() + sum(one.counts("given").values()) > given,
+            lambda: lent.waiting() + sum(lent.counts("given").values()) > given,
             "the request was read",
         )
-        one.release(one.sibling)
-        assert Answer(client.response()).pid == one.sibling
+        lent.release(lent.sibling)
+        assert Answer(client.response()).pid == lent.sibling
 
 
-def test_one_that_has_just_become_free(keep: Keep) -> None:
+def test_one_that_has_just_become_free(lent: Held) -> None:
     """It is known to be free again, whatever it was held by."""
-    one = keep(count=12)
-    one.hold()
+    lent.hold()
     for _ in range(3):
-        one.hold_sibling()
-        one.release(one.sibling)
-        with one.client() as client:
-            assert ask(client).pid == one.sibling
+        lent.hold_sibling()
+        lent.release(lent.sibling)
+        with lent.client() as client:
+            assert ask(client).pid == lent.sibling
 
 
 class TestOnTheWay:
     """Requests in the queue that no worker has taken out: the one that was free stands still."""
 
-    def test_its_own_worker_is_free_first(self, keep: Keep) -> None:
-        one = keep()
-        with stranded(one) as client:
-            one.release(one.busy)
-            assert Answer(client.response()).pid == one.busy
+    def test_its_own_worker_is_free_first(self, lent: Held) -> None:
+        with stranded(lent) as client:
+            lent.release(lent.busy)
+            assert Answer(client.response()).pid == lent.busy
 
     def test_its_own_worker_dies(self, keep: Keep) -> None:
         one = keep()
@@ -428,30 +450,28 @@ class TestFacts:
                     break
         assert int(one.server.log.wait_for(told).group(1)) == one.sibling
 
-    def test_counts(self, keep: Keep) -> None:
-        one = keep()
-        one.hold()
-        gave, took = one.counts("given"), one.counts("taken")
+    def test_counts(self, lent: Held) -> None:
+        lent.hold()
+        gave, took = lent.counts("given"), lent.counts("taken")
         for _ in range(3):
-            with one.client() as client:
-                assert ask(client).pid == one.sibling
-                assert ask(client).pid == one.sibling
+            with lent.client() as client:
+                assert ask(client).pid == lent.sibling
+                assert ask(client).pid == lent.sibling
         # The second of each came where the first had gone.
-        gave[one.busy] += 3
-        took[one.sibling] += 3
-        assert (one.counts("given"), one.counts("taken")) == (gave, took)
+        gave[lent.busy] += 3
+        took[lent.sibling] += 3
+        assert (lent.counts("given"), lent.counts("taken")) == (gave, took)
 
 
-def test_nothing_is_handed_over_where_nothing_waits(keep: Keep) -> None:
+def test_nothing_is_handed_over_where_nothing_waits(lent: Held) -> None:
     """In a round in which this machine keeps no worker off its processor for a millisecond."""
-    one = keep()
     for _ in range(50):
-        given = one.counts("given")
-        with one.server.client() as client, one.server.client() as another:
-            for _ in range(20):
+        given = lent.counts("given")
+        with lent.server.client() as client, lent.server.client() as another:
+            for _ in range(8):
                 ask(client)
                 ask(another)
-        if one.counts("given") == given:
+        if lent.counts("given") == given:
             return
     pytest.fail("in each of 50 rounds something was handed over")
 
@@ -468,6 +488,7 @@ def test_a_stuck_worker_is_not_felt(keep: Keep) -> None:
             began = time.monotonic()
             assert ask(client).pid == one.sibling
             longest = max(longest, time.monotonic() - began)
+        if longest < 0.02:
+            return
         rounds.append(longest)
-    print(f"the longest wait of each round: {rounds}")
-    assert min(rounds) < 0.02
+    pytest.fail(f"the longest wait of each round: {rounds}")

@@ -75,6 +75,17 @@ def interrupt(server: Server) -> int:
     return server.wait()
 
 
+def finished(server: Server, address: str, number: int = 1) -> requests.Response:
+    """The answer of the `number`-th request, when Django has done what comes behind it.
+
+    A client that leaves meanwhile is told of as one that has aborted its request.
+    """
+    with requests.Session() as session:
+        answer = session.get(address, timeout=PATIENCE)
+        server.log.wait_for("app: finished", number)
+    return answer
+
+
 @pytest.mark.parametrize("reloading", [(), ("--noreload",)])
 def test_runserver_is_the_engine(start: Manage, reloading: tuple[str, ...]) -> None:
     server = start("runserver", "127.0.0.1:0", *reloading, PROJECT_DEBUG="1")
@@ -101,12 +112,12 @@ def test_runserver_serves_asgi_when_the_project_says_so(
 ) -> None:
     server = start("runserver", "127.0.0.1:0", *reloading, PROJECT_DEBUG="1", PROJECT_ASGI="1")
     at = url(server)
-    answer = requests.get(at, timeout=PATIENCE)
+    answer = finished(server, at)
     assert (answer.status_code, answer.headers["Server"]) == (200, "licorne")
     assert answer.headers["X-Entry"] == "demo_project.asgi"
     server.log.wait_for(r'^\[.*\] "GET / HTTP/1\.1" 200 8$')
     # Of Django's handler for static files, around the application.
-    style = requests.get(f"{at}{CSS}", timeout=PATIENCE)
+    style = finished(server, f"{at}{CSS}", 2)
     assert (style.status_code, "X-Entry" in style.headers) == (200, False)
     assert server.output.matching("^Serving ASGI_APPLICATION demo_project.asgi.application$")
     if not reloading:
@@ -117,11 +128,11 @@ def test_runserver_serves_asgi_when_the_project_says_so(
 
 def test_runserver_asgi_reloads(start: Manage, copy: Path) -> None:
     server = start("runserver", "127.0.0.1:0", cwd=copy, PROJECT_ASGI="1")
-    assert requests.get(url(server), timeout=PATIENCE).status_code == 200
+    assert finished(server, url(server)).status_code == 200
     server.log.wait_for(WATCHED)
     views = copy / "notes" / "views.py"
     views.write_text(views.read_text() + "\n")
-    answer = requests.get(url(server, 2), timeout=PATIENCE)
+    answer = finished(server, url(server, 2), 2)
     assert answer.headers["X-Entry"] == "demo_project.asgi"
     assert interrupt(server) == 0
 
@@ -134,7 +145,7 @@ def test_runserver_noasgi(start: Manage) -> None:
 
 def test_the_command_serves_asgi_when_it_is_told_to(start: Manage) -> None:
     server = start("licorne", "-k", "asgi", "127.0.0.1:0", PROJECT_ASGI="1")
-    assert requests.get(server.url, timeout=PATIENCE).headers["X-Entry"] == "demo_project.asgi"
+    assert finished(server, server.url).headers["X-Entry"] == "demo_project.asgi"
     assert server.stop() == 0
 
 

@@ -64,10 +64,10 @@ def test_a_body_that_comes_too_slowly(serve: Serve, kind: str) -> None:
     app, *args = KINDS[kind]
     server = serve(app, *args, "--body-min-rate", "1000")
     with server.client() as client:
+        begun = time.monotonic()
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
         client.socket.settimeout(0.1)
         data = b""
-        begun = time.monotonic()
         while not data:
             try:
                 client.send(b"x")

@@ -72,15 +72,12 @@ def test_a_block_leaves_before_the_next_one_is_made(site: Server, fifo: str, que
         assert b"second" in seen
 
 
-def test_a_block_leaves_while_another_request_is_slow(
-    args: tuple[str, ...], serve: Serve, fifos: Fifos
-) -> None:
+def test_a_block_leaves_while_another_request_is_slow(site: Server, fifos: Fifos) -> None:
     """Another thread turns the reactor then, and must not leave the block where it is."""
     slow, fifo = fifos(2)
-    server = serve("site_app", *args)
-    with server.client() as first, server.client() as second:
+    with site.client() as first, site.client() as second:
         first.get(f"/wait?fifo={slow}")
-        server.log.wait_for("app: waits")
+        site.log.wait_for(f"app: waits {re.escape(slow)}$")
         # An answer on the other thread: the driver of the reactor has changed by now.
         second.get("/")
         assert second.response().status == 200

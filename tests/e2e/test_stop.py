@@ -264,10 +264,12 @@ def test_an_idle_server_sleeps(args: tuple[str, ...], serve: Serve) -> None:
     assert server.get("/") == (200, b"hello")
     pids = [server.pid, server.worker_pid()]
     threading.Event().wait(1)  # after a request, the stand-in looks a few times more
+    begun = time.monotonic()
     before = [wake_ups(pid) for pid in pids]
     threading.Event().wait(3)
     woken = [wake_ups(pid) - start for pid, start in zip(pids, before, strict=True)]
-    assert max(woken) <= 3 * 3, woken
+    # It has taken as long as this machine let it.
+    assert max(woken) <= 3 * (time.monotonic() - begun), woken
 
 
 def wake_ups(pid: int) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from faults.conftest import Start
 
 #: How many replacements are watched for each worker type.
-RECYCLES = 100
+RECYCLES = 50
 
 
 @pytest.mark.patient

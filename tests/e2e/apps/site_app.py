@@ -324,8 +324,9 @@ def gated(fifo: str, more: int, wait: Callable[[str], None]) -> Iterator[bytes]:
 
 def wait(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer when the pipe was written to."""
-    tell("waits")
-    wait_at(query(environ)["fifo"])
+    fifo = query(environ)["fifo"]
+    tell(f"waits {fifo}")
+    wait_at(fifo)
     start_response("200 OK", TEXT)
     return [b"waited"]
 
