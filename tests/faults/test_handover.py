@@ -1,4 +1,4 @@
-"""Connections that are handed from worker to worker by the hundred, while things happen to them.
+"""Connections that are handed from worker to worker by the thousand, while things happen to them.
 
 A tenth of the requests keep their worker for 20 ms; what waits behind them goes to the others. Each
 answer is checked for its own request, and the application writes each request that it begins to a
@@ -43,7 +43,7 @@ WORKERS = 3
 #: Clients that keep their connections.
 KEEPING = 24
 #: Hand-overs before a test is content, where it waits for some.
-SOME, MANY = 50, 1500
+SOME, MANY = 50, 3000
 #: Room for so many descriptors in each process.
 FEW = 56
 LIMITED = f"""
@@ -158,7 +158,7 @@ def nothing_leaks(server: Server) -> Iterator[None]:
 
 
 @pytest.mark.patient
-def test_more_than_a_thousand(serve: Serve, ledger: Ledger, path: str) -> None:
+def test_thousands(serve: Serve, ledger: Ledger, path: str) -> None:
     server = serve()
     with nothing_leaks(server), loaded(server) as load:
         for _ in range(MANY // SOME):
