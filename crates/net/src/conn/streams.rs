@@ -184,17 +184,18 @@ impl Streams {
     /// Nothing more is sent on a stream: it is over, unless the whole of its response has left before
     /// its application is done.
     pub(super) fn sent(&mut self, stream: StreamId, whole: bool) {
-        let working = self.open.iter().filter(|open| open.sent).count();
-        let Some(open) = self.get_mut(stream) else {
-            return;
-        };
-        let works = open.phase == StreamPhase::Busy && open.serving.websocket.is_none();
-        if whole && works && open.request_ended && working < WORKING {
+        let works = self.get(stream).is_some_and(|open| {
+            open.phase == StreamPhase::Busy
+                && open.request_ended
+                && open.serving.websocket.is_none()
+        });
+        let room = || self.open.iter().filter(|open| open.sent).count() < WORKING;
+        if !(whole && works && room()) {
+            self.remove(stream);
+        } else if let Some(open) = self.get_mut(stream) {
             open.sent = true;
             let dropped = std::mem::take(&mut open.queue).queued();
             self.queued -= dropped;
-        } else {
-            self.remove(stream);
         }
     }
 
