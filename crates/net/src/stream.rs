@@ -101,7 +101,7 @@ impl Stream {
     pub(crate) fn has_begun_handshake(&self) -> bool {
         match self {
             Self::Plain(_) => false,
-            Self::Tls(tls) => tls.has_begun(),
+            Self::Tls(tls) => tls.begun && tls.in_handshake(),
         }
     }
 

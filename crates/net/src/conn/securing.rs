@@ -40,11 +40,14 @@ impl Conn {
     /// Its client has begun with TLS, and has its first request ready: that comes with the end of the
     /// handshake, or a round trip later.
     pub(crate) fn is_arriving(&self, now_ms: u64, config: &Config) -> bool {
+        if !self.had_no_request() {
+            return false;
+        }
         if self.stream.has_begun_handshake() {
             return true;
         }
         let due_ms = self.deadline.at_ms();
-        if !self.is_secure() || !self.had_no_request() || due_ms == Deadline::NONE.at_ms() {
+        if !self.is_secure() || due_ms == Deadline::NONE.at_ms() {
             return false;
         }
         let whole = config.first_deadline(self.awaits_preface(), 0);

@@ -191,14 +191,13 @@ impl Streams {
     /// Nothing more is sent on a stream: it is over, unless the whole of its response has left before
     /// its application is done.
     pub(super) fn sent(&mut self, stream: StreamId, whole: bool) {
-        let works = |open: &RequestStream| {
-            open.phase == StreamPhase::Busy && open.serving.websocket.is_none()
-        };
-        let stays = whole
-            && self
-                .get(stream)
-                .is_some_and(|it| works(it) && it.request_ended);
-        if !stays || self.iter().filter(|open| open.sent).count() >= WORKING {
+        let works = self.get(stream).is_some_and(|open| {
+            open.phase == StreamPhase::Busy
+                && open.request_ended
+                && open.serving.websocket.is_none()
+        });
+        let room = || self.open.iter().filter(|open| open.sent).count() < WORKING;
+        if !(whole && works && room()) {
             self.remove(stream);
             return;
         }

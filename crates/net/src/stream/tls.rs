@@ -62,7 +62,7 @@ pub(crate) struct Tls {
     /// The end of the handshake was told of.
     told: bool,
     /// A byte of the peer has come.
-    begun: bool,
+    pub(super) begun: bool,
     failure: Option<Failure>,
     /// The end of TCP follows the records that wait.
     closing: bool,
@@ -117,11 +117,6 @@ impl Tls {
     /// Whether the handshake is not over yet.
     pub(super) fn in_handshake(&self) -> bool {
         self.session.is_handshaking()
-    }
-
-    /// Whether the peer has begun with the handshake, which is not over yet.
-    pub(super) fn has_begun(&self) -> bool {
-        (self.begun || !self.rest.is_empty()) && self.session.is_handshaking()
     }
 
     /// What the handshake has agreed on, told once.
