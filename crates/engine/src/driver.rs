@@ -226,6 +226,7 @@ impl AsgiDriver {
     ) -> PyResult<()> {
         let py = round.start.py();
         let ended = started.and_then(|task| {
+            relay.set_task(&task)?;
             if relay.has_begun() || !task.call_method0(intern!(py, "done"))?.is_truthy()? {
                 return Ok(());
             }

@@ -90,6 +90,11 @@ impl Application {
         self.shared.core.reactor.take_ready(thread_number())
     }
 
+    /// Whether there is another one.
+    pub(super) fn has_ready(&self) -> bool {
+        self.shared.core.reactor.has_ready()
+    }
+
     /// A context for one request.
     pub(super) fn context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: a context, as `options.context` says; the result is a new reference or null.

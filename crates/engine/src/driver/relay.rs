@@ -50,6 +50,10 @@ struct Inner {
     /// No other request was ready.
     drained: bool,
     running: Option<Running>,
+    /// The request that waits, and its context, until its task is known.
+    waiting: Option<(Py<Request>, Py<PyAny>)>,
+    /// The task, if it is known before the first step, until then.
+    task: Option<Py<PyAny>>,
 }
 
 impl Relay {
@@ -69,6 +73,8 @@ impl Relay {
                 left: most,
                 drained: false,
                 running: None,
+                waiting: None,
+                task: None,
             }),
         }
     }
@@ -76,6 +82,25 @@ impl Relay {
     /// Its first request has begun.
     pub(super) fn has_begun(&self) -> bool {
         self.inner().first.is_none()
+    }
+
+    /// This is its task, which a request that waits has for itself.
+    pub(super) fn set_task(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = task.py();
+        let waiting = {
+            let mut inner = self.inner();
+            if inner.first.is_some() {
+                inner.task = Some(task.clone().unbind());
+            }
+            inner.waiting.take()
+        };
+        match waiting {
+            Some((request, context)) => {
+                let (request, context) = (request.bind(py), context.bind(py));
+                Request::go_on(request, task, context, self.asyncio.keywords(py))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The first request, if that has not begun.
@@ -96,8 +121,13 @@ impl Relay {
     /// Begins one request after the other. What the last of them waits for, or `None`: all have ended
     /// with their first step, and the task ends.
     fn begin(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        // What fails here is told to the request by the driver.
-        let task = LentTask::now(&self.asyncio, py)?;
+        // To look at it takes a while, for nothing where no other request is to have it. What fails here
+        // is told to the request by the driver.
+        let task = if self.application.has_ready() {
+            Some(LentTask::now(&self.asyncio, py)?)
+        } else {
+            None
+        };
         let Some((mut net, context)) = self.inner().first.take() else {
             return Err(used_up());
         };
@@ -105,10 +135,13 @@ impl Relay {
         let mut own = true;
         loop {
             self.inner().left -= 1;
-            if let Some(waits) = self.begin_one(&task, net, &context, own) {
+            if let Some(waits) = self.begin_one(net, &context, own) {
                 return Ok(Some(waits));
             }
-            if self.inner().left == 0 || !task.is_untouched(&self.asyncio)? {
+            let Some(task) = task.as_ref().filter(|_| self.inner().left > 0) else {
+                return Ok(None);
+            };
+            if !task.is_untouched(&self.asyncio)? {
                 return Ok(None);
             }
             context = self.application.context(py)?;
@@ -125,16 +158,15 @@ impl Relay {
     /// has ended.
     fn begin_one(
         &self,
-        task: &LentTask<'_>,
         net: Box<net_exchange::Exchange>,
         context: &Bound<'_, PyAny>,
         own: bool,
     ) -> Option<Py<PyAny>> {
         let py = context.py();
         let begun = if own {
-            self.first_step(task, net, context, own)
+            self.first_step(net, context, own)
         } else {
-            within(context, || self.first_step(task, net, context, own))
+            within(context, || self.first_step(net, context, own))
         };
         begun.unwrap_or_else(|error| {
             // The request is answered; what has failed is telling of it.
@@ -145,7 +177,6 @@ impl Relay {
 
     fn first_step(
         &self,
-        task: &LentTask<'_>,
         net: Box<net_exchange::Exchange>,
         context: &Bound<'_, PyAny>,
         own: bool,
@@ -175,8 +206,14 @@ impl Relay {
         match stepped.unwrap_or_else(|_| Err(panicked())) {
             Ok(Stepped::Ended(_)) => request.get().settle(py, Ok(())).map(|()| None),
             Ok(Stepped::Waits(waits)) => {
+                let task = self.inner().task.take();
+                let Some(task) = task else {
+                    let waiting = (request.clone().unbind(), context.clone().unbind());
+                    self.inner().waiting = Some(waiting);
+                    return Ok(Some(waits));
+                };
                 let keywords = self.asyncio.keywords(py);
-                if let Err(error) = Request::go_on(request, &task.task, context, keywords) {
+                if let Err(error) = Request::go_on(request, task.bind(py), context, keywords) {
                     error.write_unraisable(py, None);
                 }
                 Ok(Some(waits))
@@ -335,12 +372,15 @@ impl Relay {
             visit.call(&running.coroutine)?;
             visit.call(running.context.as_ref())?;
         }
-        Ok(())
+        visit.call(inner.task.as_ref())
     }
 
     fn __clear__(&self) {
-        let running = self.inner().running.take();
-        drop(running);
+        let parts = {
+            let mut inner = self.inner();
+            (inner.running.take(), inner.task.take())
+        };
+        drop(parts);
     }
 }
 

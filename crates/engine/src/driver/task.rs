@@ -69,7 +69,7 @@ impl Asyncio {
 
 /// The task, and how it was before its first request.
 pub(super) struct LentTask<'py> {
-    pub(super) task: Bound<'py, PyAny>,
+    task: Bound<'py, PyAny>,
     name: Bound<'py, PyAny>,
     /// Its attributes, if it can have any.
     attributes: Option<Bound<'py, PyDict>>,
