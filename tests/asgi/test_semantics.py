@@ -48,6 +48,28 @@ def test_pipelined_requests_share_no_context(site: Server, token: Token) -> None
     assert bodies == [f"nothing {' '.join([word] * 4)} nothing" for word in words]
 
 
+@pytest.mark.parametrize(
+    "left",
+    ["name", "attribute", "reference", "weak-reference", "callback", "cancellation", "variable"],
+)
+def test_nothing_is_left_for_the_next_request(site: Server, left: str) -> None:
+    """Whatever a request that ends with its first step has done to its task, and in one turn."""
+    with site.client() as client:
+        client.send(b"".join([request("/find"), request("/leave", left), request("/find")]))
+        before, _, after = [client.response().body.decode() for _ in range(3)]
+    called = int(before.split()[1]) + (left == "callback")
+    assert (before.split()[0], after) == ("False", f"False {called}")
+
+
+def test_the_task_shows_the_coroutine_of_the_application(site: Server) -> None:
+    """Also the one of a request that has come with another one."""
+    with site.client() as client:
+        client.send(request("/ping") + request("/frames"))
+        assert client.response().body == b"pong"
+        names = client.response().body.decode().split()
+    assert names == ["Semantics.__call__", "__call__"] * 2
+
+
 def test_concurrent_requests_share_no_context(site: Server, token: Token) -> None:
     one, two = token(), token()
     with site.client() as first, site.client() as second:

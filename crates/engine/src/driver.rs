@@ -1,46 +1,41 @@
 //! `AsgiDriver`: turns the engine for an asyncio loop, and begins the task of each request.
 
+mod application;
+mod relay;
+mod task;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use net::baton::TurnOutcome;
 use net::exchange::{self as net_exchange, RequestKey};
-use proto::protocol::{self, Served};
-use proto::ws::{Compression, Handshake, HandshakeReject, is_extended_connect};
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+use pyo3::types::PyDict;
 
-use crate::access::Access;
+use self::application::Application;
+use self::relay::Relay;
+use self::task::Asyncio;
 use crate::asgi::done::outcome_of;
 use crate::asgi::options::Options;
-use crate::asgi::receive::Receive;
 use crate::asgi::request::Request;
-use crate::asgi::scope::Scopes;
-use crate::asgi::send::Send;
 use crate::asgi::shared::Shared;
 use crate::asgi::within::within;
-use crate::core::{Core, thread_number};
 use crate::engine::Engine;
-use crate::exchange::{Exchange, is_over};
-use crate::fields::misuse;
-use crate::pieces;
-use crate::spare::Spare;
-use crate::text;
-use crate::wsgi::caches::Caches;
-use crate::wsgi::environ;
+use crate::failure::panicked;
 
 /// Requests begun in one round of the loop, at most: its timers and tasks have their turn between.
 const MOST: usize = 64;
 
 /// What holds for the requests of one round.
 struct Round<'py> {
-    /// `start(coro, context=context)`: makes a task, and runs its first step.
+    /// `start(coro, context=context)`: makes a task, and runs its first step, mostly.
     start: Bound<'py, PyAny>,
+    /// It always does.
+    at_once: bool,
     /// Hooks look at requests.
     inspected: bool,
 }
@@ -50,21 +45,12 @@ struct Round<'py> {
 pub(crate) struct AsgiDriver {
     engine: Py<Engine>,
     shared: Arc<Shared>,
-    app: Py<PyAny>,
+    application: Arc<Application>,
+    asyncio: Arc<Asyncio>,
     /// Chooses what makes a task of a coroutine and runs its first step.
     starter: Py<PyAny>,
-    /// `("context",)`, the keywords of that call.
-    start_keywords: Py<PyTuple>,
-    /// What every request has a copy of.
-    context: Py<PyAny>,
-    /// The worker: its `before` and `after` are called around requests that are inspected.
-    worker: Py<PyAny>,
-    /// At most so many of them; 0 for any number.
-    limit: usize,
-    scopes: Mutex<Scopes>,
-    /// Strings of the environs that hooks and the access log look at.
-    caches: Mutex<Caches>,
-    spare: Spare,
+    /// What it chooses if that always runs the first step.
+    at_once: Py<PyAny>,
     /// Hooks look at requests, as the last turn was told.
     inspected: AtomicBool,
     /// Streams of events were told that the worker stops.
@@ -80,19 +66,15 @@ impl AsgiDriver {
         let core = Arc::clone(engine.get().core());
         let of = options.getattr(intern!(py, "loop"))?;
         let shared = Shared::new(core, Options::read(options)?, &of)?;
-        let scopes = Scopes::new(py, &shared.options)?;
+        let shared = Arc::new(shared);
+        let starter = options.getattr(intern!(py, "starter"))?;
         Ok(Self {
             engine,
-            shared: Arc::new(shared),
-            app: options.getattr(intern!(py, "app"))?.unbind(),
-            starter: options.getattr(intern!(py, "starter"))?.unbind(),
-            start_keywords: PyTuple::new(py, [intern!(py, "context")])?.unbind(),
-            context: options.getattr(intern!(py, "context"))?.unbind(),
-            worker: options.getattr(intern!(py, "worker"))?.unbind(),
-            limit: options.getattr(intern!(py, "limit"))?.extract()?,
-            scopes: Mutex::new(scopes),
-            caches: Mutex::new(Caches::new()),
-            spare: Spare::bare(),
+            application: Arc::new(Application::new(py, Arc::clone(&shared), options)?),
+            asyncio: Arc::new(Asyncio::new(py)?),
+            shared,
+            at_once: starter.getattr(intern!(py, "at_once"))?.unbind(),
+            starter: starter.unbind(),
             inspected: AtomicBool::new(false),
             told_of_stop: AtomicBool::new(false),
         })
@@ -151,7 +133,12 @@ impl AsgiDriver {
 impl AsgiDriver {
     fn round_of<'py>(&self, py: Python<'py>, inspected: bool) -> PyResult<Round<'py>> {
         let start = self.starter.bind(py).call_method0(intern!(py, "choose"))?;
-        Ok(Round { start, inspected })
+        let at_once = start.is(&self.at_once);
+        Ok(Round {
+            start,
+            at_once,
+            inspected,
+        })
     }
 
     /// Also whether there is more to be begun.
@@ -175,19 +162,134 @@ impl AsgiDriver {
     /// Begins requests that need no turn, such as pipelined ones, and writes what was held back. True:
     /// there may be more.
     fn begin_ready(&self, round: &Round<'_>) -> bool {
-        let reactor = &self.shared.core.reactor;
-        for _ in 0..MOST {
-            let Some(net) = reactor.take_ready(thread_number()) else {
+        let mut left = MOST;
+        while left > 0 {
+            let Some(net) = self.application.take_ready() else {
                 return false;
             };
-            if let Err(error) = self.begin(round, net) {
-                // The request is answered; what has failed is telling of it.
-                error.write_unraisable(round.start.py(), None);
+            if round.at_once {
+                let (more, drained) = self.relay(round, net, left);
+                if drained {
+                    return false;
+                }
+                left = more;
+            } else {
+                if let Err(error) = self.begin_alone(round, net) {
+                    tell_of(round, error);
+                }
+                left -= 1;
             }
         }
         // Answers wait for those of the next round, which follows soon; the stand-in sees to it that
         // they do not wait for long.
         true
+    }
+
+    /// Begins a request, and those after it, as one task; how many may still begin, and whether none is
+    /// ready.
+    fn relay(
+        &self,
+        round: &Round<'_>,
+        net: Box<net_exchange::Exchange>,
+        left: usize,
+    ) -> (usize, bool) {
+        let py = round.start.py();
+        let parts = (&self.application, &self.asyncio);
+        let relay = self.application.context(py).and_then(|context| {
+            let kept = context.clone().unbind();
+            let relay = Relay::new(parts, net, kept, (left, round.inspected));
+            Ok((Bound::new(py, relay)?, context))
+        });
+        let (relay, context) = match relay {
+            Ok(made) => made,
+            Err(error) => {
+                tell_of(round, error);
+                return (left - 1, false);
+            }
+        };
+        let started = self.start(round, relay.as_any(), &context);
+        if let Err(error) = self.look_after(round, started, relay.get()) {
+            tell_of(round, error);
+        }
+        let relay = relay.get();
+        // One at least: its first one may have been put off.
+        (relay.left().min(left - 1), relay.drained())
+    }
+
+    /// A request that has not begun, and will not, is told why: no task came of it, or one that has
+    /// failed at once.
+    fn look_after(
+        &self,
+        round: &Round<'_>,
+        started: PyResult<Bound<'_, PyAny>>,
+        relay: &Relay,
+    ) -> PyResult<()> {
+        let py = round.start.py();
+        let ended = started.and_then(|task| {
+            relay.set_task(&task)?;
+            if relay.has_begun() || !task.call_method0(intern!(py, "done"))?.is_truthy()? {
+                return Ok(());
+            }
+            outcome_of(&task)
+        });
+        let Err(error) = ended else {
+            return Ok(());
+        };
+        let Some(net) = relay.take_first() else {
+            return Err(error);
+        };
+        match self.application.begin(py, net, round.inspected)? {
+            Some(request) => request.get().settle(py, Err(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Begins a request as a task that is made for it as the loop makes tasks: its first step comes
+    /// when the loop or the factory of the user wants that.
+    fn begin_alone(&self, round: &Round<'_>, net: Box<net_exchange::Exchange>) -> PyResult<()> {
+        let py = round.start.py();
+        let Some(request) = self.application.begin(py, net, round.inspected)? else {
+            return Ok(());
+        };
+        let request = request.bind(py);
+        let context = self.application.context(py)?;
+        // A panic is a bug of ours; it costs this request and nothing else.
+        let started = catch_unwind(AssertUnwindSafe(|| {
+            let (coroutine, _) = self.application.call(request, round.inspected)?;
+            let task = self.start(round, &coroutine, &context)?;
+            if task.call_method0(intern!(py, "done"))?.is_truthy()? {
+                return outcome_of(&task).map(|()| None);
+            }
+            Ok(Some(task))
+        }));
+        match started.unwrap_or_else(|_| Err(panicked())) {
+            Ok(Some(task)) => Request::go_on(request, &task, &context, self.asyncio.keywords(py)),
+            Ok(None) => request.get().settle(py, Ok(())),
+            // Handlers of the log find what the application has put into its context.
+            Err(error) => within(&context, || request.get().settle(py, Err(error))),
+        }
+    }
+
+    /// `start(coro, context=context)`.
+    fn start<'py>(
+        &self,
+        round: &Round<'py>,
+        coroutine: &Bound<'py, PyAny>,
+        context: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = round.start.py();
+        let arguments = [coroutine.as_ptr(), context.as_ptr()];
+        // SAFETY: one positional argument, and one for the keyword that the tuple names; the result is
+        // a new reference or null.
+        unsafe {
+            let result = ffi::PyObject_Vectorcall(
+                round.start.as_ptr(),
+                arguments.as_ptr(),
+                1,
+                self.asyncio.keywords(py).as_ptr(),
+            );
+            Bound::from_owned_ptr_or_err(py, result)
+        }
     }
 
     /// Tells the requests that wait: they go on at once. The first of their failures comes out when all
@@ -223,190 +325,9 @@ impl AsgiDriver {
     fn find<'py>(&self, py: Python<'py>, key: RequestKey) -> Option<Bound<'py, Request>> {
         self.shared.find(py, key)?.into_bound(py).cast_into().ok()
     }
-
-    fn begin(&self, round: &Round<'_>, net: Box<net_exchange::Exchange>) -> PyResult<()> {
-        let py = round.start.py();
-        let core = &self.shared.core;
-        let full = self.limit != 0 && self.shared.unfinished.bind(py).len() >= self.limit;
-        if full {
-            core.reactor.shed(thread_number(), net);
-            return Ok(());
-        }
-        let exchange = self.spare.hand_out(py, core, net, round.inspected)?;
-        exchange.try_borrow_mut()?.run.start(core, 0)?;
-        let handshake = handshake_of(&exchange, core.config.websocket.compression)?;
-        if let Some(Err(reject)) = handshake {
-            return refuse(core, &exchange, reject);
-        }
-        let is_websocket = handshake.is_some();
-        let request = Request::new(py, Arc::clone(&self.shared), &exchange, is_websocket)?;
-        // SAFETY: a context, as `options.context` says; the result is a new reference or null.
-        let context = unsafe {
-            Bound::from_owned_ptr_or_err(py, ffi::PyContext_Copy(self.context.as_ptr()))?
-        };
-        // A panic is a bug of ours; it costs this request and nothing else.
-        let called = catch_unwind(AssertUnwindSafe(|| {
-            self.call(round, &exchange, &request, &context)
-        }));
-        let called = called.unwrap_or_else(|_| {
-            Err(PyRuntimeError::new_err(
-                "the engine panicked; this is a bug in licorne",
-            ))
-        });
-        match called {
-            Ok(Some(task)) => {
-                let keywords = self.start_keywords.bind(py);
-                Request::go_on(request.bind(py), &task, &context, keywords)
-            }
-            Ok(None) => request.get().settle(py, Ok(())),
-            // Handlers of the log find what the application has put into its context.
-            Err(error) => within(&context, || request.get().settle(py, Err(error))),
-        }
-    }
-
-    /// Calls the application; its task, if that has not ended with its first step.
-    fn call<'py>(
-        &self,
-        round: &Round<'py>,
-        exchange: &Bound<'py, Exchange>,
-        request: &Py<Request>,
-        context: &Bound<'py, PyAny>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = round.start.py();
-        let is_websocket = request.get().is_websocket();
-        let scope = self.scope(py, exchange, (round.inspected, is_websocket))?;
-        if round.inspected {
-            let worker = self.worker.bind(py);
-            let seen = worker.call_method1(intern!(py, "before"), (exchange,))?;
-            let after = worker.getattr(intern!(py, "after"))?;
-            request.get().set_seen(seen.unbind(), after.unbind());
-        }
-        let receive = Bound::new(py, Receive::new(request.clone_ref(py)))?;
-        let send = Bound::new(py, Send::new(request.clone_ref(py)))?;
-        let arguments = [scope.as_ptr(), receive.as_ptr(), send.as_ptr()];
-        // SAFETY: live objects in an array of three; the result is a new reference or null.
-        let coroutine = unsafe {
-            let result = ffi::PyObject_Vectorcall(
-                self.app.as_ptr(),
-                arguments.as_ptr(),
-                arguments.len(),
-                std::ptr::null_mut(),
-            );
-            Bound::from_owned_ptr_or_err(py, result)?
-        };
-        let arguments = [coroutine.as_ptr(), context.as_ptr()];
-        // SAFETY: one positional argument, and one for the keyword that the tuple names.
-        let task = unsafe {
-            let result = ffi::PyObject_Vectorcall(
-                round.start.as_ptr(),
-                arguments.as_ptr(),
-                1,
-                self.start_keywords.as_ptr(),
-            );
-            Bound::from_owned_ptr_or_err(py, result)?
-        };
-        if task.call_method0(intern!(py, "done"))?.is_truthy()? {
-            return outcome_of(&task).map(|()| None);
-        }
-        Ok(Some(task))
-    }
-
-    fn scope<'py>(
-        &self,
-        py: Python<'py>,
-        exchange: &Bound<'py, Exchange>,
-        (inspected, is_websocket): (bool, bool),
-    ) -> PyResult<Bound<'py, PyDict>> {
-        let core = &self.shared.core;
-        let mut this = exchange.try_borrow_mut()?;
-        let this = &mut *this;
-        let Some(net) = &mut this.run.net else {
-            return Err(is_over());
-        };
-        let id = core.ids.as_ref().map(|ids| text::latin1(py, &ids.of(net)));
-        let id = id.transpose()?.map(Bound::unbind);
-        let traceparent = this.run.place.as_ref().map(|place| place.traceparent());
-        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (options, id) = (&self.shared.options, id);
-        let scope = if is_websocket {
-            scopes.build_websocket(py, core, options, net, id.as_ref())?
-        } else {
-            scopes.build(py, core, options, net, id.as_ref())?
-        };
-        drop(scopes);
-        if let Some(traceparent) = traceparent {
-            Scopes::replace_field(&scope, b"traceparent", traceparent.as_bytes())?;
-        }
-        if core.config.queue_time
-            && let Some(ns) = this.run.queue_ns
-        {
-            scope.set_item(&core.names.queue_time, crate::queue::seconds(ns))?;
-        }
-        this.run.request_id = id;
-        this.run.environ = None;
-        if inspected || core.access.as_ref().is_some_and(Access::writes) {
-            // What hooks and the atoms of the access log look at.
-            let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
-            let template = &core.config.environ;
-            let (environ, repeated) = environ::build(py, core, template, &mut caches, net)?;
-            this.run.repeated = repeated;
-            this.run.environ = Some(environ.unbind());
-        }
-        Ok(scope)
-    }
 }
 
-/// What is to be made of a request that asks for WebSocket; `None` if it does not.
-fn handshake_of(
-    exchange: &Bound<'_, Exchange>,
-    compression: Option<Compression>,
-) -> PyResult<Option<Result<(), HandshakeReject>>> {
-    const SERVED: Served = Served {
-        websocket: true,
-        ..Served::HTTP1
-    };
-    let this = exchange.try_borrow()?;
-    let head = this.head()?;
-    // Extended CONNECT counts as one.
-    if !head.upgrade() {
-        return Ok(None);
-    }
-    let mut asked = head.fields_named(b"upgrade");
-    let websocket = is_extended_connect(head)
-        || asked.any(|field| protocol::upgrade(SERVED, field.value).is_some());
-    Ok(websocket.then(|| Handshake::of(head, compression).map(drop)))
-}
-
-/// A handshake that is none: the client is told why, and the log.
-#[cold]
-fn refuse(core: &Core, exchange: &Bound<'_, Exchange>, reject: HandshakeReject) -> PyResult<()> {
-    let py = exchange.py();
-    let (text, id) = {
-        let mut this = exchange.try_borrow_mut()?;
-        let run = &mut this.run;
-        let net = run.open()?;
-        let (status, reason) = reject.answer(&net.head);
-        let status = format!("{status} {reason}");
-        let client = net
-            .client()
-            .map_or_else(String::new, |peer| peer.to_string());
-        let draft = &mut net.response.draft;
-        draft.start(status.as_bytes()).map_err(misuse)?;
-        for (name, value) in reject.fields() {
-            let field = draft.field(name.as_bytes(), value.as_bytes());
-            field.map_err(misuse)?;
-        }
-        let field = draft.field(b"Content-Type", b"text/plain; charset=utf-8");
-        field.map_err(misuse)?;
-        net.keep_alive = false;
-        run.status = Some(PyString::new(py, &status).unbind());
-        let text = format!(
-            "Refused a WebSocket handshake of {client}: {}",
-            reject.message()
-        );
-        (text, run.request_id.as_ref().map(|id| id.clone_ref(py)))
-    };
-    let page = format!("{}\n", reject.message());
-    pieces::finish(exchange, &PyBytes::new(py, page.as_bytes()))?;
-    core.log_about(py, "warning", &text, id.as_ref())
+/// A request is answered; what has failed is telling of it.
+fn tell_of(round: &Round<'_>, error: PyErr) {
+    error.write_unraisable(round.start.py(), None);
 }

@@ -344,7 +344,7 @@ fn as_text(pair: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
 
 /// How many references there are to an object.
 #[inline]
-fn references<T>(object: &Bound<'_, T>) -> isize {
+pub(crate) fn references<T>(object: &Bound<'_, T>) -> isize {
     // SAFETY: a live object, under the interpreter lock.
     unsafe { ffi::Py_REFCNT(object.as_ptr()) }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use net::baton::Tail;
 use proto::h1::{Ending, PageFacts};
-use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PySystemExit};
+use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -16,6 +16,11 @@ use crate::sending::discard;
 /// Whether an error is a request to end the process rather than a failure.
 pub(crate) fn asks_to_end(error: &PyErr, py: Python<'_>) -> bool {
     error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py)
+}
+
+/// The error of a request that the engine itself has failed.
+pub(crate) fn panicked() -> PyErr {
+    PyRuntimeError::new_err("the engine panicked; this is a bug in licorne")
 }
 
 /// The application failed: 500 if nothing was sent, otherwise the connection is aborted.

@@ -20,7 +20,8 @@ class AsgiOptions:
         self.worker = worker
         self.app = worker.application
         self.loop = worker.loop
-        #: `choose()`, asked once a round, gives `start(coro, context=context)`.
+        #: `choose()`, asked once a round, gives `start(coro, context=context)`; `at_once` is the
+        #: one that runs first steps at once.
         self.starter = starter(worker.loop)
         #: What every request has a copy of: the context variables that start-up has set.
         self.context = lifespan.context

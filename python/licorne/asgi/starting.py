@@ -56,6 +56,8 @@ class Starter:
             from licorne._engine import FirstStep  # noqa: PLC0415 - after the fork
 
             self._usual = self._first_step = FirstStep(loop)
+        #: What `choose` gives where first steps run at once; None if they never do.
+        self.at_once = None if self._usual == self._by_create_task else self._usual
 
     def choose(self) -> Start:
         """How tasks are to be started now: an answer for one turn of the engine.

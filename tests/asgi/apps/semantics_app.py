@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import sys
+import weakref
 from contextvars import ContextVar, copy_context
 
 import anyio
@@ -78,6 +79,56 @@ async def _read_seen() -> str:
 async def show_started(_scope: Scope, _receive: Receive, send: Send) -> None:
     """What the start-up of the application left in the context."""
     await answer(send, started.get() + " " + copy_context().get(started, "-"))
+
+
+#: Tasks, references to tasks and callbacks of requests that have ended.
+LEFT: list[object] = []
+
+
+@application.on("/leave")
+async def leave(scope: Scope, _receive: Receive, send: Send) -> None:
+    """Ends with its first step, and leaves something on its task."""
+    task = asyncio.current_task()
+    assert task is not None
+    match scope["query_string"]:
+        case b"name":
+            task.set_name("left behind")
+        case b"attribute":
+            task.left_behind = True  # type: ignore[attr-defined]
+        case b"reference":
+            LEFT.append(task)
+        case b"weak-reference":
+            LEFT.append(weakref.ref(task, LEFT.append))
+        case b"callback":
+            task.add_done_callback(lambda _: LEFT.append("called"))
+        case b"cancellation":
+            task.cancel()
+        case b"variable":
+            seen.set("left behind")
+    await answer(send, "left")
+
+
+@application.on("/find")
+async def find(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """What its task has of other requests, from its first step on."""
+    task = asyncio.current_task()
+    assert task is not None
+    found = [task.get_name() == "left behind", hasattr(task, "left_behind"), task in LEFT]
+    found += [each() is task for each in LEFT if isinstance(each, weakref.ref)]
+    found.append(seen.get() != "nothing")
+    await asyncio.sleep(0)
+    await answer(send, f"{any(found)} {LEFT.count('called')}")
+
+
+@application.on("/frames")
+async def frames(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Its task to what looks at it, in its first step and later."""
+    task = asyncio.current_task()
+    assert task is not None
+    names = [task.get_coro().__qualname__, task.get_stack()[-1].f_code.co_name]
+    await asyncio.sleep(0)
+    names += [task.get_coro().__qualname__, task.get_stack()[-1].f_code.co_name]
+    await answer(send, " ".join(names))
 
 
 @application.on("/overlapping")

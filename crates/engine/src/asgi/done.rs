@@ -97,7 +97,7 @@ impl Ready {
 }
 
 /// The exception that `throw` is given, in each of its forms.
-pub(super) fn thrown(
+pub(crate) fn thrown(
     kind: &Bound<'_, PyAny>,
     value: Option<&Bound<'_, PyAny>>,
     traceback: Option<&Bound<'_, PyAny>>,
@@ -118,7 +118,7 @@ pub(super) fn thrown(
     Ok(PyErr::from_value(raised))
 }
 
-pub(super) fn used_up() -> PyErr {
+pub(crate) fn used_up() -> PyErr {
     PyRuntimeError::new_err("cannot reuse already awaited coroutine")
 }
 

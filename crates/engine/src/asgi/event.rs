@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::shared::bytes_of;
 
@@ -40,12 +40,23 @@ pub(super) fn headers<'py>(event: &Bound<'py, PyDict>) -> PyResult<Vec<Pair<'py>
 
 /// Name and value of one of them.
 pub(super) fn pair_of<'py>(pair: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
+    if let Ok(pair) = pair.cast::<PyTuple>()
+        && pair.len() == 2
+    {
+        let (name, value) = (pair.get_item(0)?, pair.get_item(1)?);
+        return pair_of_items(name, value);
+    }
     let not_a_pair = || PyTypeError::new_err("a response header must be a pair of name and value");
     if pair.len().map_err(|_| not_a_pair())? != 2 {
         return Err(not_a_pair());
     }
+    pair_of_items(pair.get_item(0)?, pair.get_item(1)?)
+}
+
+#[inline]
+fn pair_of_items<'py>(name: Bound<'py, PyAny>, value: Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
     Ok((
-        bytes_of(pair.get_item(0)?, "a header name")?,
-        bytes_of(pair.get_item(1)?, "a header value")?,
+        bytes_of(name, "a header name")?,
+        bytes_of(value, "a header value")?,
     ))
 }

@@ -4,6 +4,8 @@
 //! for is a future of its loop, which a turn of the engine completes.
 
 mod arriving;
+pub(crate) mod caller;
+mod calling;
 pub(crate) mod done;
 mod event;
 mod event_stream;

@@ -1,8 +1,13 @@
 //! `receive()`.
 
+use std::sync::Arc;
+
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
+use super::caller::Caller;
+use super::calling::{self, Call};
 use super::done::Ready;
 use super::marks;
 use super::request::Request;
@@ -16,11 +21,51 @@ use super::waiting::Waiting;
     module = "licorne._engine",
     name = "AsgiReceive"
 )]
-pub(crate) struct Receive(Py<Request>);
+pub(crate) struct Receive {
+    call: Call,
+    caller: Arc<Caller>,
+}
 
 impl Receive {
-    pub(crate) fn new(request: Py<Request>) -> Self {
-        Self(request)
+    pub(crate) fn new(caller: Arc<Caller>) -> Self {
+        Self {
+            call: called_directly,
+            caller,
+        }
+    }
+
+    /// Has those of the class called without a tuple of their arguments.
+    pub(crate) fn enable_calls(py: Python<'_>) -> PyResult<()> {
+        let instance = Bound::new(py, Self::new(Arc::default()))?;
+        calling::enable(&instance, &raw const instance.get().call);
+        Ok(())
+    }
+
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let request = self.caller.request(py)?;
+        match Request::take(&request, Wanted::Event) {
+            Ok(None) => {
+                let waiting = Waiting::new(request.unbind(), Wanted::Event);
+                Ok(Bound::new(py, waiting)?.into_any())
+            }
+            Ok(Some(event)) => Ok(Bound::new(py, Ready::new(Ok(event)))?.into_any()),
+            Err(error) => Ok(Bound::new(py, Ready::new(Err(error)))?.into_any()),
+        }
+    }
+}
+
+/// `receive()`.
+unsafe extern "C" fn called_directly(
+    object: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython calls it for an instance of the class.
+    unsafe {
+        calling::called::<Receive, 0>((object, arguments, count, keywords), |receive, []| {
+            receive.get().next(receive.py())
+        })
     }
 }
 
@@ -37,13 +82,6 @@ impl Receive {
     }
 
     fn __call__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match Request::take(self.0.bind(py), Wanted::Event) {
-            Ok(None) => {
-                let waiting = Waiting::new(self.0.clone_ref(py), Wanted::Event);
-                Ok(Bound::new(py, waiting)?.into_any())
-            }
-            Ok(Some(event)) => Ok(Bound::new(py, Ready::new(Ok(event)))?.into_any()),
-            Err(error) => Ok(Bound::new(py, Ready::new(Err(error)))?.into_any()),
-        }
+        self.next(py)
     }
 }

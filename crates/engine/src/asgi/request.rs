@@ -107,6 +107,10 @@ impl Request {
         }
     }
 
+    pub(crate) fn exchange_of<'py>(&self, py: Python<'py>) -> &Bound<'py, Exchange> {
+        self.exchange.bind(py)
+    }
+
     pub(crate) fn is_websocket(&self) -> bool {
         self.websocket.is_some()
     }

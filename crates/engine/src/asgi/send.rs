@@ -3,14 +3,18 @@
 use std::fs::File;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use net::baton::Room;
 use net::output::FilePart;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict, PyList, PyString};
 
+use super::caller::Caller;
+use super::calling::{self, Call};
 use super::done::Ready;
 use super::event::{block, flag, headers};
 use super::marks;
@@ -26,11 +30,62 @@ use crate::shared::bytes_of;
 
 /// The callable by which an application answers.
 #[pyclass(frozen, freelist = 64, module = "licorne._engine", name = "AsgiSend")]
-pub(crate) struct Send(Py<Request>);
+pub(crate) struct Send {
+    call: Call,
+    caller: Arc<Caller>,
+}
 
 impl Send {
-    pub(crate) fn new(request: Py<Request>) -> Self {
-        Self(request)
+    pub(crate) fn new(caller: Arc<Caller>) -> Self {
+        Self {
+            call: called_directly,
+            caller,
+        }
+    }
+
+    /// Has those of the class called without a tuple of their arguments.
+    pub(crate) fn enable_calls(py: Python<'_>) -> PyResult<()> {
+        let instance = Bound::new(py, Self::new(Arc::default()))?;
+        calling::enable(&instance, &raw const instance.get().call);
+        Ok(())
+    }
+
+    fn answer<'py>(
+        &self,
+        py: Python<'py>,
+        event: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = self.caller.request(py)?;
+        match send(&request, event) {
+            Ok(Sent::Dropped) if request.get().owes_a_turn() => {
+                let waiting = Waiting::for_a_turn(request.unbind());
+                Ok(Bound::new(py, waiting)?.into_any())
+            }
+            Ok(Sent::Done | Sent::Dropped) => {
+                Ok(request.get().shared.done.bind(py).clone().into_any())
+            }
+            Ok(Sent::Full) => {
+                let waiting = Waiting::new(request.unbind(), Wanted::Room);
+                Ok(Bound::new(py, waiting)?.into_any())
+            }
+            // It is raised where the result is awaited.
+            Err(error) => Ok(Bound::new(py, Ready::new(Err(error)))?.into_any()),
+        }
+    }
+}
+
+/// `send(event)`.
+unsafe extern "C" fn called_directly(
+    object: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: CPython calls it for an instance of the class.
+    unsafe {
+        calling::called::<Send, 1>((object, arguments, count, keywords), |send, [event]| {
+            send.get().answer(send.py(), &event)
+        })
     }
 }
 
@@ -51,21 +106,7 @@ impl Send {
         py: Python<'py>,
         event: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        match send(self.0.bind(py), event) {
-            Ok(Sent::Dropped) if self.0.get().owes_a_turn() => {
-                let waiting = Waiting::for_a_turn(self.0.clone_ref(py));
-                Ok(Bound::new(py, waiting)?.into_any())
-            }
-            Ok(Sent::Done | Sent::Dropped) => {
-                Ok(self.0.get().shared.done.bind(py).clone().into_any())
-            }
-            Ok(Sent::Full) => {
-                let waiting = Waiting::new(self.0.clone_ref(py), Wanted::Room);
-                Ok(Bound::new(py, waiting)?.into_any())
-            }
-            // It is raised where the result is awaited.
-            Err(error) => Ok(Bound::new(py, Ready::new(Err(error)))?.into_any()),
-        }
+        self.answer(py, event)
     }
 }
 

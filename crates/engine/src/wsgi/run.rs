@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use proto::Version;
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -39,9 +38,7 @@ pub(super) fn settle(
     let outcome = catch_unwind(AssertUnwindSafe(|| part(&mut entry)));
     let result = match outcome {
         Ok(result) => result,
-        Err(_) => Err(PyRuntimeError::new_err(
-            "the engine panicked; this is a bug in licorne",
-        )),
+        Err(_) => Err(failure::panicked()),
     };
     let ended = match result {
         Ok(()) if core.config.pauses() && exchange.try_borrow()?.run.paused.is_some() => {

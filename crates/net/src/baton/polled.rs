@@ -117,6 +117,11 @@ impl Loop {
         Some(exchange)
     }
 
+    /// Whether there is a request for [`Loop::take_ready`], mostly.
+    pub fn has_ready(&self) -> bool {
+        !self.lock().reactor.inbox.is_empty()
+    }
+
     /// Whether a turn would find something that no event tells of, such as a pipelined request.
     pub fn pending(&self) -> bool {
         let state = self.lock();

@@ -20,6 +20,9 @@ pub(super) const HELD_BACK_NS: u64 = 1_000_000;
 /// other, and so does the application. That is worth a third of the processor time in user space.
 pub(crate) const BATCH: usize = 32;
 
+/// Pipelined requests of one connection that come before those of others, at most.
+const IN_A_ROW: u32 = 16;
+
 /// Output that waits.
 pub(super) struct Batch {
     /// Complete responses, and since when the first of them waits.
@@ -33,6 +36,8 @@ pub(super) struct Batch {
     /// The thread that writes now comes back soon: its output may wait for more.
     pub(super) allowed: bool,
     pub(super) pace: Pace,
+    /// Requests that have come before those of others one after the other.
+    in_a_row: u32,
 }
 
 /// A small complete response. Its connection stays busy, so nothing can overtake it.
@@ -54,6 +59,7 @@ impl Batch {
             parts_since_ns: 0,
             allowed: false,
             pace: Pace::unknown(),
+            in_a_row: 0,
         }
     }
 
@@ -98,6 +104,26 @@ impl Reactor {
         if batch.responses.len() >= BATCH || now_ns > batch.since_ns + HELD_BACK_NS {
             self.flush_responses();
         }
+    }
+
+    /// Gives a response behind whose request its client has sent more: the next request of it, if that
+    /// is complete, comes before those that wait, so that the answers leave together. False, and nothing
+    /// is done: there is nothing behind it, or the others would wait for too long.
+    #[inline]
+    pub(super) fn respond_in_a_row(&mut self, key: RequestKey, bytes: &[u8], keep: bool) -> bool {
+        let conn = self.conns.get_mut(key.connection);
+        let more = keep && self.batch.pace.fast() && conn.is_some_and(|conn| conn.has_input());
+        self.batch.in_a_row += 1;
+        if !more || self.batch.in_a_row == IN_A_ROW {
+            self.batch.in_a_row = 0;
+            return false;
+        }
+        self.respond(key, bytes, Tail::<Nothing>::None, keep);
+        let last = self.inbox.back().and_then(|last| last.key);
+        if last.is_some_and(|last| last.connection == key.connection) {
+            self.inbox.rotate_right(1);
+        }
+        true
     }
 
     /// Sends the responses that waited for the others of their batch.

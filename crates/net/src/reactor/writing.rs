@@ -53,7 +53,9 @@ impl Reactor {
                 let hold = self.may_batch();
                 self.respond_on_stream(key, &exchange.out, tail, hold);
             } else if matches!(tail, Tail::None) && self.may_batch() {
-                self.hold_response(key, &mut exchange, keep, now_ns);
+                if !self.respond_in_a_row(key, &exchange.out, keep) {
+                    self.hold_response(key, &mut exchange, keep, now_ns);
+                }
             } else {
                 self.flush_responses();
                 self.respond(key, &exchange.out, tail, keep);

@@ -199,6 +199,31 @@ fn small_answers_wait_for_their_batch() {
     assert!(rig.board.read(0).in_flight.is_empty());
 }
 
+/// Requests that have come together are answered together, but not without end before those of others.
+#[test]
+fn pipelined_requests_come_one_after_the_other() {
+    let mut rig = Rig::new();
+    let mut clients = [rig.connect(), rig.connect()];
+    let mut answered = 0;
+    clients[0].send(GET.repeat(20));
+    clients[1].send(GET.replacen('/', "/other", 1));
+    rig.turn();
+    for _ in 0..20 {
+        rig.reactor.batch.pace.took(0);
+    }
+    rig.reactor.allow_batch(true);
+    loop {
+        let exchange = rig.next().unwrap();
+        if exchange.head.path() == b"/other" {
+            break;
+        }
+        rig.answer(exchange, ANSWER, true);
+        answered += 1;
+        assert!(clients[0].is_quiet());
+    }
+    assert_eq!(answered, 16);
+}
+
 #[test]
 fn an_answer_does_not_wait_for_its_batch_for_long() {
     let mut rig = Rig::new();
