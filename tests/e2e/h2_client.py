@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 import h2.config
 import h2.connection
@@ -15,6 +15,8 @@ from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from typing_extensions import Self
 
 Fields = list[tuple[str, str]]
 #: Bytes in front of a frame's payload, and the type of one of them.
@@ -227,7 +229,7 @@ class H2Client:
             return
         self._unread += data
         while len(self._unread) >= FRONT:
-            length = int.from_bytes(self._unread[:3])
+            length = int.from_bytes(self._unread[:3], "big")
             if len(self._unread) < FRONT + length:
                 break
             frame = bytes(self._unread[: FRONT + length])
