@@ -100,6 +100,20 @@ def test_every_atom_of_the_access_log(start: Start, tmp_path: Path, where: str) 
     assert '"GET /nowhere HTTP/1.1" GET /nowhere  HTTP/1.1 404 9 9' in second
 
 
+def test_a_client_that_leaves_in_the_middle_is_in_the_access_log(
+    start: Start, tmp_path: Path
+) -> None:
+    log = tmp_path / "access"
+    server = start("http_app", "--access-logfile", str(log))
+    with server.client() as client:
+        client.get("/flood?w")
+        client.some()
+    server.log.wait_for("TOLD w OSError")
+    assert server.stop() == 0
+    (line,) = log.read_text().splitlines()
+    assert int(line.partition('"GET /flood?w HTTP/1.1" 200 ')[2].split()[0]) >= 65536
+
+
 def test_the_access_log_of_a_websocket_and_of_failures(start: Start, tmp_path: Path) -> None:
     log = tmp_path / "access"
     server = start("operations_app", "--access-logfile", str(log), tracebacks=True)

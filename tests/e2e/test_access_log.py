@@ -90,6 +90,22 @@ def test_a_client_cannot_forge_a_line(args: tuple[str, ...], serve: Serve, tmp_p
     assert line.endswith(r'"a\" 200 5 \"forged"')
 
 
+def test_a_client_that_leaves_in_the_middle(
+    args: tuple[str, ...], serve: Serve, tmp_path: Path
+) -> None:
+    """Has its line, with what was given of the body, and one that comes afterwards has its own."""
+    server = serve("site_app", *args, "--access-logfile", str(tmp_path / "access"))
+    with server.client() as client:
+        client.get("/endless?name=flood")
+        client.some()
+    server.log.wait_for("closed flood")
+    assert server.get("/") == (200, b"hello")
+    left, after = lines_of(server, tmp_path / "access")
+    asked = f'"GET /endless?name=flood {transport.PROTOCOL}" 200 '
+    assert int(left.partition(asked)[2].split()[0]) >= 65536
+    assert " 200 5 " in after
+
+
 def test_no_line_without_an_access_log(site: Server) -> None:
     site.get("/")
     assert site.output.all() == []

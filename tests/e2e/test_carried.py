@@ -48,6 +48,7 @@ HTTP_2 = {
     "test_slow_peers::test_a_head_that_takes_too_long",
     # Requests of a connection do not take turns: all are served in the order in which they came.
     "test_connections::test_pipelined_requests_take_turns_with_those_of_a_new_client",
+    # What responses that are not read keep of the memory: e2e/test_http2_memory.py.
     "test_slow_peers::test_pipelining_without_reading_is_not_a_way_to_fill_the_memory",
 }
 LEFT_OUT = {"tls": TLS, "h2": HTTP_2, "h2-tls": HTTP_2 | TLS}

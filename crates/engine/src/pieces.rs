@@ -78,6 +78,12 @@ pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     }
 }
 
+/// The client has gone before its response was complete.
+pub(crate) fn cut_off(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    response::cut_off(exchange)?;
+    conclude(exchange)
+}
+
 /// Closes what a WSGI application has returned (PEP 3333).
 pub(crate) fn close(answer: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = answer.py();

@@ -93,6 +93,19 @@ pub(crate) fn complete(
     }
 }
 
+/// Ends a request whose client has gone. A response that was begun has its line in the access log, with
+/// what was given of it.
+pub(crate) fn cut_off(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    let mut this = exchange.try_borrow_mut()?;
+    let begun = this.run.net.as_ref().is_some_and(|net| net.response.begun());
+    if !begun {
+        drop(this);
+        return discard(exchange);
+    }
+    this.run.open()?.keep_alive = false;
+    complete(exchange.py(), this, Tail::None, Ending::Complete)
+}
+
 fn too_short(
     core: &Core,
     py: Python<'_>,

@@ -90,8 +90,10 @@ class Lifespan:
         try:
             await self._started
         except asyncio.CancelledError:
-            # The worker is told to stop before it has started.
-            await self._end_task(0)
+            # The worker is told to stop before it has started. An application that has just started
+            # is told by `shutdown`, as any other.
+            if self._at is not State.SERVING:
+                await self._end_task(0)
             raise
         if self._at is State.SERVING:
             return

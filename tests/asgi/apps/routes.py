@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -12,6 +14,10 @@ Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: A worker that gets it frees what lies in cycles of a framework's own objects.
+COLLECT = signal.SIGRTMIN + 5
+signal.signal(COLLECT, lambda *_: gc.collect() and None)
 
 #: What a request waits at until another one, `/open?NAME`, opens it.
 gates: dict[str, asyncio.Event] = {}

@@ -294,6 +294,30 @@ def test_a_start_that_is_cancelled(stubborn: bool) -> None:
     assert ended
 
 
+def test_a_start_that_is_cancelled_when_the_application_has_started() -> None:
+    """It has its shutdown, and nothing is said: that is no end while it serves."""
+    seen = []
+    log = Log()
+
+    async def main() -> None:
+        async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+            seen.append(await receive())
+            await send(dict(COMPLETE))
+            starting.cancel()
+            seen.append(await receive())
+            await send(dict(STOPPED))
+
+        lifespan = Lifespan(app, log, "auto", {})  # type: ignore[arg-type]
+        starting = asyncio.create_task(lifespan.startup())
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        await lifespan.shutdown(PATIENCE)
+
+    asyncio.run(main())
+    assert [message["type"] for message in seen] == ["lifespan.startup", "lifespan.shutdown"]
+    assert log.said == []
+
+
 def test_an_application_that_leaves() -> None:
     run = Run(sending(error=SystemExit(4)))
     assert isinstance(run.failure, SystemExit)

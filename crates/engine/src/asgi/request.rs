@@ -359,10 +359,10 @@ impl Request {
         let ended = match (&self.websocket, outcome) {
             (Some(websocket), outcome) => websocket.settle(&self.on(py), outcome),
             (None, Ok(())) if over => Ok(()),
-            (None, Ok(())) if self.is_gone() => pieces::abandon(exchange),
+            (None, Ok(())) if self.is_gone() => pieces::cut_off(exchange),
             (None, Ok(())) => self.unanswered(py),
             (None, Err(error)) if self.is_gone() && from_leaving(py, &error) => {
-                pieces::abandon(exchange)
+                pieces::cut_off(exchange)
             }
             (None, Err(error)) => pieces::fail(exchange, error),
         };

@@ -11,8 +11,7 @@ use pyo3::types::{PyBytes, PyIterator, PyList, PyTuple};
 use super::file;
 use crate::exchange::{Exchange, Paused};
 use crate::pieces::close;
-use crate::response::{end, push, send_file, stream, wait_if_full, whole};
-use crate::sending::discard;
+use crate::response::{cut_off, end, push, send_file, stream, wait_if_full, whole};
 
 /// Sends the body that the application has returned, and closes it; or pauses, as `run.paused` says.
 #[inline]
@@ -117,7 +116,7 @@ pub(super) fn send_blocks(
             return Ok(false);
         }
         if !wait_if_full(exchange, room)? {
-            return discard(exchange).map(|()| true);
+            return cut_off(exchange).map(|()| true);
         }
     }
     end(exchange).map(|()| true)

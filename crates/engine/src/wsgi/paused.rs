@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::body::{finish_iteration, send_blocks};
 use super::run::settle;
 use crate::exchange::{Exchange, Paused};
-use crate::sending::discard;
+use crate::response::cut_off;
 
 /// Goes on with the iteration. Errors of the application are dealt with as in its first part.
 pub(crate) fn resume(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
@@ -29,7 +29,7 @@ fn go_on(exchange: &Bound<'_, Exchange>, paused: &Paused) -> PyResult<()> {
     let py = exchange.py();
     let answer = paused.answer.bind(py);
     let sent = if gone(exchange)? {
-        discard(exchange).map(|()| true)
+        cut_off(exchange).map(|()| true)
     } else {
         send_blocks(exchange, answer, paused.blocks.bind(py).clone())
     };
