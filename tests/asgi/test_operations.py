@@ -12,6 +12,7 @@ from websockets.sync.client import connect
 from asgi.kind import APPS
 from e2e.client import CutShortError
 from e2e.test_ctl import functions, licornectl, own_stack, request_id
+from faults.processes import eventually
 from patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -98,6 +99,25 @@ def test_every_atom_of_the_access_log(start: Start, tmp_path: Path, where: str) 
         first,
     )
     assert '"GET /nowhere HTTP/1.1" GET /nowhere  HTTP/1.1 404 9 9' in second
+
+
+def test_a_client_that_leaves_before_its_answer_leaves_no_connection(
+    start: Start, short_tmp: str
+) -> None:
+    path = f"{short_tmp}/x.ctl"
+    server = start(
+        "operations_app", "--control-socket", path, "--asgi-disconnect-grace-period", "0"
+    )
+    with server.client() as client:
+        client.get("/wait?one")
+        server.log.wait_for("TOLD one waits")
+    server.log.wait_for("TOLD one cancelled")
+
+    def connections() -> object:
+        (worker,) = json.loads(licornectl("-s", path, "workers", "--json").stdout)["workers"]
+        return worker["connections"]
+
+    eventually(lambda: connections() == 0, "the connection is closed")
 
 
 def test_a_client_that_leaves_in_the_middle_is_in_the_access_log(

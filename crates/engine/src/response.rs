@@ -99,8 +99,12 @@ pub(crate) fn cut_off(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let mut this = exchange.try_borrow_mut()?;
     let begun = this.run.net.as_ref().is_some_and(|net| net.response.begun());
     if !begun {
-        drop(this);
-        return discard(exchange);
+        let core = Arc::clone(&this.core);
+        if let Some(net) = this.run.leave(false) {
+            // Its connection may be half open.
+            core.reactor.abandon(thread_number(), net);
+        }
+        return Ok(());
     }
     this.run.open()?.keep_alive = false;
     complete(exchange.py(), this, Tail::None, Ending::Complete)
