@@ -97,7 +97,11 @@ pub(crate) fn complete(
 /// what was given of it.
 pub(crate) fn cut_off(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let mut this = exchange.try_borrow_mut()?;
-    let begun = this.run.net.as_ref().is_some_and(|net| net.response.begun());
+    let begun = this
+        .run
+        .net
+        .as_ref()
+        .is_some_and(|net| net.response.begun());
     if !begun {
         let core = Arc::clone(&this.core);
         if let Some(net) = this.run.leave(false) {

@@ -52,6 +52,7 @@ use crate::drain::Drain;
 use crate::edge::Addresses;
 use crate::exchange::{Exchange, RequestKey, Token};
 use crate::handover::Handover;
+use crate::heap;
 use crate::notice::{Level, Notices};
 use crate::poll::{Events, HANDOVER, LISTENER, Poller, Ready, SIGNAL, WAKE};
 use crate::scoreboard::{RetireCause, Scoreboard};
@@ -149,6 +150,7 @@ impl Reactor {
         board: Arc<Scoreboard>,
         slot: usize,
     ) -> io::Result<Self> {
+        heap::keep_its_top();
         let dispatch = config
             .handover
             .map(|(send, receive)| Handover::copy_of(send, receive))
