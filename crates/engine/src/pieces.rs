@@ -80,6 +80,9 @@ pub(crate) fn abandon(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
 
 /// The client has gone before its response was complete.
 pub(crate) fn cut_off(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
+    if !exchange.try_borrow()?.headers_sent() {
+        return abandon(exchange);
+    }
     response::cut_off(exchange)?;
     conclude(exchange)
 }

@@ -93,24 +93,14 @@ pub(crate) fn complete(
     }
 }
 
-/// Ends a request whose client has gone. A response that was begun has its line in the access log, with
-/// what was given of it.
+/// Ends a response that was begun, and whose client has gone. It has its line in the access log, with what
+/// was given of it.
 pub(crate) fn cut_off(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let mut this = exchange.try_borrow_mut()?;
-    let begun = this
-        .run
-        .net
-        .as_ref()
-        .is_some_and(|net| net.response.begun());
-    if !begun {
-        let core = Arc::clone(&this.core);
-        if let Some(net) = this.run.leave(false) {
-            // Its connection may be half open.
-            core.reactor.abandon(thread_number(), net);
-        }
+    let Some(net) = &mut this.run.net else {
         return Ok(());
-    }
-    this.run.open()?.keep_alive = false;
+    };
+    net.keep_alive = false;
     complete(exchange.py(), this, Tail::None, Ending::Complete)
 }
 
