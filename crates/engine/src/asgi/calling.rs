@@ -27,18 +27,23 @@ pub(super) fn enable<T: PyClass>(instance: &Bound<'_, T>, place: *const Call) {
     }
 }
 
-/// Calls `call` with the object and its `N` arguments.
+/// What is called with `N` arguments.
+pub(super) trait Callable<const N: usize>: PyClass {
+    fn call<'py>(
+        this: &Bound<'py, Self>,
+        arguments: [Bound<'py, PyAny>; N],
+    ) -> PyResult<Bound<'py, PyAny>>;
+}
+
+/// The [`Call`] of the instances of `T`.
 ///
 /// # Safety
-/// The arguments are those of a [`Call`] of an instance of `T`, by a thread with the interpreter lock.
-pub(super) unsafe fn called<T: PyClass, const N: usize>(
-    (object, arguments, count, keywords): (
-        *mut ffi::PyObject,
-        *const *mut ffi::PyObject,
-        usize,
-        *mut ffi::PyObject,
-    ),
-    call: impl for<'py> FnOnce(&Bound<'py, T>, [Bound<'py, PyAny>; N]) -> PyResult<Bound<'py, PyAny>>,
+/// The interpreter calls it for an instance of `T`, in a thread with the interpreter lock.
+pub(super) unsafe extern "C" fn called<T: Callable<N>, const N: usize>(
+    object: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    keywords: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     Python::attach(|py| {
         let called = catch_unwind(AssertUnwindSafe(|| {
@@ -54,7 +59,7 @@ pub(super) unsafe fn called<T: PyClass, const N: usize>(
             if count == N && keywords.is_null() {
                 // SAFETY: as the caller has promised.
                 let object = unsafe { object.cast_unchecked::<T>() };
-                return call(object, std::array::from_fn(at));
+                return T::call(object, std::array::from_fn(at));
             }
             let positional = PyTuple::new(py, (0..count).map(at))?;
             let given = PyDict::new(py);

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
 use super::caller::Caller;
-use super::calling::{self, Call};
+use super::calling::{self, Call, Callable};
 use super::done::Ready;
 use super::marks;
 use super::request::Request;
@@ -29,7 +28,7 @@ pub(crate) struct Receive {
 impl Receive {
     pub(crate) fn new(caller: Arc<Caller>) -> Self {
         Self {
-            call: called_directly,
+            call: calling::called::<Self, 0>,
             caller,
         }
     }
@@ -54,18 +53,12 @@ impl Receive {
     }
 }
 
-/// `receive()`.
-unsafe extern "C" fn called_directly(
-    object: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: usize,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython calls it for an instance of the class.
-    unsafe {
-        calling::called::<Receive, 0>((object, arguments, count, keywords), |receive, []| {
-            receive.get().next(receive.py())
-        })
+impl Callable<0> for Receive {
+    fn call<'py>(
+        this: &Bound<'py, Self>,
+        []: [Bound<'py, PyAny>; 0],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        this.get().next(this.py())
     }
 }
 

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use net::baton::Room;
 use net::output::FilePart;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
-use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict, PyList, PyString};
 
 use super::caller::Caller;
-use super::calling::{self, Call};
+use super::calling::{self, Call, Callable};
 use super::done::Ready;
 use super::event::{block, flag, headers};
 use super::marks;
@@ -38,7 +37,7 @@ pub(crate) struct Send {
 impl Send {
     pub(crate) fn new(caller: Arc<Caller>) -> Self {
         Self {
-            call: called_directly,
+            call: calling::called::<Self, 1>,
             caller,
         }
     }
@@ -74,18 +73,12 @@ impl Send {
     }
 }
 
-/// `send(event)`.
-unsafe extern "C" fn called_directly(
-    object: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: usize,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: CPython calls it for an instance of the class.
-    unsafe {
-        calling::called::<Send, 1>((object, arguments, count, keywords), |send, [event]| {
-            send.get().answer(send.py(), &event)
-        })
+impl Callable<1> for Send {
+    fn call<'py>(
+        this: &Bound<'py, Self>,
+        [event]: [Bound<'py, PyAny>; 1],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        this.get().answer(this.py(), &event)
     }
 }
 
