@@ -25,6 +25,8 @@ pub(super) fn spawn(baton: Arc<Loop>) -> io::Result<JoinHandle<()>> {
         .name("licorne-standin".into())
         .stack_size(256 * 1024);
     thread::spawn(builder, move || {
+        // It is there for the time in which the application computes.
+        thread::wake_soon();
         if baton.lock().polled {
             supervise(&baton);
         } else {
