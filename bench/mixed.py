@@ -1,7 +1,7 @@
 """Fast requests beside slow ones with several workers, and how requests are spread over workers.
 
 The load of `mixed` is so light that it needs no core of its own: it has all of them together with
-the server, and the highest priority, so that the server's computing does not delay it. How late
+the server, and a real-time priority, so that the server's computing does not delay it. How late
 it was is a column.
 
 In `balance` the application answers which process ran it. A request counts as in flight in that

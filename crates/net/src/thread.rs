@@ -79,29 +79,37 @@ pub(crate) fn waits() -> u64 {
     0
 }
 
-/// Asks for the processor at once when the calling thread wakes, and for a short time. A process that
-/// computes keeps its slice of 3 ms otherwise; from Linux 6.12 on, a thread with a shorter one goes
-/// before it (`sched_runtime`, `sched_setattr(2)`). Where the system does not know or permit that,
-/// nothing changes but the time to wake.
+/// Asks for the processor at once when the calling thread wakes, and for a short time: from Linux 6.12
+/// on it goes before one that computes, which keeps its slice of milliseconds otherwise
+/// (`sched_runtime`, `sched_setattr(2)`). Where the system does not know or permit that, the thread
+/// waits as any other.
 pub(crate) fn wake_soon() {
     #[cfg(target_os = "linux")]
+    if let Some(mut attributes) = scheduling()
+        && attributes.sched_policy == libc::SCHED_OTHER.cast_unsigned()
     {
+        attributes.sched_runtime = SHORTEST_SLICE_NS;
+        // SAFETY: the struct says its size, and is only read; the thread is the calling one.
+        unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    }
+}
+
+/// How the calling thread is given the processor (`sched_getattr(2)`), if the system says it.
+#[cfg(target_os = "linux")]
+fn scheduling() -> Option<libc::sched_attr> {
+    // SAFETY: the struct is plain memory, which the call fills and whose size it is told.
+    unsafe {
+        let mut attributes: libc::sched_attr = std::mem::zeroed();
         let size = size_of::<libc::sched_attr>();
-        // SAFETY: the struct is plain memory, which the first call fills and the second one reads; both
-        // are told its size, and are about the calling thread (0).
-        unsafe {
-            let mut attributes: libc::sched_attr = std::mem::zeroed();
-            let got = libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0);
-            if got == 0 && attributes.sched_policy == libc::SCHED_OTHER.cast_unsigned() {
-                attributes.sched_runtime = SHORTEST_SLICE_NS;
-                libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0);
-            }
-        }
+        let got = libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0);
+        (got == 0).then_some(attributes)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use super::{SHORTEST_SLICE_NS, scheduling, wake_soon};
     use super::{set_name, spawn, waits};
 
     #[test]
@@ -133,6 +141,21 @@ mod tests {
         assert_eq!(receiver.recv().expect("told") & all, all);
         thread.expect("started").join().expect("the thread ends");
         assert_eq!(blocked(), before);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_wakes_soon_has_the_shortest_slice_where_there_are_some() {
+        let before = scheduling().expect("Linux 3.14");
+        let thread = std::thread::spawn(|| {
+            wake_soon();
+            scheduling()
+        });
+        let after = thread.join().expect("the thread ends").expect("as before");
+        // Older systems say 0, whatever is asked for.
+        let expected = before.sched_runtime.min(SHORTEST_SLICE_NS);
+        assert_eq!(after.sched_runtime, expected);
+        assert_eq!(after.sched_nice, before.sched_nice);
     }
 
     #[cfg(target_os = "linux")]

@@ -25,7 +25,7 @@ pub(super) fn spawn(baton: Arc<Loop>) -> io::Result<JoinHandle<()>> {
         .name("licorne-standin".into())
         .stack_size(256 * 1024);
     thread::spawn(builder, move || {
-        // It is there for the time in which the application computes.
+        // What it does is wanted while the application computes, and it does little.
         thread::wake_soon();
         if baton.lock().polled {
             supervise(&baton);

@@ -117,15 +117,19 @@ impl State {
         self.reactor.wait_ms().min(most)
     }
 
-    /// How long a request waits here, in ns, before it is handed to a sibling that is free. The only
-    /// thread, once it is slow, is not waited for; threads that are about to take it (`others_work`)
-    /// have some time to wake, unless another one computes.
+    /// How long a request waits here, in ns, before it is handed to a sibling that is free. What the
+    /// stand-in reads beside the only thread, or beside one that computes, waits for neither. Threads
+    /// that are about to take it (`others_work`) have some time to wake.
     pub(super) fn patience_ns(&mut self, others_work: bool) -> u64 {
+        let stand_in = self.driver == Driver::StandIn;
         let alone = self.reactor.config.threads == 1;
-        if alone && self.driver == Driver::StandIn {
+        let woken = others_work && self.idle > 0;
+        if stand_in && alone {
             0
-        } else if others_work && self.idle > 0 && !self.computes() {
+        } else if woken && !self.computes() {
             SLOW_NS
+        } else if stand_in && woken {
+            0
         } else {
             QUIET_NS
         }
