@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::RawFd;
 
 use super::Reactor;
+use crate::clock;
 use crate::conn::Conn;
 use crate::exchange::Token;
 use crate::listener::{Accepted, Listener};
@@ -24,6 +25,9 @@ const ACCEPT_LAST: usize = 4096;
 /// Rest of a worker that has more connections than a sibling, in ms at most: the kernel tells the
 /// sibling of the next ones.
 pub(super) const LEFT_MS: u64 = 2;
+/// Shortest time between two looks at what waits outside while no thread is free, in ns: the rounds of
+/// fast requests take some microseconds, and a look takes one of them.
+const LOOK_NS: u64 = 1_000_000;
 /// Rest after the descriptors ran out, in ms.
 const EXHAUSTED_MS: u64 = 100;
 /// Rest at the limit while clients of TLS are arriving, in ms at most.
@@ -35,8 +39,10 @@ pub(super) struct Acceptor {
     state: State,
     /// The application has a thread for a new client, or there are no siblings that might.
     wanted: bool,
-    /// Requests taken by threads since new clients are not wanted, or since a few came in all the same.
+    /// Requests taken by threads since new clients are not wanted, or since the last round ended.
     served: usize,
+    /// When a few were accepted all the same, in monotonic ns.
+    looked_ns: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +71,7 @@ impl Acceptor {
             state: State::Paused,
             wanted: true,
             served: 0,
+            looked_ns: 0,
         })
     }
 
@@ -166,8 +173,8 @@ impl Reactor {
 
     /// A thread is free, and goes on with what was read before. Clients that always have a next
     /// request would keep it busy, and the listeners unregistered, for ever; with siblings that fare
-    /// alike, new clients would never be accepted. So after each round of the requests that wait, a
-    /// few connections are.
+    /// alike, new clients would never be accepted. So after a round of the requests that wait a few
+    /// connections are, at most once in [`LOOK_NS`].
     #[inline]
     pub(crate) fn accept_between_rounds(&mut self) {
         let told_of_all = self.acceptor.wanted && self.takes_over();
@@ -183,6 +190,11 @@ impl Reactor {
             return;
         }
         self.acceptor.served = 0;
+        let now_ns = clock::monotonic_ns();
+        if now_ns < self.acceptor.looked_ns + LOOK_NS {
+            return;
+        }
+        self.acceptor.looked_ns = now_ns;
         let rests = matches!(self.acceptor.state, State::Left(_) | State::Resting(_));
         if rests || self.ages.all_threads_lost || !self.drain.serving() {
             return;

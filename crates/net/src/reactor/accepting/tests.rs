@@ -1,5 +1,6 @@
-use super::State;
-use crate::testing::{Client, Rig, pass_ms};
+use super::{LOOK_NS, State};
+use crate::clock;
+use crate::testing::{Client, Rig, pass_ms, set_clock_ns};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
@@ -79,18 +80,26 @@ fn after_each_round_a_few_come_in() {
     rig.turn();
     assert_eq!(rig.reactor.conns.len(), 2);
     rig.reactor.set_accepting(false);
-    let _outside = Client::to(&listener);
-    let mut served = 0;
+    let _third = Client::to(&listener);
     for client in &mut clients {
-        client.send(GET.repeat(4));
+        client.send(GET.repeat(8));
     }
     rig.turn();
-    while rig.reactor.conns.len() == 2 {
-        rig.reactor.accept_between_rounds();
-        let exchange = rig.take().unwrap();
-        rig.answer(exchange, ANSWER, true);
-        served += 1;
-        assert!(served <= 4);
-    }
-    assert!(served >= 2);
+    let serve = |rig: &mut Rig, requests: usize| {
+        for _ in 0..requests {
+            rig.reactor.accept_between_rounds();
+            let exchange = rig.take().unwrap();
+            rig.answer(exchange, ANSWER, true);
+        }
+        rig.reactor.conns.len()
+    };
+    let began_ns = clock::monotonic_ns();
+    set_clock_ns(began_ns);
+    assert_eq!(serve(&mut rig, 2), 2, "no round is over");
+    assert_eq!(serve(&mut rig, 2), 3);
+    let _fourth = Client::to(&listener);
+    set_clock_ns(began_ns + LOOK_NS - 1);
+    assert_eq!(serve(&mut rig, 4), 3, "the last look is too near");
+    set_clock_ns(began_ns + LOOK_NS);
+    assert_eq!(serve(&mut rig, 4), 4);
 }
