@@ -275,13 +275,24 @@ impl Streams {
         stream: StreamId,
         change: impl FnOnce(&mut Queue) -> R,
     ) -> Option<R> {
-        let index = self.position(stream).ok()?;
-        let queue = &mut self.open.get_mut(index)?.queue;
-        let before = (queue.queued(), queue.kept());
-        let result = change(queue);
-        self.queued = self.queued + queue.queued() - before.0;
-        self.kept = self.kept + queue.kept() - before.1;
+        let result = self.change(stream, |open| change(&mut open.queue))?;
         self.room = true;
+        Some(result)
+    }
+
+    /// Changes a stream, and with it the sums of what all of them have to send.
+    #[inline]
+    pub(super) fn change<R>(
+        &mut self,
+        stream: StreamId,
+        change: impl FnOnce(&mut RequestStream) -> R,
+    ) -> Option<R> {
+        let index = self.position(stream).ok()?;
+        let open = self.open.get_mut(index)?;
+        let before = (open.queue.queued(), open.queue.kept());
+        let result = change(open);
+        self.queued = self.queued + open.queue.queued() - before.0;
+        self.kept = self.kept + open.queue.kept() - before.1;
         Some(result)
     }
 
