@@ -79,7 +79,6 @@ impl Conn {
         let streams = self.streams.get_or_insert_default();
         if let Some(opened) = streams.insert(StreamId::UPGRADED) {
             opened.serving.head_method = exchange.is_head();
-            opened.request_ended = true;
         }
         self.output.copy(h2::SWITCHING);
         Ok(true)
@@ -171,7 +170,6 @@ impl Conn {
         let Some(open) = streams.get_mut(stream) else {
             return;
         };
-        open.request_ended = true;
         if let Some(incoming) = &mut open.serving.incoming {
             incoming.end();
             streams.news.bodies.push(stream);
@@ -242,6 +240,15 @@ impl Conn {
         h2.reset(stream, ErrorCode::Cancel);
         streams.counts.reset_by_server += 1;
         streams.remove(stream)
+    }
+
+    /// The application is done with a request whose response the peer has had before: what may still
+    /// come of the request is not wanted (RFC 9113, section 8.1).
+    pub(crate) fn finish_stream(&mut self, stream: StreamId) {
+        if let Some((h2, streams)) = self.framing() {
+            h2.finished(stream);
+            streams.remove(stream);
+        }
     }
 
     /// What waits to be sent becomes frames, as far as windows and the kernel leave room. Whether an
@@ -321,8 +328,10 @@ impl Streams {
         if sent.over {
             let short = sent.cut_off || h2.can_send(stream);
             self.counts.reset_by_server += u32::from(short);
-            h2.finished(stream);
-            self.sent(stream, !short);
+            if short || !self.goes_on(stream) {
+                h2.finished(stream);
+                self.end(stream);
+            }
         }
         sent.eased
     }

@@ -38,10 +38,8 @@ pub(crate) struct RequestStream {
     pub(crate) held: Option<Box<Exchange>>,
     /// More of its body has come since the last look.
     pub(crate) progress: bool,
-    /// All of the request has come.
-    pub(super) request_ended: bool,
     /// The peer has all of the response, and the application has not said that it is complete: it has
-    /// no content (RFC 9110, section 6.4.1).
+    /// no content (RFC 9110, section 6.4.1). The rest of the request may still come.
     pub(crate) sent: bool,
     pub(crate) queue: Queue,
     /// Until when more of its body must have come.
@@ -128,7 +126,6 @@ impl RequestStream {
             pending: None,
             held: None,
             progress: false,
-            request_ended: false,
             sent: false,
             queue: Queue::default(),
             deadline: Deadline::NONE,
@@ -188,31 +185,42 @@ impl Streams {
         Some(gone)
     }
 
-    /// Nothing more is sent on a stream: it is over, unless the whole of its response has left before
-    /// its application is done.
-    pub(super) fn sent(&mut self, stream: StreamId, whole: bool) {
+    /// The peer has all of the response of a stream: whether the stream goes on, because its application
+    /// is not done.
+    pub(super) fn goes_on(&mut self, stream: StreamId) -> bool {
         let works = self.get(stream).is_some_and(|open| {
-            open.phase == StreamPhase::Busy
-                && open.request_ended
-                && open.serving.websocket.is_none()
+            open.phase == StreamPhase::Busy && open.serving.websocket.is_none()
         });
         let room = || self.open.iter().filter(|open| open.sent).count() < WORKING;
-        if !(whole && works && room()) {
-            self.remove(stream);
-            return;
+        if !works || !room() {
+            return false;
         }
         self.queue(stream, |queue| *queue = Queue::default());
         if let Some(open) = self.get_mut(stream) {
             open.sent = true;
         }
+        true
     }
 
-    /// All of them are over.
+    /// Nothing more can be sent on a stream. If its application is not done, it is to be told.
+    pub(super) fn end(&mut self, stream: StreamId) {
+        let gone = self.remove(stream);
+        let works = |open: &RequestStream| open.phase == StreamPhase::Busy;
+        self.news.gone.extend(gone.filter(works));
+    }
+
+    /// There is news of what was sent.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.news.bodies.is_empty() || !self.news.gone.is_empty()
+    }
+
+    /// All of them are over. Those that were over before are among them, if nothing has been told so.
     pub(crate) fn take_all(&mut self) -> Vec<RequestStream> {
         self.queued = 0;
         self.kept = 0;
-        let all = std::mem::take(&mut self.open);
+        let mut all = std::mem::take(&mut self.open);
         self.counts.closed += u32::try_from(all.len()).unwrap_or_default();
+        all.append(&mut self.news.gone);
         all
     }
 
