@@ -11,7 +11,7 @@ import json
 import sys
 from urllib.parse import parse_qsl
 
-from gates import wait_at
+from gates import meet, meet_on_loop, wait_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def application(  # noqa: C901, PLR0911 - one branch for each path
         environ["gunicorn.http2.send_trailers"]([(SUM, "1")])  # type: ignore[operator]
     elif path == "/hold":
         wait_at(asked["gate"])
+    elif path == "/meet":
+        meet(int(asked["n"]))
     elif path == "/fail":
         raise ValueError("as asked")
     elif path == "/late":
@@ -118,6 +120,8 @@ async def asgi(  # noqa: C901 - one branch for each path
         await send({"type": "http.response.early_hint", "links": [LINK.encode()]})
     elif path == "/hold":
         await hold(receive, asked["gate"])
+    elif path == "/meet":
+        await meet_on_loop(int(asked["n"]))
     elif path == "/fail":
         raise ValueError("as asked")
     elif path == "/empty":

@@ -25,6 +25,8 @@ pub(crate) enum StreamPhase {
 const TOGETHER: u64 = 4 * HIGH_WATER;
 /// What a stream may have in its queue even then.
 const EACH: u64 = 16 * 1024;
+/// Requests of a connection that a loop that polls begins in one round, if they are not answered there.
+const IN_A_ROUND: usize = 8;
 /// Streams of a connection that may be over for the peer while their applications still work.
 const WORKING: usize = 100;
 
@@ -36,6 +38,8 @@ pub(crate) struct RequestStream {
     pub(super) pending: Option<Box<Exchange>>,
     /// A request that is complete, and not begun as long as its client reads no responses.
     pub(crate) held: Option<Box<Exchange>>,
+    /// The round of a loop that polls in which its request was begun; 0 stands for none.
+    round: u64,
     /// More of its body has come since the last look.
     pub(crate) progress: bool,
     /// The peer has all of the response, and the application has not said that it is complete: it has
@@ -58,6 +62,10 @@ pub(crate) struct Streams {
     pub(super) kept: u64,
     /// Requests of some are held.
     pub(crate) holds: bool,
+    /// The last round of a loop that polls in which requests were begun, and how many at most of these
+    /// are not answered.
+    round: u64,
+    begun: usize,
     /// The stream that was written to last, of those that take turns.
     pub(super) last: StreamId,
     /// Windows have grown, or something else may be sent since the last time.
@@ -125,6 +133,7 @@ impl RequestStream {
             phase: StreamPhase::Receiving,
             pending: None,
             held: None,
+            round: 0,
             progress: false,
             sent: false,
             queue: Queue::default(),
@@ -256,6 +265,29 @@ impl Streams {
     pub(crate) fn keeps_too_much(&self) -> bool {
         let largest = || self.iter().map(|open| open.queue.kept()).max();
         self.kept >= TOGETHER && self.kept - largest().unwrap_or(0) >= TOGETHER
+    }
+
+    /// The request of a stream is begun in this round of a loop that polls.
+    pub(crate) fn begin(&mut self, stream: StreamId, round: u64) {
+        if self.round != round {
+            self.round = round;
+            self.begun = 0;
+        }
+        self.begun += 1;
+        if let Some(open) = self.get_mut(stream) {
+            open.round = round;
+        }
+    }
+
+    /// So many requests were begun in this round and not answered that what their responses keep is to
+    /// be seen before others begin.
+    pub(crate) fn has_its_share(&mut self, round: u64) -> bool {
+        if self.round != round || self.begun < IN_A_ROUND {
+            return false;
+        }
+        let begun = |open: &&RequestStream| open.round == round && open.phase == StreamPhase::Busy;
+        self.begun = self.iter().filter(begun).count();
+        self.begun >= IN_A_ROUND
     }
 
     /// A stream whose request is to be held, if it waits to be begun.

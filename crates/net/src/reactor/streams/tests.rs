@@ -13,14 +13,18 @@ use peer::*;
 
 /// The application's answer to a request: a head, and a body of this length.
 fn answer(rig: &mut Rig, mut exchange: Box<Exchange>, len: usize) {
+    make_answer(&mut exchange, len);
+    rig.finish(exchange, Tail::None, true);
+}
+
+fn make_answer(exchange: &mut Exchange, len: usize) {
     let facts = exchange.facts();
     let server = ServerFields::new("");
-    let Exchange { response, out, .. } = &mut *exchange;
+    let Exchange { response, out, .. } = exchange;
     response.draft.start(b"200 OK").unwrap();
     let size = BodySize::Known(len as u64);
     response.head(facts, size, &server, out).unwrap();
     response.rest(&vec![b'x'; len], out).unwrap();
-    rig.finish(exchange, Tail::None, true);
 }
 
 fn key(exchange: &Exchange) -> RequestKey {
