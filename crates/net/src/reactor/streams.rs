@@ -355,7 +355,8 @@ impl Reactor {
             let (bodies, gone) = (std::mem::take(bodies), std::mem::take(gone));
             for open in gone {
                 self.lose_stream(open, token);
-                // The loop that polls may be in the midst of its turn.
+                self.news.room = true;
+                // A loop that polls may be in the midst of its turn.
                 self.poller.wake();
             }
             self.on_stream_bodies(token, bodies);
