@@ -337,11 +337,14 @@ class Arbiter(Spawning):
             self.stacks.wake_after(now),
             parts.overdue.wake_after(now),
             parts.certificates.wake_after(now),
-            # What a subclass does there, gunicorn does once a second.
-            None if type(self).manage_workers is Arbiter.manage_workers else 1.0,
+            # What a subclass does there, gunicorn does once a second; metrics are told there, too.
+            1.0 if self.cfg.statsd_host or self._looks_otherwise() else None,
             *parts.endpoints.wake_after(now),
         ]
         return [each for each in waits if each is not None]
+
+    def _looks_otherwise(self) -> bool:
+        return type(self).manage_workers is not Arbiter.manage_workers
 
     def ask(self, event: events.Event) -> None:
         """Have the loop decide about an event, outside of what is being done now."""
@@ -363,6 +366,10 @@ class Arbiter(Spawning):
         """Look at the workers, and keep their number."""
         self._keeps_number = True
         looking.look(self)
+        if self.cfg.statsd_host:
+            from licorne.metrics import collect  # noqa: PLC0415 - for servers that have statsd
+
+            self.parts.gauges.tell_families(self.log, collect.connections(self))
 
     def let_go(self, kept: Sequence[BaseSocket] = ()) -> None:
         """In a process that is not the master: close the master's copies of what is its own."""

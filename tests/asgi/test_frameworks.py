@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import shutil
-import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from asgi.apps.collecting import COLLECT
 from asgi.kind import APPS, FORGOTTEN, arguments
 from e2e.server import Server
 from faults.processes import eventually
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asgi.conftest import Token
-
-#: What the applications take for a wish to collect (`apps/routes.py`).
-COLLECT = signal.SIGRTMIN + 5
 
 #: Framework → its application; what begins it is imported to see whether it is installed.
 FRAMEWORKS = {

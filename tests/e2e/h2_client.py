@@ -167,13 +167,16 @@ class H2Client:
         return stream
 
     def give(self, stream: int, body: bytes, *, end: bool) -> None:
-        """Send a part of a body, as far as the windows allow; wait for them otherwise."""
-        position = 0
+        """Send a part of a body, as far as the windows allow; wait for them otherwise.
+
+        A server that wants no more of it, behind its answer, resets the stream.
+        """
+        answer, position = self.answers[stream], 0
         while position < len(body):
             self.until(
-                lambda: self.answers[stream].over or self.h2.local_flow_control_window(stream) > 0
+                lambda: answer.reset is not None or self.h2.local_flow_control_window(stream) > 0
             )
-            if self.answers[stream].over:
+            if answer.reset is not None:
                 return
             room = self.h2.local_flow_control_window(stream)
             size = min(room, self.h2.max_outbound_frame_size, len(body) - position)
@@ -185,8 +188,8 @@ class H2Client:
             self.end(stream)
 
     def end(self, stream: int, trailers: Iterable[tuple[str, str]] = ()) -> None:
-        """Send the end of a request, unless its answer was quicker."""
-        if self.answers[stream].over:
+        """Send the end of a request, unless it is not wanted any more."""
+        if self.answers[stream].reset is not None:
             return
         if trailers:
             self.h2.send_headers(stream, list(trailers), end_stream=True)

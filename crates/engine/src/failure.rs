@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use net::baton::Tail;
-use proto::h1::{Ending, PageFacts};
+use net::config::page_facts;
+use proto::h1::Ending;
 use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PyRuntimeError, PySystemExit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -48,11 +49,8 @@ pub(crate) fn fail(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()>
     }
     net.keep_alive = false;
     net.out.clear();
-    let facts = PageFacts {
-        date: net::clock::coarse_unix_seconds(),
-        hsts: core.config.hsts.as_deref().filter(|_| net.tls.is_some()),
-        head: net.is_head(),
-    };
+    let (hsts, secure) = (core.config.hsts.as_deref(), net.tls.is_some());
+    let facts = page_facts(hsts, secure, net.is_head());
     // Whatever the application had begun to say: its client gets the page for failures.
     if net.response.fail(facts, shown.as_deref(), &mut net.out) {
         run.status = Some(if overdue {

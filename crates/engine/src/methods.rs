@@ -63,7 +63,7 @@ impl Exchange {
     /// Whether a request that was handed over some time ago is still to be begun. False: it has waited
     /// for too long, or its client has left, and it has been answered.
     fn admitted(&mut self) -> bool {
-        let Some(net) = self.run.net.take_if(|net| net.has_waited()) else {
+        let Some(net) = self.run.net.take_if(|net| net.needs_admission()) else {
             return true;
         };
         self.run.net = self.core.reactor.admit(thread_number(), net);

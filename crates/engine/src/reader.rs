@@ -170,11 +170,7 @@ pub(crate) fn error_page<'py>(
 
 fn page<'py>(py: Python<'py>, told: (u16, &str), message: &str, head: bool) -> Bound<'py, PyBytes> {
     let mut page = Vec::new();
-    let facts = proto::h1::PageFacts {
-        date: net::clock::coarse_unix_seconds(),
-        hsts: None,
-        head,
-    };
+    let facts = net::config::page_facts(None, false, head);
     proto::h1::error_page(&mut page, facts, told, message);
     PyBytes::new(py, &page)
 }

@@ -97,7 +97,7 @@ impl Loop {
         Ok((baton, handle))
     }
 
-    fn new(reactor: Reactor) -> io::Result<Self> {
+    pub(crate) fn new(reactor: Reactor) -> io::Result<Self> {
         Ok(Self {
             poller: reactor.poller(),
             draining: reactor.draining(),

@@ -98,11 +98,17 @@ impl Config {
 
     /// What a page of the server's own has beside its text; `secure`: it goes over TLS.
     pub(crate) fn page_facts(&self, secure: bool, head: bool) -> PageFacts<'_> {
-        PageFacts {
-            date: clock::coarse_unix_seconds(),
-            hsts: self.hsts.as_deref().filter(|_| secure),
-            head,
-        }
+        page_facts(self.hsts.as_deref(), secure, head)
+    }
+}
+
+/// What a page of the server's own has beside its text: the time, and `hsts` if it goes over TLS
+/// (`secure`). `head`: it is for HEAD.
+pub fn page_facts(hsts: Option<&str>, secure: bool, head: bool) -> PageFacts<'_> {
+    PageFacts {
+        date: clock::coarse_unix_seconds(),
+        hsts: hsts.filter(|_| secure),
+        head,
     }
 }
 

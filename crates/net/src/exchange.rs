@@ -120,12 +120,12 @@ impl Exchange {
         }
     }
 
-    /// Whether it has waited for so long that [`crate::baton::Loop::admit`] should be asked before it
-    /// is begun.
+    /// Whether [`crate::baton::Loop::admit`] should be asked before it is begun, some time after it was
+    /// handed over: it has waited for long, or is one of several of its connection.
     #[inline]
-    pub fn has_waited(&self) -> bool {
-        let waited_ns = clock::coarse_monotonic_ns().saturating_sub(self.ready_ns);
-        waited_ns > GLANCE_NS
+    pub fn needs_admission(&self) -> bool {
+        let has_waited = || clock::coarse_monotonic_ns().saturating_sub(self.ready_ns) > GLANCE_NS;
+        self.key.is_some_and(|key| key.stream != StreamId::HTTP1) || has_waited()
     }
 
     /// Forgets everything but the buffers.

@@ -93,6 +93,8 @@ pub(crate) struct Reactor {
     /// Complete requests that no thread has taken.
     pub(crate) inbox: VecDeque<Box<Exchange>>,
     waiting: Waiting,
+    /// Rounds of a loop that polls.
+    round: u64,
     #[expect(clippy::vec_box, reason = "a box travels to the application and back")]
     pool: Vec<Box<Exchange>>,
     scan: Scan,
@@ -174,6 +176,7 @@ impl Reactor {
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             inbox: VecDeque::new(),
             waiting: Waiting::new(),
+            round: 0,
             pool: vec![Box::default()],
             scan: Scan::new(),
             last_id: 0,

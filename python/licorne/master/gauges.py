@@ -1,4 +1,6 @@
-"""What the master measures of itself at each look: its workers, and the listen queue."""
+"""What the master tells a log as metrics at each look: its workers, the listen queue, and what the
+workers count of TLS and HTTP/2.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from licorne.glogging import Logger
+    from licorne.metrics.page import Family, Sample
     from licorne.sock import BaseSocket
 
 
@@ -15,6 +18,8 @@ class Gauges:
 
     def __init__(self) -> None:
         self._workers = -1
+        #: What was told last, by the names of metrics.
+        self._told: dict[str, float] = {}
 
     def tell(self, log: Logger, workers: int) -> None:
         """The number of workers, when it is another one."""
@@ -29,3 +34,27 @@ class Gauges:
         waiting = sum(each.get_backlog() or 0 for each in sockets)
         extra = {"metric": "gunicorn.backlog", "value": waiting, "mtype": "histogram"}
         log.debug("socket backlog: %s", waiting, extra=extra)
+
+    def tell_families(self, log: Logger, families: Iterable[Family]) -> None:
+        """Families of the metrics page that have changed: of counters, how much they have grown.
+
+        All workers together: metrics of statsd have no labels.
+        """
+        for each in families:
+            values: dict[str, float] = {}
+            for sample in each.samples:
+                name = _name(each, sample)
+                values[name] = values.get(name, 0) + sample.value
+            for name, value in values.items():
+                growth = value - self._told.get(name, 0)
+                if growth:
+                    self._told[name] = value
+                    told = int(growth if each.kind == "counter" else value)
+                    extra = {"metric": name, "value": told, "mtype": each.kind}
+                    log.debug("%s: %s", name, told, extra=extra)
+
+
+def _name(family: Family, sample: Sample) -> str:
+    """`licorne_tls_handshakes` with `result="full"` is `licorne.tls_handshakes.full`."""
+    which = (value for label, value in sample.labels if label not in ("worker_type", "worker"))
+    return ".".join((family.name.replace("_", ".", 1), *which))

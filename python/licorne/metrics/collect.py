@@ -32,17 +32,27 @@ def families(master: Master) -> Iterator[Family]:
     """All families, in the order of the page."""
     counted = master.slots.counts(master.WORKERS.values())
     yield from traffic(counted)
-    if master.cfg.is_ssl:
-        yield handshakes(counted)
-    if "h2" in master.cfg.http_protocols:
-        yield from http2(counted)
-        yield _streams(master)
+    yield from _connections(master, counted)
     yield from _present(master)
     yield from _processes(master)
     yield from planned(master.roster, time.monotonic())
     yield from _backlog(master)
     yield from _certificates(master)
     yield from _server(master)
+
+
+def connections(master: Master) -> Iterator[Family]:
+    """Those of them that are about TLS and HTTP/2, where these are served."""
+    if master.cfg.is_ssl or "h2" in master.cfg.http_protocols:
+        yield from _connections(master, master.slots.counts(master.WORKERS.values()))
+
+
+def _connections(master: Master, counted: Mapping[str, Counts]) -> Iterator[Family]:
+    if master.cfg.is_ssl:
+        yield handshakes(counted)
+    if "h2" in master.cfg.http_protocols:
+        yield from http2(counted)
+        yield _streams(master)
 
 
 def traffic(counted: Mapping[str, Counts]) -> Iterator[Family]:

@@ -9,14 +9,14 @@ import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import Any
 
+from collecting import COLLECT
+
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: A worker that gets it frees what lies in cycles of a framework's own objects.
-COLLECT = signal.SIGRTMIN + 5
 signal.signal(COLLECT, lambda *_: gc.collect() and None)
 
 #: What a request waits at until another one, `/open?NAME`, opens it.

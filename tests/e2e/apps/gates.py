@@ -1,4 +1,5 @@
-"""How an application waits for the test: at a pipe with a name, in the way of its worker type.
+"""How an application waits, in the way of its worker type: for the test, at a pipe with a name; for
+other requests.
 
 `select` is what gevent and eventlet replace by a wait that lets other greenlets run; a read of a
 pipe would hold all of them up.
@@ -6,8 +7,16 @@ pipe would hold all of them up.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
+import threading
+
+#: Requests that wait for others: with threads or greenlets by their number, and on a loop.
+MEETINGS: dict[int, threading.Barrier] = {}
+WAITING: list[asyncio.Future[None]] = []
+#: Seconds after which a request waits no more for others.
+MEETS_WITHIN = 60
 
 
 def wait_at(gate: str) -> None:
@@ -29,3 +38,19 @@ def spin_at(gate: str) -> None:
                 pass
     finally:
         os.close(pipe)
+
+
+def meet(count: int) -> None:
+    """Until so many requests are here."""
+    MEETINGS.setdefault(count, threading.Barrier(count)).wait(MEETS_WITHIN)
+
+
+async def meet_on_loop(count: int) -> None:
+    """The same on a loop."""
+    WAITING.append(asyncio.get_running_loop().create_future())
+    mine = WAITING[-1]
+    if len(WAITING) == count:
+        for each in WAITING:
+            each.set_result(None)
+        WAITING.clear()
+    await asyncio.wait_for(mine, MEETS_WITHIN)

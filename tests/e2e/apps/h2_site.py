@@ -11,7 +11,7 @@ import json
 import sys
 from urllib.parse import parse_qsl
 
-from gates import wait_at
+from gates import meet, meet_on_loop, wait_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def application(  # noqa: C901, PLR0911 - one branch for each path
         environ["gunicorn.http2.send_trailers"]([(SUM, "1")])  # type: ignore[operator]
     elif path == "/hold":
         wait_at(asked["gate"])
+    elif path == "/meet":
+        meet(int(asked["n"]))
     elif path == "/fail":
         raise ValueError("as asked")
     elif path == "/late":
@@ -113,17 +115,21 @@ async def asgi(  # noqa: C901 - one branch for each path
     elif path == "/size":
         body = b"x" * int(asked["n"])
     elif path == "/digest":
-        body = await digest(receive)
+        body = (await digest(receive)).encode()
     elif path == "/hints":
         await send({"type": "http.response.early_hint", "links": [LINK.encode()]})
     elif path == "/hold":
         await hold(receive, asked["gate"])
+    elif path == "/meet":
+        await meet_on_loop(int(asked["n"]))
     elif path == "/fail":
         raise ValueError("as asked")
     elif path == "/empty":
         head["status"], body = int(asked["status"][:3]), b""
     elif path == "/short":
         head["headers"], body = [(b"content-length", b"10")], b"four"
+    elif path == "/before":
+        return await before(int(asked["status"]), receive, send)
     elif path in ("/stream", "/late", "/trailers"):
         return await piecemeal(path, int(asked.get("n", "1")), head, send)
     await send(head)
@@ -147,6 +153,15 @@ async def piecemeal(path: str, count: int, head: dict[str, object], send: Send) 
         tell("generator closed")
 
 
+async def before(status: int, receive: Receive, send: Send) -> None:
+    """A response without content, and then the body of the request."""
+    await send({"type": "http.response.start", "status": status})
+    await send({"type": "http.response.body", "body": b"", "more_body": True})
+    tell(f"read {await digest(receive)}")
+    await send({"type": "http.response.body", "body": b""})
+    tell(f"{status} is complete")
+
+
 async def hold(receive: Receive, gate: str) -> None:
     """Until the gate is opened, or the client has left."""
     opened = asyncio.get_running_loop().run_in_executor(None, wait_at, gate)
@@ -162,14 +177,16 @@ async def disconnected(receive: Receive) -> None:
         pass
 
 
-async def digest(receive: Receive) -> bytes:
+async def digest(receive: Receive) -> str:
     seen = hashlib.sha256()
     more = True
     while more:
         event = await receive()
+        if event["type"] == "http.disconnect":
+            return "no more"
         seen.update(event.get("body", b""))  # type: ignore[arg-type]
         more = bool(event.get("more_body"))
-    return seen.hexdigest().encode()
+    return seen.hexdigest()
 
 
 async def lifespan(receive: Receive, send: Send) -> None:

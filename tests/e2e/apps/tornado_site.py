@@ -9,6 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from gates import meet_on_loop
 from tornado import web
 from tornado.ioloop import PeriodicCallback
 from tornado.iostream import StreamClosedError
@@ -39,6 +40,24 @@ class Slow(web.RequestHandler):
         LOG.info("app: waits in slow")
         await gate(self.get_argument("fifo"))
         self.write("slow\n")
+
+
+class Size(web.RequestHandler):
+    """As much as is asked for."""
+
+    def get(self) -> None:
+        """Bytes."""
+        LOG.info("app: called %s", self.request.uri)
+        self.write(b"x" * int(self.get_argument("n")))
+
+
+class Meet(web.RequestHandler):
+    """Waits for others."""
+
+    async def get(self) -> None:
+        """Answer when so many requests are here."""
+        await meet_on_loop(int(self.get_argument("n")))
+        self.write("hello")
 
 
 class Stream(web.RequestHandler):
@@ -209,6 +228,8 @@ app = web.Application(
     [
         (r"/", Hello),
         (r"/slow", Slow),
+        (r"/size", Size),
+        (r"/meet", Meet),
         (r"/stream", Stream),
         (r"/endless", Endless),
         (r"/poll", Poll),

@@ -18,11 +18,14 @@ from licorne.config import Config
 from licorne.glogging import Logger
 from licorne.instrument.statsd import Statsd
 from licorne.master.gauges import Gauges
+from licorne.metrics.page import family
 from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
+
+    from licorne.metrics.page import Labels
 
     class Make(Protocol):
         """Makes a logger with these settings."""
@@ -200,4 +203,34 @@ def test_the_masters_gauges(server: socket.socket, logger: Make) -> None:
         "gunicorn.workers:2|g",
         "gunicorn.workers:1|g",
         f"gunicorn.backlog:{waiting}|h",
+    ]
+
+
+def test_families_of_the_metrics_page(server: socket.socket, logger: Make) -> None:
+    log = logger(statsd_host=at(server), statsd_prefix="web")
+    gauges = Gauges()
+
+    def tell(full: int, other: int, streams: int) -> None:
+        handshakes: dict[Labels, float] = {
+            (("worker_type", "sync"), ("result", "full")): full,
+            (("worker_type", "asgi"), ("result", "full")): other,
+            (("worker_type", "sync"), ("result", "failed")): 0,
+        }
+        gauges.tell_families(
+            log,
+            [
+                family("licorne_tls_handshakes", "counter", "", handshakes),
+                family("licorne_http2_open_streams", "gauge", "", {(("worker", "0"),): streams}),
+            ],
+        )
+
+    tell(2, 1, 0)
+    tell(2, 1, 0)
+    tell(3, 2, 5)
+    tell(3, 2, 1)
+    assert received(server, 4) == [
+        "web.licorne.tls_handshakes.full:3|c|@1.0",
+        "web.licorne.tls_handshakes.full:2|c|@1.0",
+        "web.licorne.http2_open_streams:5|g",
+        "web.licorne.http2_open_streams:1|g",
     ]

@@ -60,16 +60,17 @@ impl Loop {
         self.end_turn(state, true);
         state.streams = false;
         state.streamed_ns = 0;
+        state.reactor.begin_round();
         let most = state.reactor.most_at_once().min(most);
         let mut requests = Vec::with_capacity(state.reactor.inbox.len().min(most));
         // Afterwards only what its loop has returned is there.
         while state.reactor.drain != Drain::Stopped
             && requests.len() < most
-            && let Some(exchange) = state.next_request()
+            && let Some(exchange) = state.next_of_round()
         {
             requests.push(exchange);
         }
-        if requests.len() == most && most > 0 && !state.reactor.inbox.is_empty() {
+        if !requests.is_empty() && !state.reactor.inbox.is_empty() {
             // No event tells of the others.
             self.poller.wake();
         }
@@ -105,8 +106,11 @@ impl Loop {
         let key = state.reactor.inbox.front().and_then(|next| next.key);
         // A client that does not read its answers leaves the others their turn.
         let ready = key.is_some_and(|key| state.reactor.room(key).is_some());
-        let next = if ready { state.next_request() } else { None };
+        let next = if ready { state.next_of_round() } else { None };
         let Some(exchange) = next else {
+            if ready && !state.reactor.inbox.is_empty() {
+                self.poller.wake();
+            }
             state.reactor.flush_output();
             state.streams = false;
             return None;
@@ -124,9 +128,10 @@ impl Loop {
 
     /// Whether a turn would find something that no event tells of, such as a pipelined request.
     pub fn pending(&self) -> bool {
-        let state = self.lock();
-        let reactor = &state.reactor;
-        let work = !reactor.inbox.is_empty() || reactor.wait_ms() == 0;
+        let mut state = self.lock();
+        let reactor = &mut state.reactor;
+        let ready = !reactor.inbox.is_empty() && !reactor.round_is_over();
+        let work = ready || reactor.wait_ms() == 0;
         work || reactor.holds_output()
             || reactor.news.room
             || !reactor.news.disconnected.is_empty()
@@ -230,6 +235,16 @@ impl Loop {
 }
 
 impl State {
+    /// The next request for a loop that polls, unless that is to come in its next round.
+    fn next_of_round(&mut self) -> Option<Box<Exchange>> {
+        if self.reactor.round_is_over() {
+            return None;
+        }
+        let exchange = self.next_request()?;
+        self.reactor.begin_in_round(&exchange);
+        Some(exchange)
+    }
+
     /// A request has ended; with the last one the application of a loop that polls is at rest.
     #[inline]
     pub(super) fn request_ended(&mut self, me: u32) {

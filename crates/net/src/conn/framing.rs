@@ -79,7 +79,6 @@ impl Conn {
         let streams = self.streams.get_or_insert_default();
         if let Some(opened) = streams.insert(StreamId::UPGRADED) {
             opened.serving.head_method = exchange.is_head();
-            opened.request_ended = true;
         }
         self.output.copy(h2::SWITCHING);
         Ok(true)
@@ -171,7 +170,6 @@ impl Conn {
         let Some(open) = streams.get_mut(stream) else {
             return;
         };
-        open.request_ended = true;
         if let Some(incoming) = &mut open.serving.incoming {
             incoming.end();
             streams.news.bodies.push(stream);
@@ -244,6 +242,15 @@ impl Conn {
         streams.remove(stream)
     }
 
+    /// The application is done with a request whose response the peer has had before: what may still
+    /// come of the request is not wanted (RFC 9113, section 8.1).
+    pub(crate) fn finish_stream(&mut self, stream: StreamId) {
+        if let Some((h2, streams)) = self.framing() {
+            h2.finished(stream);
+            streams.remove(stream);
+        }
+    }
+
     /// What waits to be sent becomes frames, as far as windows and the kernel leave room. Whether an
     /// application that had to wait for room has some.
     pub(crate) fn make_frames(&mut self) -> bool {
@@ -308,37 +315,57 @@ impl Streams {
     /// One frame of this stream, or two if the first was a head: whether it has room again for an
     /// application that waits.
     fn send(&mut self, h2: &mut h2::Connection, stream: StreamId, out: &mut Vec<u8>) -> bool {
-        let Some(open) = self.get_mut(stream) else {
+        let sent = self.change(stream, |open| open.send(h2, out));
+        let Some(sent) = sent else {
             return false;
         };
-        let (before, kept) = (open.queue.queued(), open.queue.kept());
-        open.stalled = None;
-        let mut over = false;
-        if let Next::Fields { end } = open.queue.next() {
-            let block = open.queue.take_fields();
-            over = !h2.headers(stream, &block, end, out) || end;
-        }
-        let cut_off = matches!(open.queue.next(), Next::Reset(_));
-        if !over {
-            over = send_data(h2, stream, &mut open.queue, out);
-        }
-        let after = open.queue.queued();
-        let kept_after = open.queue.kept();
-        let eased = before > LOW_WATER && after <= LOW_WATER;
-        if eased && open.serving.websocket.is_some() {
+        self.last = stream;
+        let messages = |open: &RequestStream| open.serving.websocket.is_some();
+        if sent.eased && self.get(stream).is_some_and(messages) {
             // It may be read again.
             self.news.bodies.push(stream);
         }
-        self.queued = self.queued + after - before;
-        self.kept = self.kept + kept_after - kept;
-        self.last = stream;
-        if over {
-            let short = cut_off || h2.can_send(stream);
+        if sent.over {
+            let short = sent.cut_off || h2.can_send(stream);
             self.counts.reset_by_server += u32::from(short);
-            h2.finished(stream);
-            self.sent(stream, !short);
+            if short || !self.goes_on(stream) {
+                h2.finished(stream);
+                self.end(stream);
+            }
         }
-        eased
+        sent.eased
+    }
+}
+
+/// What was sent of a stream.
+struct Sent {
+    /// Nothing more can be sent.
+    over: bool,
+    /// It was reset before its end.
+    cut_off: bool,
+    /// There is room again for an application that waits.
+    eased: bool,
+}
+
+impl RequestStream {
+    fn send(&mut self, h2: &mut h2::Connection, out: &mut Vec<u8>) -> Sent {
+        let (stream, queue) = (self.serving.stream, &mut self.queue);
+        let before = queue.queued();
+        let mut over = false;
+        if let Next::Fields { end } = queue.next() {
+            let block = queue.take_fields();
+            over = !h2.headers(stream, &block, end, out) || end;
+        }
+        let cut_off = matches!(queue.next(), Next::Reset(_));
+        if !over {
+            over = send_data(h2, stream, queue, out);
+        }
+        self.stalled = None;
+        Sent {
+            over,
+            cut_off,
+            eased: before > LOW_WATER && queue.queued() <= LOW_WATER,
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum StreamPhase {
 const TOGETHER: u64 = 4 * HIGH_WATER;
 /// What a stream may have in its queue even then.
 const EACH: u64 = 16 * 1024;
+/// Requests of a connection that a loop that polls begins in one round, if they are not answered there.
+const IN_A_ROUND: usize = 8;
 /// Streams of a connection that may be over for the peer while their applications still work.
 const WORKING: usize = 100;
 
@@ -36,12 +38,12 @@ pub(crate) struct RequestStream {
     pub(super) pending: Option<Box<Exchange>>,
     /// A request that is complete, and not begun as long as its client reads no responses.
     pub(crate) held: Option<Box<Exchange>>,
+    /// The round of a loop that polls in which its request was begun; 0 stands for none.
+    round: u64,
     /// More of its body has come since the last look.
     pub(crate) progress: bool,
-    /// All of the request has come.
-    pub(super) request_ended: bool,
     /// The peer has all of the response, and the application has not said that it is complete: it has
-    /// no content (RFC 9110, section 6.4.1).
+    /// no content (RFC 9110, section 6.4.1). The rest of the request may still come.
     pub(crate) sent: bool,
     pub(crate) queue: Queue,
     /// Until when more of its body must have come.
@@ -60,6 +62,10 @@ pub(crate) struct Streams {
     pub(super) kept: u64,
     /// Requests of some are held.
     pub(crate) holds: bool,
+    /// The last round of a loop that polls in which requests were begun, and how many at most of these
+    /// are not answered.
+    round: u64,
+    begun: usize,
     /// The stream that was written to last, of those that take turns.
     pub(super) last: StreamId,
     /// Windows have grown, or something else may be sent since the last time.
@@ -127,8 +133,8 @@ impl RequestStream {
             phase: StreamPhase::Receiving,
             pending: None,
             held: None,
+            round: 0,
             progress: false,
-            request_ended: false,
             sent: false,
             queue: Queue::default(),
             deadline: Deadline::NONE,
@@ -188,31 +194,42 @@ impl Streams {
         Some(gone)
     }
 
-    /// Nothing more is sent on a stream: it is over, unless the whole of its response has left before
-    /// its application is done.
-    pub(super) fn sent(&mut self, stream: StreamId, whole: bool) {
+    /// The peer has all of the response of a stream: whether the stream goes on, because its application
+    /// is not done.
+    pub(super) fn goes_on(&mut self, stream: StreamId) -> bool {
         let works = self.get(stream).is_some_and(|open| {
-            open.phase == StreamPhase::Busy
-                && open.request_ended
-                && open.serving.websocket.is_none()
+            open.phase == StreamPhase::Busy && open.serving.websocket.is_none()
         });
         let room = || self.open.iter().filter(|open| open.sent).count() < WORKING;
-        if !(whole && works && room()) {
-            self.remove(stream);
-            return;
+        if !works || !room() {
+            return false;
         }
         self.queue(stream, |queue| *queue = Queue::default());
         if let Some(open) = self.get_mut(stream) {
             open.sent = true;
         }
+        true
     }
 
-    /// All of them are over.
+    /// Nothing more can be sent on a stream. If its application is not done, it is to be told.
+    pub(super) fn end(&mut self, stream: StreamId) {
+        let gone = self.remove(stream);
+        let works = |open: &RequestStream| open.phase == StreamPhase::Busy;
+        self.news.gone.extend(gone.filter(works));
+    }
+
+    /// There is news of what was sent.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.news.bodies.is_empty() || !self.news.gone.is_empty()
+    }
+
+    /// All of them are over. Those that were over before are among them, if nothing has been told so.
     pub(crate) fn take_all(&mut self) -> Vec<RequestStream> {
         self.queued = 0;
         self.kept = 0;
-        let all = std::mem::take(&mut self.open);
+        let mut all = std::mem::take(&mut self.open);
         self.counts.closed += u32::try_from(all.len()).unwrap_or_default();
+        all.append(&mut self.news.gone);
         all
     }
 
@@ -250,6 +267,29 @@ impl Streams {
         self.kept >= TOGETHER && self.kept - largest().unwrap_or(0) >= TOGETHER
     }
 
+    /// The request of a stream is begun in this round of a loop that polls.
+    pub(crate) fn begin(&mut self, stream: StreamId, round: u64) {
+        if self.round != round {
+            self.round = round;
+            self.begun = 0;
+        }
+        self.begun += 1;
+        if let Some(open) = self.get_mut(stream) {
+            open.round = round;
+        }
+    }
+
+    /// So many requests were begun in this round and not answered that what their responses keep is to
+    /// be seen before others begin.
+    pub(crate) fn has_its_share(&mut self, round: u64) -> bool {
+        if self.round != round || self.begun < IN_A_ROUND {
+            return false;
+        }
+        let begun = |open: &&RequestStream| open.round == round && open.phase == StreamPhase::Busy;
+        self.begun = self.iter().filter(begun).count();
+        self.begun >= IN_A_ROUND
+    }
+
     /// A stream whose request is to be held, if it waits to be begun.
     pub(crate) fn holdable(&mut self, stream: StreamId) -> Option<&mut RequestStream> {
         let index = self.position(stream).ok()?;
@@ -275,13 +315,24 @@ impl Streams {
         stream: StreamId,
         change: impl FnOnce(&mut Queue) -> R,
     ) -> Option<R> {
-        let index = self.position(stream).ok()?;
-        let queue = &mut self.open.get_mut(index)?.queue;
-        let before = (queue.queued(), queue.kept());
-        let result = change(queue);
-        self.queued = self.queued + queue.queued() - before.0;
-        self.kept = self.kept + queue.kept() - before.1;
+        let result = self.change(stream, |open| change(&mut open.queue))?;
         self.room = true;
+        Some(result)
+    }
+
+    /// Changes a stream, and with it the sums of what all of them have to send.
+    #[inline]
+    pub(super) fn change<R>(
+        &mut self,
+        stream: StreamId,
+        change: impl FnOnce(&mut RequestStream) -> R,
+    ) -> Option<R> {
+        let index = self.position(stream).ok()?;
+        let open = self.open.get_mut(index)?;
+        let before = (open.queue.queued(), open.queue.kept());
+        let result = change(open);
+        self.queued = self.queued + open.queue.queued() - before.0;
+        self.kept = self.kept + open.queue.kept() - before.1;
         Some(result)
     }
 

@@ -1,11 +1,16 @@
 //! Requests of clients that do not read their responses: they are begun when there is room for what
 //! they bring, so that one connection does not fill the memory with whole responses.
+//!
+//! A loop that polls begins several before any is answered. Of one connection it has a few in a round:
+//! in the next one it is known what the responses of these keep, or that their applications wait for
+//! something else, which keeps none of the others from beginning.
 
 use proto::StreamId;
 
 use super::Reactor;
-use crate::conn::RequestStream;
-use crate::exchange::{Exchange, Token};
+use crate::conn::{Conn, RequestStream, Streams};
+use crate::exchange::{Exchange, RequestKey, Token};
+use crate::slab::Slab;
 
 impl Reactor {
     /// A request that a thread would begin with: it is held if responses of its connection, which waits
@@ -18,10 +23,34 @@ impl Reactor {
         }
     }
 
+    /// A loop that polls turns: requests that it began before have had their first step.
+    pub(crate) fn begin_round(&mut self) {
+        self.round += 1;
+    }
+
+    /// The next request waits for the next round: its connection has had its share of this one. Those
+    /// behind it wait, too: they have their order.
+    #[inline]
+    pub(crate) fn round_is_over(&mut self) -> bool {
+        let round = self.round;
+        let next = self.inbox.front().and_then(|next| next.key);
+        beside(&mut self.conns, next).is_some_and(|streams| streams.has_its_share(round))
+    }
+
+    /// The loop begins a request.
+    #[inline]
+    pub(crate) fn begin_in_round(&mut self, exchange: &Exchange) {
+        let round = self.round;
+        if let Some(key) = exchange.key
+            && let Some(streams) = beside(&mut self.conns, Some(key))
+        {
+            streams.begin(key.stream, round);
+        }
+    }
+
     fn hold_on_stream(&mut self, mut exchange: Box<Exchange>) -> Option<Box<Exchange>> {
         let key = exchange.key?;
-        let conn = self.conns.get_mut(key.connection);
-        let streams = conn.and_then(|conn| conn.streams.as_mut());
+        let streams = beside(&mut self.conns, Some(key));
         let Some(streams) = streams.filter(|streams| streams.keeps_too_much()) else {
             return Some(exchange);
         };
@@ -71,4 +100,11 @@ impl Reactor {
             }
         }
     }
+}
+
+/// The streams of the connection by which a request has come, if it carries several.
+#[inline]
+fn beside(conns: &mut Slab<Conn>, key: Option<RequestKey>) -> Option<&mut Streams> {
+    let key = key.filter(|key| key.stream != StreamId::HTTP1)?;
+    conns.get_mut(key.connection)?.streams.as_deref_mut()
 }

@@ -194,11 +194,7 @@ impl Reactor {
         let Some(open) = streams.get_mut(stream) else {
             return;
         };
-        let begun = open.serving.begun;
-        if open.sent {
-            streams.remove(stream);
-            return self.flush(token);
-        }
+        let (begun, sent) = (open.serving.begun, open.sent);
         open.phase = StreamPhase::Answered;
         open.deadline = Deadline::NONE;
         // Admission finds that it was answered.
@@ -207,6 +203,10 @@ impl Reactor {
             && incoming.awaited
         {
             self.news.bodies.push(open.serving.key(token));
+        }
+        if sent {
+            conn.finish_stream(stream);
+            return self.flush(token);
         }
         streams.queue(stream, |queue| {
             if begun {
@@ -233,8 +233,7 @@ impl Reactor {
         };
         if let Some(open) = streams.get_mut(key.stream) {
             if open.sent {
-                streams.remove(key.stream);
-                return self.flush(key.connection);
+                return self.finish_stream(key);
             }
             open.phase = StreamPhase::Answered;
             open.deadline = Deadline::NONE;
@@ -257,6 +256,14 @@ impl Reactor {
         } else {
             self.flush(key.connection);
         }
+    }
+
+    /// The application is done with a request whose response its client has had before.
+    fn finish_stream(&mut self, key: RequestKey) {
+        if let Some(conn) = self.conns.get_mut(key.connection) {
+            conn.finish_stream(key.stream);
+        }
+        self.flush(key.connection);
     }
 
     /// A part of a response.
@@ -339,11 +346,19 @@ impl Reactor {
         self.register(key.connection);
     }
 
-    /// Clients have read what was queued: those that were not read for that are read on.
-    pub(super) fn go_on_with_messages(&mut self, token: Token) {
+    /// Frames have left: messages of those that were not read for what waited are read on, and
+    /// applications whose streams are over before their time are told.
+    pub(super) fn after_sending(&mut self, token: Token) {
         let conn = self.conns.get_mut(token);
         if let Some(streams) = conn.and_then(|conn| conn.streams.as_mut()) {
-            let bodies = std::mem::take(&mut streams.news.bodies);
+            let StreamNews { bodies, gone, .. } = &mut streams.news;
+            let (bodies, gone) = (std::mem::take(bodies), std::mem::take(gone));
+            for open in gone {
+                self.lose_stream(open, token);
+                self.news.room = true;
+                // A loop that polls may be in the midst of its turn.
+                self.poller.wake();
+            }
             self.on_stream_bodies(token, bodies);
         }
         self.flush(token);

@@ -303,10 +303,8 @@ impl Reactor {
             return;
         };
         let holds = conn.streams.as_ref().is_some_and(|all| all.holds);
-        if let Some(streams) = &mut conn.streams
-            && !streams.news.bodies.is_empty()
-        {
-            return self.go_on_with_messages(token);
+        if conn.streams.as_ref().is_some_and(|all| all.has_news()) {
+            return self.after_sending(token);
         }
         if conn.phase == Phase::Reading && conn.streams_are_over() {
             conn.phase = Phase::Closing;

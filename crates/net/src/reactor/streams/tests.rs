@@ -1,4 +1,5 @@
 mod counting;
+mod early;
 mod holding;
 mod peer;
 mod websockets;
@@ -12,14 +13,18 @@ use peer::*;
 
 /// The application's answer to a request: a head, and a body of this length.
 fn answer(rig: &mut Rig, mut exchange: Box<Exchange>, len: usize) {
+    make_answer(&mut exchange, len);
+    rig.finish(exchange, Tail::None, true);
+}
+
+fn make_answer(exchange: &mut Exchange, len: usize) {
     let facts = exchange.facts();
     let server = ServerFields::new("");
-    let Exchange { response, out, .. } = &mut *exchange;
+    let Exchange { response, out, .. } = exchange;
     response.draft.start(b"200 OK").unwrap();
     let size = BodySize::Known(len as u64);
     response.head(facts, size, &server, out).unwrap();
     response.rest(&vec![b'x'; len], out).unwrap();
-    rig.finish(exchange, Tail::None, true);
 }
 
 fn key(exchange: &Exchange) -> RequestKey {
@@ -182,40 +187,6 @@ fn an_application_waits_for_a_slow_reader() {
     assert_eq!(sent, given);
     peer.ask(3, "GET", "/", true);
     assert!(rig.take().is_some());
-}
-
-/// The client of a response without content has all of it before the application is done, which is no
-/// reason to take it for gone.
-#[test]
-fn an_application_may_go_on_behind_a_response_without_content() {
-    let mut rig = rig(|_| {});
-    let mut peer = Framing::new(&mut rig, 1_000);
-    peer.ask(1, "HEAD", "/", true);
-    let exchange = rig.take().unwrap();
-    let key = key(&exchange);
-    let mut records = Vec::new();
-    record::push(&mut records, Record::LastFields(&[0x88]));
-    let block = Block::<Bytes>::None;
-    assert_eq!(rig.reactor.stream(key, &records, block), Room::Yes);
-    pass_ms(1);
-    rig.turn();
-    assert_eq!(peer.shapes(), [(HEADERS, WHOLE | END, 1, 1)]);
-    for _ in 0..2 {
-        let block = Block::<Bytes>::None;
-        assert_eq!(rig.reactor.stream(key, &[], block), Room::Yes);
-        assert_eq!(rig.reactor.room(key), Some(Room::Yes));
-        rig.turn();
-    }
-    // Others go on beside it, and the connection is idle when it is done.
-    peer.ask(3, "GET", "/", true);
-    let other = rig.take().unwrap();
-    answer(&mut rig, other, 2);
-    rig.finish(exchange, Tail::<Bytes>::None, true);
-    rig.turn();
-    let shapes = peer.shapes();
-    assert!(shapes.iter().all(|shape| shape.2 == 3), "{shapes:?}");
-    let (_, conn) = rig.reactor.conns.iter().next().unwrap();
-    assert_eq!(conn.streams.as_ref().unwrap().len(), 0);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Requests of a client that does not read its responses.
 
 use super::*;
+use crate::baton::Loop;
+use crate::poll::readable;
 
 const LARGE: usize = 2 << 20;
 
@@ -127,4 +129,69 @@ fn held_requests_have_their_503_when_time_is_up() {
             .any(|text| text.starts_with("2 queued requests answered 503")),
         "{notices:?}"
     );
+}
+
+/// The answer of an application on a loop that polls.
+fn finish(baton: &Loop, mut exchange: Box<Exchange>, len: usize) {
+    make_answer(&mut exchange, len);
+    baton.finish(1, exchange, Tail::<Bytes>::None, true, None);
+}
+
+/// Of those that have come together it has a few at a time, and looks then what their responses keep.
+/// As many as it answers at once may follow, and those that wait keep none from beginning.
+#[test]
+fn a_loop_begins_a_few_requests_of_a_connection_in_each_round() {
+    let mut rig = rig(|config| config.polled = true);
+    let mut peer = Framing::new(&mut rig, 100);
+    let mut other = Framing::new(&mut rig, 100);
+    for index in 0..30 {
+        peer.ask(2 * index + 1, "GET", "/", true);
+    }
+    let baton = Loop::new(rig.reactor).unwrap();
+    let mut begun = baton.turn(1, usize::MAX).requests;
+    assert_eq!(begun.len(), 8);
+    assert!(readable(baton.poll_fd()), "it is called for the others");
+    assert!(baton.take_ready(1).is_none());
+    assert!(!baton.pending());
+    finish(&baton, begun.remove(0), 10);
+    assert!(baton.pending());
+    begun.extend(baton.take_ready(1));
+    assert_eq!(begun.len(), 8);
+    assert!(baton.take_ready(1).is_none());
+    other.ask(1, "GET", "/", true);
+    for many in [16, 24] {
+        begun.extend(baton.turn(1, usize::MAX).requests);
+        assert_eq!(begun.len(), many);
+    }
+    // The last ones, and one of another client.
+    begun.extend(baton.turn(1, usize::MAX).requests);
+    assert_eq!(begun.len(), 30);
+    assert!(!baton.pending());
+}
+
+/// One that was handed out is held, too, if those before it have filled the memory meanwhile.
+#[test]
+fn a_loop_asks_again_before_it_begins_a_request() {
+    let mut rig = rig(|config| config.polled = true);
+    let mut peer = Framing::new(&mut rig, 100);
+    for index in 0..4 {
+        peer.ask(2 * index + 1, "GET", "/", true);
+    }
+    let baton = Loop::new(rig.reactor).unwrap();
+    let mut requests = baton.turn(1, usize::MAX).requests.into_iter();
+    for exchange in requests.by_ref().take(2) {
+        assert!(exchange.needs_admission());
+        finish(&baton, baton.admit(1, exchange).unwrap(), LARGE);
+    }
+    for exchange in requests {
+        assert!(baton.admit(1, exchange).is_none());
+    }
+    peer.frame(WINDOW_UPDATE, 0, 0, &(4u32 << 20).to_be_bytes());
+    open_window(&mut peer, 1, 4 << 20);
+    let mut released = Vec::new();
+    for _ in 0..LARGE / 1_000 {
+        released.extend(baton.turn(1, usize::MAX).requests);
+        peer.frames();
+    }
+    assert_eq!(released.len(), 2);
 }
