@@ -6,12 +6,16 @@ by the lines it logs. Nothing here sleeps: a test waits for a line, for bytes or
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,22 +45,28 @@ class Lines:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._lines: list[str] = []
+        #: The beginning of the next one.
+        self._part = b""
         self._ended = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def all(self) -> list[str]:
-        """The lines so far."""
+        """The lines so far, with all that was written before what the test has seen."""
         with self._changed:
+            self._changed.wait_for(lambda: self._ended or not self._unread(), PATIENCE)
             return list(self._lines)
 
     def wait_for(self, pattern: str | re.Pattern[str], count: int = 1) -> re.Match[str]:
         """The match of the `count`-th line that contains the pattern, as soon as it is there."""
         found: list[re.Match[str]] = []
+        seen = 0
 
         def enough() -> bool:
-            found[:] = [m for line in self._lines if (m := re.search(pattern, line))]
+            nonlocal seen
+            found.extend(m for line in self._lines[seen:] if (m := re.search(pattern, line)))
+            seen = len(self._lines)
             return len(found) >= count or self._ended
 
         with self._changed:
@@ -76,14 +86,25 @@ class Lines:
         self._stream.close()
         return self.all()
 
+    def _unread(self) -> int:
+        """Bytes in the pipe (`FIONREAD`, ioctl_tty(2))."""
+        (count,) = struct.unpack("i", fcntl.ioctl(self._stream, termios.FIONREAD, bytes(4)))
+        return int(count)
+
     def _read(self) -> None:
-        for raw in self._stream:
+        poll = select.poll()
+        poll.register(self._stream, select.POLLIN)
+        while not self._ended:
+            # What was taken out of the pipe is among the lines before anything can look.
+            poll.poll()
             with self._changed:
-                self._lines.append(raw.decode("utf-8", "replace").rstrip("\n"))
+                data = os.read(self._stream.fileno(), 1 << 16)
+                *lines, self._part = (self._part + data).split(b"\n")
+                if not data:
+                    self._ended = True
+                    lines = [self._part] if self._part else []
+                self._lines += [line.decode("utf-8", "replace") for line in lines]
                 self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
 
 
 class Server:
