@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::Conn;
 use crate::config::Config;
 use crate::stream::PeerEnd;
-use crate::timer::Deadline;
+use crate::timer::{Cause, Deadline};
 use crate::tls::Established;
 
-/// How long behind a handshake a first request is certainly on its way, in ms.
+/// How long behind the connection, or its handshake, a first request is certainly on its way, in ms.
 const ARRIVAL_MS: u64 = 1_000;
 
 impl Conn {
@@ -37,8 +37,7 @@ impl Conn {
         self.tls.is_some()
     }
 
-    /// Its client has begun with TLS, and has its first request ready: that comes with the end of the
-    /// handshake, or a round trip later.
+    /// Its client has come a moment ago, or is in its handshake: its first request is on its way.
     pub(crate) fn is_arriving(&self, now_ms: u64, config: &Config) -> bool {
         if !self.had_no_request() {
             return false;
@@ -47,10 +46,11 @@ impl Conn {
             return true;
         }
         let due_ms = self.deadline.at_ms();
-        if !self.is_secure() || due_ms == Deadline::NONE.at_ms() {
+        if due_ms == Deadline::NONE.at_ms() {
             return false;
         }
-        let whole = config.first_deadline(self.awaits_preface(), 0);
+        let preface = self.deadline.cause != Cause::Handshake && self.awaits_preface();
+        let whole = config.first_deadline(preface, 0);
         now_ms.saturating_add(whole.at_ms()) < due_ms.saturating_add(ARRIVAL_MS)
     }
 

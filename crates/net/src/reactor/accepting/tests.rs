@@ -53,6 +53,22 @@ fn idle_clients_make_room() {
     rig.answer(other, ANSWER, true);
 }
 
+/// The first request of one that has come a moment ago is on its way.
+#[test]
+fn new_clients_make_room_only_after_a_while() {
+    let (mut rig, listener) = Rig::listening(|config| config.max_connections = 1);
+    let mut silent = Client::to(&listener);
+    rig.turn();
+    let mut next = Client::to(&listener);
+    next.send(GET);
+    for _ in 0..2 {
+        assert!(rig.take().is_none() && silent.is_quiet());
+        pass_ms(500);
+    }
+    assert!(rig.take().is_some());
+    assert!(silent.has_ended());
+}
+
 /// A worker with no thread free leaves new clients to its siblings.
 #[test]
 fn a_busy_worker_leaves_clients_to_its_siblings() {
