@@ -223,7 +223,12 @@ fn body(request: &Bound<'_, Request>, event: &Bound<'_, PyDict>) -> PyResult<Sen
     let block = block(event, "http.response.body: \"body\"")?;
     let exchange = this.exchange.bind(py);
     if flag(event, intern!(py, "more_body"))? {
-        return pushed(request, response::push(exchange, &block)?);
+        let begun = exchange.try_borrow()?.headers_sent();
+        let room = response::push(exchange, &block)?;
+        if !begun && this.running(py).is_some() {
+            pieces::trim(exchange);
+        }
+        return pushed(request, room);
     }
     if this.has_trailers() {
         this.set_stage(Stage::Trailers);

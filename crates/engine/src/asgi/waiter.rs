@@ -114,6 +114,10 @@ impl Waiter {
     ) -> PyResult<()> {
         let waits = {
             let mut inner = slf.get().inner();
+            if inner.callbacks.is_empty() {
+                // Mostly there is no other one, and it waits for long.
+                inner.callbacks.reserve_exact(1);
+            }
             inner.callbacks.push((callback, context));
             matches!(inner.state, State::Waiting)
         };

@@ -132,7 +132,7 @@ impl Application {
         inspected: bool,
     ) -> PyResult<(Bound<'py, PyAny>, Handles)> {
         let (py, this) = (request.py(), request.get());
-        let exchange = this.exchange_of(py);
+        let exchange = this.exchange.bind(py);
         let scope = self.scope(py, exchange, (inspected, this.is_websocket()))?;
         if inspected {
             let worker = self.worker.bind(py);
