@@ -6,6 +6,9 @@ import asyncio
 import hashlib
 import os
 import tempfile
+from collections import Counter
+from collections.abc import Callable
+from urllib.parse import unquote
 
 from routes import Receive, Routes, Scope, Send, answer, gate, tell, token, whole
 
@@ -24,6 +27,42 @@ async def show_scope(scope: Scope, receive: Receive, send: Send) -> None:
     scope.get("extensions", {})["spoilt"] = {}
     scope.get("state", {})["spoilt"] = True
     scope["type"] = "spoilt"
+    await answer(send, shown)
+
+
+#: What an application may do to its scope, by the word for it in a query.
+DEEDS: dict[str, Callable[[Scope], object]] = {
+    "nothing": lambda _scope: None,
+    "key": lambda scope: scope.update(more=1),
+    "value": lambda scope: scope.update(path="/other"),
+    "missing": lambda scope: scope.pop("root_path"),
+    "moved": lambda scope: scope.update(scheme=scope.pop("scheme")),
+    "client": lambda scope: scope.update(client=("other", 1)),
+    "asgi": lambda scope: scope["asgi"].update(version="1.0"),
+    "extensions": lambda scope: scope["extensions"].clear(),
+    "state": lambda scope: scope["state"].update(more=1),
+    "field": lambda scope: scope["headers"].append((b"more", b"1")),
+    "other field": lambda scope: scope["headers"].__setitem__(0, (b"host", b"other")),
+    "kept": lambda scope: KEPT.append(scope),
+    "kept fields": lambda scope: KEPT.append(scope["headers"]),
+    "kept state": lambda scope: KEPT.append(scope["state"]),
+    "kept in a cycle": lambda scope: scope["state"].update(scope=scope),
+}
+KEPT: list[object] = []
+#: Requests so far with each of them.
+done: Counter[str] = Counter()
+
+
+@application.on("/deed")
+async def deed(scope: Scope, _receive: Receive, send: Send) -> None:
+    """The scope as Python source, and whether others have it; every other time it is spoilt then."""
+    word = unquote(token(scope))
+    parts = (scope, *scope.values())
+    others = any(part is each for part in parts for each in KEPT)
+    shown = repr((dict(scope), others))
+    done[word] += 1
+    if done[word] % 2 == 0:
+        DEEDS[word](scope)
     await answer(send, shown)
 
 

@@ -20,6 +20,7 @@ pub(crate) mod send;
 pub(crate) mod shared;
 mod stage;
 pub(crate) mod start;
+pub(crate) mod unchanged;
 pub(crate) mod waiter;
 pub(crate) mod waiting;
 pub(crate) mod websocket;

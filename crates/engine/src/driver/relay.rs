@@ -188,7 +188,7 @@ impl Relay {
         let request = request.bind(py);
         // A panic is a bug of ours; it costs this request and nothing else.
         let stepped = catch_unwind(AssertUnwindSafe(|| {
-            let (coroutine, handles) = self.application.call(request, self.inspected)?;
+            let (coroutine, called) = self.application.call(request, self.inspected)?;
             self.asyncio.check_coroutine(&coroutine)?;
             let context = (!own).then(|| context.clone().unbind());
             self.inner().running = Some(Running {
@@ -199,7 +199,7 @@ impl Relay {
             if !matches!(stepped, Ok(Stepped::Waits(_))) {
                 let ended = self.inner().running.take();
                 drop((ended, coroutine));
-                self.application.keep(py, handles);
+                self.application.keep(py, called);
             }
             stepped
         }));
