@@ -7,10 +7,13 @@ import hashlib
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from routes import Receive, Routes, Scope, Send, answer, gate, tell, token, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 application = Routes()
 
@@ -30,6 +33,7 @@ async def show_scope(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(send, shown)
 
 
+KEPT: list[object] = []
 #: What an application may do to its scope, by the word for it in a query.
 DEEDS: dict[str, Callable[[Scope], object]] = {
     "nothing": lambda _scope: None,
@@ -43,19 +47,18 @@ DEEDS: dict[str, Callable[[Scope], object]] = {
     "state": lambda scope: scope["state"].update(more=1),
     "field": lambda scope: scope["headers"].append((b"more", b"1")),
     "other field": lambda scope: scope["headers"].__setitem__(0, (b"host", b"other")),
-    "kept": lambda scope: KEPT.append(scope),
+    "kept": KEPT.append,
     "kept fields": lambda scope: KEPT.append(scope["headers"]),
     "kept state": lambda scope: KEPT.append(scope["state"]),
     "kept in a cycle": lambda scope: scope["state"].update(scope=scope),
 }
-KEPT: list[object] = []
 #: Requests so far with each of them.
 done: Counter[str] = Counter()
 
 
 @application.on("/deed")
 async def deed(scope: Scope, _receive: Receive, send: Send) -> None:
-    """The scope as Python source, and whether others have it; every other time it is spoilt then."""
+    """The scope as Python source, and whether others have it. Every other time it is spoilt."""
     word = unquote(token(scope))
     parts = (scope, *scope.values())
     others = any(part is each for part in parts for each in KEPT)
