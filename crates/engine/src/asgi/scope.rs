@@ -38,12 +38,12 @@ pub(crate) struct Scopes {
     repeated: RepeatedHead,
     fields: Option<Py<PyList>>,
     /// The last scope of the repeated head, left as it was.
-    left: Option<Made>,
+    left: Option<Box<Made>>,
     peers: ByPeer<Py<PyTuple>>,
 }
 
 /// A scope, and whether it can be used again when its request has ended.
-type Built<'py> = (Bound<'py, PyDict>, Option<Made>);
+type Built<'py> = (Bound<'py, PyDict>, Option<Box<Made>>);
 
 impl Scopes {
     pub(crate) fn new(py: Python<'_>, options: &Options) -> PyResult<Self> {
@@ -157,7 +157,7 @@ impl Scopes {
     /// A request has ended. If its scope is as it was made, another one is given it; otherwise the caller
     /// releases it.
     #[inline]
-    pub(crate) fn keep(&mut self, py: Python<'_>, made: Made) -> Option<Made> {
+    pub(crate) fn keep(&mut self, py: Python<'_>, made: Box<Made>) -> Option<Box<Made>> {
         if made.is_left(py) {
             self.left.replace(made)
         } else {

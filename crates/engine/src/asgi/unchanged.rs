@@ -74,15 +74,16 @@ impl Made {
         scope: &Bound<'_, PyDict>,
         own: &Own<'_, '_>,
         pairs: &Py<PyList>,
-    ) -> Option<Self> {
+    ) -> Option<Box<Self>> {
         let py = scope.py();
-        (py.version_info() < (3, 14)).then(|| Self {
+        let made = || Self {
             scope: Versioned::of(scope),
             fields: (own.fields.clone().unbind(), pairs.clone_ref(py)),
             own: [Some(own.versions), Some(own.extensions), own.state]
                 .map(|own| own.map(Versioned::of)),
             state: state_of(py, options),
-        })
+        };
+        (py.version_info() < (3, 14)).then(|| Box::new(made()))
     }
 
     /// Whether it is as it was made, and nothing else refers to any part of it.

@@ -48,7 +48,7 @@ pub(super) struct Application {
 
 /// What an application was called with, as far as another request may be given it.
 pub(super) struct Called {
-    scope: Option<Made>,
+    scope: Option<Box<Made>>,
     handles: Handles,
 }
 
@@ -207,7 +207,7 @@ impl Application {
         py: Python<'py>,
         exchange: &Bound<'py, Exchange>,
         (inspected, is_websocket): (bool, bool),
-    ) -> PyResult<(Bound<'py, PyDict>, Option<Made>)> {
+    ) -> PyResult<(Bound<'py, PyDict>, Option<Box<Made>>)> {
         let core = &self.shared.core;
         let mut this = exchange.try_borrow_mut()?;
         let this = &mut *this;
