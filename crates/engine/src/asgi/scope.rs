@@ -17,7 +17,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use super::options::Options;
 use super::unchanged::{Made, Own};
 use crate::core::Core;
-use crate::repeated::{ByPeer, RepeatedHead, repeated_by_clients};
+use crate::repeated::{ByPeer, LastAddress, RepeatedHead, repeated_by_clients};
 use crate::secured;
 use crate::text;
 
@@ -40,6 +40,7 @@ pub(crate) struct Scopes {
     /// The last scope of the repeated head, left as it was.
     left: Option<Box<Made>>,
     peers: ByPeer<Py<PyTuple>>,
+    address: LastAddress,
 }
 
 /// A scope, and whether it can be used again when its request has ended.
@@ -81,6 +82,7 @@ impl Scopes {
             fields: None,
             left: None,
             peers: ByPeer::new(),
+            address: LastAddress::default(),
         })
     }
 
@@ -318,8 +320,9 @@ impl Scopes {
             return scope.set_item(key, py.None());
         };
         let slot = exchange.key.map(|key| key.connection.slot());
+        let address = &mut self.address;
         let client = self.peers.of(slot, peer, || {
-            let client = (ip.to_string(), port).into_pyobject(py)?;
+            let client = (address.text(py, ip), port).into_pyobject(py)?;
             Ok(client.unbind())
         })?;
         scope.set_item(key, client)
