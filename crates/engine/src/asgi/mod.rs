@@ -10,6 +10,7 @@ pub(crate) mod done;
 mod event;
 mod event_stream;
 pub(crate) mod first_step;
+mod known;
 pub(crate) mod leaving;
 mod marks;
 pub(crate) mod options;
