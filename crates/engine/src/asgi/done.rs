@@ -9,27 +9,18 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use super::awaiting::{self, Awaitable, Step};
+use super::waiting::Waiting;
+
 /// It is done, with nothing to say. One for all.
 #[pyclass(frozen, module = "licorne._engine")]
 pub(crate) struct Done;
 
-impl Done {
-    /// Has `await` go past it without the way into Rust and out of it, which takes longer than all else
-    /// of it.
-    pub(crate) fn enable(py: Python<'_>) {
-        let class = py.get_type::<Self>().as_type_ptr();
-        // SAFETY: a class of ours, made of a specification with `__await__` and `__next__`: its tables are
-        // its own, and no other thread looks at them. What takes the places keeps to their protocols.
-        unsafe {
-            if let Some(methods) = (*class).tp_as_async.as_mut() {
-                methods.am_await = Some(ffi::PyObject_SelfIter);
-                methods.am_send = Some(ended_with_none);
-            }
-            (*class).tp_iter = Some(ffi::PyObject_SelfIter);
-            (*class).tp_iternext = Some(ended);
-            ffi::PyType_Modified(class);
-        }
-    }
+/// Has `await` take its short way with what is here, and with what waits.
+pub(crate) fn enable(py: Python<'_>) {
+    awaiting::put::<Done>(py, ended, ended_with_none);
+    awaiting::enable::<Ready>(py);
+    awaiting::enable::<Waiting>(py);
 }
 
 /// `tp_iternext` of what is done: no item, and no exception.
@@ -88,6 +79,16 @@ impl Done {
 #[pyclass(module = "licorne._engine")]
 pub(crate) struct Ready(Option<PyResult<Py<PyAny>>>);
 
+impl Awaitable for Ready {
+    fn step(&mut self, _py: Python<'_>) -> PyResult<Step> {
+        match self.0.take() {
+            Some(Ok(event)) => Ok(Step::Ended(event)),
+            Some(Err(error)) => Err(error),
+            None => Err(used_up()),
+        }
+    }
+}
+
 impl Ready {
     pub(crate) fn new(outcome: PyResult<Py<PyAny>>) -> Self {
         Self(Some(outcome))
@@ -104,16 +105,12 @@ impl Ready {
         slf
     }
 
-    fn __next__(&mut self) -> PyResult<()> {
-        match self.0.take() {
-            Some(Ok(event)) => Err(PyStopIteration::new_err((event,))),
-            Some(Err(error)) => Err(error),
-            None => Err(used_up()),
-        }
+    fn __next__(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.step(py)?.into_item()
     }
 
-    fn send(&mut self, _value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.__next__()
+    fn send(&mut self, py: Python<'_>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.step(py)?.into_item()
     }
 
     #[pyo3(signature = (kind, value=None, traceback=None))]

@@ -4,6 +4,7 @@
 //! for is a future of its loop, which a turn of the engine completes.
 
 mod arriving;
+pub(crate) mod awaiting;
 pub(crate) mod caller;
 mod calling;
 pub(crate) mod done;

@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::access::Access;
 use crate::asgi::caller::Caller;
-use crate::asgi::done::Done;
+use crate::asgi::done;
 use crate::asgi::receive::Receive;
 use crate::asgi::request::Request;
 use crate::asgi::scope::Scopes;
@@ -78,7 +78,7 @@ impl Application {
         options: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let scopes = Scopes::new(py, &shared.options)?;
-        Done::enable(py);
+        done::enable(py);
         Receive::enable_calls(py)?;
         Send::enable_calls(py)?;
         Ok(Self {
