@@ -254,7 +254,7 @@ async def tasks(_scope: Scope, receive: Receive, send: Send) -> None:
 
 @application.on("/by-hand")
 async def by_hand(_scope: Scope, receive: Receive, send: Send) -> None:
-    """`receive` and `send` awaited under a tracer, and by the methods of iterators and coroutines."""
+    """`receive` and `send`, awaited under a tracer, and by their methods."""
     sys.settrace(lambda *_: None)
     try:
         said = [(await receive())["type"]]
