@@ -4,6 +4,7 @@
 //! for is a future of its loop, which a turn of the engine completes.
 
 mod arriving;
+mod attended;
 pub(crate) mod awaiting;
 pub(crate) mod caller;
 mod calling;
@@ -11,7 +12,6 @@ pub(crate) mod done;
 mod event;
 mod event_stream;
 pub(crate) mod first_step;
-mod known;
 pub(crate) mod leaving;
 mod marks;
 pub(crate) mod options;

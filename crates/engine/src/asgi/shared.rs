@@ -9,8 +9,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use super::attended::Attended;
 use super::done::Done;
-use super::known::Known;
 use super::options::Options;
 use crate::core::Core;
 
@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     /// Requests that go on after their first step, by their numbers.
     pub(crate) unfinished: Py<PyDict>,
     /// Requests that are not over: news of a turn name them.
-    known: Mutex<Known>,
+    attended: Mutex<Attended<Py<PyAny>>>,
     waiting_for_room: Mutex<Vec<RequestKey>>,
     /// Called at the end of a round of the loop in which there was output.
     round: Mutex<Option<Py<PyAny>>>,
@@ -50,7 +50,7 @@ impl Shared {
             done: Py::new(py, Done)?,
             statuses: Mutex::default(),
             unfinished: PyDict::new(py).unbind(),
-            known: Mutex::default(),
+            attended: Mutex::default(),
             waiting_for_room: Mutex::default(),
             round: Mutex::default(),
             round_due: AtomicBool::new(false),
@@ -126,24 +126,24 @@ impl Shared {
     }
 
     pub(crate) fn remember(&self, key: RequestKey, request: Py<PyAny>) {
-        let before = locked(&self.known).insert(key, request);
+        let before = locked(&self.attended).insert(key, request);
         drop(before);
     }
 
     pub(crate) fn forget(&self, key: RequestKey) {
-        let before = locked(&self.known).remove(key);
+        let before = locked(&self.attended).remove(key);
         drop(before);
     }
 
     pub(crate) fn find(&self, py: Python<'_>, key: RequestKey) -> Option<Py<PyAny>> {
-        locked(&self.known)
+        locked(&self.attended)
             .get(key)
             .map(|found| found.clone_ref(py))
     }
 
     /// All requests that are not over.
     pub(crate) fn all(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
-        locked(&self.known)
+        locked(&self.attended)
             .values()
             .map(|request| request.clone_ref(py))
             .collect()
