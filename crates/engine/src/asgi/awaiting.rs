@@ -76,7 +76,7 @@ unsafe extern "C" fn next<T: Awaitable>(object: *mut ffi::PyObject) -> *mut ffi:
         // SAFETY: as the caller has promised.
         match unsafe { step::<T>(py, object) } {
             Ok(Step::Waits(waits)) => return waits.into_ptr(),
-            // It becomes the exception's value when somebody looks at that.
+            // Up to Python 3.11 the exception is not made before it is looked at.
             Ok(Step::Ended(event)) if event.bind(py).is_exact_instance_of::<PyDict>() => {
                 // SAFETY: live objects.
                 unsafe { ffi::PyErr_SetObject(ffi::PyExc_StopIteration, event.as_ptr()) };

@@ -10,17 +10,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::awaiting::{self, Awaitable, Step};
-use super::waiting::Waiting;
 
 /// It is done, with nothing to say. One for all.
 #[pyclass(frozen, module = "licorne._engine")]
 pub(crate) struct Done;
 
-/// Has `await` take its short way with what is here, and with what waits.
+/// Has `await` take its short way with what is here.
 pub(crate) fn enable(py: Python<'_>) {
     awaiting::put::<Done>(py, ended, ended_with_none);
     awaiting::enable::<Ready>(py);
-    awaiting::enable::<Waiting>(py);
 }
 
 /// `tp_iternext` of what is done: no item, and no exception.

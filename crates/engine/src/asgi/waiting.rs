@@ -4,7 +4,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::awaiting::{Awaitable, Step};
+use super::awaiting::{self, Awaitable, Step};
 use super::done::{thrown, used_up};
 use super::request::Request;
 use super::stage::Wanted;
@@ -30,6 +30,11 @@ impl Waiting {
             waiter: None,
             owes_a_turn: false,
         }
+    }
+
+    /// Has `await` take its short way with them.
+    pub(crate) fn enable(py: Python<'_>) {
+        awaiting::enable::<Self>(py);
     }
 
     /// It waits for the next turn of the loop.

@@ -19,6 +19,7 @@ use crate::asgi::scope::Scopes;
 use crate::asgi::send::Send;
 use crate::asgi::shared::Shared;
 use crate::asgi::unchanged::Made;
+use crate::asgi::waiting::Waiting;
 use crate::core::{Core, thread_number};
 use crate::exchange::{Exchange, is_over, references};
 use crate::fields::misuse;
@@ -79,6 +80,7 @@ impl Application {
     ) -> PyResult<Self> {
         let scopes = Scopes::new(py, &shared.options)?;
         done::enable(py);
+        Waiting::enable(py);
         Receive::enable_calls(py)?;
         Send::enable_calls(py)?;
         Ok(Self {
