@@ -26,6 +26,13 @@ def test_start_state_and_end(start: Start) -> None:
     assert server.log.matching(f"TOLD ended {pid}")
 
 
+def test_a_state_that_changes_later(start: Start) -> None:
+    """Each request has a copy of it as it is then, with the same head too."""
+    server = start("lifespan_app:counting")
+    for number in range(5):
+        assert server.get("/") == (200, repr({"number": number}).encode())
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
 def test_the_end_of_a_quick_stop(start: Start, number: signal.Signals) -> None:
     server = start("lifespan_app")

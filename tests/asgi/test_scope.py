@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -77,6 +78,44 @@ def test_a_request_finds_nothing_of_the_one_before(site: Server) -> None:
         assert "spoilt" not in scope_of(client, "/scope", "X-One: 1").get("extensions", {})
     with site.client() as client:
         assert scope_of(client, "/scope")["state"] == {}
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "nothing",
+        "key",
+        "value",
+        "missing",
+        "moved",
+        "client",
+        "asgi",
+        "extensions",
+        "state",
+        "field",
+        "other field",
+        "kept",
+        "kept fields",
+        "kept state",
+        "kept in a cycle",
+    ],
+)
+def test_the_same_head_again(site: Server, deed: str) -> None:
+    """Objects that no other request has, as they should be, whatever was done to those before."""
+    shown = []
+    with site.client() as client:
+        for _ in range(8):
+            client.get(f"/deed?{quote(deed)}")
+            shown.append(ast.literal_eval(client.response().body.decode()))
+    assert shown == [(shown[0][0], False)] * 8
+
+
+def test_the_same_head_from_another_client(site: Server) -> None:
+    with site.client() as one, site.client() as other:
+        for client in (one, other) * 4:
+            client.get("/deed?nothing")
+            scope, _ = ast.literal_eval(client.response().body.decode())
+            assert tuple(scope["client"]) == client.socket.getsockname()
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "REPORT"])

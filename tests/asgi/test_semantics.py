@@ -128,6 +128,10 @@ def test_receive_and_send_as_tasks(site: Server) -> None:
     assert site.get("/tasks") == (200, b"first http.request")
 
 
+def test_receive_and_send_by_hand(site: Server) -> None:
+    assert site.get("/by-hand") == (200, b"http.request True None None refused")
+
+
 def test_receive_and_send_are_coroutine_functions(site: Server) -> None:
     assert site.get("/functions") == (200, b"[True, True, True]")
 

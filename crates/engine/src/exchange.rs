@@ -25,9 +25,15 @@ use crate::wsgi::caches::Caches;
 pub(crate) struct Exchange {
     pub(crate) core: Arc<Core>,
     pub(crate) run: Run,
-    /// The objects that go with this one; they refer back to it. `None` once it is retired.
-    pub(crate) bundle: Option<Bundle>,
+    /// The objects that go with this one; they refer back to it. `None` once it is retired, and where
+    /// the interface needs none: a request that waits costs the memory of its exchange.
+    pub(crate) bundle: Option<Box<Bundle>>,
 }
+
+const _: () = assert!(
+    size_of::<Exchange>() <= 320,
+    "there is one for each request that waits"
+);
 
 /// One run through the application.
 pub(crate) struct Run {
@@ -58,7 +64,7 @@ pub(crate) struct Run {
     /// Python will look at the request after its response has left (hooks, its own access log).
     pub(crate) inspected: bool,
     /// The request then.
-    pub(crate) past: Option<Past>,
+    pub(crate) past: Option<Box<Past>>,
     /// What is left of a body whose client reads slowly.
     pub(crate) paused: Option<Paused>,
     /// The request, while the application is to be told when its client has gone.
@@ -154,7 +160,7 @@ impl Run {
     pub(crate) fn leave(&mut self, inspected: bool) -> Option<Box<net_exchange::Exchange>> {
         let net = self.net.take()?;
         if inspected || self.inspected {
-            self.past = Some(Past::of(&net));
+            self.past = Some(Box::new(Past::of(&net)));
         }
         Some(net)
     }

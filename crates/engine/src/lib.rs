@@ -14,10 +14,10 @@
 //! requests   core secured wsgi/input wsgi/caches wsgi/environ exchange
 //! responses  sending taken response failure pieces websocket
 //! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/websocket wsgi/run wsgi/paused wsgi/mod
-//! ASGI       asgi/marks asgi/calling asgi/leaving asgi/within asgi/first_step asgi/done asgi/options
-//!            asgi/scope asgi/stage asgi/shared asgi/waiter asgi/arriving asgi/event asgi/event_stream asgi/start
-//!            asgi/websocket_stage asgi/websocket asgi/request asgi/caller asgi/waiting asgi/receive
-//!            asgi/send asgi/mod
+//! ASGI       asgi/marks asgi/calling asgi/leaving asgi/within asgi/first_step asgi/awaiting asgi/done
+//!            asgi/options asgi/unchanged asgi/scope asgi/stage asgi/attended asgi/shared asgi/waiter
+//!            asgi/arriving asgi/event asgi/event_stream asgi/start asgi/websocket_stage asgi/websocket
+//!            asgi/request asgi/caller asgi/waiting asgi/receive asgi/send asgi/mod
 //! Python     methods spare unserved engine driver/application driver/task driver/relay driver
 //! ```
 

@@ -26,6 +26,16 @@ pub(crate) fn send(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -
     }
 }
 
+/// The rest may take long: what the part that was sent has needed is given back.
+pub(crate) fn trim(exchange: &Bound<'_, Exchange>) {
+    // What has borrowed it is at work with it.
+    if let Ok(mut this) = exchange.try_borrow_mut()
+        && let Some(net) = &mut this.run.net
+    {
+        net.trim();
+    }
+}
+
 /// The last block.
 pub(crate) fn finish(exchange: &Bound<'_, Exchange>, block: &Bound<'_, PyBytes>) -> PyResult<()> {
     let (empty, begun) = {

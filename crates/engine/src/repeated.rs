@@ -4,12 +4,14 @@
 //! second time what was made of it is kept, without what depends on the connection, and from the
 //! third time on it is copied as a whole.
 
+use std::net::IpAddr;
+
 use net::exchange as net_exchange;
 use net::peer::Peer;
 use proto::Known;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 /// The head of the last request, and what was made of it.
 #[derive(Default)]
@@ -69,6 +71,24 @@ impl<T> ByPeer<T> {
             *place = Some((peer, make()?));
         }
         present(place.as_ref()).map(|(_, made)| made)
+    }
+}
+
+/// The address of the last new client as text: clients of one proxy share it.
+#[derive(Default)]
+pub(crate) struct LastAddress(Option<(IpAddr, Py<PyString>)>);
+
+impl LastAddress {
+    /// That of this client, which is remembered.
+    pub(crate) fn text(&mut self, py: Python<'_>, ip: IpAddr) -> Py<PyString> {
+        if let Some((last, text)) = &self.0
+            && *last == ip
+        {
+            return text.clone_ref(py);
+        }
+        let text = PyString::new(py, &ip.to_string()).unbind();
+        self.0 = Some((ip, text.clone_ref(py)));
+        text
     }
 }
 

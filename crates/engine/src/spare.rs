@@ -147,7 +147,7 @@ fn create<'py>(py: Python<'py>, core: &Arc<Core>) -> PyResult<Bound<'py, Exchang
         socket: socket.unbind(),
         caches: Caches::new(),
     };
-    exchange.borrow_mut().bundle = Some(bundle);
+    exchange.borrow_mut().bundle = Some(Box::new(bundle));
     Ok(exchange)
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn accept<'a>(
         draft.field(name, value).map_err(fields::misuse)?;
     }
     net.response.draft = draft;
-    run.status = Some(PyString::new(py, status).unbind());
+    run.status = Some(PyString::intern(py, status).unbind());
     sending::head(core, py, run, BodySize::Known(0))?;
     let entry = run.entry;
     let switched = core
@@ -53,6 +53,7 @@ pub(crate) fn accept<'a>(
         .switch_websocket(thread_number(), run.open()?, agreed);
     if switched.is_some() {
         // It is no request any more, and may take as long as both sides like.
+        run.open()?.trim();
         core.board.unlimited(core.slot, entry);
     }
     Ok(switched)

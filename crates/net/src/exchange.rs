@@ -128,6 +128,15 @@ impl Exchange {
         self.key.is_some_and(|key| key.stream != StreamId::HTTP1) || has_waited()
     }
 
+    /// Its response has begun, and the rest may take long: the buffers of what the connection has are
+    /// given back.
+    pub fn trim(&mut self) {
+        if self.response.begun() && self.out.is_empty() {
+            self.out = Vec::new();
+            self.response.trim();
+        }
+    }
+
     /// Forgets everything but the buffers.
     pub(crate) fn recycle(&mut self) {
         self.key = None;
@@ -143,5 +152,50 @@ impl Exchange {
         } else {
             self.out.clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::h1::{BodySize, ServerFields};
+
+    use super::*;
+
+    fn begun(exchange: &mut Exchange) {
+        let (facts, server) = (exchange.facts(), ServerFields::new(""));
+        exchange.response.draft.start(b"200 OK").unwrap();
+        exchange.response.draft.field(b"X-A", b"1").unwrap();
+        let out = &mut exchange.out;
+        exchange
+            .response
+            .head(facts, BodySize::Unknown, &server, out)
+            .unwrap();
+    }
+
+    #[test]
+    fn a_response_that_takes_long_keeps_no_buffer_of_its_head() {
+        let mut exchange = Exchange::default();
+        begun(&mut exchange);
+        exchange.out.clear();
+        exchange.trim();
+        assert_eq!(exchange.out.capacity(), 0);
+        assert!(!exchange.response.draft.has_field(b"x-a"));
+        assert_eq!(exchange.response.draft.status(), 200);
+        exchange.response.body(b"x", &mut exchange.out).unwrap();
+        exchange.response.end(&mut exchange.out).unwrap();
+        assert_eq!(exchange.out, b"1\r\nx\r\n0\r\n\r\n");
+    }
+
+    #[test]
+    fn what_is_still_needed_is_not_given_back() {
+        let mut exchange = Exchange::default();
+        exchange.response.draft.start(b"200 OK").unwrap();
+        exchange.response.draft.field(b"X-A", b"1").unwrap();
+        exchange.trim();
+        assert!(exchange.response.draft.has_field(b"x-a"));
+        begun(&mut exchange);
+        let sent = exchange.out.clone();
+        exchange.trim();
+        assert_eq!(exchange.out, sent);
     }
 }

@@ -11,7 +11,8 @@ impl Token {
         self.0
     }
 
-    pub(crate) fn from_bits(bits: u64) -> Self {
+    /// The token that has become this.
+    pub fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 

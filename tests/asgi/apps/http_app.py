@@ -6,8 +6,14 @@ import asyncio
 import hashlib
 import os
 import tempfile
+from collections import Counter
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from routes import Receive, Routes, Scope, Send, answer, gate, tell, token, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 application = Routes()
 
@@ -24,6 +30,42 @@ async def show_scope(scope: Scope, receive: Receive, send: Send) -> None:
     scope.get("extensions", {})["spoilt"] = {}
     scope.get("state", {})["spoilt"] = True
     scope["type"] = "spoilt"
+    await answer(send, shown)
+
+
+KEPT: list[object] = []
+#: What an application may do to its scope, by the word for it in a query.
+DEEDS: dict[str, Callable[[Scope], object]] = {
+    "nothing": lambda _scope: None,
+    "key": lambda scope: scope.update(more=1),
+    "value": lambda scope: scope.update(path="/other"),
+    "missing": lambda scope: scope.pop("root_path"),
+    "moved": lambda scope: scope.update(scheme=scope.pop("scheme")),
+    "client": lambda scope: scope.update(client=("other", 1)),
+    "asgi": lambda scope: scope["asgi"].update(version="1.0"),
+    "extensions": lambda scope: scope["extensions"].clear(),
+    "state": lambda scope: scope["state"].update(more=1),
+    "field": lambda scope: scope["headers"].append((b"more", b"1")),
+    "other field": lambda scope: scope["headers"].__setitem__(0, (b"host", b"other")),
+    "kept": KEPT.append,
+    "kept fields": lambda scope: KEPT.append(scope["headers"]),
+    "kept state": lambda scope: KEPT.append(scope["state"]),
+    "kept in a cycle": lambda scope: scope["state"].update(scope=scope),
+}
+#: Requests so far with each of them.
+done: Counter[str] = Counter()
+
+
+@application.on("/deed")
+async def deed(scope: Scope, _receive: Receive, send: Send) -> None:
+    """The scope as Python source, and whether others have it. Every other time it is spoilt."""
+    word = unquote(token(scope))
+    parts = (scope, *scope.values())
+    others = any(part is each for part in parts for each in KEPT)
+    shown = repr((dict(scope), others))
+    done[word] += 1
+    if done[word] % 2 == 0:
+        DEEDS[word](scope)
     await answer(send, shown)
 
 

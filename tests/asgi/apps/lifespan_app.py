@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from routes import Receive, Scope, Send, answer, tell
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
+#: The state of `counting`.
+given: list[dict[str, int]] = []
 
 
 async def show(scope: Scope, send: Send) -> None:
@@ -37,6 +39,21 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await asyncio.sleep(0.01)
     await send({"type": "lifespan.shutdown.complete"})
     tell("ended", os.getpid())
+
+
+async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+    """Show the state, and then count the request in what the start was given."""
+    if scope["type"] == "http":
+        shown = repr(scope["state"])
+        given[0]["number"] += 1
+        await answer(send, shown)
+        return
+    await receive()
+    given.append(scope["state"])
+    scope["state"]["number"] = 0
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 async def without(scope: Scope, _receive: Receive, send: Send) -> None:

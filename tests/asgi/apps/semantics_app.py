@@ -8,11 +8,15 @@ import inspect
 import sys
 import weakref
 from contextvars import ContextVar, copy_context
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
 import sniffio
 from routes import Receive, Routes, Scope, Send, answer, gate, lifespan, tell, token, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
 started: ContextVar[str] = ContextVar("started", default="not started")
@@ -246,6 +250,39 @@ async def tasks(_scope: Scope, receive: Receive, send: Send) -> None:
     body = event["type"].encode()
     second = asyncio.ensure_future(send({"type": "http.response.body", "body": body}))
     await asyncio.shield(second)
+
+
+@application.on("/by-hand")
+async def by_hand(_scope: Scope, receive: Receive, send: Send) -> None:
+    """`receive` and `send`, awaited under a tracer, and by their methods."""
+    sys.settrace(lambda *_: None)
+    try:
+        said = [(await receive())["type"]]
+    finally:
+        sys.settrace(None)
+    waiting = receive()
+    said.append(str(asyncio.isfuture(waiting.send(None))))
+    waiting.close()
+    start = {"type": "http.response.start", "status": 200, "headers": []}
+    more = {"type": "http.response.body", "body": b"", "more_body": True}
+    said.append(_ended(lambda: next(send(start).__await__())))
+    said.append(_ended(lambda: send(more).send(None)))
+    said.append(_ended(lambda: next(send({"type": "unknown"}).__await__())))
+    sys.settrace(lambda *_: None)
+    try:
+        await send({"type": "http.response.body", "body": " ".join(said).encode()})
+    finally:
+        sys.settrace(None)
+
+
+def _ended(step: Callable[[], object]) -> str:
+    """How a step of a coroutine has ended it."""
+    try:
+        return f"waits for {step()}"
+    except StopIteration as ended:
+        return repr(ended.value)
+    except ValueError:
+        return "refused"
 
 
 @application.on("/functions")

@@ -4,13 +4,38 @@
 
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use super::awaiting::{self, Awaitable, Step};
+
 /// It is done, with nothing to say. One for all.
 #[pyclass(frozen, module = "licorne._engine")]
 pub(crate) struct Done;
+
+/// Has `await` take its short way with what is here.
+pub(crate) fn enable(py: Python<'_>) {
+    awaiting::put::<Done>(py, ended, ended_with_none);
+    awaiting::enable::<Ready>(py);
+}
+
+/// `tp_iternext` of what is done: no item, and no exception.
+unsafe extern "C" fn ended(_done: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    std::ptr::null_mut()
+}
+
+/// `am_send` of what is done: it has returned `None`.
+unsafe extern "C" fn ended_with_none(
+    _done: *mut ffi::PyObject,
+    _value: *mut ffi::PyObject,
+    result: *mut *mut ffi::PyObject,
+) -> ffi::PySendResult {
+    // SAFETY: the caller has the interpreter lock, and a place for the result, a new reference.
+    unsafe { *result = ffi::Py_NewRef(ffi::Py_None()) };
+    ffi::PySendResult::PYGEN_RETURN
+}
 
 #[pymethods]
 impl Done {
@@ -52,6 +77,16 @@ impl Done {
 #[pyclass(module = "licorne._engine")]
 pub(crate) struct Ready(Option<PyResult<Py<PyAny>>>);
 
+impl Awaitable for Ready {
+    fn step(&mut self, _py: Python<'_>) -> PyResult<Step> {
+        match self.0.take() {
+            Some(Ok(event)) => Ok(Step::Ended(event)),
+            Some(Err(error)) => Err(error),
+            None => Err(used_up()),
+        }
+    }
+}
+
 impl Ready {
     pub(crate) fn new(outcome: PyResult<Py<PyAny>>) -> Self {
         Self(Some(outcome))
@@ -68,16 +103,12 @@ impl Ready {
         slf
     }
 
-    fn __next__(&mut self) -> PyResult<()> {
-        match self.0.take() {
-            Some(Ok(event)) => Err(PyStopIteration::new_err((event,))),
-            Some(Err(error)) => Err(error),
-            None => Err(used_up()),
-        }
+    fn __next__(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.step(py)?.into_item()
     }
 
-    fn send(&mut self, _value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.__next__()
+    fn send(&mut self, py: Python<'_>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.step(py)?.into_item()
     }
 
     #[pyo3(signature = (kind, value=None, traceback=None))]

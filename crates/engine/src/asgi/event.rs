@@ -18,16 +18,21 @@ pub(super) fn flag(event: &Bound<'_, PyDict>, name: &Bound<'_, PyString>) -> PyR
     }
 }
 
-/// Its `body`, which `what` names in messages; empty where it is missing.
-pub(super) fn block<'py>(
+/// Its `body`, which `what` names in messages, empty where it is missing; and whether more is to come.
+pub(super) fn part<'py>(
     event: &Bound<'py, PyDict>,
     what: &'static str,
-) -> PyResult<Bound<'py, PyBytes>> {
+) -> PyResult<(Bound<'py, PyBytes>, bool)> {
     let py = event.py();
-    match event.get_item(intern!(py, "body"))? {
-        Some(block) => bytes_of(block, what),
-        None => Ok(PyBytes::new(py, b"")),
-    }
+    let body = event.get_item(intern!(py, "body"))?;
+    // Mostly there is nothing else beside the type, and nothing has to be looked for.
+    let others = event.len() > 1 + usize::from(body.is_some());
+    let more = others && flag(event, intern!(py, "more_body"))?;
+    let block = match body {
+        Some(body) => bytes_of(body, what)?,
+        None => PyBytes::new(py, b""),
+    };
+    Ok((block, more))
 }
 
 /// Its `headers`.

@@ -4,6 +4,8 @@
 //! for is a future of its loop, which a turn of the engine completes.
 
 mod arriving;
+mod attended;
+pub(crate) mod awaiting;
 pub(crate) mod caller;
 mod calling;
 pub(crate) mod done;
@@ -20,6 +22,7 @@ pub(crate) mod send;
 pub(crate) mod shared;
 mod stage;
 pub(crate) mod start;
+pub(crate) mod unchanged;
 pub(crate) mod waiter;
 pub(crate) mod waiting;
 pub(crate) mod websocket;

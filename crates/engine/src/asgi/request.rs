@@ -54,7 +54,7 @@ impl State {
     name = "AsgiRequest"
 )]
 pub(crate) struct Request {
-    pub(super) exchange: Py<Exchange>,
+    pub(crate) exchange: Py<Exchange>,
     pub(super) shared: Arc<Shared>,
     pub(super) key: Option<RequestKey>,
     number: u64,
@@ -107,10 +107,6 @@ impl Request {
         }
     }
 
-    pub(crate) fn exchange_of<'py>(&self, py: Python<'py>) -> &Bound<'py, Exchange> {
-        self.exchange.bind(py)
-    }
-
     pub(crate) fn is_websocket(&self) -> bool {
         self.websocket.is_some()
     }
@@ -145,6 +141,7 @@ impl Request {
     ) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         this.state().task = Some(task.clone().unbind());
+        pieces::trim(this.exchange.bind(py));
         this.shared.unfinished.bind(py).set_item(this.number, slf)?;
         Self::attend(slf);
         let ended = slf.getattr(intern!(py, "ended"))?;
@@ -234,6 +231,10 @@ impl Request {
             let waiters = &mut state.waiters;
             let cancelled = waiters.extract_if(.., |(_, each)| each.get().is_done());
             let cancelled = cancelled.collect();
+            if waiters.is_empty() {
+                // Mostly there is no other one, and it waits for long.
+                waiters.reserve_exact(1);
+            }
             waiters.push((wanted, waiter.clone().unbind()));
             cancelled
         };
@@ -405,7 +406,7 @@ impl Request {
         self.state().client.drops_one()
     }
 
-    fn running(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    pub(super) fn running(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.state().task.as_ref().map(|task| task.clone_ref(py))
     }
 

@@ -15,8 +15,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::options::Options;
+use super::unchanged::{Made, Own};
 use crate::core::Core;
-use crate::repeated::{ByPeer, RepeatedHead, repeated_by_clients};
+use crate::repeated::{ByPeer, LastAddress, RepeatedHead, repeated_by_clients};
 use crate::secured;
 use crate::text;
 
@@ -36,8 +37,14 @@ pub(crate) struct Scopes {
     pairs: [LastPair; Known::COUNT],
     repeated: RepeatedHead,
     fields: Option<Py<PyList>>,
+    /// The last scope of the repeated head, left as it was.
+    left: Option<Box<Made>>,
     peers: ByPeer<Py<PyTuple>>,
+    address: LastAddress,
 }
+
+/// A scope, and whether it can be used again when its request has ended.
+type Built<'py> = (Bound<'py, PyDict>, Option<Box<Made>>);
 
 impl Scopes {
     pub(crate) fn new(py: Python<'_>, options: &Options) -> PyResult<Self> {
@@ -73,11 +80,13 @@ impl Scopes {
             pairs: [const { None }; Known::COUNT],
             repeated: RepeatedHead::default(),
             fields: None,
+            left: None,
             peers: ByPeer::new(),
+            address: LastAddress::default(),
         })
     }
 
-    /// The scope of a request, and the id that it is given.
+    /// The scope of a request, with the id that it is given.
     pub(crate) fn build<'py>(
         &mut self,
         py: Python<'py>,
@@ -85,8 +94,20 @@ impl Scopes {
         options: &Options,
         exchange: &net_exchange::Exchange,
         id: Option<&Py<PyString>>,
-    ) -> PyResult<Bound<'py, PyDict>> {
+    ) -> PyResult<Built<'py>> {
         let repeats = self.repeated.is_of(exchange);
+        // A scope with an id of its own, or with a handshake, is no other request's.
+        let common = repeats && id.is_none() && exchange.tls.is_none();
+        // One that is not used now would only be kept in memory.
+        if let (Some(mut left), Some(pairs)) = (self.left.take(), &self.fields)
+            && common
+            && left.is_current(py, options, pairs)
+        {
+            let scope = left.scope(py).clone();
+            self.client(&scope, exchange)?;
+            left.renew(py);
+            return Ok((scope, Some(left)));
+        }
         let (scope, fields) = match (&self.repeated.kept, &self.fields) {
             (Some(scope), Some(fields)) if repeats => {
                 let fields = fields.bind(py);
@@ -110,16 +131,40 @@ impl Scopes {
             set_field(&fields, b"x-request-id", value.as_bytes())?;
             scope.set_item(&core.names.request_id, id)?;
         }
-        scope.set_item(intern!(py, "headers"), fields)?;
+        scope.set_item(intern!(py, "headers"), &fields)?;
         self.client(&scope, exchange)?;
-        scope.set_item(intern!(py, "asgi"), options.versions.bind(py).copy()?)?;
-        if let Some(state) = &options.state {
-            scope.set_item(intern!(py, "state"), state.bind(py).copy()?)?;
+        let versions = options.versions.bind(py).copy()?;
+        scope.set_item(intern!(py, "asgi"), &versions)?;
+        let state = options.state.as_ref();
+        let state = state.map(|state| state.bind(py).copy()).transpose()?;
+        if let Some(state) = &state {
+            scope.set_item(intern!(py, "state"), state)?;
         }
         let extensions = options.extensions.bind(py).copy()?;
         secured::extension(&extensions, exchange)?;
-        scope.set_item(intern!(py, "extensions"), extensions)?;
-        Ok(scope)
+        scope.set_item(intern!(py, "extensions"), &extensions)?;
+        let own = Own {
+            fields: &fields,
+            versions: &versions,
+            extensions: &extensions,
+            state: state.as_ref(),
+        };
+        let made = match &self.fields {
+            Some(pairs) if common => Made::of(options, &scope, &own, pairs),
+            _ => None,
+        };
+        Ok((scope, made))
+    }
+
+    /// A request has ended. If its scope is as it was made, another one is given it; otherwise the caller
+    /// releases it.
+    #[inline]
+    pub(crate) fn keep(&mut self, py: Python<'_>, made: Box<Made>) -> Option<Box<Made>> {
+        if made.is_left(py) {
+            self.left.replace(made)
+        } else {
+            Some(made)
+        }
     }
 
     /// Puts a field into a scope in the place of those with its name.
@@ -141,7 +186,7 @@ impl Scopes {
         exchange: &net_exchange::Exchange,
         id: Option<&Py<PyString>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let scope = self.build(py, core, options, exchange, id)?;
+        let (scope, _) = self.build(py, core, options, exchange, id)?;
         let secure = exchange.https();
         scope.set_item(intern!(py, "type"), intern!(py, "websocket"))?;
         scope.set_item(intern!(py, "scheme"), if secure { "wss" } else { "ws" })?;
@@ -275,8 +320,9 @@ impl Scopes {
             return scope.set_item(key, py.None());
         };
         let slot = exchange.key.map(|key| key.connection.slot());
+        let address = &mut self.address;
         let client = self.peers.of(slot, peer, || {
-            let client = (ip.to_string(), port).into_pyobject(py)?;
+            let client = (address.text(py, ip), port).into_pyobject(py)?;
             Ok(client.unbind())
         })?;
         scope.set_item(key, client)

@@ -15,7 +15,7 @@ use pyo3::types::{PyAny, PyDict, PyList, PyString};
 use super::caller::Caller;
 use super::calling::{self, Call, Callable};
 use super::done::Ready;
-use super::event::{block, flag, headers};
+use super::event::{flag, headers, part};
 use super::marks;
 use super::request::Request;
 use super::stage::{Stage, Wanted};
@@ -220,10 +220,15 @@ fn send(request: &Bound<'_, Request>, event: &Bound<'_, PyAny>) -> PyResult<Sent
 fn body(request: &Bound<'_, Request>, event: &Bound<'_, PyDict>) -> PyResult<Sent> {
     let py = event.py();
     let this = request.get();
-    let block = block(event, "http.response.body: \"body\"")?;
+    let (block, more) = part(event, "http.response.body: \"body\"")?;
     let exchange = this.exchange.bind(py);
-    if flag(event, intern!(py, "more_body"))? {
-        return pushed(request, response::push(exchange, &block)?);
+    if more {
+        let begun = exchange.try_borrow()?.headers_sent();
+        let room = response::push(exchange, &block)?;
+        if !begun && this.running(py).is_some() {
+            pieces::trim(exchange);
+        }
+        return pushed(request, room);
     }
     if this.has_trailers() {
         this.set_stage(Stage::Trailers);

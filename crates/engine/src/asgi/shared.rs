@@ -1,7 +1,6 @@
 //! What all requests of an asgi worker share: its loop, what goes into every scope, and the requests
 //! that wait for news of a turn.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use super::attended::Attended;
 use super::done::Done;
 use super::options::Options;
 use crate::core::Core;
@@ -21,13 +21,15 @@ pub(crate) struct Shared {
     of: Py<PyAny>,
     call_soon: Py<PyAny>,
     call_later: Py<PyAny>,
+    /// A future that is done, with nothing to say.
+    finished: Py<PyAny>,
     /// The result of every event that need not wait.
     pub(crate) done: Py<Done>,
     statuses: Mutex<Vec<Option<Py<PyString>>>>,
     /// Requests that go on after their first step, by their numbers.
     pub(crate) unfinished: Py<PyDict>,
     /// Requests that are not over: news of a turn name them.
-    known: Mutex<HashMap<RequestKey, Py<PyAny>>>,
+    attended: Mutex<Attended<Py<PyAny>>>,
     waiting_for_room: Mutex<Vec<RequestKey>>,
     /// Called at the end of a round of the loop in which there was output.
     round: Mutex<Option<Py<PyAny>>>,
@@ -44,10 +46,11 @@ impl Shared {
             of: of.clone().unbind(),
             call_soon: of.getattr(intern!(py, "call_soon"))?.unbind(),
             call_later: of.getattr(intern!(py, "call_later"))?.unbind(),
+            finished: finished(of)?,
             done: Py::new(py, Done)?,
             statuses: Mutex::default(),
             unfinished: PyDict::new(py).unbind(),
-            known: Mutex::default(),
+            attended: Mutex::default(),
             waiting_for_room: Mutex::default(),
             round: Mutex::default(),
             round_due: AtomicBool::new(false),
@@ -57,6 +60,11 @@ impl Shared {
     /// The loop.
     pub(super) fn of(&self, py: Python<'_>) -> Py<PyAny> {
         self.of.clone_ref(py)
+    }
+
+    /// A future of it that is done, with `None`.
+    pub(super) fn finished<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.finished.bind(py)
     }
 
     /// Its `call_soon`.
@@ -118,24 +126,24 @@ impl Shared {
     }
 
     pub(crate) fn remember(&self, key: RequestKey, request: Py<PyAny>) {
-        let before = locked(&self.known).insert(key, request);
+        let before = locked(&self.attended).insert(key, request);
         drop(before);
     }
 
     pub(crate) fn forget(&self, key: RequestKey) {
-        let before = locked(&self.known).remove(&key);
+        let before = locked(&self.attended).remove(key);
         drop(before);
     }
 
     pub(crate) fn find(&self, py: Python<'_>, key: RequestKey) -> Option<Py<PyAny>> {
-        locked(&self.known)
-            .get(&key)
+        locked(&self.attended)
+            .get(key)
             .map(|found| found.clone_ref(py))
     }
 
     /// All requests that are not over.
     pub(crate) fn all(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
-        locked(&self.known)
+        locked(&self.attended)
             .values()
             .map(|request| request.clone_ref(py))
             .collect()
@@ -150,6 +158,17 @@ impl Shared {
     pub(crate) fn take_waiting_for_room(&self) -> Vec<RequestKey> {
         std::mem::take(&mut *locked(&self.waiting_for_room))
     }
+}
+
+fn finished(of: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    let py = of.py();
+    let future = py.import(intern!(py, "asyncio"))?;
+    let future = future.getattr(intern!(py, "Future"))?;
+    let keywords = PyDict::new(py);
+    keywords.set_item(intern!(py, "loop"), of)?;
+    let future = future.call((), Some(&keywords))?;
+    future.call_method1(intern!(py, "set_result"), (py.None(),))?;
+    Ok(future.unbind())
 }
 
 /// One thread at a time runs what is here; the mutex is for the compiler, and no Python code runs

@@ -30,7 +30,9 @@ pub(crate) fn start(
         .map_err(|_| PyTypeError::new_err(format!("\"status\" is no status code: {status:?}")))?;
     let line = shared.status(py, status);
     let headers = event.get_item(intern!(py, "headers"))?;
-    let trailers = flag(event, intern!(py, "trailers"))?;
+    // Mostly there is nothing else beside the type, and nothing has to be looked for.
+    let others = event.len() > 2 + usize::from(headers.is_some());
+    let trailers = others && flag(event, intern!(py, "trailers"))?;
     let mut this = exchange.try_borrow_mut()?;
     let run = &mut this.run;
     let draft = &mut run.open()?.response.draft;

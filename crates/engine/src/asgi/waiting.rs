@@ -1,9 +1,10 @@
 //! The awaitable of an event, or of room for more, that has to be waited for.
 
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::awaiting::{self, Awaitable, Step};
 use super::done::{thrown, used_up};
 use super::request::Request;
 use super::stage::Wanted;
@@ -31,6 +32,11 @@ impl Waiting {
         }
     }
 
+    /// Has `await` take its short way with them.
+    pub(crate) fn enable(py: Python<'_>) {
+        awaiting::enable::<Self>(py);
+    }
+
     /// It waits for the next turn of the loop.
     pub(crate) fn for_a_turn(request: Py<Request>) -> Self {
         Self {
@@ -38,10 +44,12 @@ impl Waiting {
             ..Self::new(request, Wanted::Turn)
         }
     }
+}
 
-    fn go_on(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+impl Awaitable for Waiting {
+    fn step(&mut self, py: Python<'_>) -> PyResult<Step> {
         if std::mem::take(&mut self.owes_a_turn) {
-            return Ok(py.None());
+            return Ok(Step::Waits(py.None()));
         }
         if let Some(waiter) = self.waiter.take()
             && !waiter.get().is_done()
@@ -55,11 +63,11 @@ impl Waiting {
         let request = request.bind(py).clone();
         if let Some(event) = Request::take(&request, self.wanted)? {
             self.request = None;
-            return Err(PyStopIteration::new_err((event,)));
+            return Ok(Step::Ended(event));
         }
         let waiter = Request::wait(&request, self.wanted)?;
         self.waiter = Some(waiter.clone().unbind());
-        Ok(waiter.into_any().unbind())
+        Ok(Step::Waits(waiter.into_any().unbind()))
     }
 }
 
@@ -74,11 +82,11 @@ impl Waiting {
     }
 
     fn __next__(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.go_on(py)
+        self.step(py)?.into_item()
     }
 
     fn send(&mut self, py: Python<'_>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.go_on(py)
+        self.step(py)?.into_item()
     }
 
     #[pyo3(signature = (kind, value=None, traceback=None))]

@@ -12,7 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
-use super::event::{block, flag, headers};
+use super::event::{headers, part};
 use super::leaving::{from_leaving, left};
 use super::shared::Shared;
 use super::websocket_stage::{Kind as Event, Stage, said};
@@ -271,14 +271,13 @@ impl WebSocket {
     }
 
     fn deny(&self, on: &On<'_, '_>, event: &Bound<'_, PyDict>) -> PyResult<bool> {
-        let py = event.py();
-        let block = block(event, "websocket.http.response.body: \"body\"")?;
-        if !flag(event, intern!(py, "more_body"))? {
+        let (block, more) = part(event, "websocket.http.response.body: \"body\"")?;
+        if !more {
             self.set_stage(Stage::Closed);
             return pieces::finish(on.exchange, &block).map(|()| true);
         }
         match response::push(on.exchange, &block)? {
-            Room::Yes => on.shared.ask_for_round(py).map(|()| true),
+            Room::Yes => on.shared.ask_for_round(on.py()).map(|()| true),
             Room::Full => Ok(false),
             Room::Gone => Err(self.has_left()),
         }

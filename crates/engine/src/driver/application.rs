@@ -12,11 +12,14 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::access::Access;
 use crate::asgi::caller::Caller;
+use crate::asgi::done;
 use crate::asgi::receive::Receive;
 use crate::asgi::request::Request;
 use crate::asgi::scope::Scopes;
 use crate::asgi::send::Send;
 use crate::asgi::shared::Shared;
+use crate::asgi::unchanged::Made;
+use crate::asgi::waiting::Waiting;
 use crate::core::{Core, thread_number};
 use crate::exchange::{Exchange, is_over, references};
 use crate::fields::misuse;
@@ -44,8 +47,14 @@ pub(super) struct Application {
     kept: Mutex<Option<Handles>>,
 }
 
-/// What an application is called with beside the scope.
-pub(super) struct Handles {
+/// What an application was called with, as far as another request may be given it.
+pub(super) struct Called {
+    scope: Option<Box<Made>>,
+    handles: Handles,
+}
+
+/// What it is called with beside the scope.
+struct Handles {
     caller: Arc<Caller>,
     receive: Py<Receive>,
     send: Py<Send>,
@@ -70,6 +79,8 @@ impl Application {
         options: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let scopes = Scopes::new(py, &shared.options)?;
+        done::enable(py);
+        Waiting::enable(py);
         Receive::enable_calls(py)?;
         Send::enable_calls(py)?;
         Ok(Self {
@@ -130,10 +141,10 @@ impl Application {
         &self,
         request: &Bound<'py, Request>,
         inspected: bool,
-    ) -> PyResult<(Bound<'py, PyAny>, Handles)> {
+    ) -> PyResult<(Bound<'py, PyAny>, Called)> {
         let (py, this) = (request.py(), request.get());
-        let exchange = this.exchange_of(py);
-        let scope = self.scope(py, exchange, (inspected, this.is_websocket()))?;
+        let exchange = this.exchange.bind(py);
+        let (scope, made) = self.scope(py, exchange, (inspected, this.is_websocket()))?;
         if inspected {
             let worker = self.worker.bind(py);
             let seen = worker.call_method1(intern!(py, "before"), (exchange,))?;
@@ -153,7 +164,11 @@ impl Application {
             );
             Bound::from_owned_ptr_or_err(py, result)?
         };
-        Ok((coroutine, handles))
+        let called = Called {
+            scope: made,
+            handles,
+        };
+        Ok((coroutine, called))
     }
 
     fn handles(&self, request: &Bound<'_, Request>) -> PyResult<Handles> {
@@ -168,12 +183,21 @@ impl Application {
     }
 
     /// A request has ended: the next one is called with the same objects if nothing else refers to them.
-    pub(super) fn keep(&self, py: Python<'_>, handles: Handles) {
+    pub(super) fn keep(&self, py: Python<'_>, called: Called) {
+        let Called { scope, handles } = called;
+        if let Some(scope) = scope {
+            let released = self.scopes().keep(py, scope);
+            drop(released);
+        }
         if references(handles.receive.bind(py)) == 1 && references(handles.send.bind(py)) == 1 {
             handles.caller.assign(None);
             let before = self.kept().replace(handles);
             drop(before);
         }
+    }
+
+    fn scopes(&self) -> MutexGuard<'_, Scopes> {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<Handles>> {
@@ -185,7 +209,7 @@ impl Application {
         py: Python<'py>,
         exchange: &Bound<'py, Exchange>,
         (inspected, is_websocket): (bool, bool),
-    ) -> PyResult<Bound<'py, PyDict>> {
+    ) -> PyResult<(Bound<'py, PyDict>, Option<Box<Made>>)> {
         let core = &self.shared.core;
         let mut this = exchange.try_borrow_mut()?;
         let this = &mut *this;
@@ -195,21 +219,24 @@ impl Application {
         let id = core.ids.as_ref().map(|ids| text::latin1(py, &ids.of(net)));
         let id = id.transpose()?.map(Bound::unbind);
         let traceparent = this.run.place.as_ref().map(|place| place.traceparent());
-        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scopes = self.scopes();
         let (options, id) = (&self.shared.options, id);
-        let scope = if is_websocket {
-            scopes.build_websocket(py, core, options, net, id.as_ref())?
+        let (scope, mut made) = if is_websocket {
+            let scope = scopes.build_websocket(py, core, options, net, id.as_ref())?;
+            (scope, None)
         } else {
             scopes.build(py, core, options, net, id.as_ref())?
         };
         drop(scopes);
         if let Some(traceparent) = traceparent {
             Scopes::replace_field(&scope, b"traceparent", traceparent.as_bytes())?;
+            made = None;
         }
         if core.config.queue_time
             && let Some(ns) = this.run.queue_ns
         {
             scope.set_item(&core.names.queue_time, crate::queue::seconds(ns))?;
+            made = None;
         }
         this.run.request_id = id;
         this.run.environ = None;
@@ -221,7 +248,7 @@ impl Application {
             this.run.repeated = repeated;
             this.run.environ = Some(environ.unbind());
         }
-        Ok(scope)
+        Ok((scope, made))
     }
 }
 

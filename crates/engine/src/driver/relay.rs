@@ -20,6 +20,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::application::Application;
 use super::task::{Asyncio, LentTask};
+use crate::asgi::awaiting::Step;
 use crate::asgi::done::{thrown, used_up};
 use crate::asgi::request::Request;
 use crate::asgi::within::within;
@@ -188,7 +189,7 @@ impl Relay {
         let request = request.bind(py);
         // A panic is a bug of ours; it costs this request and nothing else.
         let stepped = catch_unwind(AssertUnwindSafe(|| {
-            let (coroutine, handles) = self.application.call(request, self.inspected)?;
+            let (coroutine, called) = self.application.call(request, self.inspected)?;
             self.asyncio.check_coroutine(&coroutine)?;
             let context = (!own).then(|| context.clone().unbind());
             self.inner().running = Some(Running {
@@ -196,16 +197,16 @@ impl Relay {
                 context,
             });
             let stepped = step(&coroutine, None);
-            if !matches!(stepped, Ok(Stepped::Waits(_))) {
+            if !matches!(stepped, Ok(Step::Waits(_))) {
                 let ended = self.inner().running.take();
                 drop((ended, coroutine));
-                self.application.keep(py, handles);
+                self.application.keep(py, called);
             }
             stepped
         }));
         match stepped.unwrap_or_else(|_| Err(panicked())) {
-            Ok(Stepped::Ended(_)) => request.get().settle(py, Ok(())).map(|()| None),
-            Ok(Stepped::Waits(waits)) => {
+            Ok(Step::Ended(_)) => request.get().settle(py, Ok(())).map(|()| None),
+            Ok(Step::Waits(waits)) => {
                 let task = self.inner().task.take();
                 let Some(task) = task else {
                     let waiting = (request.clone().unbind(), context.clone().unbind());
@@ -226,8 +227,8 @@ impl Relay {
     fn go_on(
         &self,
         py: Python<'_>,
-        step: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<Stepped>,
-    ) -> PyResult<Stepped> {
+        step: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<Step>,
+    ) -> PyResult<Step> {
         let running = self.inner().running.as_ref().map(|running| {
             let context = running
                 .context
@@ -243,7 +244,7 @@ impl Relay {
             Some(context) => within(context.bind(py), || step(coroutine)),
             None => step(coroutine),
         };
-        if !matches!(stepped, Ok(Stepped::Waits(_))) {
+        if !matches!(stepped, Ok(Step::Waits(_))) {
             let ended = self.inner().running.take();
             drop(ended);
         }
@@ -255,15 +256,7 @@ impl Relay {
     }
 }
 
-/// What a step of a coroutine has come to.
-enum Stepped {
-    /// It waits for this.
-    Waits(Py<PyAny>),
-    /// It has returned this.
-    Ended(Py<PyAny>),
-}
-
-fn step(coroutine: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Stepped> {
+fn step(coroutine: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Step> {
     let py = coroutine.py();
     let none = py.None();
     let value = value.map_or(none.as_ptr(), Bound::as_ptr);
@@ -274,8 +267,8 @@ fn step(coroutine: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyRes
         (sent, Bound::from_owned_ptr_or_err(py, result)?.unbind())
     };
     Ok(match sent {
-        ffi::PySendResult::PYGEN_NEXT => Stepped::Waits(result),
-        _ => Stepped::Ended(result),
+        ffi::PySendResult::PYGEN_NEXT => Step::Waits(result),
+        _ => Step::Ended(result),
     })
 }
 
@@ -294,9 +287,8 @@ impl Relay {
             return self.begin(py);
         }
         match self.go_on(py, |coroutine| step(coroutine, None))? {
-            Stepped::Waits(waits) => Ok(Some(waits)),
-            Stepped::Ended(result) if result.is_none(py) => Ok(None),
-            Stepped::Ended(result) => Err(PyStopIteration::new_err((result,))),
+            Step::Ended(result) if result.is_none(py) => Ok(None),
+            stepped => stepped.into_item().map(Some),
         }
     }
 
@@ -305,7 +297,8 @@ impl Relay {
             let begun = self.begin(py)?;
             return begun.ok_or_else(|| PyStopIteration::new_err(()));
         }
-        waits(self.go_on(py, |coroutine| step(coroutine, Some(value)))?)
+        self.go_on(py, |coroutine| step(coroutine, Some(value)))?
+            .into_item()
     }
 
     #[pyo3(signature = (kind, value=None, traceback=None))]
@@ -325,14 +318,14 @@ impl Relay {
             }
             return Err(error);
         }
-        let thrown = self.go_on(py, |coroutine| {
+        let stepped = self.go_on(py, |coroutine| {
             let waits = match (value, traceback) {
                 (None, None) => coroutine.call_method1(intern!(py, "throw"), (kind,)),
                 _ => coroutine.call_method1(intern!(py, "throw"), (kind, value, traceback)),
             };
-            waits.map(|waits| Stepped::Waits(waits.unbind()))
+            waits.map(|waits| Step::Waits(waits.unbind()))
         });
-        waits(thrown?)
+        stepped?.into_item()
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
@@ -341,7 +334,7 @@ impl Relay {
         }
         let closed = self.go_on(py, |coroutine| {
             let closed = coroutine.call_method0(intern!(py, "close"))?;
-            Ok(Stepped::Ended(closed.unbind()))
+            Ok(Step::Ended(closed.unbind()))
         });
         closed.map(drop)
     }
@@ -381,12 +374,5 @@ impl Relay {
             (inner.running.take(), inner.task.take())
         };
         drop(parts);
-    }
-}
-
-fn waits(stepped: Stepped) -> PyResult<Py<PyAny>> {
-    match stepped {
-        Stepped::Waits(waits) => Ok(waits),
-        Stepped::Ended(result) => Err(PyStopIteration::new_err((result,))),
     }
 }

@@ -8,16 +8,72 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::exchange::references;
 
+/// A function of one object.
+struct Function {
+    of: Py<PyAny>,
+    /// It is one of C, which is called without what a call needs that Python code might see.
+    direct: Option<Direct>,
+}
+
+#[derive(Clone, Copy)]
+enum Direct {
+    /// A method without arguments.
+    Method(ffi::PyCFunction),
+    /// A function of a module, with one.
+    Function(ffi::PyCFunction),
+}
+
+impl Function {
+    fn new(of: &Bound<'_, PyAny>) -> Self {
+        let object = of.as_ptr();
+        // SAFETY: a live object, whose class says what it is; its flags say how its function is called.
+        let direct = unsafe {
+            if ffi::Py_TYPE(object) == &raw mut ffi::PyMethodDescr_Type {
+                let method = (*object.cast::<ffi::PyMethodDescrObject>()).d_method;
+                let called = (*method).ml_meth.PyCFunction;
+                ((*method).ml_flags == ffi::METH_NOARGS).then_some(Direct::Method(called))
+            } else if ffi::PyCFunction_CheckExact(object) != 0
+                && ffi::PyCFunction_GetFlags(object) == ffi::METH_O
+            {
+                ffi::PyCFunction_GetFunction(object).map(Direct::Function)
+            } else {
+                None
+            }
+        };
+        Self {
+            of: of.clone().unbind(),
+            direct,
+        }
+    }
+
+    /// Of an object of the class whose method it is, if it is one.
+    #[inline]
+    fn call<'py>(&self, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = object.py();
+        // SAFETY: live objects; the result is a new reference or null.
+        unsafe {
+            let result = match self.direct {
+                Some(Direct::Method(method)) => method(object.as_ptr(), std::ptr::null_mut()),
+                Some(Direct::Function(function)) => {
+                    function(ffi::PyCFunction_GetSelf(self.of.as_ptr()), object.as_ptr())
+                }
+                None => return self.of.bind(py).call1((object,)),
+            };
+            Bound::from_owned_ptr_or_err(py, result)
+        }
+    }
+}
+
 /// What relays need of asyncio, looked up once.
 pub(super) struct Asyncio {
     task: Py<PyType>,
     /// Of tasks: `get_name`, and the attributes `_callbacks` and `_must_cancel`.
-    get_name: Py<PyAny>,
+    get_name: Function,
     callbacks: Option<Py<PyAny>>,
     must_cancel: Option<Py<PyAny>>,
     current_task: Py<PyAny>,
     is_coroutine: Py<PyAny>,
-    weak_references: Py<PyAny>,
+    weak_references: Function,
     /// `("context",)`, the keywords of `add_done_callback`.
     keywords: Py<PyTuple>,
 }
@@ -32,13 +88,13 @@ impl Asyncio {
             .cast_into::<PyType>()?;
         let attribute = |name| task.getattr_opt(name).map(|found| found.map(Bound::unbind));
         Ok(Self {
-            get_name: of(&task, intern!(py, "get_name"))?,
+            get_name: Function::new(&task.getattr(intern!(py, "get_name"))?),
             callbacks: attribute(intern!(py, "_callbacks"))?,
             must_cancel: attribute(intern!(py, "_must_cancel"))?,
             task: task.clone().unbind(),
             current_task: of(&asyncio, intern!(py, "current_task"))?,
             is_coroutine: of(&asyncio, intern!(py, "iscoroutine"))?,
-            weak_references: of(&weakref, intern!(py, "getweakrefcount"))?,
+            weak_references: Function::new(&weakref.getattr(intern!(py, "getweakrefcount"))?),
             keywords: PyTuple::new(py, [intern!(py, "context")])?.unbind(),
         })
     }
@@ -74,14 +130,16 @@ pub(super) struct LentTask<'py> {
     /// Its attributes, if it can have any.
     attributes: Option<Bound<'py, PyDict>>,
     references: isize,
-    weak_references: usize,
+    /// The number as Python has it: small ones are each one object.
+    weak_references: Bound<'py, PyAny>,
 }
 
 impl<'py> LentTask<'py> {
     /// The one that runs.
     pub(super) fn now(asyncio: &Asyncio, py: Python<'py>) -> PyResult<Self> {
         let task = asyncio.current_task.bind(py).call0()?;
-        let name = asyncio.get_name.bind(py).call1((&task,))?;
+        let name = asyncio.get_name.of.bind(py).call1((&task,))?;
+        let weak_references = asyncio.weak_references.call(&task)?;
         // SAFETY: a live object; the result is a new reference or null.
         let attributes = unsafe {
             let found = ffi::PyObject_GenericGetDict(task.as_ptr(), std::ptr::null_mut());
@@ -91,16 +149,13 @@ impl<'py> LentTask<'py> {
             drop(PyErr::take(py));
         }
         let attributes = attributes.map(Bound::cast_into).transpose()?;
-        let mut now = Self {
+        Ok(Self {
+            references: references(&task),
             task,
             name,
             attributes,
-            references: 0,
-            weak_references: 0,
-        };
-        now.references = references(&now.task);
-        now.weak_references = now.weak_references(asyncio)?;
-        Ok(now)
+            weak_references,
+        })
     }
 
     /// Whether nothing is left on it of the requests that it has had.
@@ -114,15 +169,13 @@ impl<'py> LentTask<'py> {
         Ok(references(&self.task) == self.references
             && task.get_type().is(&asyncio.task)
             && self.attributes.as_ref().is_none_or(PyDictMethods::is_empty)
-            && self.weak_references(asyncio)? == self.weak_references
+            && asyncio
+                .weak_references
+                .call(task)?
+                .is(&self.weak_references)
             && attribute(task, callbacks.bind(py))?.is_none()
             && !attribute(task, must_cancel.bind(py))?.is_truthy()?
-            && asyncio.get_name.bind(py).call1((task,))?.is(&self.name))
-    }
-
-    fn weak_references(&self, asyncio: &Asyncio) -> PyResult<usize> {
-        let count = asyncio.weak_references.bind(self.task.py());
-        count.call1((&self.task,))?.extract()
+            && asyncio.get_name.call(task)?.is(&self.name))
     }
 }
 

@@ -8,7 +8,7 @@ use proto::{Known, RequestHead};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::repeated::{ByPeer, RepeatedHead, present};
+use crate::repeated::{ByPeer, LastAddress, RepeatedHead, present};
 use crate::text;
 
 /// The text of one kind seen last, with its Python form.
@@ -31,8 +31,7 @@ pub(crate) struct Caches {
 /// Clients and their addresses.
 pub(super) struct Peers {
     known: ByPeer<PeerText>,
-    /// The address of the last new client: a proxy's connections share it.
-    address: Option<(IpAddr, Py<PyString>)>,
+    address: LastAddress,
 }
 
 /// A request target in the forms that an environ has.
@@ -61,7 +60,7 @@ impl Caches {
             kept_for: None,
             peers: Peers {
                 known: ByPeer::new(),
-                address: None,
+                address: LastAddress::default(),
             },
             target: None,
             unknown: HashMap::new(),
@@ -150,19 +149,11 @@ fn decoded_path(py: Python<'_>, path: &[u8]) -> PyResult<Py<PyString>> {
 
 fn peer_text(
     py: Python<'_>,
-    last: &mut Option<(IpAddr, Py<PyString>)>,
+    last: &mut LastAddress,
     (ip, port): (IpAddr, u16),
 ) -> PyResult<PeerText> {
-    let address = match last {
-        Some((same, address)) if *same == ip => address.clone_ref(py),
-        _ => {
-            let address = text::latin1(py, ip.to_string().as_bytes())?.unbind();
-            *last = Some((ip, address.clone_ref(py)));
-            address
-        }
-    };
     Ok(PeerText {
-        address,
+        address: last.text(py, ip),
         port: text::latin1(py, port.to_string().as_bytes())?.unbind(),
     })
 }

@@ -139,6 +139,12 @@ impl ResponseDraft {
         self.status != 0
     }
 
+    /// Forgets status line and fields, with their buffer.
+    pub(super) fn trim(&mut self) {
+        self.bytes = Vec::new();
+        self.fields = 0;
+    }
+
     /// Forgets everything, keeps the buffer.
     pub fn clear(&mut self) {
         self.bytes.clear();

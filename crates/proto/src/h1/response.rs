@@ -298,6 +298,13 @@ impl Response {
         self.begun() && self.framing == BodyFraming::None
     }
 
+    /// Gives back the buffer of a head that was sent.
+    pub fn trim(&mut self) {
+        if self.begun() {
+            self.draft.trim();
+        }
+    }
+
     /// Forgets everything, keeps the buffer.
     pub fn clear(&mut self) {
         self.draft.clear();
