@@ -118,6 +118,16 @@ def test_heads_without_a_body_end_their_stream(site2: Server) -> None:
             assert answer.field("content-length") is None
 
 
+def test_trailers_of_a_request_have_its_limits(serve: Serve, kind: str) -> None:
+    server = start(serve, kind, "--limit-request-fields", "5")
+    with H2Client(server.port) as client:
+        for count, status in ((5, 200), (6, 431)):
+            stream = client.begin("POST", "/digest")
+            client.end(stream, [(f"x-{number}", "1") for number in range(count)])
+            assert client.answer(stream).status == status
+        assert client.get("/").body == b"hello"
+
+
 def test_interim_responses_and_trailers(site2: Server) -> None:
     with H2Client(site2.port) as client:
         hints = client.get("/hints")

@@ -195,7 +195,8 @@ impl Connection {
         }
     }
 
-    /// Trailers: checked and dropped, as those of HTTP/1 are. The request is complete.
+    /// Trailers: checked and dropped, as those of HTTP/1 are. The request is complete, or refused if
+    /// they are beyond its limits.
     fn trailers(&mut self, policy: &Policy, block: Whole<'_>) -> Result<Option<Event>, Reject> {
         let reading = head::Reading {
             policy,
@@ -206,15 +207,22 @@ impl Connection {
         let wrong = reading.trailers(&mut self.decoder, block.bytes, &mut self.scratch)?;
         let stream = self.streams.get(block.stream);
         let refused = stream.is_some_and(|stream| stream.refused);
-        match wrong.or(block.fault) {
-            Some(reject) if !refused => return self.fault(block.stream, reject),
-            _ => {}
+        let wrong = wrong.or(block.fault).filter(|_| !refused);
+        if let Some(reject) = wrong
+            && reject.code().is_some()
+        {
+            return self.fault(block.stream, reject);
+        }
+        if wrong.is_some() {
+            self.refuse_rest(block.stream);
         }
         let got = Got::Headers { end: true };
-        match self.end_of_request(block.stream, got, 0)? {
-            Step::Event(_, event) => Ok(Some(event)),
-            _ => Ok(None),
-        }
+        let ended = self.end_of_request(block.stream, got, 0)?;
+        let refused = wrong.map(|reject| Event::Refused(StreamId::new(block.stream), reject));
+        Ok(refused.or(match ended {
+            Step::Event(_, event) => Some(event),
+            Step::More | Step::Used(_) => None,
+        }))
     }
 
     /// Decodes a block of which nothing is wanted.

@@ -168,7 +168,7 @@ impl Connection {
     }
 
     /// Nothing more of this request is handed on, and what is here counts as taken.
-    fn refuse_rest(&mut self, number: u32) {
+    pub(super) fn refuse_rest(&mut self, number: u32) {
         let Some(stream) = self.streams.get_mut(number) else {
             return;
         };

@@ -190,6 +190,36 @@ fn trailers_are_dropped_and_checked() {
     );
 }
 
+/// As a head that is: with a status, and not with an error of the protocol.
+#[test]
+fn trailers_beyond_the_limits_are_refused() {
+    let many = frame(
+        HEADERS,
+        END_HEADERS | END_STREAM,
+        1,
+        &block(&[("a", "1"), ("b", "2")]),
+    );
+    let large = frame(
+        HEADERS,
+        END_HEADERS | END_STREAM,
+        1,
+        &block(&[("a", &"x".repeat(400))]),
+    );
+    for (trailers, reject) in [
+        (many, Reject::TooManyFields),
+        (large, Reject::FieldTooLarge),
+    ] {
+        let mut policy = Policy::default();
+        policy.limits.fields = 1;
+        policy.http2.max_header_list_size = 400;
+        let mut peer = Peer::with(policy);
+        peer.send(&post(1));
+        assert_eq!(peer.send(&trailers), [Said::Refused(1, reject)]);
+        assert_eq!(peer.connection.open_streams(), 1, "it waits for its answer");
+        assert_eq!(peer.send(&get(3)), [Said::Head(3), Said::End(3)]);
+    }
+}
+
 #[test]
 fn a_head_as_http1_would_carry_it() {
     let as_http1 = |peer: &Peer| String::from_utf8(peer.head.as_http1().into_owned()).unwrap();
