@@ -1,9 +1,9 @@
 //! The C library's heap, as bodies meet it.
 
 /// The size of one block, in bytes.
-const BLOCK: usize = 2 * 1024 * 1024;
+const BLOCK: usize = 8 * 1024 * 1024;
 
-/// Has the heap keep up to four megabytes at its top: the bodies of a few dozen requests.
+/// Has the heap keep up to sixteen megabytes at its top: what some hundred requests bring and take away.
 ///
 /// glibc gives what is free there back to the system once it is more than twice the largest block that
 /// was freed so far, 128 KiB at first (`mallopt(3)`, `M_MMAP_THRESHOLD`: it is dynamic). Where nothing
