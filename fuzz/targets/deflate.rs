@@ -83,8 +83,10 @@ fn inflates(choices: &Choices<'_>) {
     let (status, _, len) = decompress(&mut state, &input, &mut output, 0, flags);
     output.truncate(len);
     match (status, &server.seen[..]) {
-        // Another stream may follow the end of one, which the other implementation does not read.
+        // Another stream may follow the end of one, which the other implementation does not read. A
+        // set of codes that cannot be one it refuses with the first of them, which may not come.
         (TINFLStatus::Done, _)
+        | (TINFLStatus::NeedsMoreInput, [Seen::Refused(Reject::InvalidDeflate)])
         | (TINFLStatus::HasMoreOutput, [Seen::Refused(Reject::MessageTooBig)])
         | (TINFLStatus::Failed, [Seen::Refused(Reject::InvalidDeflate | Reject::MessageTooBig)]) => {
         }
