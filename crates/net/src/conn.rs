@@ -32,6 +32,9 @@ pub(crate) use queue::Beside;
 pub(crate) use serving::Serving;
 pub(crate) use streams::{ConnectionEnd, RequestStream, StreamNews, StreamPhase, Streams};
 
+/// How long behind the connection, or its handshake, a first request is certainly on its way, in ms.
+const ARRIVAL_MS: u64 = 1_000;
+
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -238,6 +241,23 @@ impl Conn {
     /// Its first request is still awaited.
     pub(crate) fn had_no_request(&self) -> bool {
         self.phase == Phase::Reading && self.requests == 0
+    }
+
+    /// Its client has come a moment ago, or is in its handshake: its first request is on its way.
+    pub(crate) fn is_arriving(&self, now_ms: u64, config: &Config) -> bool {
+        if !self.had_no_request() {
+            return false;
+        }
+        if self.stream.has_begun_handshake() {
+            return true;
+        }
+        let due_ms = self.deadline.at_ms();
+        if due_ms == Deadline::NONE.at_ms() {
+            return false;
+        }
+        let preface = self.deadline.cause != Cause::Handshake && self.awaits_preface();
+        let whole = config.first_deadline(preface, 0);
+        now_ms.saturating_add(whole.at_ms()) < due_ms.saturating_add(ARRIVAL_MS)
     }
 
     /// What it is doing, as a stop sees it. An idle one has its deadline `keepalive_ms` after its

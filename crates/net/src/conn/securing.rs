@@ -3,13 +3,8 @@
 use std::sync::Arc;
 
 use super::Conn;
-use crate::config::Config;
 use crate::stream::PeerEnd;
-use crate::timer::{Cause, Deadline};
 use crate::tls::Established;
-
-/// How long behind the connection, or its handshake, a first request is certainly on its way, in ms.
-const ARRIVAL_MS: u64 = 1_000;
 
 impl Conn {
     /// A PROXY header has been read, behind which TLS begins: what was read beyond it belongs to the
@@ -35,23 +30,6 @@ impl Conn {
     /// It speaks TLS, whose handshake is over.
     pub(crate) fn is_secure(&self) -> bool {
         self.tls.is_some()
-    }
-
-    /// Its client has come a moment ago, or is in its handshake: its first request is on its way.
-    pub(crate) fn is_arriving(&self, now_ms: u64, config: &Config) -> bool {
-        if !self.had_no_request() {
-            return false;
-        }
-        if self.stream.has_begun_handshake() {
-            return true;
-        }
-        let due_ms = self.deadline.at_ms();
-        if due_ms == Deadline::NONE.at_ms() {
-            return false;
-        }
-        let preface = self.deadline.cause != Cause::Handshake && self.awaits_preface();
-        let whole = config.first_deadline(preface, 0);
-        now_ms.saturating_add(whole.at_ms()) < due_ms.saturating_add(ARRIVAL_MS)
     }
 
     /// How the client has ended its side, with nothing left to read before that.
