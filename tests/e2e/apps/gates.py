@@ -5,12 +5,17 @@ other requests.
 pipe would hold all of them up.
 """
 
+# ruff: noqa: PLC0415 - most of what imports this has no loop, and asyncio is half of a start
+
 from __future__ import annotations
 
-import asyncio
 import os
 import select
 import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
 
 #: Requests that wait for others: with threads or greenlets by their number, and on a loop.
 MEETINGS: dict[int, threading.Barrier] = {}
@@ -47,6 +52,8 @@ def meet(count: int) -> None:
 
 async def meet_on_loop(count: int) -> None:
     """The same on a loop."""
+    import asyncio
+
     WAITING.append(asyncio.get_running_loop().create_future())
     mine = WAITING[-1]
     if len(WAITING) == count:

@@ -3,9 +3,10 @@
 What only the inside can see is written to stderr, where the test waits for the line.
 """
 
+# ruff: noqa: PLC0415 - asyncio is half of a start, and half of the worker types do without
+
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import sys
@@ -164,6 +165,8 @@ async def before(status: int, receive: Receive, send: Send) -> None:
 
 async def hold(receive: Receive, gate: str) -> None:
     """Until the gate is opened, or the client has left."""
+    import asyncio
+
     opened = asyncio.get_running_loop().run_in_executor(None, wait_at, gate)
     left = asyncio.ensure_future(disconnected(receive))
     await asyncio.wait([opened, left], return_when=asyncio.FIRST_COMPLETED)
