@@ -42,10 +42,10 @@ test-all: system $(VENV)/.test ## Run all Python tests: while the patient ones w
 	ALL_EXAMPLES=1 $(BIN)/python tools/run-tests
 
 test-versions: system ## Run the Python tests on every interpreter from 3.10 to 3.13 that is found
-	tools/test-versions
+	$(QUICK) tools/test-versions
 
-test-newest: ## Run a part of the Python tests on the newest interpreter that is found
-	tools/test-versions --newest tests/unit tests/e2e/test_arbiter.py tests/e2e/test_background.py tests/e2e/test_life.py
+test-newest: $(VENV)/.dev ## Run a part of the Python tests on the newest interpreter that is found
+	$(QUICK) tools/test-versions --newest tests/unit tests/e2e/test_arbiter.py tests/e2e/test_background.py tests/e2e/test_life.py
 
 # What waits for downloads, a browser or one thread of the compiler leaves a processor to the others.
 check: ## Everything CI runs: format, lint, types, floors, the site, tests
