@@ -337,13 +337,17 @@ class Arbiter(Spawning):
             self.stacks.wake_after(now),
             parts.overdue.wake_after(now),
             parts.certificates.wake_after(now),
-            # What a subclass does there, gunicorn does once a second; metrics are told there, too.
-            1.0 if self.cfg.statsd_host or self._looks_otherwise() else None,
+            1.0 if self._tells_metrics() or self._looks_otherwise() else None,
             *parts.endpoints.wake_after(now),
         ]
         return [each for each in waits if each is not None]
 
+    def _tells_metrics(self) -> bool:
+        """At each look, which gunicorn does once a second."""
+        return bool(self.cfg.statsd_host) or self.cfg.enable_backlog_metric
+
     def _looks_otherwise(self) -> bool:
+        """What a subclass does at each look, it does once a second."""
         return type(self).manage_workers is not Arbiter.manage_workers
 
     def ask(self, event: events.Event) -> None:

@@ -90,3 +90,33 @@ def test_a_thread_that_computes_leaves_room_for_the_others(serve: Serve, fifo: s
             assert client.response().body == b"hello"
         open_gate(fifo)
         assert busy.response().body == b"spun"
+
+
+#: What the engine lets go of, after a hook has looked at it, lets other threads run as it ends.
+SLOWLY_ENDING = """
+import time
+
+class Slow:
+    def __del__(self):
+        time.sleep(0.001)
+
+def application(environ, start_response):
+    environ["slow"] = Slow()
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+
+def post_request(worker, req, environ, resp):
+    pass
+"""
+
+
+def test_objects_that_end_slowly_keep_no_thread_from_going_on(serve: Serve, tmp_path: Path) -> None:
+    app = tmp_path / "slowly.py"
+    app.write_text(SLOWLY_ENDING, encoding="ascii")
+    server = serve("slowly", *THREADS, "-c", str(app), cwd=tmp_path)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.client()) for _ in range(8)]
+        for _ in range(20):
+            for client in clients:
+                client.get("/")
+            assert [client.response().body for client in clients] == [b"ok"] * 8

@@ -248,3 +248,22 @@ def test_nothing_is_left_open_for_programs_of_the_application(serve: Serve, tmp_
     opened = [line.partition(" -> ")[2] for line in server.output.rest() if " -> " in line]
     assert opened
     assert [each for each in opened if each.startswith("socket:") or "error.log" in each] == []
+
+
+def test_a_master_with_nothing_to_do_sleeps(serve: Serve, tmp_path: Path) -> None:
+    """It looks at its workers again shortly before one may have been silent for `timeout`."""
+    config = tmp_path / "c.py"
+    config.write_text(
+        """
+def when_ready(server):
+    wait = server.parts.loop.wait
+    def told(seconds):
+        print(f"waits {seconds:.1f} s", flush=True)
+        wait(seconds)
+    server.parts.loop.wait = told
+""",
+        encoding="ascii",
+    )
+    server = serve("site_app", "-c", str(config), "-w", "2", "--timeout", "1000")
+    server.output.wait_for(r"waits 99\d\.\d s")
+    assert server.get("/") == (200, b"hello")

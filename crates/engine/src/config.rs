@@ -32,6 +32,8 @@ use policy::served_policy;
     reason = "switches of the user, in any combination"
 )]
 pub(crate) struct PythonConfig {
+    /// Where the bodies of requests are kept.
+    pub(crate) bodies: Arc<BodyStore>,
     /// Environ entries that are the same for every request.
     pub(crate) environ: Py<PyDict>,
     /// `wsgi.file_wrapper`.
@@ -98,12 +100,13 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
     let settings = Settings::read(config)?;
     let policy = served_policy(config, &settings)?;
     let (limits, edge) = (limits(&settings)?, edge(&settings));
+    let bodies = bodies(&settings);
     let grace_ms = milliseconds("graceful_timeout", settings.graceful_timeout)?;
     let websocket = websocket(&settings)?;
     let hsts: Option<Arc<str>> = settings.hsts.as_deref().map(Arc::from);
     let reactor = Config {
         policy: policy.clone(),
-        body: bodies(&settings),
+        body: Arc::clone(&bodies),
         keepalive_ms: milliseconds("keepalive", settings.keepalive)?,
         header_timeout_ms: milliseconds("header_timeout", settings.header_timeout)?,
         body_timeout_ms: milliseconds("body_timeout", settings.body_timeout)?,
@@ -132,6 +135,7 @@ pub(crate) fn read(config: &Bound<'_, PyAny>) -> PyResult<(Config, PythonConfig)
         redirects: redirects(&settings),
     };
     let python = PythonConfig {
+        bodies,
         environ: settings.environ,
         file_wrapper: settings.file_wrapper,
         socket_class: settings.socket_class,

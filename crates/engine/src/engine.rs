@@ -49,18 +49,27 @@ impl Engine {
             return Ok(None);
         }
         let me = thread_number();
+        // Before the thread waits: what the last request had, its body above all, is let go of.
+        let mut again = self.spare.ready_again(last.take());
+        self.let_go(py);
         loop {
             shared::release(py);
             match self.core.reactor.take(me, &Detached(py)) {
                 Taken::Exchange(net) => {
                     self.core.count(py)?;
-                    let exchange = self.spare.take_again(py, &self.core, last.take())?;
+                    let exchange = match again.take() {
+                        Some(exchange) => exchange,
+                        None => self.spare.take(py, &self.core)?,
+                    };
                     exchange.try_borrow_mut()?.begin(net);
                     return Ok(Some(exchange));
                 }
                 Taken::Notices(notices) => self.tell(py, notices)?,
                 Taken::Interrupted => py.check_signals()?,
-                Taken::Stopped => return Ok(None),
+                Taken::Stopped => {
+                    *last = again;
+                    return Ok(None);
+                }
             }
         }
     }
@@ -313,6 +322,14 @@ impl Engine {
         Ok(())
     }
 
+    /// Lets go of bodies of requests that are over: what has kept one is gone by now, mostly.
+    #[inline]
+    fn let_go(&self, py: Python<'_>) {
+        if self.core.config.bodies.holds_any() {
+            self.spare.tidy(py);
+        }
+    }
+
     /// A turn for at most `most` requests, whose notices are written; `None` in a process that the
     /// application has forked.
     pub(crate) fn net_turn(&self, py: Python<'_>, most: usize) -> Option<TurnOutcome> {
@@ -320,6 +337,7 @@ impl Engine {
             return None;
         }
         shared::release(py);
+        self.let_go(py);
         let mut turn = self.core.reactor.turn(thread_number(), most);
         if turn.late {
             self.late.store(true, Ordering::Relaxed);

@@ -63,6 +63,9 @@ mod unserved;
 mod websocket;
 mod wsgi;
 
+#[global_allocator]
+static HEAP: net::heap::LargeApart = net::heap::LargeApart;
+
 /// The native engine: everything that touches bytes of a request.
 #[pyo3::pymodule]
 mod _engine {

@@ -1,7 +1,7 @@
 //! Exchanges that are used again: most requests need no new object.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -15,6 +15,8 @@ use crate::wsgi::caches::Caches;
 /// Exchanges kept at most; more are only there while they are in use, or when applications hold on
 /// to them.
 const KEPT: usize = 16;
+/// Exchanges that are looked at in one go.
+const AT_ONCE: usize = 8;
 
 /// Exchanges that may be used again, oldest first.
 #[derive(Default)]
@@ -64,23 +66,23 @@ impl Spare {
         py: Python<'py>,
         core: &Arc<Core>,
     ) -> PyResult<Bound<'py, Exchange>> {
-        let mut spare = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        let candidates = spare.len().min(3);
+        let candidates = self.list().len().min(3);
         for _ in 0..candidates {
-            let Some(candidate) = spare.pop_front() else {
+            // To ask lets go of objects, which may call Python code: not while the mutex is held.
+            let Some(candidate) = self.oldest() else {
                 break;
             };
             if Exchange::reusable(candidate.bind(py)) {
                 return Ok(candidate.into_bound(py));
             }
-            spare.push_back(candidate);
+            self.put_back(candidate);
         }
+        let mut spare = self.list();
         let excess = if spare.len() > KEPT {
             spare.pop_front()
         } else {
             None
         };
-        // Nothing of Python is released or called while the mutex is held.
         drop(spare);
         if let Some(excess) = excess
             && !Exchange::retire(excess.bind(py))
@@ -93,30 +95,46 @@ impl Spare {
         create(py, core)
     }
 
-    /// The same for a thread that has kept the exchange of its last request: mostly it is that one.
+    /// The exchange of a thread's last request, for its next one: mostly nothing else refers to it.
     #[inline]
-    pub(crate) fn take_again<'py>(
+    pub(crate) fn ready_again<'py>(
         &self,
-        py: Python<'py>,
-        core: &Arc<Core>,
         last: Option<Bound<'py, Exchange>>,
-    ) -> PyResult<Bound<'py, Exchange>> {
-        if let Some(last) = last {
-            if Exchange::reusable(&last) {
-                return Ok(last);
-            }
-            self.put_back(last.unbind());
+    ) -> Option<Bound<'py, Exchange>> {
+        let last = last?;
+        if Exchange::reusable(&last) {
+            return Some(last);
         }
-        self.take(py, core)
+        self.put_back(last.unbind());
+        None
     }
 
     /// Keeps an exchange for later use.
     #[inline]
     pub(crate) fn put_back(&self, exchange: Py<Exchange>) {
-        self.list
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(exchange);
+        self.list().push_back(exchange);
+    }
+
+    /// Looks at the oldest exchanges: what one still has of a request that is over, and that no object
+    /// refers to any more, is let go of.
+    #[cold]
+    pub(crate) fn tidy(&self, py: Python<'_>) {
+        let some = self.list().len().min(AT_ONCE);
+        for _ in 0..some {
+            let Some(exchange) = self.oldest() else {
+                return;
+            };
+            Exchange::reusable(exchange.bind(py));
+            self.put_back(exchange);
+        }
+    }
+
+    fn oldest(&self) -> Option<Py<Exchange>> {
+        self.list().pop_front()
+    }
+
+    fn list(&self) -> MutexGuard<'_, VecDeque<Py<Exchange>>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -152,9 +152,14 @@ impl BodyStore {
 
     /// Gives spare buffers back to the system if no body is in memory.
     pub(crate) fn trim(&self) {
-        if self.used.load(Ordering::Relaxed) == 0 {
+        if !self.holds_any() {
             self.spare().clear();
         }
+    }
+
+    /// Whether a body is in memory.
+    pub fn holds_any(&self) -> bool {
+        self.used.load(Ordering::Relaxed) != 0
     }
 
     fn take(&self, bytes: u64) -> bool {
@@ -169,11 +174,12 @@ impl BodyStore {
     fn buffer(&self, capacity: usize) -> Vec<u8> {
         if capacity >= LARGE {
             let mut spare = self.spare();
+            // The one that was used last: most of it is in the processor's caches.
             let fits = spare
                 .iter()
-                .position(|buffer| buffer.capacity() >= capacity);
+                .rposition(|buffer| buffer.capacity() >= capacity);
             if let Some(index) = fits {
-                return spare.swap_remove(index);
+                return spare.remove(index);
             }
         }
         Vec::with_capacity(capacity)

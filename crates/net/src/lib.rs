@@ -20,7 +20,7 @@ pub mod drain;
 pub mod edge;
 pub mod exchange;
 mod handover;
-mod heap;
+pub mod heap;
 pub mod incoming;
 mod listener;
 pub mod notice;

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from licorne._engine import InFlight
     from licorne.glogging import Logger
+    from licorne.system.process import Ended
 
 
 def write_lines(log: Logger, lines: bytes) -> None:
@@ -57,14 +58,14 @@ def tell_reading(log: Logger, pid: int | str, peer: str | None) -> None:
         log.error("Worker (pid:%s) may have lost a request: it was being read from %s", pid, peer)
 
 
-def tell_oom(log: Logger, what: str, pid: int, monitor: memory.MemoryMonitor, in_hand: str) -> None:
+def tell_oom(log: Logger, what: str, end: Ended, limit: int | None, in_hand: str) -> None:
     """The line for a process that the kernel killed for want of memory."""
     log.error(
         "%s (pid:%s) was killed by the kernel's OOM killer: RSS was %s of limit %s; in flight: %s",
         what,
-        pid,
-        memory.shown(monitor.last(pid)),
-        memory.shown(monitor.group_limit()),
+        end.pid,
+        memory.shown(end.peak),
+        memory.shown(limit),
         in_hand,
     )
 

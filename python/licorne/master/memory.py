@@ -1,4 +1,4 @@
-"""The memory of the workers: samples, which are above `max_worker_memory`, and OOM kills.
+"""The memory of the workers: which are above `max_worker_memory`, and OOM kills.
 
 `judge` decides; the rest reads. What is compared is the resident set (RSS), which is cheap to
 read. It counts pages that workers share (preload) in each of them; PSS does not.
@@ -37,7 +37,7 @@ def monitor(setting: int | str, log: Logger) -> MemoryMonitor:
 
 
 class MemoryMonitor:
-    """The last sample of every worker, and how often in a row it was above the limit."""
+    """How much each worker has, how often in a row it was above the limit; without one, nothing."""
 
     def __init__(self, limit: int | None, group: MemoryGroup | None = None) -> None:
         self.limit = limit
@@ -51,23 +51,20 @@ class MemoryMonitor:
         self, pids: Iterable[int], now: float, read: Callable[[int], int | None] | None = None
     ) -> list[int]:
         """Sample the workers if it is time; those that have been above it often enough."""
-        if now < self._due:
+        if self.limit is None or now < self._due:
             return []
         self._due = now + INTERVAL
-        # A worker that has died but was not reaped has no memory any more: its last size is kept.
-        taken = {pid: (read or resident_set)(pid) or self._last.get(pid, 0) for pid in pids}
-        self._last = taken
-        if self.limit is None:
-            return []
-        self._above = judge(self._above, taken, self.limit)
+        # A worker that has died but was not reaped has no memory any more.
+        self._last = {pid: (read or resident_set)(pid) or 0 for pid in pids}
+        self._above = judge(self._above, self._last, self.limit)
         return [pid for pid, times in self._above.items() if times >= SAMPLES]
 
     def wake_after(self) -> float | None:
-        """Seconds until the next look; None if memory is sampled only for exit messages."""
+        """Seconds until the next look; None if there is no limit."""
         return None if self.limit is None else INTERVAL
 
     def last(self, pid: int) -> int | None:
-        """The last known RSS of a worker, also of one that has just died."""
+        """The RSS of a worker in the last sample."""
         return self._last.get(pid) or None
 
     def oom_killed(self) -> bool:

@@ -19,7 +19,7 @@ def reap(arbiter: Arbiter) -> None:
     molds = None if arbiter.parts.preload is None else arbiter.parts.preload.molds
     for end in process.ended():
         if end.signal == "SIGKILL":
-            _tell_oom(arbiter, end.pid, () if molds is None else molds.pids())
+            _tell_oom(arbiter, end, () if molds is None else molds.pids())
         if molds is not None and molds.ended(end):
             continue
         worker = arbiter.WORKERS.get(end.pid)
@@ -54,9 +54,9 @@ def in_hand(arbiter: Arbiter, pid: int) -> str:
     return "nothing" if worker is None else memory.in_hand(arbiter.slots.in_flight(worker))
 
 
-def _tell_oom(arbiter: Arbiter, pid: int, molds: tuple[int, ...]) -> None:
+def _tell_oom(arbiter: Arbiter, end: process.Ended, molds: tuple[int, ...]) -> None:
     monitor = arbiter.parts.memory
-    if not monitor.oom_killed() or pid not in {*arbiter.WORKERS, *molds}:
+    if not monitor.oom_killed() or end.pid not in {*arbiter.WORKERS, *molds}:
         return
-    what = "Mold" if pid in molds else "Worker"
-    losses.tell_oom(arbiter.log, what, pid, monitor, in_hand(arbiter, pid))
+    what = "Mold" if end.pid in molds else "Worker"
+    losses.tell_oom(arbiter.log, what, end, monitor.group_limit(), in_hand(arbiter, end.pid))

@@ -5,10 +5,12 @@ Every cause of a missing or a surplus worker goes this way, whatever the event w
 
 from __future__ import annotations
 
+import math
+
 from licorne.supervisor.actions import Action, Exit, Log, Signal, Spawn
 from licorne.supervisor.record import Record, replace
 from licorne.supervisor.roster import Child, Phase, Reloading, Renewal, Roster, State
-from licorne.supervisor.tables import QUICK_GRACE, SLACK
+from licorne.supervisor.tables import BEFORE_SILENCE, QUICK_GRACE, SLACK
 
 
 class Outcome(Record):
@@ -81,17 +83,25 @@ def wake_after(roster: Roster, now: float) -> float | None:
         waits.append(roster.renew_at - now)
     if roster.phase is Phase.LAME:
         waits.append(roster.stop_at - now)
-    # The rhythm in which gunicorn looks for silent workers; slow boots, old age and the end of the
-    # old master need no better.
-    if (roster.children and _looks(roster)) or roster.parent:
-        waits.append(1.0)
+    looks = _next_look(roster, now)
+    if looks is not None:
+        # The rhythm in which gunicorn looks for silent workers: nothing here needs a better one.
+        waits.append(max(1.0, looks))
     return max(0.0, min(waits)) if waits else None
 
 
-def _looks(roster: Roster) -> bool:
-    policy = roster.policy
+def _next_look(roster: Roster, now: float) -> float | None:
+    """Seconds until a look at the workers, or at the old master, may find what no event tells."""
     booting = any(child.state is State.BOOTING for child in roster.children)
-    return bool(policy.timeout or policy.worker_max_age or booting or roster.crashed_at is not None)
+    if booting or roster.crashed_at is not None or roster.parent:
+        return 0.0
+    until = []
+    if roster.silent_at < math.inf:
+        until.append(roster.silent_at - BEFORE_SILENCE)
+    if roster.policy.worker_max_age:
+        serving = (c for c in roster.children if c.state is State.SERVING and not c.leaving)
+        until += [child.since + roster.policy.worker_max_age for child in serving]
+    return min(until) - now if until else None
 
 
 def outdated(roster: Roster) -> list[Child]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from licorne.supervisor.actions import Action, Log, Signal
 from licorne.supervisor.causes import MAX_AGE
 from licorne.supervisor.converge import Outcome
@@ -19,9 +21,11 @@ def look(roster: Roster, seen: dict[int, Sighting], now: float) -> Outcome:
     """Each child as it is after this sighting, and what is to be done about it."""
     children: list[Child] = []
     actions: list[Action] = []
+    silent_at = math.inf
     # After a pause of the master no worker counts as silent: all processes stood still (a container
     # that was frozen, a machine that slept), and workers need time for a sign of life. The next
-    # look may follow at once, because of a signal that had to wait.
+    # look may follow at once, because of a signal that had to wait. A pause that was planned is not
+    # told apart: it ends early enough (`BEFORE_SILENCE`).
     missed = now - roster.looked_at > MOST_BETWEEN_LOOKS
     fair_from = now + MOST_BETWEEN_LOOKS if missed else roster.fair_from
     fair = now >= fair_from
@@ -31,8 +35,16 @@ def look(roster: Roster, seen: dict[int, Sighting], now: float) -> Outcome:
         if sighting is not None:
             after, wanted = _seen(roster.policy, child, sighting, now, fair)
             actions += wanted
+            if after.state in {State.SERVING, State.RETIRING} and roster.policy.timeout:
+                silent_at = min(silent_at, now - sighting.silent_for + roster.policy.timeout)
         children.append(after)
-    after_all = replace(roster, children=tuple(children), looked_at=now, fair_from=fair_from)
+    after_all = replace(
+        roster,
+        children=tuple(children),
+        looked_at=now,
+        fair_from=fair_from,
+        silent_at=silent_at,
+    )
     if any(
         new.state is State.SERVING and old.state is State.BOOTING
         for old, new in zip(roster.children, children, strict=True)

@@ -137,8 +137,11 @@ class Roster(Record):
     crashed_at: float | None = None
     #: When the master last looked at the workers.
     looked_at: float = -math.inf
-    #: No worker counts as silent before; later than now after the master itself stood still.
+    #: No worker counts as silent before; later than now after the master itself stood still, or
+    #: slept.
     fair_from: float = -math.inf
+    #: When the first worker counts as silent, if none shows a sign of life any more.
+    silent_at: float = math.inf
     #: How the server will end, once it stops.
     status: int = 0
     reason: str = ""

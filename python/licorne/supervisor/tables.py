@@ -52,8 +52,11 @@ SLACK = 0.5
 #: Seconds of booting until the first line that says so, and how much longer until each next one.
 FIRST_PATIENCE = 10.0
 MORE_PATIENCE = 3.0
-#: Seconds between two looks at the workers, at the most; the master wants one each second.
+#: Seconds between two looks at the workers, at the most, for the second one to find one silent.
 MOST_BETWEEN_LOOKS = 2.5
+#: From so many seconds before a worker may count as silent, the master looks each second: when it
+#: does count, the last pause between two looks is long enough ago.
+BEFORE_SILENCE = MOST_BETWEEN_LOOKS + 1.5
 #: Ended workers that are remembered.
 MEMORY = 32
 

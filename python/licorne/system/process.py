@@ -26,10 +26,12 @@ else:
 class Ended:
     """A child that was reaped: with a code, or by a signal (named with SIG)."""
 
-    __slots__ = ("code", "pid", "signal")
+    __slots__ = ("code", "peak", "pid", "signal")
 
-    def __init__(self, pid: int, status: int) -> None:
+    def __init__(self, pid: int, status: int, peak: int = 0) -> None:
         self.pid = pid
+        #: The most memory that it had at a time, in bytes (RSS).
+        self.peak = peak
         self.code = 0 if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status)
         self.signal = signal_name(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else ""
 
@@ -131,11 +133,14 @@ def ignore(signals: Iterable[int]) -> None:
 
 def ended() -> Iterator[Ended]:
     """Children that have ended, as long as there are any; never waits."""
+    # getrusage(2): in kilobytes; on macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
     while True:
         try:
-            pid, status = unpatched.waitpid(-1, os.WNOHANG)
+            # Not waitpid, which gevent and eventlet replace.
+            pid, status, used = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
             return
-        yield Ended(pid, status)
+        yield Ended(pid, status, used.ru_maxrss * unit)

@@ -151,6 +151,8 @@ class EngineWorker(Worker):
         beat()
         for exchange in engine:
             self.take(Request(exchange, self.cfg))
+            # While it waits for the next one, the body of this one is let go of.
+            del exchange
             beat()
 
     def take(self, request: Request) -> None:

@@ -47,20 +47,11 @@ def test_the_second_sample_counts() -> None:
     assert monitor.last(1) == 11
 
 
-def test_without_a_limit_samples_are_kept_for_exit_messages() -> None:
+def test_without_a_limit_there_is_nothing_to_look_at() -> None:
     monitor = memory.MemoryMonitor(None)
     assert monitor.look([1], 1.0, {1: 5}.get) == []
-    assert monitor.last(1) == 5
-    assert monitor.last(2) is None
-
-
-def test_a_worker_that_just_died_keeps_its_last_sample() -> None:
-    monitor = memory.MemoryMonitor(None)
-    monitor.look([1], 1.0, {1: 5}.get)
-    monitor.look([1], 2.0, {1: 0}.get)
-    assert monitor.last(1) == 5
-    monitor.look([2], 3.0, {2: 5}.get)
     assert monitor.last(1) is None
+    assert monitor.wake_after() is None
 
 
 def test_oom_kills_are_counted_from_the_start(tmp_path: Path) -> None:

@@ -518,7 +518,53 @@ def test_waking() -> None:
     assert wake_after(master.roster, master.now) is None
     master.feed(Signalled("TERM"))
     assert wake_after(master.roster, master.now) == 10.5
-    assert wake_after(started().roster, 1000.0) == 1.0
+
+
+def test_a_look_is_due_before_a_worker_may_count_as_silent() -> None:
+    master = started(replace(POLICY, workers=1))
+    assert wake_after(master.roster, master.now) == 26.0
+    # It has shown signs of life meanwhile, the last one 3 seconds ago.
+    master.silent[1] = 3.0
+    master.tick(after=26.0)
+    assert wake_after(master.roster, master.now) == 23.0
+    # No more: the master looks each second, and is in time.
+    for _ in range(40):
+        pause = wake_after(master.roster, master.now)
+        assert pause is not None
+        master.silent[1] += pause
+        if signals(master.tick(after=pause)):
+            break
+    assert 30.0 < master.silent[1] <= 31.0
+
+
+@pytest.mark.parametrize(("timeout", "pause"), [(1, 1.0), (5, 1.0), (6, 2.0), (3600, 3596.0)])
+def test_the_pause_between_looks(timeout: float, pause: float) -> None:
+    master = started(replace(POLICY, timeout=timeout))
+    assert wake_after(master.roster, master.now) == pause
+
+
+def test_what_needs_a_look_each_second() -> None:
+    booting = Master()
+    booting.tick()
+    assert wake_after(booting.roster, booting.now) == 1.0
+    crashed = started()
+    crashed.feed(ChildExited(1, signal="SIGSEGV", answered=True))
+    crashed.tick(ready=(3,))
+    assert wake_after(crashed.roster, crashed.now) == 1.0
+    crashed.tick(after=1.0)
+    assert wake_after(crashed.roster, crashed.now) == 26.0
+    second = Master(POLICY)
+    second.roster = begin(POLICY, parent=9)
+    second.tick()
+    second.tick(ready=(1, 2))
+    assert wake_after(second.roster, second.now) == 1.0
+
+
+def test_a_look_is_due_when_a_worker_is_old() -> None:
+    master = started(replace(POLICY, timeout=0, worker_max_age=600.0))
+    assert wake_after(master.roster, master.now) == 600.0
+    master.tick(after=600.0)
+    assert wake_after(master.roster, master.now) == 1.0
 
 
 def test_a_number_asked_for_by_a_program() -> None:
