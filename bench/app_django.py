@@ -25,5 +25,24 @@ def hello(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("Hello, World!", content_type="text/plain")
 
 
-urlpatterns = [path("", hello)]
+#: One for each response to `/closed` that the server has closed.
+CLOSED: list[None] = []
+
+
+class Counted(HttpResponse):
+    """A response that notes its close."""
+
+    def close(self) -> None:
+        """Called by the server at the end: Django's signal `request_finished` is sent here."""
+        super().close()
+        CLOSED.append(None)
+
+
+def closed(_request: HttpRequest) -> HttpResponse:
+    """Answer how many of its responses were closed, as PEP 3333 demands."""
+    count = str(len(CLOSED))
+    return Counted(count, headers={"Content-Length": str(len(count))})
+
+
+urlpatterns = [path("", hello), path("closed", closed)]
 application = get_wsgi_application()

@@ -64,6 +64,15 @@ def streaming(scenario: Scenario, server: Running, tools: Tools, seconds: float)
     return Measure(measured.values, "does not stream: it collects the body first")
 
 
+def closing(scenario: Scenario, server: Running, tools: Tools, seconds: float) -> Measure:
+    """As `throughput`, and whether responses are closed, as PEP 3333 demands."""
+    measured = throughput(scenario, server, tools, seconds)
+    counts = [int(ask(server.port, "/closed").rpartition(b"\r\n\r\n")[2]) for _ in range(2)]
+    if counts[1] > counts[0]:
+        return measured
+    return Measure(measured.values, "calls no close(): what ends a request there is left out")
+
+
 def start(_scenario: Scenario, server: Running, _tools: Tools, _seconds: float) -> Measure:
     """Time from the start to the first answer, and the processor time of all its processes."""
     settle()

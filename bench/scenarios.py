@@ -13,7 +13,7 @@ from bench.app import TURN
 from bench.crowd import Idle, LongPolls, SlowClients, SlowViews, settle
 from bench.fairness import start_delays
 from bench.load import Load, LoadError, pace, wrk
-from bench.measures import RATE, check, start, streaming, throughput
+from bench.measures import RATE, check, closing, start, streaming, throughput
 from bench.overload import overloaded
 from bench.process import Variant, ask, replaced_ms
 from bench.scenario import Measure, Scenario
@@ -202,7 +202,7 @@ def _framework(name: str) -> Scenario:
     return Scenario(
         name=name,
         title=f"{name.capitalize()}'s hello, 64 keep-alive connections",
-        measure=throughput,
+        measure=closing,
         columns=RATE,
         variant=Variant(app=f"bench.app_{name}:application"),
     )
