@@ -1,5 +1,7 @@
 """The Model Context Protocol over streamable HTTP: its own server and its own client."""
 
+# ruff: noqa: PLC0415 - to import mcp takes as long as a fifth of collecting all tests
+
 from __future__ import annotations
 
 import asyncio
@@ -15,14 +17,12 @@ from patience import PATIENCE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from mcp import Client
+
     from asgi.conftest import Shared, Start, Token
 
 if importlib.util.find_spec("mcp") is None:
     pytest.skip("mcp is not installed", allow_module_level=True)
-
-import httpx2
-from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
 
 #: The protocol with a handshake and a session, and that of 2026-07-28 without.
 MODES = ["legacy", "auto"]
@@ -31,6 +31,10 @@ MODES = ["legacy", "auto"]
 @asynccontextmanager
 async def client(url: str, mode: str) -> AsyncIterator[Client]:
     """A client that asks no proxy of the environment."""
+    import httpx2
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
     async with (
         httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as http,
         Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=mode) as mcp,
