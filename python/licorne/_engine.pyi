@@ -883,11 +883,13 @@ class Engine:
     def fileno(self) -> int:
         """A descriptor that is readable when there is something to do; the engine's own."""
 
-    def turn(self, inspected: bool, /) -> tuple[list[Exchange], float] | None:
+    def turn(self, inspected: bool, most: int | None, /) -> tuple[list[Exchange], float] | None:
         """For a loop that polls the engine: requests that are ready now, and the seconds until the
         next call at the latest. Never waits. None when the engine was stopped and nothing is left.
 
-        `inspected`: Python code looks at the exchanges after their responses have left.
+        `inspected`: Python code looks at the exchanges after their responses have left. `most`: no
+        more than so many, any number with None; the others wait in the engine, which answers those
+        that have waited for too long.
         """
 
     def take_ready(self, inspected: bool) -> Exchange | None:

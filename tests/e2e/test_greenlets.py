@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from e2e.client import Client
+from e2e.h2_client import H2Client
+from e2e.scrape import Page
+from e2e.server import open_gate
+from e2e.test_http2 import CLEAR
+from e2e.test_queue import ABANDONED, METRICS, WAITING
+from faults.processes import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from e2e.server import Serve
+    from e2e.server import Serve, Server
 
 #: A worker class whose `notify` waits, as one that reports over the network does.
-WAITING = """
+NOTIFYING = """
 import time
 from licorne.workers.{module} import {base}
 
@@ -57,7 +65,7 @@ def test_a_request_is_ended_while_another_writes_to_a_socket_that_it_has_taken(
 
 def test_notify_of_a_subclass_may_wait(serve: Serve, kind: str, tmp_path: Path) -> None:
     module, base = BASES[kind]
-    (tmp_path / "own.py").write_text(WAITING.format(module=module, base=base), encoding="ascii")
+    (tmp_path / "own.py").write_text(NOTIFYING.format(module=module, base=base), encoding="ascii")
     server = serve(
         "site_app", "-k", "own.Worker", environment={"PYTHONPATH": str(tmp_path)}
     )  # fmt: skip
@@ -66,21 +74,51 @@ def test_notify_of_a_subclass_may_wait(serve: Serve, kind: str, tmp_path: Path) 
         assert server.get("/") == (200, b"hello")
 
 
-def test_what_has_no_greenlet_when_time_is_up_is_sent_back(
-    serve: Serve, kind: str, fifo: str
-) -> None:
-    """As what has no thread. There is one greenlet for each of two addresses."""
-    server = serve(
-        "site_app", "-k", kind, "--worker-connections", "1", "--graceful-timeout", "1",
-        bind=("127.0.0.1:0", "127.0.0.1:0"),
-    )  # fmt: skip
-    with server.client() as begun, server.client() as waiting:
-        begun.get(f"/wait?fifo={fifo}")
+def has_left(server: Server, count: int) -> bool:
+    """Whether so many requests were given up, and none waits."""
+    page = Page(server)
+    return page.sum(ABANDONED) == count and page.sum(WAITING) == 0
+
+
+@pytest.fixture
+def full(serve: Serve, kind: str, fifo: str) -> Iterator[tuple[Server, H2Client]]:
+    """A server whose one greenlet waits, and a client with more requests than that."""
+    args = ("--worker-connections", "1", "--graceful-timeout", "1", *METRICS)
+    server = serve("site_app", "-k", kind, *CLEAR, *args)
+    with H2Client(server.port) as client:
+        begun = client.ask(f"/wait?fifo={fifo}")
         server.log.wait_for("app: waits")
-        waiting.get("/never-called")
-        server.send(signal.SIGTERM)
-        answer = waiting.response()
-        assert (answer.status, answer.get("Retry-After")) == (503, "1")
-        begun.everything()
+        yield server, client
+        assert client.answer(begun).over
+
+
+def test_what_has_no_greenlet_when_time_is_up_is_sent_back(
+    full: tuple[Server, H2Client],
+) -> None:
+    """As what has no thread."""
+    server, client = full
+    waiting = client.ask("/never-called")
+    eventually(lambda: Page(server).sum(WAITING) == 1, "it waits")
+    server.send(signal.SIGTERM)
+    answer = client.answer(waiting)
+    assert (answer.status, answer.field("retry-after")) == (503, "1")
     assert server.wait() == 0
+    assert not server.log.matching("called /never-called")
+
+
+def test_what_is_given_up_before_there_is_a_greenlet_is_not_kept(
+    full: tuple[Server, H2Client], fifo: str
+) -> None:
+    """However many there are: the client has one connection."""
+    server, client = full
+    at_once = 16
+    for given_up in range(at_once, 5 * at_once, at_once):
+        streams = [client.ask("/never-called", method="POST", body=b"x") for _ in range(at_once)]
+        eventually(lambda: Page(server).sum(WAITING) == at_once, "they wait")
+        for stream in streams:
+            client.reset(stream)
+        eventually(partial(has_left, server, given_up), "they are given up")
+    last = client.ask("/")
+    open_gate(fifo)
+    assert client.answer(last).body == b"hello"
     assert not server.log.matching("called /never-called")

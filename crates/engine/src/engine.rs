@@ -140,13 +140,15 @@ impl Engine {
     }
 
     /// The requests that are ready now, and the seconds until the next call at the latest; `None`
-    /// when there will be no more. Never waits. `inspected`: hooks look at them afterwards.
+    /// when there will be no more. Never waits. `inspected`: hooks look at them afterwards. `most`: no
+    /// more of them than that.
     fn turn<'py>(
         &self,
         py: Python<'py>,
         inspected: bool,
+        most: Option<usize>,
     ) -> PyResult<Option<(Bound<'py, PyList>, f64)>> {
-        let Some(turn) = self.net_turn(py, usize::MAX) else {
+        let Some(turn) = self.net_turn(py, most.unwrap_or(usize::MAX)) else {
             return Ok(None);
         };
         let requests = PyList::empty(py);

@@ -66,6 +66,10 @@ class AsyncWorker(EngineWorker):
         """Have `turn` called once; what was asked for before is forgotten."""
         raise NotImplementedError
 
+    def room(self) -> int | None:
+        """How many requests can be begun now; None stands for any number."""
+        return None
+
     def begin(self, exchange: Exchange) -> None:
         """Have `run_one` called with the exchange, soon, without waiting."""
         raise NotImplementedError
@@ -102,10 +106,14 @@ class AsyncWorker(EngineWorker):
         """`worker_connections` for each listener."""
         return Kind(
             multithread=self.multithread,
-            max_connections=self.cfg.worker_connections * max(1, len(self.sockets)),
+            max_connections=self.max_clients(),
             polled=True,
             make_waiter=self.make_waiter if self.has_waiters else None,
         )
+
+    def max_clients(self) -> int:
+        """`worker_connections` for each listener."""
+        return self.cfg.worker_connections * max(1, len(self.sockets))
 
     def serve(self, engine: Engine) -> None:
         """Turn the engine whenever its loop finds that there is something to do."""
@@ -121,7 +129,7 @@ class AsyncWorker(EngineWorker):
         if engine is None:
             raise RuntimeError("the engine is not started")
         self.try_beat()
-        turned = engine.turn(self.inspects_requests)
+        turned = engine.turn(self.inspects_requests, self.room())
         if turned is None:
             self.tell_end()
             return

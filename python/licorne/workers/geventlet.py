@@ -47,7 +47,7 @@ class EventletWorker(GreenletWorker):
         self._hub = eventlet.hubs.get_hub()
         self._timer = self._hub.schedule_call_global(0, turn)
         self._end = Event()
-        self._pools = [GreenPool(self.cfg.worker_connections) for _ in self.sockets]
+        self._pool = GreenPool(self.max_clients())
 
         def readable(_fd: int) -> None:
             turn()
@@ -66,16 +66,16 @@ class EventletWorker(GreenletWorker):
         self._timer = self._hub.schedule_call_global(seconds, turn)
 
     def spawn(self, function: Callable[[], None]) -> None:
-        """A greenlet outside the pools."""
+        """A greenlet outside the pool."""
         eventlet.spawn_n(function)
 
-    def spawn_in_pool(self, listener: int, exchange: Exchange) -> bool:
-        """Start a greenlet, if that needs no wait."""
-        pool = self._pools[listener]
-        if pool.free() <= 0:
-            return False
-        pool.spawn_n(self.handle_exchange, exchange)
-        return True
+    def free_greenlets(self) -> int:
+        """As the pool counts."""
+        return int(self._pool.free())
+
+    def spawn_in_pool(self, exchange: Exchange) -> None:
+        """Start a greenlet, without a wait."""
+        self._pool.spawn_n(self.handle_exchange, exchange)
 
     def once_left(self, function: Callable[[], None]) -> None:
         """At the hub's next round: nothing is between here and the end of the greenlet."""
@@ -97,8 +97,7 @@ class EventletWorker(GreenletWorker):
         self._timer.cancel()
         self.end_all()
         with eventlet.Timeout(LAST, False):
-            for pool in self._pools:
-                pool.waitall()
+            self._pool.waitall()
 
     def join_threads(self) -> None:
         """They are greenlets, of which the interpreter knows nothing."""

@@ -67,7 +67,7 @@ class GeventWorker(GreenletWorker):
         self._watcher = self._loop.io(fd, 1)
         self._timer = self._loop.timer(0)
         self._end = Event()
-        self._pools = [Pool(self.cfg.worker_connections) for _ in self.sockets]
+        self._pool = Pool(self.max_clients())
         self._watcher.start(turn)
 
     def leave_to_parent(self) -> None:
@@ -84,16 +84,16 @@ class GeventWorker(GreenletWorker):
         self._timer.start(turn)
 
     def spawn(self, function: Callable[[], None]) -> None:
-        """A greenlet outside the pools."""
+        """A greenlet outside the pool."""
         gevent.spawn(function)
 
-    def spawn_in_pool(self, listener: int, exchange: Exchange) -> bool:
-        """Start a greenlet, if that needs no wait."""
-        pool = self._pools[listener]
-        if pool.full():
-            return False
-        pool.spawn(self.handle_exchange, exchange)
-        return True
+    def free_greenlets(self) -> int:
+        """As the pool counts: those that have ended count until the hub has seen it."""
+        return int(self._pool.free_count())
+
+    def spawn_in_pool(self, exchange: Exchange) -> None:
+        """Start a greenlet, without a wait."""
+        self._pool.spawn(self.handle_exchange, exchange)
 
     def once_left(self, function: Callable[[], None]) -> None:
         """Behind the pool, which lets go of it in the same way."""
@@ -114,8 +114,7 @@ class GeventWorker(GreenletWorker):
         self._watcher.close()
         self._timer.close()
         self.end_all()
-        for pool in self._pools:
-            pool.join(timeout=1)
+        self._pool.join(timeout=1)
 
 
 #: gevent's own server, which few configurations name: it takes as long to load as all the rest.

@@ -1,5 +1,5 @@
-"""What gevent's and eventlet's workers have in common: a greenlet for each request, in a pool for
-each listener, and an end for those that take too long.
+"""What gevent's and eventlet's workers have in common: a greenlet for each request, in a pool, and
+an end for those that take too long.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Waiter:
 
 
 class GreenletWorker(AsyncWorker):
-    """`worker_connections` greenlets for each listener."""
+    """`worker_connections` greenlets for each listener; what counts is the sum."""
 
     #: The `notify` of a subclass runs, and may wait.
     _beating = False
@@ -59,8 +59,12 @@ class GreenletWorker(AsyncWorker):
         """Run a function in a greenlet of its own, soon."""
         raise NotImplementedError
 
-    def spawn_in_pool(self, listener: int, exchange: Exchange) -> bool:
-        """Run `handle_exchange` in a greenlet of the listener's pool; False if that is full."""
+    def free_greenlets(self) -> int:
+        """How many greenlets the pool has room for."""
+        raise NotImplementedError
+
+    def spawn_in_pool(self, exchange: Exchange) -> None:
+        """Run `handle_exchange` in a greenlet of the pool, which has room."""
         raise NotImplementedError
 
     def once_left(self, function: Callable[[], None]) -> None:
@@ -75,7 +79,8 @@ class GreenletWorker(AsyncWorker):
         """Patch before the application is loaded."""
         self.patch()
         self.make_hub()
-        #: Requests for whose greenlets there was no room in their pool.
+        #: Requests that were taken when the pool had no room any more: of clients whose requests
+        #: before them have just ended, one for each greenlet at the most.
         self._waiting: deque[Exchange] = deque()
         #: What runs, with its number: a signal's handler must not ask the exchange, which may be
         #: in the middle of something.
@@ -107,11 +112,20 @@ class GreenletWorker(AsyncWorker):
         """In a greenlet of its own, too: a handler of the log may wait."""
         self.spawn(super().end_late)
 
+    def room(self) -> int:
+        """As many as there are greenlets for: the others wait in the engine, which watches them.
+
+        With HTTP/2 a client can have more requests than connections, and gives up any of them.
+        """
+        return max(0, self.free_greenlets() - len(self._waiting))
+
     def begin(self, exchange: Exchange) -> None:
-        """Start a greenlet in the pool of the listener, or keep the request until it has room."""
-        if not self.spawn_in_pool(exchange.listener or 0, exchange):
+        """Start a greenlet, or keep the request until there is one."""
+        if self.free_greenlets() > 0:
+            self.spawn_in_pool(exchange)
+        else:
             self._waiting.append(exchange)
-            # One that has ended in this round leaves its pool in the next one, and nothing else
+            # One that has ended in this round leaves the pool in the next one, and nothing else
             # would look then.
             self.call_soon(self._begin_waiting)
 
@@ -141,9 +155,11 @@ class GreenletWorker(AsyncWorker):
                 self._let_others(exchange)
         finally:
             del self._running[me]
-            self.look_for_more()
-            if self._waiting:
-                self.once_left(self._begin_waiting)
+            if self.room() > 0:
+                self.look_for_more()
+            else:
+                # This greenlet counts until it has left.
+                self.once_left(self._go_on)
 
     def _let_others(self, exchange: Exchange) -> None:
         """Go on with a request behind those of other clients, new ones among them."""
@@ -152,10 +168,12 @@ class GreenletWorker(AsyncWorker):
         self.turn()
 
     def _begin_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, deque()
-        for exchange in waiting:
-            if not self.spawn_in_pool(exchange.listener or 0, exchange):
-                self._waiting.append(exchange)
+        while self._waiting and self.free_greenlets() > 0:
+            self.spawn_in_pool(self._waiting.popleft())
+
+    def _go_on(self) -> None:
+        self._begin_waiting()
+        self.look_for_more()
 
     def end_overdue(self) -> dict[int, str]:
         """Raise `GreenletExit` in them, soon."""

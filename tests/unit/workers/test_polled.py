@@ -46,7 +46,7 @@ def engine(listener: BaseSocket) -> Iterator[Engine]:
 def turn(engine: Engine) -> list[Exchange]:
     """What the loop would do when the engine says that there is something to do."""
     assert select.select([engine], [], [], LONG)[0]
-    turned = engine.turn(False)
+    turned = engine.turn(False, None)
     assert turned is not None
     return turned[0]
 
@@ -62,7 +62,7 @@ def request_of(engine: Engine, client: socket.socket) -> Exchange:
 def test_a_quiet_loop_keeps_its_door_open(engine: Engine, listener: socket.socket) -> None:
     """Its requests wait for something; seen from outside it could be blocked as well."""
     address = listener.getsockname()
-    engine.turn(False)
+    engine.turn(False, None)
     with socket.create_connection(address) as first, socket.create_connection(address) as second:
         waiting = request_of(engine, first)
         # No client does anything now. The stand-in asks whether the loop still comes round ...
