@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from websockets.sync.client import ClientConnection
 
-    from asgi.conftest import Shared, Token
+    from asgi.conftest import Shared, Start, Token
     from e2e.server import Server
 
 UPGRADE = (
@@ -285,20 +285,39 @@ def test_many_fragments_that_are_too_large_together(site: Server) -> None:
         assert closed(connection)[0] == 1009
 
 
-def test_a_client_that_does_not_read_stops_the_application(site: Server, token: Token) -> None:
-    word = token()
-    with Client.narrow(site.port) as client, site.client() as beside:
-        client.get(f"/flood?{word}", *UPGRADE)
+def until_it_waits(site: Server, word: str) -> int:
+    """How many messages /flood has sent, once it waits for its client."""
+    with site.client() as beside:
         seen = [-1]
         # Fifty turns of the loop without a message that was taken.
         while len(seen) < 50 or seen[-50:] != [seen[-1]] * 50 or seen[-1] == 0:
             beside.get(f"/flooded?{word}")
             seen.append(int(beside.response().body))
-        assert seen[-1] < 1024
+    return seen[-1]
+
+
+def test_a_client_that_does_not_read_stops_the_application(site: Server, token: Token) -> None:
+    word = token()
+    with Client.narrow(site.port) as client:
+        client.get(f"/flood?{word}", *UPGRADE)
+        assert until_it_waits(site, word) < 1024
         assert client.response().status == 101
         for _ in range(1024):
             assert len(unframed(client)[1]) == 65536
     site.log.wait_for(f"TOLD {word} flooded")
+
+
+def test_a_client_that_leaves_while_the_application_waits_for_it(
+    start: Start, token: Token
+) -> None:
+    """No error of the application either: there is no traceback."""
+    word = token()
+    server = start("websocket_app")
+    with Client.narrow(server.port) as client:
+        client.get(f"/flood?{word}", *UPGRADE)
+        until_it_waits(server, word)
+    server.log.wait_for(f"TOLD {word} OSError")
+    assert server.stop() == 0
 
 
 #: What a peer must not send → the close code that the server answers (RFC 6455; 7692 for RSV1).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 from routes import Event, Receive, Routes, Scope, Send, gate, tell, token
 
@@ -237,11 +236,14 @@ sent: dict[str, int] = {}
 async def flood(scope: Scope, receive: Receive, send: Send) -> None:
     """1,024 messages of 64 KiB."""
     await accept(receive, send)
-    with contextlib.suppress(OSError):
+    try:
         for number in range(1, 1025):
             await send({"type": "websocket.send", "bytes": bytes(65536)})
             sent[token(scope)] = number
-        tell(token(scope), "flooded")
+    except OSError:
+        tell(token(scope), "OSError")
+        raise
+    tell(token(scope), "flooded")
 
 
 @application.on("/flooded")

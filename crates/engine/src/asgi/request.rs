@@ -358,7 +358,7 @@ impl Request {
         let over = self.stage() == Stage::Over;
         let exchange = self.exchange.bind(py);
         let ended = match (&self.websocket, outcome) {
-            (Some(websocket), outcome) => websocket.settle(&self.on(py), outcome),
+            (Some(websocket), outcome) => websocket.settle(&self.on(py), outcome, self.is_gone()),
             (None, Ok(())) if over => Ok(()),
             (None, Ok(())) if self.is_gone() => pieces::cut_off(exchange),
             (None, Ok(())) => self.unanswered(py),

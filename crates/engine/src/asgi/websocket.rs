@@ -284,13 +284,18 @@ impl WebSocket {
     }
 
     /// The application has ended: what is open is closed, what was not answered is answered, and the
-    /// access log has its line.
-    pub(super) fn settle(&self, on: &On<'_, '_>, outcome: PyResult<()>) -> PyResult<()> {
+    /// access log has its line. `left`: its client had left when it waited for room.
+    pub(super) fn settle(
+        &self,
+        on: &On<'_, '_>,
+        outcome: PyResult<()>,
+        left: bool,
+    ) -> PyResult<()> {
         let (stage, gone) = {
             let mut state = self.state();
             (
                 std::mem::replace(&mut state.stage, Stage::Closed),
-                state.gone,
+                state.gone || left,
             )
         };
         match stage {
