@@ -122,3 +122,21 @@ def test_what_is_given_up_before_there_is_a_greenlet_is_not_kept(
     open_gate(fifo)
     assert client.answer(last).body == b"hello"
     assert not server.log.matching("called /never-called")
+
+
+def test_a_worker_without_a_greenlet_leaves_clients_to_the_others(
+    serve: Serve, kind: str, fifo: str
+) -> None:
+    """It has room for their connections."""
+    args = ("--workers", "2", "--worker-connections", "4")
+    protocols = ("--http-protocols", "h1,h2", "--http2-cleartext", "both")
+    server = serve("site_app", "-k", kind, *protocols, *args)
+    with H2Client(server.port) as client:
+        streams = [client.ask(f"/wait?fifo={fifo}") for _ in range(4)]
+        server.log.wait_for("app: waits", 4)
+        for _ in range(20):
+            assert server.get("/") == (200, b"hello")
+        open_gate(fifo)
+        for stream in streams:
+            assert client.answer(stream).status == 200
+        assert client.get("/").body == b"hello"

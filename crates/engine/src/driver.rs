@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use net::baton::TurnOutcome;
+use net::baton::{Taking, TurnOutcome};
 use net::exchange::{self as net_exchange, RequestKey};
 use pyo3::ffi;
 use pyo3::intern;
@@ -145,7 +145,7 @@ impl AsgiDriver {
     fn turn_once(&self, py: Python<'_>, inspected: bool) -> PyResult<(Option<f64>, bool)> {
         // Requests stay where they are until they begin: while this thread is kept, they may go to
         // another worker, and answers leave together as long as others wait.
-        let Some(turn) = self.engine.get().net_turn(py, 0) else {
+        let Some(turn) = self.engine.get().net_turn(py, Taking::Later) else {
             return Ok((None, false));
         };
         let told = self.tell(py, &turn);

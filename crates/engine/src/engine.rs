@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use net::baton::{Loop, Taken, TurnOutcome};
+use net::baton::{Loop, Taken, Taking, TurnOutcome};
 use net::notice::Notice;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -148,7 +148,8 @@ impl Engine {
         inspected: bool,
         most: Option<usize>,
     ) -> PyResult<Option<(Bound<'py, PyList>, f64)>> {
-        let Some(turn) = self.net_turn(py, most.unwrap_or(usize::MAX)) else {
+        let taking = Taking::Now(most.unwrap_or(usize::MAX));
+        let Some(turn) = self.net_turn(py, taking) else {
             return Ok(None);
         };
         let requests = PyList::empty(py);
@@ -332,15 +333,14 @@ impl Engine {
         }
     }
 
-    /// A turn for at most `most` requests, whose notices are written; `None` in a process that the
-    /// application has forked.
-    pub(crate) fn net_turn(&self, py: Python<'_>, most: usize) -> Option<TurnOutcome> {
+    /// A turn whose notices are written; `None` in a process that the application has forked.
+    pub(crate) fn net_turn(&self, py: Python<'_>, taking: Taking) -> Option<TurnOutcome> {
         if self.left.load(Ordering::Relaxed) {
             return None;
         }
         shared::release(py);
         self.let_go(py);
-        let mut turn = self.core.reactor.turn(thread_number(), most);
+        let mut turn = self.core.reactor.turn(thread_number(), taking);
         if turn.late {
             self.late.store(true, Ordering::Relaxed);
         }

@@ -42,7 +42,7 @@ use crate::reactor::Reactor;
 pub use crate::reactor::{Block, Room, Tail};
 use crate::scoreboard::{RetireCause, Scoreboard};
 use driver::{Driver, IDLE_NS, QUIET_NS, SLOW_NS};
-pub use polled::TurnOutcome;
+pub use polled::{Taking, TurnOutcome};
 use state::State;
 
 /// How to wait: the engine lets the interpreter lock go meanwhile.

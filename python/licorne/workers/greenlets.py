@@ -172,8 +172,10 @@ class GreenletWorker(AsyncWorker):
             self.spawn_in_pool(self._waiting.popleft())
 
     def _go_on(self) -> None:
+        """There was no room: other workers had what came, and have it until a turn finds some."""
         self._begin_waiting()
-        self.look_for_more()
+        if self.engine is not None:
+            self.turn()
 
     def end_overdue(self) -> dict[int, str]:
         """Raise `GreenletExit` in them, soon."""

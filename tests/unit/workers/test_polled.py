@@ -74,3 +74,19 @@ def test_a_quiet_loop_keeps_its_door_open(engine: Engine, listener: socket.socke
             exchange.abandon()
         waiting.abandon()
         request_of(engine, second).abandon()
+
+
+def test_what_has_no_room_is_left_to_the_siblings(engine: Engine, listener: socket.socket) -> None:
+    address = listener.getsockname()
+    assert engine.turn(False, 1) is not None
+    with socket.create_connection(address) as first:
+        waiting = request_of(engine, first)
+        assert engine.turn(False, 0) is not None
+        with socket.create_connection(address):
+            assert engine.turn(False, 0) is not None
+            # It is still there for another process.
+            listener.accept()[0].close()
+        assert engine.turn(False, 1) is not None
+        with socket.create_connection(address) as second:
+            request_of(engine, second).abandon()
+        waiting.abandon()

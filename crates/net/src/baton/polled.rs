@@ -16,6 +16,16 @@ use crate::notice::Notice;
 use crate::poll::Events;
 use crate::reactor::Room;
 
+/// Which requests a loop takes with a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taking {
+    /// None: it takes one after the other with [`Loop::take_ready`].
+    Later,
+    /// Those that are ready, as far as it has room. Without room for more, new connections and what
+    /// waits are left to the siblings until the next turn.
+    Now(usize),
+}
+
 /// What one turn has brought.
 pub struct TurnOutcome {
     /// Complete requests, oldest first.
@@ -45,15 +55,16 @@ impl Loop {
         self.poller.fd()
     }
 
-    /// One turn without waiting, by the thread of the polling loop, for `most` requests: the others
-    /// are left to the next turn, or to [`Loop::take_ready`].
-    pub fn turn(&self, me: u32, most: usize) -> TurnOutcome {
+    /// One turn without waiting, by the thread of the polling loop. Requests that it does not take are
+    /// left to the next turn, or to [`Loop::take_ready`].
+    pub fn turn(&self, me: u32, taking: Taking) -> TurnOutcome {
         let mut state = self.lock();
         let state = &mut *state;
+        let has_room = taking != Taking::Now(0);
         state.driver = Driver::InReactor(me);
         state.reactor.thread_is_back();
-        state.reactor.set_accepting(true);
-        state.reactor.set_free(1);
+        state.reactor.set_accepting(has_room);
+        state.reactor.set_free(usize::from(has_room));
         state.reactor.news.interrupted = false;
         self.look(state);
         state.reactor.process(usize::MAX);
@@ -61,7 +72,11 @@ impl Loop {
         state.streams = false;
         state.streamed_ns = 0;
         state.reactor.begin_round();
-        let most = state.reactor.most_at_once().min(most);
+        let room = match taking {
+            Taking::Later => 0,
+            Taking::Now(room) => room,
+        };
+        let most = state.reactor.most_at_once().min(room);
         let mut requests = Vec::with_capacity(state.reactor.inbox.len().min(most));
         // Afterwards only what its loop has returned is there.
         while state.reactor.drain != Drain::Stopped
@@ -70,7 +85,13 @@ impl Loop {
         {
             requests.push(exchange);
         }
-        if !requests.is_empty() && !state.reactor.inbox.is_empty() {
+        let full = taking == Taking::Now(requests.len());
+        if full {
+            state.reactor.set_accepting(false);
+            state.reactor.set_free(0);
+            let patience_ns = state.patience_ns(false);
+            state.reactor.hand_over_waiting(patience_ns);
+        } else if !requests.is_empty() && !state.reactor.inbox.is_empty() {
             // No event tells of the others.
             self.poller.wake();
         }
@@ -90,7 +111,11 @@ impl Loop {
             messages: std::mem::take(&mut state.reactor.news.messages),
             late: std::mem::take(&mut state.reactor.news.late),
             stopped: state.reactor.drain == Drain::Stopped,
-            wait_ms: state.reactor.wait_ms(),
+            wait_ms: if full {
+                state.wait_ms()
+            } else {
+                state.reactor.wait_ms()
+            },
         }
     }
 

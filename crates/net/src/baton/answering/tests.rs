@@ -2,6 +2,7 @@ use std::os::unix::net::UnixStream;
 
 use super::super::standin;
 use super::*;
+use crate::baton::Taking;
 use crate::clock;
 use crate::incoming::BodyPart;
 use crate::testing::{Bytes, Client, Rig, pass_ms};
@@ -16,7 +17,7 @@ fn a_connection_that_switches_goes_on_under_its_name() {
     let mut client = rig.connect();
     client.send(UPGRADE);
     let baton = Loop::new(rig.reactor).unwrap();
-    let mut exchange = baton.turn(1, 9).requests.pop().unwrap();
+    let mut exchange = baton.turn(1, Taking::Now(9)).requests.pop().unwrap();
     assert_eq!(baton.lock().running, 1);
     exchange.response.draft.start(b"200 OK").unwrap();
     let mut exchange = baton.switch(1, exchange, None).unwrap_err();
@@ -29,7 +30,7 @@ fn a_connection_that_switches_goes_on_under_its_name() {
     let mut room = Vec::new();
     assert_eq!(baton.read_body(key, 9, &mut room), BodyPart::Later);
     client.send("in");
-    assert_eq!(baton.turn(1, 9).bodies, [key]);
+    assert_eq!(baton.turn(1, Taking::Now(9)).bodies, [key]);
     assert_eq!(baton.read_body(key, 9, &mut room), BodyPart::Bytes(2));
     let block = Block::<Bytes>::Bytes(b"out");
     assert_eq!(baton.stream(1, key, b"", block), Room::Yes);
@@ -45,7 +46,7 @@ fn streaming() -> (std::sync::Arc<Loop>, Client<UnixStream>, RequestKey) {
     let mut client = rig.connect();
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     let baton = std::sync::Arc::new(Loop::new(rig.reactor).unwrap());
-    let exchange = baton.turn(1, 9).requests.pop().unwrap();
+    let exchange = baton.turn(1, Taking::Now(9)).requests.pop().unwrap();
     let key = exchange.key.unwrap();
     (baton, client, key)
 }
@@ -70,7 +71,7 @@ fn blocks_that_follow_soon_are_gathered_until_the_next_turn() {
     give(&baton, key, b"three");
     assert!(client.is_quiet());
     assert!(is_called(&baton));
-    baton.turn(1, 9);
+    baton.turn(1, Taking::Now(9));
     client.expect(b"twothree");
     assert!(!is_called(&baton));
     // The application has waited for something.

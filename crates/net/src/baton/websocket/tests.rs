@@ -3,7 +3,7 @@ use std::thread;
 
 use super::*;
 use crate::baton::sharing::Sharing;
-use crate::baton::{Taken, standin};
+use crate::baton::{Taken, Taking, standin};
 use crate::testing::{Bytes, Client, Rig, set_clock_ns};
 
 const UPGRADE: &str =
@@ -37,7 +37,7 @@ fn polled() -> (Client<UnixStream>, Loop, RequestKey, Box<Exchange>) {
     let mut client = rig.connect();
     client.send(UPGRADE);
     let baton = Loop::new(rig.reactor).unwrap();
-    let exchange = baton.turn(1, 9).requests.pop().unwrap();
+    let exchange = baton.turn(1, Taking::Now(9)).requests.pop().unwrap();
     let (key, exchange) = accept(&baton, exchange);
     (client, baton, key, exchange)
 }
@@ -57,7 +57,7 @@ fn a_loop_that_is_blocked_has_its_pings_answered() {
     }
     client.expect(b"\x8a\x00");
     assert!(baton.pending());
-    assert_eq!(baton.turn(1, 9).messages, [key]);
+    assert_eq!(baton.turn(1, Taking::Now(9)).messages, [key]);
     assert_eq!(baton.take_message(key), Message::Text(b"a".to_vec()));
     let message = Outgoing::<Bytes>::Bytes(b"out");
     let room = baton.send_message(1, key, Kind::Binary, message);
@@ -77,11 +77,11 @@ fn a_loop_is_woken_for_an_end() {
     let (_client, baton, key, exchange) = polled();
     baton.recycle(exchange);
     assert_eq!(baton.take_message(key), Message::Later);
-    baton.turn(1, 9);
+    baton.turn(1, Taking::Now(9));
     assert!(!crate::poll::readable(baton.poll_fd()));
     baton.stop(1_000);
     assert!(crate::poll::readable(baton.poll_fd()));
-    assert_eq!(baton.turn(1, 9).messages, [key]);
+    assert_eq!(baton.turn(1, Taking::Now(9)).messages, [key]);
     let reason = String::new();
     let expected = Message::Closed { code: 1001, reason };
     assert_eq!(baton.take_message(key), expected);

@@ -1,7 +1,7 @@
 //! Requests of a client that does not read its responses.
 
 use super::*;
-use crate::baton::Loop;
+use crate::baton::{Loop, Taking};
 use crate::poll::readable;
 
 const LARGE: usize = 2 << 20;
@@ -148,7 +148,7 @@ fn a_loop_begins_a_few_requests_of_a_connection_in_each_round() {
         peer.ask(2 * index + 1, "GET", "/", true);
     }
     let baton = Loop::new(rig.reactor).unwrap();
-    let mut begun = baton.turn(1, usize::MAX).requests;
+    let mut begun = baton.turn(1, Taking::Now(usize::MAX)).requests;
     assert_eq!(begun.len(), 8);
     assert!(readable(baton.poll_fd()), "it is called for the others");
     assert!(baton.take_ready(1).is_none());
@@ -160,11 +160,11 @@ fn a_loop_begins_a_few_requests_of_a_connection_in_each_round() {
     assert!(baton.take_ready(1).is_none());
     other.ask(1, "GET", "/", true);
     for many in [16, 24] {
-        begun.extend(baton.turn(1, usize::MAX).requests);
+        begun.extend(baton.turn(1, Taking::Now(usize::MAX)).requests);
         assert_eq!(begun.len(), many);
     }
     // The last ones, and one of another client.
-    begun.extend(baton.turn(1, usize::MAX).requests);
+    begun.extend(baton.turn(1, Taking::Now(usize::MAX)).requests);
     assert_eq!(begun.len(), 30);
     assert!(!baton.pending());
 }
@@ -178,7 +178,7 @@ fn a_loop_asks_again_before_it_begins_a_request() {
         peer.ask(2 * index + 1, "GET", "/", true);
     }
     let baton = Loop::new(rig.reactor).unwrap();
-    let mut requests = baton.turn(1, usize::MAX).requests.into_iter();
+    let mut requests = baton.turn(1, Taking::Now(usize::MAX)).requests.into_iter();
     for exchange in requests.by_ref().take(2) {
         assert!(exchange.needs_admission());
         finish(&baton, baton.admit(1, exchange).unwrap(), LARGE);
@@ -190,7 +190,7 @@ fn a_loop_asks_again_before_it_begins_a_request() {
     open_window(&mut peer, 1, 4 << 20);
     let mut released = Vec::new();
     for _ in 0..LARGE / 1_000 {
-        released.extend(baton.turn(1, usize::MAX).requests);
+        released.extend(baton.turn(1, Taking::Now(usize::MAX)).requests);
         peer.frames();
     }
     assert_eq!(released.len(), 2);
