@@ -40,6 +40,10 @@ class AsyncWorker(EngineWorker):
     #: A request has a waiter while its client does not take its response.
     has_waiters = True
 
+    #: The last turn has brought as many requests as there was room for, and the engine leaves what
+    #: comes to other workers until the next one.
+    full = False
+
     #: When the timer wakes the loop (monotonic seconds).
     due = 0.0
 
@@ -129,11 +133,13 @@ class AsyncWorker(EngineWorker):
         if engine is None:
             raise RuntimeError("the engine is not started")
         self.try_beat()
-        turned = engine.turn(self.inspects_requests, self.room())
+        room = self.room()
+        turned = engine.turn(self.inspects_requests, room)
         if turned is None:
             self.tell_end()
             return
         exchanges, wait = turned
+        self.full = len(exchanges) == room
         for exchange in exchanges:
             self.begin(exchange)
         self.turn_within(wait)

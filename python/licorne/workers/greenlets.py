@@ -155,11 +155,11 @@ class GreenletWorker(AsyncWorker):
                 self._let_others(exchange)
         finally:
             del self._running[me]
-            if self.room() > 0:
-                self.look_for_more()
-            else:
+            if self.full or self._waiting:
                 # This greenlet counts until it has left.
                 self.once_left(self._go_on)
+            else:
+                self.look_for_more()
 
     def _let_others(self, exchange: Exchange) -> None:
         """Go on with a request behind those of other clients, new ones among them."""
@@ -172,7 +172,7 @@ class GreenletWorker(AsyncWorker):
             self.spawn_in_pool(self._waiting.popleft())
 
     def _go_on(self) -> None:
-        """There was no room: other workers had what came, and have it until a turn finds some."""
+        """There is room again: what waits has it, and the engine hears of it with a turn."""
         self._begin_waiting()
         if self.engine is not None:
             self.turn()
