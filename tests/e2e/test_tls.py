@@ -355,9 +355,7 @@ def test_certificates_by_name(few: tuple[str, ...], serve: Serve, files: Files) 
     context = files.context()
     context.check_hostname = False
     for asked, shown in names.items():
-        with connect(server, context, asked) as client:
-            certificate = client.socket.tls.getpeercert()  # type: ignore[attr-defined]
-            assert certificate["subjectAltName"][0] == ("DNS", shown), asked
+        assert _shown(server, context, asked) == shown, asked
 
 
 def test_files_that_change_are_served_without_a_restart(serve: Serve, files: Files) -> None:
@@ -383,6 +381,22 @@ def test_files_that_change_are_served_without_a_restart(serve: Serve, files: Fil
     shutil.copy(files.pair("x.example")[1], key)
     server.log.wait_for("Certificates have changed and are not used, the old ones go on: .*keyfile")
     assert _serial(server, files) == now
+
+
+def test_a_certificate_that_comes_into_a_folder_is_served(serve: Serve, files: Files) -> None:
+    folder = Path(files.ca).parent / "folder"
+    folder.mkdir()
+    for path in files.pair("localhost", stem="first"):
+        shutil.move(path, folder)
+    server = serve(*TYPES["sync"], "--cert", str(folder))
+    context = files.context()
+    context.check_hostname = False
+    assert _shown(server, context, "second.example") == "localhost"
+    for path in files.pair("second.example", stem="second"):
+        shutil.move(path, folder)
+    server.log.wait_for("Certificates have changed, new connections get them: .*second.example")
+    eventually(lambda: _shown(server, context, "second.example") == "second.example", "it is shown")
+    assert _shown(server, context, "localhost") == "localhost"
 
 
 def test_operators_see_when_certificates_end(serve: Serve, short_tmp: str) -> None:
@@ -582,6 +596,15 @@ def _serial(server: Server, files: Files) -> str:
     with connect(server, files.context()) as client:
         found = client.socket.tls.getpeercert()  # type: ignore[attr-defined]
     return str(found["serialNumber"])
+
+
+def _shown(server: Server, context: ssl.SSLContext, asked: str) -> str:
+    """The first name of the certificate that a client gets who asks for this one."""
+    with connect(server, context, asked) as client:
+        found = client.socket.tls.getpeercert()  # type: ignore[attr-defined]
+    kind, name = found["subjectAltName"][0]
+    assert kind == "DNS"
+    return str(name)
 
 
 def _openssl(*args: str, stdin: str = "", fails: bool = False) -> str:

@@ -44,8 +44,7 @@ def read(cfg: Config) -> material.Material:
         material.pair_of(cfg, certificate, key, password=password)
         for _, certificate, key, password in own
     ]
-    files = [path for each in pairs for path in (each.certificate_file, each.key_file)]
-    made = material.Material(_terms(cfg, context), pairs, _authorities(context), [*set(files)])
+    made = material.Material(_terms(cfg, context), pairs, _authorities(context), {})
     material.check(cfg, made)
     return made
 

@@ -11,15 +11,13 @@ from licorne.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from licorne._engine import TlsCertificate, TlsStore, TlsTerms
     from licorne.config import Config
     from licorne.glogging import Logger
     from licorne.tls.material import Material
 
-    #: Of each file when it was changed, its size and which one it is; None: it is not there.
-    Stamp = tuple[tuple[int, int, int] | None, ...]
+    #: Of a file when it was changed, its size and which one it is; None: it is not there.
+    Stamp = tuple[int, int, int] | None
 
 #: Seconds between two looks at the files. A change is taken when it has stood still for one of
 #: them, so that a certificate and its key are taken together; workers look once a second.
@@ -40,8 +38,9 @@ class Keeper:
         self.material: Material | None = None
         self._cfg: Config | None = None
         self._tickets: list[bytes] = []
-        self._taken: Stamp = ()
-        self._seen: Stamp = ()
+        #: Files as they were before they were read, and as the last look has found them.
+        self._taken: dict[str, Stamp] = {}
+        self._seen: dict[str, Stamp] = {}
         self._look_at = self._rotate_at = self._remind_at = 0.0
 
     @staticmethod
@@ -65,7 +64,7 @@ class Keeper:
 
             self.store = TlsStore()
         now = time.monotonic()
-        self._taken = self._seen = stamp(read.files)
+        self._taken = self._seen = read.files
         self._look_at, self._remind_at = now + LOOK, now
         if not self._tickets:
             self._rotate(now)
@@ -100,7 +99,7 @@ class Keeper:
         return None if self.material is None else max(0.0, self._look_at - now)
 
     def _look_at_files(self, read: Material) -> None:
-        now = stamp(read.files)
+        now = {path: stamp(path) for path in read.files}
         settled, self._seen = now == self._seen, now
         if now == self._taken or not settled or self._cfg is None:
             return
@@ -115,7 +114,10 @@ class Keeper:
         if renewed is None:
             return
         self.material = renewed
-        self._taken = self._seen = stamp(renewed.files)
+        self._taken = self._seen = renewed.files
+        if renewed.is_as(read):
+            # Touched, or written again; or some other file has come into a folder.
+            return
         self._publish()
         names = ", ".join(
             each.certificate.names[0] for each in renewed.pairs if each.certificate.names
@@ -160,12 +162,8 @@ def when(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
-def stamp(files: Sequence[str]) -> Stamp:
-    """What files look like at this moment."""
-    return tuple(map(_stamp, files))
-
-
-def _stamp(path: str) -> tuple[int, int, int] | None:
+def stamp(path: str) -> Stamp:
+    """What a file, or a folder, looks like at this moment."""
     try:
         found = os.stat(path)
     except OSError:

@@ -12,7 +12,7 @@ import time
 from licorne.config.check import given
 from licorne.config.settings.hooks import own_context
 from licorne.errors import ConfigError
-from licorne.tls.keeper import when
+from licorne.tls.keeper import stamp, when
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from licorne._engine import TlsCertificate, TlsTerms
     from licorne.config import Config
+    from licorne.tls.keeper import Stamp
 
 #: Protocols by the names of `http_protocols`, as they are agreed on (RFC 7301, section 6).
 ALPN = {"h1": b"http/1.1", "h2": b"h2"}
@@ -32,7 +33,7 @@ DEVELOPMENT = (["localhost", "127.0.0.1", "::1"], 30)
 class Pair:
     """One certificate with its key."""
 
-    __slots__ = ("certificate", "certificate_file", "chain", "key", "key_file", "names")
+    __slots__ = ("certificate", "certificate_file", "chain", "files", "key", "names")
 
     def __init__(
         self,
@@ -41,7 +42,7 @@ class Pair:
         certificate: TlsCertificate,
         *,
         names: list[str] | None = None,
-        files: tuple[str, str] = ("", ""),
+        files: dict[str, Stamp] | None = None,
     ) -> None:
         #: The chain in PEM, and the key in PKCS #8.
         self.chain = chain
@@ -50,7 +51,9 @@ class Pair:
         self.certificate = certificate
         #: Names that it is shown for; none: those that it says itself.
         self.names = names or []
-        self.certificate_file, self.key_file = files
+        #: The file of the certificate, then that of the key, as they were before they were read.
+        self.files = files or {}
+        self.certificate_file = next(iter(self.files), "")
 
     @property
     def triple(self) -> tuple[list[str], bytes, bytes]:
@@ -62,13 +65,20 @@ class Material:
     """Everything that was read, and the settings it works with."""
 
     def __init__(
-        self, terms: TlsTerms, pairs: list[Pair], authorities: bytes, files: list[str]
+        self, terms: TlsTerms, pairs: list[Pair], authorities: bytes, files: dict[str, Stamp]
     ) -> None:
         self.terms = terms
         self.pairs = pairs
         self.authorities = authorities
-        #: The files that a change of is worth another look.
+        #: The files, and folders, that a change of is worth another look, as they were before they
+        #: were read: what has changed since then is read again.
         self.files = files
+        for each in pairs:
+            self.files.update({path: it for path, it in each.files.items() if path not in files})
+
+    def is_as(self, other: Material) -> bool:
+        """Whether it has the same certificates, keys and authorities."""
+        return self.triples == other.triples and self.authorities == other.authorities
 
     @property
     def triples(self) -> list[tuple[list[str], bytes, bytes]]:
@@ -91,14 +101,15 @@ def read(cfg: Config) -> Material:
         from licorne.tls import hooked  # noqa: PLC0415 - only with the hook
 
         return hooked.read(cfg)
+    # A folder has changed when a file has come or gone.
+    files = {entry: stamp(entry) for entry in cfg.certificates if "=" not in entry}
+    if cfg.ca_certs and cfg.cert_reqs:
+        files[cfg.ca_certs] = stamp(cfg.ca_certs)
     pairs = [*_named(cfg), *_certificates(cfg)]
     if cfg.self_signed and not pairs:
         pairs = [_self_signed()]
     authorities = _authorities(cfg)
-    files = [path for each in pairs for path in (each.certificate_file, each.key_file) if path]
-    if cfg.ca_certs and cfg.cert_reqs:
-        files.append(cfg.ca_certs)
-    material = Material(terms(cfg), pairs, authorities, [*dict.fromkeys(files)])
+    material = Material(terms(cfg), pairs, authorities, files)
     check(cfg, material)
     return material
 
@@ -137,6 +148,7 @@ def pair_of(
 
     for_certificate = given(cfg, settings[0], certificate_file)
     for_key = given(cfg, settings[1], key_file)
+    files = {path: stamp(path) for path in (certificate_file, key_file)}
     chain = content(certificate_file, for_certificate)
     try:
         certificate = TlsCertificate(chain)
@@ -160,7 +172,7 @@ def pair_of(
             f"{for_certificate}: the certificate of {', '.join(certificate.names)} has expired "
             f"({when(certificate.not_after)}); renew it."
         )
-    return Pair(chain, key, certificate, names=names, files=(certificate_file, key_file))
+    return Pair(chain, key, certificate, names=names, files=files)
 
 
 def content(path: str, complaint: str) -> bytes:
