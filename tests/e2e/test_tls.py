@@ -599,7 +599,7 @@ def _serial(server: Server, files: Files) -> str:
 
 
 def _shown(server: Server, context: ssl.SSLContext, asked: str) -> str:
-    """The first name of the certificate that a client gets who asks for this one."""
+    """The first name of the certificate that a client gets asking for this one."""
     with connect(server, context, asked) as client:
         found = client.socket.tls.getpeercert()  # type: ignore[attr-defined]
     kind, name = found["subjectAltName"][0]
