@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 AT = re.compile(r"Metrics at: (?:http://127\.0\.0\.1:(\d+)|unix:(\S+))")
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+#: What has a server tell of itself at an address of its own.
+METRICS = ("--metrics-bind", "127.0.0.1:0", "--no-control-socket")
+#: The figures of requests that wait, and of those whose clients have left.
+WAITING, ABANDONED = "licorne_waiting_requests", "licorne_abandoned_requests_total"
 
 
 def client(server: Server, number: int = 1) -> Client:

@@ -10,10 +10,9 @@ import pytest
 
 from e2e.client import Client
 from e2e.h2_client import H2Client
-from e2e.scrape import Page
+from e2e.scrape import ABANDONED, METRICS, WAITING, Page
 from e2e.server import open_gate
 from e2e.test_http2 import CLEAR
-from e2e.test_queue import ABANDONED, METRICS, WAITING
 from faults.processes import eventually
 
 if TYPE_CHECKING:

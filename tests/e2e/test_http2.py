@@ -17,6 +17,7 @@ import pytest
 
 from e2e.conftest import WORKERS
 from e2e.h2_client import H2Client
+from e2e.scrape import ABANDONED, METRICS, WAITING, Page
 from e2e.server import TELLS_READY, Server, open_gate
 from faults.processes import eventually
 from patience import PATIENCE
@@ -201,12 +202,14 @@ def test_continue_is_said_before_the_body_is_sent(site2: Server) -> None:
 
 
 def test_a_request_that_waits_and_is_given_up_is_not_begun(serve: Serve, fifo: str) -> None:
-    server = start(serve, "sync")
+    server = start(serve, "sync", *METRICS)
     with H2Client(server.port) as client:
         held = client.ask(f"/hold?gate={fifo}")
         server.log.wait_for("called /hold")
         given_up = client.ask("/size?n=1")
+        eventually(lambda: Page(server).sum(WAITING) == 1, "it waits")
         client.reset(given_up)
+        eventually(lambda: Page(server).sum(ABANDONED) == 1, "it is given up")
         last = client.ask("/size?n=2")
         open_gate(fifo)
         assert client.answer(held).body == b"hello"

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from e2e import scrape, secure
 from e2e.client import Client
-from e2e.scrape import Page, ask
+from e2e.scrape import METRICS, Page, ask
 from e2e.server import open_gate
 from faults.processes import eventually
 from licorne.master.clients import MOST_CLIENTS
@@ -28,8 +28,6 @@ from patience import PATIENCE
 
 if TYPE_CHECKING:
     from e2e.server import Serve, Server
-
-METRICS = ("--metrics-bind", "127.0.0.1:0", "--no-control-socket")
 
 
 def ready(server: Server, number: int = 1) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e import scrape, transport
-from e2e.scrape import Page
+from e2e.scrape import ABANDONED, METRICS, WAITING, Page
 from e2e.server import open_gate
 from e2e.test_ctl import control, workers
 from e2e.test_metrics import wait_until_ready
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 #: Short, so that the tests are; what they check does not depend on it.
 LIMIT = ("--queue-timeout", "0.5", "--queue-timeout-path", "/never=0")
-#: The figures of requests that wait, and of those whose clients have left.
-WAITING, ABANDONED = "licorne_waiting_requests", "licorne_abandoned_requests_total"
-METRICS = ("--metrics-bind", "127.0.0.1:0", "--no-control-socket")
 #: With the interpreter lock one request keeps every thread from all others; without it each keeps
 #: its own.
 WAYS = {"lock": 1, "thread": 4}

@@ -235,6 +235,8 @@ reject_table! {
     ContentLengthMismatch => 400, "HTTP/2 data differ from Content-Length", "RFC 9113, 8.1.1";
     /// More streams at a time than `http2_max_concurrent_streams`.
     TooManyStreams => 400, "Too many HTTP/2 streams at a time", "RFC 9113, 5.1.2";
+    /// A request beside others, whose heads would keep much memory together.
+    HeadsTooLarge => 400, "Heads of HTTP/2 requests are too large together", "RFC 9113, 10.5.1";
     /// A header block that is beyond all limits.
     HeaderBlockTooLarge => 400, "HTTP/2 header block is too large", "RFC 9113, 10.5.1";
     /// A header block in more pieces than there is a use for.

@@ -200,7 +200,7 @@ impl Conn {
         streams.news.faults.extend(reject);
         match reject {
             None => streams.counts.reset_by_client += 1,
-            Some(Reject::TooManyStreams) => streams.counts.refused += 1,
+            Some(Reject::TooManyStreams | Reject::HeadsTooLarge) => streams.counts.refused += 1,
             Some(_) => streams.counts.reset_by_server += 1,
         }
         let Some(gone) = streams.remove(stream) else {

@@ -161,7 +161,9 @@ impl Connection {
         let stream = StreamId::new(number);
         let full = self.streams.len() >= self.config.max_concurrent_streams as usize;
         let full = full.then_some(Reject::TooManyStreams);
-        let wrong = full.or(block.fault).or(wrong);
+        let heads = self.streams.heads() + head.bytes.len();
+        let heads = (heads > self.config.heads()).then_some(Reject::HeadsTooLarge);
+        let wrong = full.or(block.fault).or(wrong).or(heads);
         match wrong {
             Some(reject) if reject.code().is_some() => {
                 // Opened, so that it can be reset.
@@ -186,6 +188,7 @@ impl Connection {
                 self.streams.open(Stream {
                     announced: head.content_length(),
                     priority: early.or(said).unwrap_or(unsaid),
+                    head: head.bytes.len(),
                     tunnel,
                     ..self.stream(number, state)
                 });
@@ -248,6 +251,7 @@ impl Connection {
             received: 0,
             announced: None,
             priority: Priority::default(),
+            head: 0,
             refused: false,
             tunnel: false,
         }

@@ -103,7 +103,7 @@ pub(crate) const fn of(reject: Reject) -> Option<ErrorCode> {
         | R::HeaderIntegerTooLarge
         | R::InvalidHuffman
         | R::InvalidTableSize => ErrorCode::CompressionError,
-        R::TooManyStreams => ErrorCode::RefusedStream,
+        R::TooManyStreams | R::HeadsTooLarge => ErrorCode::RefusedStream,
         R::HeaderBlockTooLarge
         | R::TooManyContinuations
         | R::TooManyResets

@@ -51,6 +51,12 @@ impl Config {
         (self.max_header_list_size as usize).min(Limits::HEAD_CAP / 4)
     }
 
+    /// Bytes that the heads of all open requests may have together: one may be as large as the list,
+    /// and next to nothing on its way.
+    pub(crate) fn heads(&self) -> usize {
+        (self.list() * 16).max(1 << 20)
+    }
+
     /// Bytes that an encoded header block may have: Huffman codes are shorter than what they stand
     /// for, but for bytes that no usual field has.
     pub(crate) fn block(&self) -> usize {

@@ -27,6 +27,8 @@ pub(super) struct Stream {
     /// What Content-Length says.
     pub(super) announced: Option<u64>,
     pub(super) priority: Priority,
+    /// Bytes of its head.
+    pub(super) head: usize,
     /// The request was refused: nothing more of it is handed on.
     pub(super) refused: bool,
     /// Extended CONNECT (RFC 8441): what it carries is no body, and has no limit of one.
@@ -38,6 +40,8 @@ pub(super) struct Stream {
 pub(super) struct Streams {
     /// By their numbers, which only grow.
     open: Vec<Stream>,
+    /// Bytes of the heads of all of them.
+    heads: usize,
     /// The highest number that a peer has opened.
     highest: u32,
     /// The highest that is looked at: those above it are none of ours (section 6.8).
@@ -84,6 +88,11 @@ impl Streams {
         self.open.len()
     }
 
+    /// Bytes of the heads of all that are open.
+    pub(super) fn heads(&self) -> usize {
+        self.heads
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
@@ -106,6 +115,7 @@ impl Streams {
 
     /// Adds a stream, whose number is the highest one.
     pub(super) fn open(&mut self, stream: Stream) {
+        self.heads += stream.head;
         self.open.push(stream);
     }
 
@@ -113,6 +123,7 @@ impl Streams {
     pub(super) fn close(&mut self, id: u32, how: State) -> Option<Stream> {
         let at = self.open.binary_search_by_key(&id, |stream| stream.id);
         let stream = at.ok().map(|at| self.open.remove(at));
+        self.heads -= stream.as_ref().map_or(0, |stream| stream.head);
         match how {
             State::Ended => {
                 keep(&mut self.ended, id, ENDED);

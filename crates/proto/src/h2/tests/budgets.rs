@@ -124,6 +124,27 @@ fn streams_above_the_limit_are_refused_and_some_too_many_of_them_are_not_suffere
 }
 
 #[test]
+fn heads_that_grow_on_their_way_are_bounded_together() {
+    let mut peer = Peer::new();
+    let head = |number, fields: &[u8]| {
+        let block = [&request("POST", &[]), fields].concat();
+        frame(HEADERS, END_HEADERS, number, &block)
+    };
+    // A field of 3,900 bytes comes into the table (RFC 7541, section 6.2.1) ...
+    let value = [b'v'; 3900];
+    let added = [b"\x40\x03x-a\x7f\xbd\x1d", &value[..]].concat();
+    assert_eq!(peer.send(&head(1, &added)), [Said::Head(1)]);
+    // ... from where a byte brings it: each of these heads has fifteen of it.
+    let beyond = |number: &u32| peer.send(&head(*number, &[0xbe; 15])) != [Said::Head(*number)];
+    let refused = (3..).step_by(2).find(beyond);
+    assert_eq!(refused, Some(37), "17 of them have less than 1 MiB");
+    assert_eq!(peer.answers(), ["Reset 37: 7"]);
+    // One is over: there is room again.
+    peer.send(&reset(3));
+    assert_eq!(peer.send(&head(39, &[0xbe; 15])), [Said::Head(39)]);
+}
+
+#[test]
 fn answers_that_are_not_taken() {
     let mut peer = Peer::new();
     let ping = frame(PING, NONE, 0, &[0; 8]);
