@@ -47,6 +47,35 @@ def test_a_stop_ends_well(args: tuple[str, ...], serve: Serve, number: signal.Si
     server.log.wait_for(rf"\[{server.pid}\] \[INFO\] Shutting down: Master")
 
 
+#: Its import waits in a callback, where the interpreter drops what is raised.
+CALLING = """
+import sys
+import weakref
+from gates import wait_at
+
+class Held: pass
+
+def gone(_):
+    sys.stderr.write("app: in a callback\\n")
+    wait_at({fifo!r})
+
+held = Held()
+reference = weakref.ref(held, gone)
+del held
+
+def application(environ, start_response):
+    return []
+"""
+
+
+def test_a_quick_stop_in_a_callback_is_no_error(serve: Serve, fifo: str, tmp_path: Path) -> None:
+    (tmp_path / "calling.py").write_text(CALLING.format(fifo=fifo), encoding="utf-8")
+    server = serve("calling", environment={"PYTHONPATH": str(tmp_path)})
+    server.log.wait_for("app: in a callback")
+    assert server.stop(signal.SIGINT) == 0
+    assert not server.log.matching("Exception ignored|SIGKILL")
+
+
 def test_a_request_that_was_begun_is_finished(
     args: tuple[str, ...], serve: Serve, fifo: str
 ) -> None:

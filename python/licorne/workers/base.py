@@ -277,14 +277,14 @@ class Worker:
         hooks.call(self.log, "worker_int", self.cfg.worker_int, self)
         # Threads of the application get a last moment, as with gunicorn.
         time.sleep(0.1)
-        sys.exit(0)
+        leaving.exit_untold(0)
 
     def handle_abort(self, _sig: int, _frame: FrameType | None) -> None:
         """Stop in the middle of a request (ABRT: the master saw no sign of life)."""
         self._end_within(leaving.ABORT)
         self.alive = False
         hooks.call(self.log, "worker_abort", self.cfg.worker_abort, self)
-        sys.exit(1)
+        leaving.exit_untold(1)
 
     def _end_within(self, seconds: float) -> None:
         end = time.monotonic() + seconds

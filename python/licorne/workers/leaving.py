@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+    from typing import NoReturn
 
     from licorne.workers.base import Worker
 
@@ -62,6 +63,23 @@ class RequestThread(threading.Thread):
         """Serve requests."""
         self._begun = True
         self._serve()
+
+
+def exit_untold(status: int) -> NoReturn:
+    """Exit from a signal's handler.
+
+    In the middle of a callback of the interpreter (of a weak reference, as imports have them, or a
+    finalizer) the exception is dropped and told of as an error. It is none: the worker ends when it
+    has loaded its application.
+    """
+    told = sys.unraisablehook
+
+    def tell(dropped: sys.UnraisableHookArgs) -> None:
+        if dropped.exc_type is not SystemExit:
+            told(dropped)
+
+    sys.unraisablehook = tell
+    sys.exit(status)
 
 
 def prepare(worker: Worker, error: BaseException | None) -> None:
