@@ -13,6 +13,7 @@ from e2e.h2_client import H2Client
 from e2e.scrape import ABANDONED, METRICS, WAITING, Page
 from e2e.server import open_gate
 from e2e.test_http2 import CLEAR
+from e2e.transport import CLEAR_H2
 from faults.processes import eventually
 
 if TYPE_CHECKING:
@@ -128,8 +129,7 @@ def test_a_worker_without_a_greenlet_leaves_clients_to_the_others(
 ) -> None:
     """It has room for their connections."""
     args = ("--workers", "2", "--worker-connections", "4")
-    protocols = ("--http-protocols", "h1,h2", "--http2-cleartext", "both")
-    server = serve("site_app", "-k", kind, *protocols, *args)
+    server = serve("site_app", "-k", kind, *CLEAR_H2, *args)
     with H2Client(server.port) as client:
         streams = [client.ask(f"/wait?fifo={fifo}") for _ in range(4)]
         server.log.wait_for("app: waits", 4)

@@ -76,8 +76,6 @@ def contained() -> Iterator[Callable[..., Server]]:
         code = f"import os, sys; os.execvp('unshare', {words!r} + sys.argv[1:])"
         servers.append(Server("", *args, program=("-c", code)))
         eventually(lambda: ready(servers[-1]) == 200, "the server to be ready")
-        # SIGINT in the middle of a start can be dropped by the interpreter, which tells of it.
-        eventually(lambda: all_serve(servers[-1]), "all workers to serve")
         return servers[-1]
 
     yield begin
@@ -92,11 +90,6 @@ def master(server: Server) -> int:
     """The server's process id out here; inside it is 1. What was started is `unshare`."""
     (pid,) = children(server.pid)
     return pid
-
-
-def all_serve(server: Server) -> bool:
-    page = scrape.Page(server)
-    return page.sum("licorne_workers", state="serving") == page.sum("licorne_workers_wanted")
 
 
 def ready(server: Server) -> int:

@@ -74,7 +74,7 @@ class Material:
         #: were read: what has changed since then is read again.
         self.files = files
         for each in pairs:
-            self.files.update({path: it for path, it in each.files.items() if path not in files})
+            self.files = each.files | self.files
 
     def is_as(self, other: Material) -> bool:
         """Whether it has the same certificates, keys and authorities."""
