@@ -57,6 +57,7 @@ def serve() -> Iterator[Serve]:
         program: Sequence[str] = ("-m", "licorne"),
         python: str = sys.executable,
         tracebacks: bool = False,
+        executed: bool = False,
     ) -> Server:
         server = Server(
             app,
@@ -66,6 +67,7 @@ def serve() -> Iterator[Serve]:
             environment=environment,
             program=program,
             python=python,
+            executed=executed,
         )
         server.tolerates_tracebacks = tracebacks
         servers.append(server)

@@ -12,7 +12,6 @@ import re
 import select
 import signal
 import struct
-import subprocess
 import sys
 import tempfile
 import termios
@@ -21,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
-from e2e import transport
+from e2e import forkserver, transport
 from e2e.client import Client
 from patience import PATIENCE
 
@@ -108,7 +107,10 @@ class Lines:
 
 
 class Server:
-    """A master process with its workers; without an `app`, its configuration names it."""
+    """A master process with its workers; without an `app`, its configuration names it.
+
+    `executed`: not forked from a process that has licorne loaded (`forkserver`).
+    """
 
     def __init__(
         self,
@@ -119,19 +121,17 @@ class Server:
         environment: dict[str, str] | None = None,
         program: Sequence[str] = ("-m", "licorne"),
         python: str = sys.executable,
+        executed: bool = False,
     ) -> None:
         binds = [part for address in bind for part in ("-b", address)]
         # No other server has the usual path of its control socket.
         self._runtime = tempfile.TemporaryDirectory(prefix="lc")
         runtime = {"XDG_RUNTIME_DIR": self._runtime.name}
-        self._process = subprocess.Popen(
+        self._process = forkserver.start(
             [python, *program, *binds, *args, *transport.arguments(), *([app] if app else [])],
-            cwd=cwd,
-            env=_environment() | runtime | (environment or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
+            cwd,
+            _environment() | runtime | (environment or {}),
+            executed=executed,
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -235,6 +235,7 @@ class Serve(Protocol):
         program: Sequence[str] = ("-m", "licorne"),
         python: str = sys.executable,
         tracebacks: bool = False,
+        executed: bool = False,
     ) -> Server: ...
 
 

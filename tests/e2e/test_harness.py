@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from e2e import forkserver
+
+if TYPE_CHECKING:
+    from e2e.server import Serve
 
 TESTS = Path(__file__).parents[1]
 #: A shell without job control starts what stands before `&` with SIGINT and SIGQUIT ignored.
@@ -72,3 +79,16 @@ def test_what_passes_only_alone_is_named_and_fails_in_ci(
     )
     assert "== 1 passed only alone\n   test_it.py::test_alone\n" in done.stdout
     assert done.returncode == status
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@pytest.mark.skipif(forkserver.EXECUTED, reason="no server is forked")
+@pytest.mark.parametrize("kind", forkserver.MODULES_OF)
+def test_a_forked_server_is_as_one_that_was_executed(serve: Serve, kind: str) -> None:
+    app = "telling_app:asgi_app" if kind == "asgi" else "telling_app:app"
+    forked, executed = (
+        ast.literal_eval(serve(app, "-k", kind, executed=each).get("/")[1].decode())
+        for each in (False, True)
+    )
+    for what, state in executed.items():
+        assert forked[what] == state, what

@@ -138,7 +138,8 @@ def test_names_in_ps(serve: Serve, tmp_path: Path) -> None:
     pytest.importorskip("setproctitle")
     configuration = tmp_path / "c.py"
     configuration.write_text("proc_name = 'first'", encoding="ascii")
-    server = serve("identity_app", "-c", str(configuration))
+    # Where there is room for a name was found when the process was executed.
+    server = serve("identity_app", "-c", str(configuration), executed=True)
     server.get("/")
     assert title(server.pid) == "licorne: master [first]"
     assert title(server.worker_pid()) == "licorne: worker [first]"
