@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from licorne.supervisor.actions import Action, Exit, Reload, Remove, Renew, Signal, Spawn, Upgrade
 from licorne.supervisor.converge import wake_after
 from licorne.supervisor.events import (
+    AbortSent,
     ChildExited,
     Event,
     MoldEnded,
@@ -174,6 +175,11 @@ class World(RuleBasedStateMachine):
         self.deaf.add(pid)
         if silent:
             self.silent.add(pid)
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.alive)
+    def is_aborted_by_now(self, data: st.DataObject) -> None:
+        self.feed(AbortSent(data.draw(st.sampled_from(sorted(self.alive)))))
 
     @rule(data=st.data(), cause=st.sampled_from(["max_requests", "memory", "changed file"]))
     @precondition(lambda self: self.alive)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Seconds for a worker whose requests share a thread to end a request and tell of it. If it does
 #: not, the request keeps the thread.
 MOMENT = 1.0
-#: Seconds for a stack before the worker is told to abort: the kill comes a second later.
+#: Seconds for a stack before the worker is told to abort: less than `tables.ABORT_WAIT`.
 HASTE = 0.4
 
 

@@ -8,7 +8,7 @@ import signal
 from licorne import hooks
 from licorne.errors import HaltServer
 from licorne.master import reaping
-from licorne.supervisor import actions
+from licorne.supervisor import actions, events
 from licorne.supervisor.roster import Phase
 
 TYPE_CHECKING = False
@@ -81,6 +81,7 @@ def _abort(arbiter: Arbiter, worker: Worker) -> None:
     def abort() -> None:
         if arbiter.WORKERS.get(pid) is worker:
             arbiter.kill_worker(pid, signal.SIGABRT)
+            arbiter.decide(events.AbortSent(pid))
 
     pid = int(worker.pid)
     arbiter.parts.overdue.before_abort(worker, abort)

@@ -59,6 +59,12 @@ class ChildExited(Event):
     ready: bool = False
 
 
+class AbortSent(Event):
+    """A worker was sent ABRT, as the planner had asked for."""
+
+    pid: int
+
+
 class Retire(Event):
     """A worker that serves is to be replaced by a new one, for this reason."""
 

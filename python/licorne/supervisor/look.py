@@ -9,7 +9,13 @@ from licorne.supervisor.causes import MAX_AGE
 from licorne.supervisor.converge import Outcome
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Child, Roster, State
-from licorne.supervisor.tables import ABORT_GRACE, MORE_PATIENCE, MOST_BETWEEN_LOOKS, YOUNG
+from licorne.supervisor.tables import (
+    ABORT_GRACE,
+    ABORT_WAIT,
+    MORE_PATIENCE,
+    MOST_BETWEEN_LOOKS,
+    YOUNG,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,5 +109,19 @@ def _booting(
 
 
 def _aborted(child: Child, now: float) -> Child:
-    deadline = min(child.deadline or now + ABORT_GRACE, now + ABORT_GRACE)
-    return replace(child, state=State.STUCK, since=now, deadline=deadline)
+    return replace(_within(child, now + ABORT_WAIT), state=State.STUCK, since=now)
+
+
+def abort_sent(roster: Roster, pid: int, now: float) -> Outcome:
+    """A worker has ABRT now, and from now on its time to end."""
+    children = tuple(
+        _within(child, now + ABORT_GRACE)
+        if child.pid == pid and child.state is State.STUCK
+        else child
+        for child in roster.children
+    )
+    return Outcome(replace(roster, children=children))
+
+
+def _within(child: Child, deadline: float) -> Child:
+    return replace(child, deadline=min(child.deadline or deadline, deadline))

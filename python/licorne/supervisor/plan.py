@@ -20,6 +20,7 @@ from licorne.supervisor.causes import ANOTHER, CHANGED_FILE
 from licorne.supervisor.converge import Outcome, converge, overdue, told_to_go
 from licorne.supervisor.ends import braked, exited, stop
 from licorne.supervisor.events import (
+    AbortSent,
     ChildExited,
     Event,
     MoldEnded,
@@ -37,7 +38,7 @@ from licorne.supervisor.events import (
     Tick,
     Upgraded,
 )
-from licorne.supervisor.look import look
+from licorne.supervisor.look import abort_sent, look
 from licorne.supervisor.record import replace
 from licorne.supervisor.roster import Child, Phase, Policy, Reloading, Renewal, Roster, State
 from licorne.supervisor.tables import COMMANDS, QUICK_GRACE, Command
@@ -65,6 +66,8 @@ def _react(roster: Roster, event: Event, now: float) -> Outcome:
             outcome = _not_spawned(roster, reason, now)
         case ChildExited():
             outcome = exited(roster, event, now)
+        case AbortSent(pid):
+            outcome = abort_sent(roster, pid, now)
         case Retire(pid, cause):
             outcome = _asked_to_go(roster, pid, cause, now)
         case _:

@@ -43,7 +43,9 @@ LONGEST_DELAY = 30.0
 #: A worker that ends badly this soon after it was ready counts as a failure to boot; if it had
 #: answered a request, as a crash, of which the first in a row delays nothing.
 YOUNG = 1.0
-#: Seconds between ABRT and KILL for a silent worker.
+#: Seconds within which a silent worker is sent ABRT: the log says before what it is busy with.
+ABORT_WAIT = 5.0
+#: Seconds between ABRT and KILL.
 ABORT_GRACE = 1.0
 #: Seconds that a quick shutdown gives.
 QUICK_GRACE = 2.0

@@ -19,6 +19,7 @@ from licorne.supervisor.actions import (
 )
 from licorne.supervisor.converge import wake_after
 from licorne.supervisor.events import (
+    AbortSent,
     ChildExited,
     Event,
     Promoted,
@@ -407,21 +408,45 @@ def test_ttou_leaves_one_worker() -> None:
     assert master.roster.target == 1
 
 
-def test_a_silent_worker_is_aborted_then_killed() -> None:
-    master = started()
+def with_a_silent_one(policy: Policy = POLICY) -> tuple[Master, list[Action]]:
+    """Two workers of which the second is silent, and what is done when the master sees it."""
+    master = started(policy)
     for _ in range(4):
         master.tick(after=1)
     master.silent[2] = 30.5
-    actions = master.tick(after=1)
+    return master, master.tick(after=1)
+
+
+def test_a_silent_worker_is_aborted_then_killed() -> None:
+    master, actions = with_a_silent_one()
     assert Log("critical", "WORKER TIMEOUT (pid:%s)", (2,)) in actions
     assert signals(actions) == [(2, "ABRT")]
     assert Spawn(1) in actions
+    # The log says first what it is busy with; on a busy machine that takes a while.
+    assert signals(master.tick(after=1.5)) == []
+    assert signals(master.feed(AbortSent(2))) == []
     assert signals(master.tick(after=0.5)) == []
     assert signals(master.tick(after=0.5)) == [(2, "KILL")]
     assert signals(master.tick(after=5)) == []
     told = master.feed(ChildExited(2, signal="SIGKILL"))
     why = ("Worker (pid:%s) was sent SIGKILL! %s", (2, "It did not stop in time."))
     assert told[0] == Log("error", *why)
+
+
+def test_a_silent_worker_is_killed_although_nothing_can_be_said_of_it() -> None:
+    master, _ = with_a_silent_one()
+    assert signals(master.tick(after=4.9)) == []
+    assert signals(master.tick(after=0.1)) == [(2, "KILL")]
+    # It comes late, and changes nothing.
+    assert signals(master.feed(AbortSent(2))) == []
+
+
+def test_a_silent_worker_keeps_the_deadline_of_a_stop() -> None:
+    master, _ = with_a_silent_one(replace(POLICY, graceful_timeout=1.0))
+    master.feed(Signalled("TERM"))
+    master.tick(after=1.4)
+    assert signals(master.feed(AbortSent(2))) == []
+    assert (2, "KILL") in signals(master.tick(after=0.1))
 
 
 def test_timeout_zero_means_never() -> None:
