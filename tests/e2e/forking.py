@@ -108,7 +108,9 @@ def run(module: str) -> None:
 
 if __name__ == "__main__":
     for name in sys.argv[2:]:
-        import_module(name)
+        # A server that needs what is missing says so by itself.
+        with suppress(ImportError):
+            import_module(name)
     # What is there now is looked at by no collection of a server's, and so is not copied for it.
     gc.collect()
     gc.freeze()

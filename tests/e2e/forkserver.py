@@ -51,31 +51,29 @@ class Forked:
         self.stdout: IO[bytes] = open(stdout, "rb", buffering=0)  # noqa: SIM115
         self.stderr: IO[bytes] = open(stderr, "rb", buffering=0)  # noqa: SIM115
         self._report = open(report, "rb", buffering=0)  # noqa: SIM115
-        self.returncode: int | None = None
-        self.pid = self._number()
+        self._code: int | None = None
+        self.pid = self._told(PATIENCE)
 
     def poll(self) -> int | None:
         """The exit code, or minus the number of the signal that ended it; None while it runs."""
-        if self.returncode is None and self._told(0):
-            self.returncode = os.waitstatus_to_exitcode(self._number())
-            self._report.close()
-        return self.returncode
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
 
     def wait(self, timeout: float) -> int:
         """The same when it has ended, which has to be within `timeout` seconds."""
-        if self.returncode is None:
-            self._told(timeout)
-        code = self.poll()
-        if code is None:
-            raise subprocess.TimeoutExpired(f"the server with pid {self.pid}", timeout)
-        return code
+        if self._code is None:
+            self._code = os.waitstatus_to_exitcode(self._told(timeout))
+            self._report.close()
+        return self._code
 
-    def _told(self, timeout: float) -> bool:
+    def _told(self, timeout: float) -> int:
+        """The next number in the report, within so many seconds."""
         poll = select.poll()
         poll.register(self._report, select.POLLIN)
-        return bool(poll.poll(timeout * 1000))
-
-    def _number(self) -> int:
+        if not poll.poll(timeout * 1000):
+            raise subprocess.TimeoutExpired("a forked server", timeout)
         line = self._report.readline()
         if not line:
             raise EOFError("the process that forks servers has ended")
@@ -117,7 +115,7 @@ class ForkServer:
     def end(self) -> None:
         """No more servers are wanted."""
         self._asks.close()
-        self._process.communicate(timeout=PATIENCE)
+        self._process.wait(PATIENCE)
 
 
 #: By their modules and by the variables of the interpreter.
