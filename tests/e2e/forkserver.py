@@ -2,7 +2,7 @@
 
 There are thousands of starts, and most of what each cost was to load the same modules again. A
 server is executed, as a user does it, where a test says so or gives what only a new process reads,
-and everywhere with `LICORNE_E2E_START=exec`.
+and everywhere with `EXECUTE_SERVERS=1`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from patience import PATIENCE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-EXECUTED = os.environ.get("LICORNE_E2E_START") == "exec"
+EXECUTED = bool(os.environ.get("EXECUTE_SERVERS"))
 PROGRAM = Path(__file__).with_name("forking.py")
 #: How a server is told to start that can be forked.
 WORDS = [sys.executable, "-m", "licorne"]
