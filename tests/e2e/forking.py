@@ -13,6 +13,7 @@ nothing else that `test_harness.py` knows of. So nothing is imported here that l
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
 import runpy
@@ -111,6 +112,8 @@ if __name__ == "__main__":
         # A server that needs what is missing says so by itself.
         with suppress(ImportError):
             import_module(name)
+    # The first parser loads translations, and what reads them.
+    argparse.ArgumentParser(add_help=False)
     # What is there now is looked at by no collection of a server's, and so is not copied for it.
     gc.collect()
     gc.freeze()

@@ -32,7 +32,7 @@ READ_ONCE = ("LD_", "PYTHONPATH")
 #: What all servers load, and those of each worker type.
 MODULES = [
     *("licorne.app.wsgiapp", "licorne.arbiter", "licorne._engine", "licorne.master.handover"),
-    *("licorne.config.cli", "licorne.config.check", "licorne.config.helppage"),
+    *("licorne.config.cli", "licorne.config.check", "licorne.config.helppage", "faulthandler"),
 ]
 MODULES_OF = {
     "sync": ["licorne.workers.sync"],
