@@ -129,7 +129,7 @@ def start(
     if (
         EXECUTED
         or executed
-        or [*words[:3]] != WORDS
+        or list(words[:3]) != WORDS
         or any(name.startswith(READ_ONCE) for name in environment)
     ):
         return subprocess.Popen(

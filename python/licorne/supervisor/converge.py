@@ -66,8 +66,7 @@ def told_to_go(roster: Roster, pids: tuple[int, ...], graceful: bool, now: float
             continue
         stuck = child.state is State.STUCK
         state = State.STUCK if stuck else State.RETIRING
-        deadline = min(child.deadline or now + grace, now + grace)
-        children.append(replace(child, state=state, since=now, deadline=deadline))
+        children.append(replace(child.due_by(now + grace), state=state, since=now))
         actions.append(Signal(child.pid, "TERM" if graceful else "QUIT"))
     return Outcome(replace(roster, children=tuple(children)), tuple(actions))
 

@@ -109,19 +109,12 @@ def _booting(
 
 
 def _aborted(child: Child, now: float) -> Child:
-    return replace(_within(child, now + ABORT_WAIT), state=State.STUCK, since=now)
+    return replace(child.due_by(now + ABORT_WAIT), state=State.STUCK, since=now)
 
 
 def abort_sent(roster: Roster, pid: int, now: float) -> Outcome:
     """A worker has ABRT now, and from now on its time to end."""
-    children = tuple(
-        _within(child, now + ABORT_GRACE)
-        if child.pid == pid and child.state is State.STUCK
-        else child
-        for child in roster.children
-    )
-    return Outcome(replace(roster, children=children))
-
-
-def _within(child: Child, deadline: float) -> Child:
-    return replace(child, deadline=min(child.deadline or deadline, deadline))
+    child = roster.child(pid)
+    if child is None or child.state is not State.STUCK:
+        return Outcome(roster)
+    return Outcome(roster.with_child(child.due_by(now + ABORT_GRACE)))

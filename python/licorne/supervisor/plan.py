@@ -128,10 +128,8 @@ def _asked_to_go(roster: Roster, pid: int, cause: str, now: float) -> Outcome:
             wanted = roster.renewal is not Renewal.NONE
             return Outcome(roster) if wanted else renewal.begin(roster, Renewal.CODE, now)
         return _reconfigured(roster, roster.policy, roster.target, now)
-    marked = replace(child, leaving=cause)
-    children = tuple(marked if each.pid == pid else each for each in roster.children)
     told = Log("info", "Worker (pid:%s) is to be replaced: %s", (pid, cause))
-    return Outcome(replace(roster, children=children), (told,))
+    return Outcome(roster.with_child(replace(child, leaving=cause)), (told,))
 
 
 def _signalled(roster: Roster, name: str, now: float) -> Outcome:
@@ -191,11 +189,7 @@ def _signalled_while_ending(roster: Roster, command: Command, now: float) -> Out
     """Only an impatient INT or QUIT changes anything now."""
     if command is not Command.QUIT or roster.phase is Phase.QUITTING:
         return Outcome(roster)
-    deadline = now + QUICK_GRACE
-    children = tuple(
-        replace(child, deadline=min(child.deadline or deadline, deadline))
-        for child in roster.children
-    )
+    children = tuple(child.due_by(now + QUICK_GRACE) for child in roster.children)
     actions = [Signal(child.pid, "QUIT") for child in roster.children]
     note = Log("info", "Quick shutdown requested")
     return Outcome(replace(roster, phase=Phase.QUITTING, children=children), (note, *actions))

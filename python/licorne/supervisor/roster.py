@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from enum import Enum
 
-from licorne.supervisor.record import Record
+from licorne.supervisor.record import Record, replace
 from licorne.supervisor.tables import FIRST_PATIENCE
 
 
@@ -79,6 +79,10 @@ class Child(Record):
     leaving: str = ""
     #: Seconds of booting after which the next line says that it still does.
     patience: float = FIRST_PATIENCE
+
+    def due_by(self, deadline: float) -> Child:
+        """This child, which is killed at that time, if it has no earlier deadline."""
+        return replace(self, deadline=min(self.deadline or deadline, deadline))
 
 
 class Ending(Record):
@@ -166,6 +170,11 @@ class Roster(Record):
     def child(self, pid: int) -> Child | None:
         """The child with this process id."""
         return next((each for each in self.children if each.pid == pid), None)
+
+    def with_child(self, child: Child) -> Roster:
+        """The roster with this in place of the child that had its process id."""
+        children = tuple(child if each.pid == child.pid else each for each in self.children)
+        return replace(self, children=children)
 
     def active(self) -> list[Child]:
         """Children that serve or will, oldest first."""
