@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use net::access_log::exclude::Exclude;
 use net::access_log::{Format, Kept, Memory, Stamp};
+use net::request_id::RequestIds;
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -17,7 +18,6 @@ use crate::access_values::Answered;
 use crate::config::PythonConfig;
 use crate::intact::{MethodSnapshot, Snapshot};
 use crate::lookup::Key;
-use crate::request_id::RequestIds;
 use crate::text::latin1_bytes;
 
 /// What becomes of the line of a request.

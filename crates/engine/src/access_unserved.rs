@@ -13,13 +13,13 @@ use net::access_log::unserved::{LogUnserved, Unserved, UnservedLine};
 use net::access_log::{Format, Memory, Source, Stamp, Style};
 use net::exchange::Exchange;
 use net::peer::Peer;
+use net::request_id::{Id, RequestIds};
+use net::waited;
 use proto::Known;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::config::PythonConfig;
-use crate::queue;
-use crate::request_id::{Id, RequestIds};
 use crate::text::{latin1_bytes, percent_decode, split_host};
 
 /// How the lines of requests are made that no application has seen.
@@ -133,7 +133,7 @@ impl LogUnserved for UnservedLog {
             lines,
             unserved,
             id: lines.id_of(&unserved.exchange),
-            queue_ns: queue::waited_ns(&unserved.exchange, unserved.at_ns),
+            queue_ns: waited::waited_ns(&unserved.exchange, unserved.at_ns),
         };
         let mut stamp = lines.stamp.lock().unwrap_or_else(PoisonError::into_inner);
         lines.format.render(&values, &mut stamp, line, Memory::None);
@@ -266,7 +266,7 @@ impl Source for Values<'_> {
             return true;
         }
         if name == "licorne.queue_time" && self.lines.queue_time {
-            let seconds = format!("{:?}", queue::seconds(self.queue_ns));
+            let seconds = format!("{:?}", waited::seconds(self.queue_ns));
             style.escape(line, seconds.as_bytes());
             return true;
         }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use net::baton::{Blocking, Loop};
 use net::notice::Level;
+use net::request_id::RequestIds;
 use net::scoreboard::{RetireCause, Scoreboard};
+use net::spans::Spans;
 use proto::h1::ServerFields;
 use proto::{Known, KnownMethod};
 use pyo3::intern;
@@ -16,8 +18,6 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use crate::access::Access;
 use crate::config::PythonConfig;
 use crate::parked::{Disconnects, Parked};
-use crate::request_id::RequestIds;
-use crate::spans::Spans;
 use crate::text;
 
 /// Shared by the engine and all of its exchanges.

@@ -250,7 +250,8 @@ impl Engine {
     /// dropped since the last call, because too many waited.
     fn take_recorded(&self, most: usize) -> (Vec<RecordedRequest>, u64) {
         let spans = self.core.spans.as_ref();
-        spans.map_or_else(Default::default, |spans| spans.take(most))
+        let (recorded, dropped) = spans.map_or_else(Default::default, |spans| spans.take(most));
+        (recorded.into_iter().map(Into::into).collect(), dropped)
     }
 
     /// Names the calling thread for `top -H`, debuggers and profilers.

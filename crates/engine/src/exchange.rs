@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use net::exchange::{self as net_exchange, RequestKey};
+use net::spans::{Outcome, Place};
+use net::waited;
 use proto::RequestHead;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
@@ -15,8 +17,6 @@ use crate::access::{Access, LastLine, Line};
 use crate::access_values::{Answered, status_code};
 use crate::core::Core;
 use crate::past::{Facts, Past};
-use crate::queue;
-use crate::spans::{Outcome, Place};
 use crate::text;
 use crate::wsgi::caches::Caches;
 
@@ -150,7 +150,7 @@ impl Run {
         core.board
             .begin(core.slot, self.entry, now_ns, thread, limit_ms);
         if core.queue_timed {
-            self.queue_ns = Some(queue::waited_ns(net, now_ns));
+            self.queue_ns = Some(waited::waited_ns(net, now_ns));
         }
         Ok(self.entry)
     }

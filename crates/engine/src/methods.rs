@@ -4,6 +4,7 @@ use std::os::fd::{IntoRawFd, RawFd};
 use std::sync::Arc;
 
 use net::peer::Peer;
+use net::waited;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -15,7 +16,6 @@ use crate::fields;
 use crate::head;
 use crate::pieces;
 use crate::proxied;
-use crate::queue;
 use crate::taken;
 use crate::text;
 use crate::wsgi;
@@ -193,7 +193,7 @@ impl Exchange {
 
     #[getter]
     fn queue_time(&self) -> Option<f64> {
-        self.run.queue_ns.map(queue::seconds)
+        self.run.queue_ns.map(waited::seconds)
     }
 
     #[getter]

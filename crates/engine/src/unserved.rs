@@ -1,13 +1,13 @@
 //! Requests that were answered without the application, for an access log that Python writes.
 
 use net::access_log::unserved::Unserved;
+use net::waited;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
 use crate::core::Core;
 use crate::exchange::Exchange;
-use crate::queue;
 use crate::text::latin1;
 use crate::wsgi::environ;
 
@@ -51,9 +51,9 @@ fn fill(core: &Core, exchange: &Bound<'_, Exchange>, unserved: Unserved) -> PyRe
     let status = PyString::new(py, &format!("{} {phrase}", unserved.status));
     let mut net = unserved.exchange;
     let (environ, _) = environ::build(py, core, &bundle.template, &mut bundle.caches, &mut net)?;
-    let queue_ns = queue::waited_ns(&net, unserved.at_ns);
+    let queue_ns = waited::waited_ns(&net, unserved.at_ns);
     if core.config.queue_time {
-        environ.set_item(&core.names.queue_time, queue::seconds(queue_ns))?;
+        environ.set_item(&core.names.queue_time, waited::seconds(queue_ns))?;
     }
     let id = match &core.ids {
         Some(ids) => Some(environ::request_id(&environ, core, ids, &net)?),

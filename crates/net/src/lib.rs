@@ -11,6 +11,7 @@
 
 pub mod access_log;
 mod admission;
+pub mod attended;
 pub mod baton;
 pub mod body;
 pub mod clock;
@@ -30,9 +31,11 @@ pub mod path_limits;
 pub mod peer;
 mod poll;
 mod reactor;
+pub mod request_id;
 pub mod scoreboard;
 mod shared_memory;
 mod slab;
+pub mod spans;
 mod stream;
 pub mod tally;
 #[cfg(test)]
@@ -42,4 +45,5 @@ mod testing_tls;
 pub mod thread;
 mod timer;
 pub mod tls;
+pub mod waited;
 pub mod websocket;

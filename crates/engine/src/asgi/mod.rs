@@ -4,7 +4,6 @@
 //! for is a future of its loop, which a turn of the engine completes.
 
 mod arriving;
-mod attended;
 pub(crate) mod awaiting;
 pub(crate) mod caller;
 mod calling;

@@ -4,12 +4,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use net::attended::Attended;
 use net::exchange::RequestKey;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::attended::Attended;
 use super::done::Done;
 use super::options::Options;
 use crate::core::Core;

@@ -5,6 +5,7 @@
 
 use net::exchange as net_exchange;
 use net::peer::Peer;
+use net::request_id::RequestIds;
 use proto::{Field, Known, RequestHead};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
@@ -17,7 +18,6 @@ use super::input::Input;
 use crate::core::{Core, Names};
 use crate::proxied;
 use crate::repeated::repeated_by_clients;
-use crate::request_id::RequestIds;
 use crate::secured;
 use crate::text;
 

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use net::waited;
 use proto::Version;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -12,7 +13,6 @@ use super::{body, environ, websocket};
 use crate::core::{Core, thread_id};
 use crate::exchange::{Exchange, is_over};
 use crate::failure;
-use crate::queue;
 
 /// Calls `app` and sends what it answers. Its errors are answered and logged; only those that ask
 /// the process to end come out.
@@ -119,7 +119,7 @@ fn prepare<'py>(
     if core.config.queue_time
         && let Some(ns) = this.run.queue_ns
     {
-        environ.set_item(&core.names.queue_time, queue::seconds(ns))?;
+        environ.set_item(&core.names.queue_time, waited::seconds(ns))?;
     }
     this.run.environ = Some(environ.clone().unbind());
     Ok((environ, bundle.start_response.bind(py).clone(), upgrade))

@@ -7,12 +7,13 @@ use std::io;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use net::access_log::exclude::mixed;
-use net::exchange as net_exchange;
 use proto::Known;
 
+use crate::access_log::exclude::mixed;
+use crate::exchange::Exchange;
+
 /// Makes ids.
-pub(crate) struct RequestIds {
+pub struct RequestIds {
     seeds: [u64; 2],
     next: AtomicU64,
 }
@@ -22,7 +23,7 @@ const LONGEST: usize = 128;
 
 impl RequestIds {
     /// Seeds from the system: to be made after the fork, once in each process.
-    pub(crate) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         let mut bytes = [0u8; 16];
         // SAFETY: the pointer is valid for the length, which is below getentropy's limit of 256.
         if unsafe { libc::getentropy(bytes.as_mut_ptr().cast(), bytes.len()) } != 0 {
@@ -38,19 +39,19 @@ impl RequestIds {
     }
 
     /// The id of a request: that which a trusted peer has given, or a new one.
-    pub(crate) fn of<'a>(&self, exchange: &'a net_exchange::Exchange) -> Id<'a> {
+    pub fn of<'a>(&self, exchange: &'a Exchange) -> Id<'a> {
         given(exchange).map_or_else(|| Id::Made(self.make()), Id::Given)
     }
 
     /// 128 bits that were not given before.
-    pub(crate) fn numbers(&self) -> [u64; 2] {
+    pub fn numbers(&self) -> [u64; 2] {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         // Each half runs through all 2^64 values, from a place of its own.
         self.seeds.map(|seed| mixed(seed.wrapping_add(number)))
     }
 
     /// The same as 32 hexadecimal digits.
-    pub(crate) fn make(&self) -> [u8; 32] {
+    pub fn make(&self) -> [u8; 32] {
         const DIGITS: [u8; 16] = *b"0123456789abcdef";
         let mut id = [0; 32];
         for (half, mut bits) in id.chunks_exact_mut(16).zip(self.numbers()) {
@@ -64,8 +65,10 @@ impl RequestIds {
 }
 
 /// The id of one request.
-pub(crate) enum Id<'a> {
+pub enum Id<'a> {
+    /// That which a trusted peer has given.
     Given(&'a [u8]),
+    /// A new one.
     Made([u8; 32]),
 }
 
@@ -81,7 +84,7 @@ impl Deref for Id<'_> {
 }
 
 /// The id that a trusted peer has given, if it is one.
-fn given(exchange: &net_exchange::Exchange) -> Option<&[u8]> {
+fn given(exchange: &Exchange) -> Option<&[u8]> {
     let head = &exchange.head;
     if !exchange.trusted || head.repeats(Known::XRequestId) {
         return None;

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use net::exchange as net_exchange;
+use crate::clock;
+use crate::exchange::Exchange;
 
 /// The balancer's clock is not believed beyond this: it is a clock, or a unit, gone wrong.
 const LONGEST: f64 = 3600.0;
 
 /// Nanoseconds from the complete arrival of the request until `now_ns` (monotonic); with
 /// `X-Request-Start` of a trusted peer from the moment that it names, if that is longer ago.
-pub(crate) fn waited_ns(exchange: &net_exchange::Exchange, now_ns: u64) -> u64 {
+pub fn waited_ns(exchange: &Exchange, now_ns: u64) -> u64 {
     let here = now_ns.saturating_sub(exchange.ready_ns);
     if !exchange.trusted {
         return here;
@@ -17,7 +18,7 @@ pub(crate) fn waited_ns(exchange: &net_exchange::Exchange, now_ns: u64) -> u64 {
     let mut fields = exchange.head.fields_named(b"x-request-start");
     fields
         .next()
-        .and_then(|field| since(field.value, net::clock::unix_time()))
+        .and_then(|field| since(field.value, clock::unix_time()))
         .map_or(here, |before| here.max(before))
 }
 
@@ -57,9 +58,9 @@ fn unit(number: f64) -> f64 {
     }
 }
 
-/// Seconds for Python.
+/// The same in seconds.
 #[expect(clippy::cast_precision_loss, reason = "exact for 104 days")]
-pub(crate) fn seconds(ns: u64) -> f64 {
+pub fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
 }
 

@@ -1,12 +1,13 @@
-//! Requests that news of a turn are for, by their names.
+//! What belongs to requests that are not over, by the name of the request.
 
 use std::collections::HashMap;
 
-use net::exchange::RequestKey;
 use proto::StreamId;
 
+use crate::exchange::RequestKey;
+
 /// What belongs to requests that are not over.
-pub(super) struct Attended<T> {
+pub struct Attended<T> {
     /// Those of HTTP/1, of which a connection has one at a time, by its place.
     alone: Vec<Option<(RequestKey, T)>>,
     /// Those of HTTP/2.
@@ -24,7 +25,7 @@ impl<T> Default for Attended<T> {
 
 impl<T> Attended<T> {
     /// Adds a request. Out comes what has been in its place.
-    pub(super) fn insert(&mut self, key: RequestKey, request: T) -> Option<T> {
+    pub fn insert(&mut self, key: RequestKey, request: T) -> Option<T> {
         if key.stream != StreamId::HTTP1 {
             return self.beside.insert(key, request);
         }
@@ -36,8 +37,9 @@ impl<T> Attended<T> {
         before.map(|(_, request)| request)
     }
 
+    /// What belongs to a request.
     #[inline]
-    pub(super) fn get(&self, key: RequestKey) -> Option<&T> {
+    pub fn get(&self, key: RequestKey) -> Option<&T> {
         if key.stream != StreamId::HTTP1 {
             return self.beside.get(&key);
         }
@@ -47,7 +49,8 @@ impl<T> Attended<T> {
         }
     }
 
-    pub(super) fn remove(&mut self, key: RequestKey) -> Option<T> {
+    /// Takes a request away.
+    pub fn remove(&mut self, key: RequestKey) -> Option<T> {
         if key.stream != StreamId::HTTP1 {
             return self.beside.remove(&key);
         }
@@ -57,7 +60,8 @@ impl<T> Attended<T> {
             .map(|(_, request)| request)
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+    /// What belongs to each request, in no order.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
         let alone = self.alone.iter().flatten().map(|(_, request)| request);
         alone.chain(self.beside.values())
     }
@@ -65,7 +69,7 @@ impl<T> Attended<T> {
 
 #[cfg(test)]
 mod tests {
-    use net::exchange::Token;
+    use crate::exchange::Token;
 
     use super::*;
 
