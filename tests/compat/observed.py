@@ -167,6 +167,13 @@ UNIMPORTANT = (
     (re.compile("licorne"), "gunicorn"),
 )
 
+#: A process, wherever these programs and the configurations name one: in all other places a number
+#: that is some process's by chance is a status or a length.
+PROCESS = re.compile(
+    r"(?P<before>\bin |[\[(]|\bpid: |\bpid=<|\"process\": |\b(?:counter|gauge)_(?:[a-z]+_)?)"
+    r"(?P<number>\d+)\b"
+)
+
 
 def plain(line: str, workers: frozenset[int] = frozenset(), master: int = 0) -> str:
     """A line without what differs between any two runs."""
@@ -174,7 +181,8 @@ def plain(line: str, workers: frozenset[int] = frozenset(), master: int = 0) -> 
         line = pattern.sub(word, line)
 
     def named(found: re.Match[str]) -> str:
-        number = int(found.group())
-        return "<worker>" if number in workers else "<master>" if number == master else str(number)
+        number = int(found["number"])
+        process = "<worker>" if number in workers else "<master>" if number == master else number
+        return f"{found['before']}{process}"
 
-    return re.sub(r"(?<!\d)[1-9]\d*(?!\d)", named, line)
+    return PROCESS.sub(named, line)

@@ -271,3 +271,10 @@ def test_the_same_to_see(serve: Serve, name: str) -> None:
         pytest.importorskip(case.needs)
     theirs, ours = watch(serve, case, GUNICORN), watch(serve, case, LICORNE)
     assert ours == theirs
+
+
+def test_only_a_process_is_named_one() -> None:
+    line = 'GET / 500 71 pid=<500> [71] "71"'
+    assert observed.plain(line, frozenset({500}), 71) == (
+        'GET / 500 71 pid=<<worker>> [<master>] "71"'
+    )

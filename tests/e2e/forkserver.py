@@ -115,7 +115,7 @@ class ForkServer:
     def end(self) -> None:
         """No more servers are wanted."""
         self._asks.close()
-        self._process.wait(PATIENCE)
+        self._process.communicate(timeout=PATIENCE)
 
 
 #: By their modules and by the variables of the interpreter.

@@ -7,16 +7,16 @@
 //! (`tests/architecture/test_rust.py` reads the list):
 //!
 //! ```text
-//! values     text proxied lookup queue request_id repeated past parked shared chunks breakpoint counts tls
-//!            config/attributes config/policy config
+//! values     text proxied lookup repeated past parked shared chunks breakpoint counts tls config/attributes
+//!            config/policy config
 //! services   board explain head fields reader reply
 //! the log    intact access_values access_unserved access spans
 //! requests   core secured wsgi/input wsgi/caches wsgi/environ exchange
 //! responses  sending taken response failure pieces websocket
 //! WSGI       wsgi/file wsgi/start wsgi/response wsgi/body wsgi/websocket wsgi/run wsgi/paused wsgi/mod
 //! ASGI       asgi/marks asgi/calling asgi/leaving asgi/within asgi/first_step asgi/awaiting asgi/done
-//!            asgi/options asgi/unchanged asgi/scope asgi/stage asgi/attended asgi/shared asgi/waiter
-//!            asgi/arriving asgi/event asgi/event_stream asgi/start asgi/websocket_stage asgi/websocket
+//!            asgi/options asgi/unchanged asgi/scope asgi/stage asgi/shared asgi/waiter asgi/arriving
+//!            asgi/event asgi/event_stream asgi/start asgi/websocket_stage asgi/websocket
 //!            asgi/request asgi/caller asgi/waiting asgi/receive asgi/send asgi/mod
 //! Python     methods spare unserved engine driver/application driver/task driver/relay driver
 //! ```
