@@ -114,7 +114,9 @@ def test_a_client_that_leaves_before_its_answer_leaves_no_connection(
     server.log.wait_for("TOLD one cancelled")
 
     def connections() -> object:
-        (worker,) = json.loads(licornectl("-s", path, "workers", "--json").stdout)["workers"]
+        (worker,) = json.loads(
+            licornectl("-s", server.control_socket(), "workers", "--json").stdout
+        )["workers"]
         return worker["connections"]
 
     eventually(lambda: connections() == 0, "the connection is closed")

@@ -141,6 +141,7 @@ def test_gunicornc_asks_a_server(commands: Path, folder: Path, short_tmp: str) -
     server = Started(str(commands / "gunicorn"), *words, cwd=folder)
     try:
         assert server.get() == "one"
+        server.log.wait_for("Control socket listening")
         told = run(str(commands / "gunicornc"), "-s", socket, "-c", "show workers", cwd=folder)
     finally:
         code = server.end()

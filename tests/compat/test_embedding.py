@@ -228,7 +228,7 @@ server.arbiter.run()
 """
     server = run(serve, tmp_path, program)
     server.get("/")
-    server.log.wait_for("Control socket listening")
+    server.control_socket()
     (tmp_path / "stop").write_text("now")
     assert server.wait() == 0
     assert any("Handling signal: int" in line for line in server.log.rest())
@@ -264,7 +264,7 @@ Numbered(Standalone(workers=1)).run()
 
 def test_a_number_of_workers_said_in_setup(serve: Serve, tmp_path: Path) -> None:
     server = run(serve, tmp_path, OWN_NUMBER)
-    server.log.wait_for("Control socket listening")
+    server.control_socket()
     assert int(server.get("/")[1]) in {server.worker_pid(1), server.worker_pid(2)}
     server.send(signal.SIGHUP)
     server.log.wait_for("Reload complete: 2 workers serve")

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from e2e.client import Response
 
-CONTROL = re.compile(r"Control socket listening at (\S+)")
 PORTS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 #: Requests that keep a worker, if not one.
 THREADS = {"gthread": 2}
@@ -152,7 +151,7 @@ class Held:
 
     def rows(self) -> dict[int, dict[str, object]]:
         """What `licornectl workers` says, by process id."""
-        with ControlClient(self.server.log.wait_for(CONTROL).group(1)) as control:
+        with ControlClient(self.server.control_socket()) as control:
             data = control.ask("workers")
         assert isinstance(data, dict)
         rows = cast("list[dict[str, object]]", data["workers"])

@@ -31,6 +31,7 @@ APPS = Path(__file__).with_name("apps")
 #: The end of a worker, by itself; TERM ends one that boots, before it has its handlers.
 ENDED = r"Worker exiting \(pid: {0}\)|Worker \(pid:{0}\) was sent SIGTERM"
 LISTENING = re.compile(r"Listening at: .*https?://127\.0\.0\.1:(\d+)")
+CONTROL = re.compile(r"Control socket listening at (\S+)")
 BOOTING = re.compile(r"Booting worker with pid: (\d+)")
 #: For a server whose test has to know when workers serve (`Server.ready`): the log says only when
 #: they begin to boot.
@@ -149,6 +150,10 @@ class Server:
     def url(self) -> str:
         """Where an HTTP client finds the server."""
         return f"http://127.0.0.1:{self.port}"
+
+    def control_socket(self) -> str:
+        """Where it can be asked, once it can: the socket is made behind the first workers."""
+        return self.log.wait_for(CONTROL).group(1)
 
     def worker_pid(self, number: int = 1) -> int:
         """The process id of the `number`-th worker that was booted."""

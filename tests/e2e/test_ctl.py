@@ -19,7 +19,7 @@ import pytest
 
 from e2e.conftest import WORKERS
 from e2e.scenarios import ENDS_WHAT_WAITS
-from e2e.server import TELLS_READY, open_gate
+from e2e.server import CONTROL, TELLS_READY, open_gate
 from licorne.ctl.client import ControlClient, ControlError
 from licorne.master.clients import MOST_CLIENTS
 from patience import PATIENCE
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from e2e.server import Serve, Server
     from licorne.ctl import protocol
 
-AT = re.compile(r"Control socket listening at (\S+)")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux's")
 
 
@@ -51,7 +50,7 @@ def raw() -> Iterator[list[socket.socket]]:
 
 def control(server: Server, command: str, *args: str) -> dict[str, protocol.Json]:
     """The answer to a command, from where the server says that it listens."""
-    with ControlClient(server.log.wait_for(AT).group(1)) as client:
+    with ControlClient(server.control_socket()) as client:
         data = client.ask(command, *args)
     assert isinstance(data, dict)
     return data
@@ -137,7 +136,7 @@ def licornectl(*words: str, **environment: str) -> subprocess.CompletedProcess[s
 def connected(server: Server, raw: list[socket.socket]) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
     client.settimeout(PATIENCE)
-    client.connect(server.log.wait_for(AT).group(1))
+    client.connect(server.control_socket())
     raw.append(client)
     return client
 
@@ -361,7 +360,7 @@ def test_shutdown(serve: Serve, path: str, mode: str) -> None:
 
 def test_a_server_that_stops_is_still_asked(serve: Serve, path: str, fifo: str) -> None:
     server = serve("site_app", "--control-socket", path)
-    server.log.wait_for(AT)
+    server.control_socket()
     with server.client() as busy:
         busy.get(f"/wait?fifo={fifo}")
         server.log.wait_for("app: waits")
@@ -390,7 +389,7 @@ def test_what_is_configured_and_where_it_listens(serve: Serve, path: str) -> Non
 
 def test_the_socket_is_its_owners(serve: Serve, path: str) -> None:
     server = serve("site_app", "--control-socket", path, "--control-socket-mode", "0640")
-    server.log.wait_for(AT)
+    server.control_socket()
     assert stat.S_IMODE(Path(path).lstat().st_mode) == 0o640
     server.stop()
     assert not Path(path).exists()
@@ -419,7 +418,7 @@ def test_an_unusable_path_is_one_line_and_another_place(
     environment = {"HOME": home, "XDG_RUNTIME_DIR": ""}
     server = serve("site_app", environment=environment)
     server.worker_pid()
-    name = server.log.wait_for(AT).group(1)
+    name = server.control_socket()
     assert name == f"@licorne-ctl-{server.pid}"
     told = server.log.matching("ontrol socket")
     assert len(told) == 1
@@ -440,7 +439,7 @@ def test_several_servers_are_told_apart(serve: Serve, short_tmp: str) -> None:
         serve("site_app", environment=environment),
         serve("site_app:application", bind=(socket_path,), environment=environment),
     ]
-    sockets = [server.log.wait_for(AT).group(1) for server in both]
+    sockets = [server.control_socket() for server in both]
     addresses = [f"127.0.0.1:{both[0].port}", socket_path]
     listed = licornectl("servers", **environment)
     assert listed.returncode == 0
@@ -466,9 +465,9 @@ def test_a_second_server_of_a_user_is_no_news(serve: Serve, short_tmp: str) -> N
     """Where no path was named: the line is one for those that look closely."""
     environment = {"HOME": short_tmp, "XDG_RUNTIME_DIR": ""}
     first = serve("site_app", environment=environment)
-    assert first.log.wait_for(AT).group(1) == f"{short_tmp}/.licorne/licorne.ctl"
+    assert first.control_socket() == f"{short_tmp}/.licorne/licorne.ctl"
     second = serve("site_app", "--log-level", "debug", environment=environment)
-    line = second.log.wait_for(AT).string
+    line = second.log.wait_for(CONTROL).string
     assert f"[DEBUG] Control socket listening at @licorne-ctl-{second.pid} (not at " in line
     assert control(second, "status")["pid"] == second.pid
     third = serve("site_app", *TELLS_READY, environment=environment)
@@ -480,9 +479,9 @@ def test_a_second_server_of_a_user_is_no_news(serve: Serve, short_tmp: str) -> N
 @linux
 def test_a_second_server_does_not_take_the_path(serve: Serve, path: str) -> None:
     first = serve("site_app", "--control-socket", path)
-    assert first.log.wait_for(AT).group(1) == path
+    assert first.control_socket() == path
     second = serve("site_app", "--control-socket", path)
-    assert second.log.wait_for(AT).group(1) == f"@licorne-ctl-{second.pid}"
+    assert second.control_socket() == f"@licorne-ctl-{second.pid}"
     second.log.wait_for("another server listens there")
     assert control(first, "status")["pid"] == first.pid
     second.send(signal.SIGHUP)
@@ -501,11 +500,11 @@ def test_a_second_server_does_not_take_the_path(serve: Serve, path: str) -> None
 
 def test_what_a_crashed_server_left_is_replaced(serve: Serve, path: str) -> None:
     first = serve("site_app", "--control-socket", path)
-    first.log.wait_for(AT)
+    first.control_socket()
     first.kill()
     assert Path(path).exists()
     second = serve("site_app", "--control-socket", path)
-    assert second.log.wait_for(AT).group(1) == path
+    assert second.control_socket() == path
 
 
 def test_a_reload_moves_it(serve: Serve, short_tmp: str, tmp_path: Path) -> None:
@@ -513,7 +512,7 @@ def test_a_reload_moves_it(serve: Serve, short_tmp: str, tmp_path: Path) -> None
     old, new = (str(Path(short_tmp) / name) for name in ("old.ctl", "new.ctl"))
     config.write_text(f"control_socket = {old!r}\n")
     server = serve("site_app", "-c", str(config))
-    server.log.wait_for(AT)
+    server.control_socket()
     with ControlClient(old) as client:
         config.write_text(f"control_socket = {new!r}\ncontrol_socket_mode = 0o660\n")
         client.ask("reload")
@@ -534,7 +533,7 @@ def test_a_new_master_has_its_own(serve: Serve, path: str, tmp_path: Path) -> No
     if sys.platform != "linux":
         pytest.skip("the second place is an abstract socket")
     server = serve("site_app", "--control-socket", path, "-p", str(tmp_path / "pid"))
-    served(server)
+    server.control_socket()
     with ControlClient(path) as client:
         server.send(signal.SIGUSR2)
         new = int(server.log.wait_for(r"New master with pid: (\d+)").group(1))
@@ -655,8 +654,7 @@ def test_workers_keep_no_copy_of_it(serve: Serve, path: str, raw: list[socket.so
 def test_the_command(serve: Serve, path: str) -> None:
     server = serve("site_app", "-w", "2", "--control-socket", path)
     server.worker_pid(2)
-    # It is made behind the workers.
-    server.log.wait_for(AT)
+    server.control_socket()
     shown = licornectl("-s", path, "status")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert re.search(rf"^pid: +{server.pid}$", shown.stdout, re.MULTILINE)
@@ -679,6 +677,7 @@ def test_the_command(serve: Serve, path: str) -> None:
 def test_top_on_a_terminal(serve: Serve, path: str) -> None:
     server = serve("site_app", "--control-socket", path)
     pid = served(server)
+    server.control_socket()
     screen, terminal = os.openpty()
     top = subprocess.Popen(
         [sys.executable, "-m", "licorne.ctl.cli", "-s", path, "top"],
@@ -700,7 +699,7 @@ def test_top_on_a_terminal(serve: Serve, path: str) -> None:
 
 def test_the_prompt(serve: Serve, path: str, short_tmp: str) -> None:
     server = serve("site_app", "--control-socket", path)
-    server.worker_pid()
+    server.control_socket()
     typed = "status\nfrob\n\nlisteners\nquit\n"
     prompt = subprocess.run(
         [sys.executable, "-m", "licorne.ctl.cli", "-s", path],
@@ -757,7 +756,7 @@ GUNICORNC = Path(sys.executable).with_name("gunicornc")
 def test_gunicornc(serve: Serve, path: str, command: str, shows: str) -> None:
     server = serve("site_app", "--control-socket", path)
     server.worker_pid()
-    server.log.wait_for(AT)
+    server.control_socket()
     words = [str(GUNICORNC), "-s", path, "-c", command]
     done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -202,7 +202,7 @@ def test_deploying_and_looking(serve: Serve, tmp_path: Path) -> None:
     write_files("start.md", "Flask", tmp_path)
     (serves,) = [c for c in typed("start.md", "Why was a worker replaced?") if "licorne" in c]
     server = start(serve, serves, tmp_path)
-    at = server.log.wait_for(r"Control socket listening at (\S+)").group(1)
+    at = server.control_socket()
     assert server.get("/") == (200, b"Hello from Flask\n")
     metrics = {block.heading: block for block in of("start.md", "console")}["See what it does"]
     answered = {c: asked(server, c) for c in metrics.commands() if words(c)[0] == "curl"}
@@ -257,7 +257,7 @@ def test_a_server_in_a_program(serve: Serve, tmp_path: Path) -> None:
     assert server.get("/") == (200, b"Hello from a program of its own\n")
     (ask,) = of("reference/control.md", "python")
     (tmp_path / ask.title).write_text(ask.text)
-    at = server.log.wait_for(r"Control socket listening at (\S+)").group(1)
+    at = server.control_socket()
     line = [sys.executable, ask.title, at]
     done = subprocess.run(
         line, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=PATIENCE

@@ -409,7 +409,7 @@ def test_operators_see_when_certificates_end(serve: Serve, short_tmp: str) -> No
     name = "licorne_certificate_expiry_timestamp_seconds"
     assert page.sum(name, certificate="localhost") == at
     done = subprocess.run(
-        [sys.executable, "-m", "licorne.ctl.cli", "-s", control, "listeners"],
+        [sys.executable, "-m", "licorne.ctl.cli", "-s", server.control_socket(), "listeners"],
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -90,7 +90,7 @@ def descriptors(pid: int) -> list[str]:
 
 def open_at_first(server: Server) -> list[str]:
     """What a master has open that has started: its control socket is made behind the workers."""
-    server.log.wait_for("Control socket listening")
+    server.control_socket()
     return descriptors(server.pid)
 
 

@@ -106,7 +106,7 @@ def serve(start: Start, worker: str, ledger: Ledger, path: str) -> Serve:
             environment=environment,
             program=program,
         )
-        server.log.wait_for(f"Control socket listening at {path}")
+        server.control_socket()
         eventually(
             lambda: [row["state"] for row in rows(path)] == ["serving"] * WORKERS, "all serve"
         )
