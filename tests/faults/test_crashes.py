@@ -94,7 +94,7 @@ def test_each_request_in_hand_is_named_once(
     """What waits behind the first request of a worker was in its hands as well."""
     path = str(Path(short_tmp) / "x.ctl")
     server = start("--control-socket", path, workers=1)
-    server.control_socket()
+    assert server.control_socket() == path
     (first,) = children(server.pid)
     control = ControlClient(path)
     with ExitStack() as stack:

@@ -106,7 +106,7 @@ def serve(start: Start, worker: str, ledger: Ledger, path: str) -> Serve:
             environment=environment,
             program=program,
         )
-        server.control_socket()
+        assert server.control_socket() == path
         eventually(
             lambda: [row["state"] for row in rows(path)] == ["serving"] * WORKERS, "all serve"
         )

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use net::access_log::exclude::Exclude;
 use net::access_log::unserved::{LogUnserved, Unserved, UnservedLine};
 use net::access_log::{Format, Memory, Source, Stamp, Style};
+use net::clock;
 use net::exchange::Exchange;
 use net::peer::Peer;
 use net::request_id::{Id, RequestIds};
@@ -266,7 +267,7 @@ impl Source for Values<'_> {
             return true;
         }
         if name == "licorne.queue_time" && self.lines.queue_time {
-            let seconds = format!("{:?}", waited::seconds(self.queue_ns));
+            let seconds = format!("{:?}", clock::seconds(self.queue_ns));
             style.escape(line, seconds.as_bytes());
             return true;
         }

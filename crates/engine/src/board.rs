@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use net::clock::seconds;
 use net::overdue::Cause;
 use net::scoreboard::{self as board, Snapshot};
 use pyo3::exceptions::{PyIndexError, PyOSError};
@@ -278,12 +279,4 @@ impl Scoreboard {
             )))
         }
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "an age: microseconds do not matter after years"
-)]
-fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
 }

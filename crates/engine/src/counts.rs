@@ -1,5 +1,6 @@
 //! What workers have counted, as a Python value that can be added up.
 
+use net::clock::seconds;
 use net::tally::{self, DURATIONS_MS, HANDSHAKES, Histogram, PROTOCOLS, QUEUE_TIMES_MS, STREAMS};
 use proto::h2::{BUDGETS, ErrorCode};
 use pyo3::prelude::*;
@@ -192,12 +193,4 @@ fn buckets<'py>(
     let mut buckets = histogram.buckets.clone();
     buckets.resize(bounds + 1, 0);
     PyTuple::new(py, buckets)
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "microseconds do not matter after years"
-)]
-fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
 }

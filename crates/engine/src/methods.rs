@@ -3,8 +3,8 @@
 use std::os::fd::{IntoRawFd, RawFd};
 use std::sync::Arc;
 
+use net::clock;
 use net::peer::Peer;
-use net::waited;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -193,7 +193,7 @@ impl Exchange {
 
     #[getter]
     fn queue_time(&self) -> Option<f64> {
-        self.run.queue_ns.map(waited::seconds)
+        self.run.queue_ns.map(clock::seconds)
     }
 
     #[getter]

@@ -1,6 +1,7 @@
 //! Requests that were answered without the application, for an access log that Python writes.
 
 use net::access_log::unserved::Unserved;
+use net::clock;
 use net::waited;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -53,7 +54,7 @@ fn fill(core: &Core, exchange: &Bound<'_, Exchange>, unserved: Unserved) -> PyRe
     let (environ, _) = environ::build(py, core, &bundle.template, &mut bundle.caches, &mut net)?;
     let queue_ns = waited::waited_ns(&net, unserved.at_ns);
     if core.config.queue_time {
-        environ.set_item(&core.names.queue_time, waited::seconds(queue_ns))?;
+        environ.set_item(&core.names.queue_time, clock::seconds(queue_ns))?;
     }
     let id = match &core.ids {
         Some(ids) => Some(environ::request_id(&environ, core, ids, &net)?),

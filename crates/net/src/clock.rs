@@ -70,6 +70,15 @@ pub fn coarse_monotonic_ns() -> u64 {
     monotonic_ns()
 }
 
+/// Nanoseconds in seconds.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact for 104 days; microseconds do not matter after years"
+)]
+pub fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
 #[inline]
 fn nanoseconds(clock: libc::clockid_t) -> u64 {
     let (seconds, nanos) = read(clock);

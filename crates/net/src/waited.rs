@@ -58,12 +58,6 @@ fn unit(number: f64) -> f64 {
     }
 }
 
-/// The same in seconds.
-#[expect(clippy::cast_precision_loss, reason = "exact for 104 days")]
-pub fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

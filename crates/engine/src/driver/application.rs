@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use net::clock;
 use net::exchange as net_exchange;
-use net::waited;
 use proto::protocol::{self, Served};
 use proto::ws::{Compression, Handshake, HandshakeReject, is_extended_connect};
 use pyo3::ffi;
@@ -236,7 +236,7 @@ impl Application {
         if core.config.queue_time
             && let Some(ns) = this.run.queue_ns
         {
-            scope.set_item(&core.names.queue_time, waited::seconds(ns))?;
+            scope.set_item(&core.names.queue_time, clock::seconds(ns))?;
             made = None;
         }
         this.run.request_id = id;

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use net::waited;
+use net::clock;
 use proto::Version;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -119,7 +119,7 @@ fn prepare<'py>(
     if core.config.queue_time
         && let Some(ns) = this.run.queue_ns
     {
-        environ.set_item(&core.names.queue_time, waited::seconds(ns))?;
+        environ.set_item(&core.names.queue_time, clock::seconds(ns))?;
     }
     this.run.environ = Some(environ.clone().unbind());
     Ok((environ, bundle.start_response.bind(py).clone(), upgrade))
