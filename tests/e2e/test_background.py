@@ -147,3 +147,11 @@ def test_a_signal_to_a_child_is_not_the_workers(
     for _ in range(3):
         assert server.get("/") == (200, b"begun")
     assert not server.log.matching("Worker exiting")
+
+
+def test_the_first_child_may_end_before_its_parent_goes_on(
+    args: tuple[str, ...], serve: Serve
+) -> None:
+    """On a busy machine it does, and its end must not be missed."""
+    server = serve("background_app", *args)
+    assert server.get("/?kind=quick&fifo=-") == (200, b"ended with 3")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import metadata
 
 import gevent
@@ -44,7 +45,10 @@ class GeventWorker(GreenletWorker):
 
         One that came through the fork was begun again there (`unpatched.begin_again`).
         """
-        gevent.get_hub()
+        self._loop = gevent.get_hub().loop
+        # By itself gevent listens to the ends of children only from behind the first fork on: a
+        # child that had ended by then would be waited for for ever.
+        os.register_at_fork(before=self._loop.install_sigchld)
         # What `threading` says of a greenlet that it did not start. A thread that a request starts
         # copies it, and would be lost at the end of the worker.
         _DummyThread._daemonic = False
@@ -63,7 +67,6 @@ class GeventWorker(GreenletWorker):
 
     def watch(self, fd: int, turn: Callable[[], None]) -> None:
         """Have the hub watch the engine."""
-        self._loop = gevent.get_hub().loop
         self._watcher = self._loop.io(fd, 1)
         self._timer = self._loop.timer(0)
         self._end = Event()
