@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource  # noqa: F401 - os.wait4 loads it, which without a free descriptor would fail
 import signal
 import sys
 

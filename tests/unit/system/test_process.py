@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -33,6 +35,29 @@ def test_the_ends_of_children_are_told_apart() -> None:
     found = {end.pid: (end.code, end.signal) for end in process.ended()}
     assert found == codes
     assert list(process.ended()) == []
+
+
+#: Reaps its first child when each descriptor is in use.
+FULL = """
+import os, signal
+from licorne.system import process
+
+pid = process.fork([signal.SIGTERM])
+if pid == 0:
+    os._exit(3)
+os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+try:
+    while True:
+        os.dup(0)
+except OSError:
+    print([(end.pid == pid, end.code) for end in process.ended()])
+"""
+
+
+def test_a_child_is_reaped_when_no_descriptor_is_free() -> None:
+    limited = ["sh", "-c", 'ulimit -n 64 && exec "$@"', "sh", sys.executable, "-c", FULL]
+    told = subprocess.run(limited, check=True, capture_output=True, text=True)
+    assert told.stdout == "[(True, 3)]\n"
 
 
 def test_a_child_has_none_of_the_handlers_of_its_parent() -> None:
