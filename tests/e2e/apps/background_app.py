@@ -93,15 +93,11 @@ def terminated(fifo: str) -> str:
 
 def quick(_fifo: str) -> str:
     """A child that has ended before the process that forked it goes on."""
-    waits = [True]
     # Without taking its status, which is for `os.waitpid`.
-    os.register_at_fork(
-        after_in_parent=lambda: waits and os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
-    )
+    os.register_at_fork(after_in_parent=lambda: os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT))
     child = os.fork()
     if child == 0:
         os._exit(3)
-    waits.clear()
     _, status = os.waitpid(child, 0)
     return f"ended with {os.waitstatus_to_exitcode(status)}"
 

@@ -55,6 +55,7 @@ except OSError:
 
 
 def test_a_child_is_reaped_when_no_descriptor_is_free() -> None:
+    # By the shell: the module that sets limits is the one that must be there already.
     limited = ["sh", "-c", 'ulimit -n 64 && exec "$@"', "sh", sys.executable, "-c", FULL]
     told = subprocess.run(limited, check=True, capture_output=True, text=True)
     assert told.stdout == "[(True, 3)]\n"
