@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 
 from asgi.kind import APPS
 from e2e.client import CutShortError
-from e2e.test_ctl import functions, licornectl, own_stack, request_id
+from e2e.test_ctl import functions, licornectl, request_id, stack_in
 from faults.processes import eventually
 from patience import PATIENCE
 
@@ -58,7 +58,7 @@ def test_the_stack_of_a_request(start: Start, short_tmp: str) -> None:
         client.get("/wait?one")
         server.log.wait_for("TOLD one waits")
         asked = request_id(server, "wait")
-        found = own_stack(server, asked)
+        found = stack_in(server, asked, "in_the_depth")
         assert functions(found, "operations_app.py") == ["wait", "in_the_view", "in_the_depth"]
         assert "in_the_depth" in licornectl("-s", path, "stack", asked).stdout
         assert server.get("/open?one") == (200, b"open")

@@ -5,7 +5,8 @@
 FD is a socket (SOCK_SEQPACKET). A message asks for a server: how many words it has, its folder, the
 words and the environment, with the descriptors of its output, of its log, and of a pipe on which
 its process id and at last its wait status are told. The program ends with the other end of the
-socket.
+socket, and kills the servers that still run (the tests were killed): their workers end by
+themselves.
 
 A server that was forked differs from one that was executed in when its modules were loaded, and in
 nothing else that `test_harness.py` knows of. So nothing is imported here that licorne does not.
@@ -49,6 +50,8 @@ def serve(asked: socket.socket) -> str:
             continue
         message, fds, _, _ = socket.recv_fds(asked, MOST, 3)
         if not message:
+            for pid in reports:
+                os.kill(pid, signal.SIGKILL)
             sys.exit()
         stdout, stderr, report = fds
         pid = os.fork()

@@ -97,22 +97,25 @@ def request_id(server: Server, name: str) -> str:
     return str(one["id"])
 
 
-def own_stack(server: Server, request: str) -> dict[str, protocol.Json]:
-    """The stack of a request that nothing keeps from answering for long."""
-    found = control(server, "stack", request)
-    while found["note"]:
+def stack_in(
+    server: Server, request: str, function: str, note: str = ""
+) -> dict[str, protocol.Json]:
+    """The stack of a request, with this note, once it is in this function: an application tells
+    what it is about to do."""
+    while True:
         found = control(server, "stack", request)
-    return found
+        if found["note"] == note and function in functions(found):
+            return found
 
 
 def functions(found: dict[str, protocol.Json], *files: str) -> list[protocol.Json]:
-    """The functions of these files on a stack, the most recent last."""
+    """The functions of these files, or of all, on a stack, the most recent last."""
     frames = found["frames"]
     assert isinstance(frames, list)
     return [
         each["function"]
         for each in frames
-        if isinstance(each, dict) and Path(str(each["file"])).name in files
+        if isinstance(each, dict) and (not files or Path(str(each["file"])).name in files)
     ]
 
 
@@ -220,7 +223,7 @@ def test_the_stack_of_each_request_of_a_thread(
         spins.get(f"/spin?fifo={fifo}")
         server.log.wait_for("app: spins")
         for name in ("wait", "spin"):
-            found = own_stack(server, request_id(server, name))
+            found = stack_in(server, request_id(server, name), f"{name}_at")
             assert found["request"] == f"GET /{name}?fifo={fifo}"
             assert site_functions(found)[1:3] == [name, f"{name}_at"]
         open_gate(fifo)
@@ -243,15 +246,15 @@ def test_the_stack_of_what_keeps_a_request_from_its_turn(
         holds.get(f"/hold?fifo={gates[1]}")
         server.log.wait_for("app: holds the interpreter")
         asked = request_id(server, "wait")
-        found = control(server, "stack", asked)
+        note = "It gets no turn: for 1 s the worker does this."
+        found = stack_in(server, asked, "hold_at", note)
         assert found["request"] == f"GET /wait?fifo={gates[0]}"
-        assert found["note"] == "It gets no turn: for 1 s the worker does this."
         assert site_functions(found)[-1] == "hold_at"
-        assert str(found["note"]) in licornectl("-s", path, "stack", asked).stdout
+        assert note in licornectl("-s", path, "stack", asked).stdout
         Path(gates[1]).write_bytes(b"x")
         assert holds.response().body == b"held"
         # The question that was withdrawn is not answered late: this is a new one.
-        assert site_functions(own_stack(server, asked))[1] == "wait"
+        assert site_functions(stack_in(server, asked, "wait_at"))[1] == "wait"
         open_gate(gates[0])
         assert waits.response().body == b"waited"
 
@@ -262,7 +265,7 @@ def test_the_stack_of_a_coroutine(serve: Serve, path: str, fifo: str) -> None:
     with server.client() as busy:
         busy.get(f"/slow?fifo={fifo}")
         server.log.wait_for("app: the gate is watched")
-        found = own_stack(server, request_id(server, "slow"))
+        found = stack_in(server, request_id(server, "slow"), "gate")
         assert functions(found, "tornado_site.py") == ["get", "gate"]
         open_gate(fifo)
         assert busy.response().status == 200

@@ -94,6 +94,12 @@ def open_at_first(server: Server) -> list[str]:
     return descriptors(server.pid)
 
 
+def open_as_at_first(server: Server, first: list[str]) -> None:
+    """Wait until the master has open what it had: what it has of a worker it closes after it has
+    reaped the worker."""
+    eventually(lambda: descriptors(server.pid) == first, f"nothing is open but {first}")
+
+
 def open_in_each(server: Server) -> dict[int, Counter[str]]:
     """What the master and its workers have open that have started and have no clients: each worker
     the same, with what its engine makes behind the word that it is ready."""

@@ -17,7 +17,7 @@ from e2e.scenarios import ONE_AT_A_TIME
 from e2e.server import Lines, open_gate
 from faults.ledger import being_read, check_named, named
 from faults.load import Load
-from faults.processes import children, descriptors, ended, eventually, open_at_first, zombies
+from faults.processes import children, ended, eventually, open_as_at_first, open_at_first, zombies
 from licorne.ctl.client import ControlClient
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_twenty_kills(start: Start) -> None:
     check_named(server, tally, dead=20)
     eventually(lambda: len(children(server.pid)) == 2, "two workers")
     eventually(lambda: zombies(server.pid) == [], "every child is reaped")
-    assert descriptors(server.pid) == before
+    open_as_at_first(server, before)
 
 
 def test_each_request_in_hand_is_named_once(

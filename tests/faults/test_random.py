@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faults.load import Load
-from faults.processes import children, descriptors, ended, eventually, open_at_first, zombies
+from faults.processes import children, ended, eventually, open_as_at_first, open_at_first, zombies
 
 if TYPE_CHECKING:
     from faults.conftest import Start
@@ -48,7 +48,7 @@ def test_signals_at_random(start: Start, seed: int) -> None:
         eventually(lambda: len(children(server.pid)) == 2, "two workers")
     load.tally.check_nothing_lost()
     eventually(lambda: zombies(server.pid) == [], "every child is reaped")
-    eventually(lambda: descriptors(server.pid) == before, "nothing more is open than at first")
+    open_as_at_first(server, before)
 
 
 def send(pid: int, number: signal.Signals) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from e2e.server import BOOTING
 from faults.load import Load
-from faults.processes import children, descriptors, eventually, open_at_first, zombies
+from faults.processes import children, eventually, open_as_at_first, open_at_first, zombies
 
 if TYPE_CHECKING:
     from faults.conftest import Start
@@ -28,4 +28,4 @@ def test_recycled_workers_lose_nothing(start: Start) -> None:
     load.tally.check_nothing_lost()
     eventually(lambda: len(children(server.pid)) == 4, "four workers")
     eventually(lambda: zombies(server.pid) == [], "every child is reaped")
-    assert descriptors(server.pid) == before
+    open_as_at_first(server, before)

@@ -10,7 +10,7 @@ import pytest
 from e2e.server import open_gate
 from faults.conftest import APPS
 from faults.load import Load
-from faults.processes import children, descriptors, ended, eventually, open_at_first
+from faults.processes import children, ended, eventually, open_as_at_first, open_at_first
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def test_ten_reloads(start: Start) -> None:
                 ended(pid)
     load.tally.check_nothing_lost()
     eventually(lambda: len(children(server.pid)) == 2, "two workers")
-    assert descriptors(server.pid) == before
+    open_as_at_first(server, before)
 
 
 @pytest.mark.parametrize("worker", ["gevent"], indirect=True)
@@ -55,7 +55,7 @@ def test_a_configuration_that_patches_the_master(start: Start) -> None:
         server.send(signal.SIGHUP)
         server.log.wait_for(f"Reload complete: 2 workers serve, generation {generation}")
         eventually(lambda: len(children(server.pid)) == 2, "the new workers alone")
-    eventually(lambda: descriptors(server.pid) == before, "nothing more is open than at first")
+    open_as_at_first(server, before)
 
 
 def test_ten_reloads_at_once(start: Start) -> None:

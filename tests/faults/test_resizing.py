@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from faults.load import Load
-from faults.processes import children, descriptors, eventually, open_at_first, zombies
+from faults.processes import children, eventually, open_as_at_first, open_at_first, zombies
 
 if TYPE_CHECKING:
     from e2e.server import Server
@@ -27,7 +27,7 @@ def test_up_and_down(start: Start) -> None:
                 reaches(server, number)
     load.tally.check_nothing_lost()
     eventually(lambda: zombies(server.pid) == [], "every child is reaped")
-    assert descriptors(server.pid) == before
+    open_as_at_first(server, before)
 
 
 def test_two_hundred_signals_at_once(start: Start) -> None:
