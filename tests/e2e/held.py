@@ -73,7 +73,7 @@ class Held:
         """`connect`: how to reach each of its listeners; gates are made in the folder."""
         self.server = server
         self.threads = THREADS.get(worker, 1)
-        self.busy = self.sibling = 0
+        self.busy = self.sibling = self._pinned = 0
         self._connect = connect
         self._stack = ExitStack()
         #: Clients by their worker and listener.
@@ -84,7 +84,8 @@ class Held:
         eventually(lambda: self._states() == ["serving"] * 2, "two workers serve")
 
     def pin(self, count: int) -> None:
-        """Open connections until one worker has so many of each listener."""
+        """Open connections until one worker has so many of each listener, SPARE to hold it."""
+        self._pinned = count
         for place, connect in enumerate(self._connect):
             while not self._has(count, place):
                 client = self._stack.enter_context(connect())
@@ -103,10 +104,11 @@ class Held:
         computes, another thread would seldom take a request before a sibling does."""
         kept = 0
         while kept < self.threads:
-            if not self._clients[self.busy, 0]:
-                # Other workers were faster each time: from the beginning, with other clients.
+            if len(self._clients[self.busy, 0]) <= self._pinned - SPARE:
+                # Other workers were faster each time: from the beginning, with other clients. The
+                # rest are the test's.
                 self.release(self.busy)
-                self.pin(1 + SPARE)
+                self.pin(self._pinned)
                 kept = 0
             self._hold(path if kept == self.threads - 1 else "/hold")
             if self._holding[-1].pid == self.busy:

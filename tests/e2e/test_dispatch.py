@@ -397,7 +397,7 @@ class TestFacts:
 
         one = Held(server, worker, [connect], tmp_path)
         try:
-            one.pin(SPARE)
+            one.pin(1 + SPARE)
             one.hold()
             with one.client() as client:
                 answer = ask(client, "/once/proxied", "X-Forwarded-Proto: https")
