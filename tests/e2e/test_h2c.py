@@ -134,7 +134,7 @@ def test_a_stop_answers_it(serve: Serve, fifo: str) -> None:
 
 def test_a_client_that_does_not_go_on(serve: Serve) -> None:
     """Nothing follows the 101: what was asked is not sent, and the connection ends."""
-    server = serve("h2_site", *UPGRADE, "--header-timeout", "0.5")
+    server = serve("h2_site", *UPGRADE, "--header-timeout", "2")
     with server.client() as client:
         client.send("\r\n".join(["GET / HTTP/1.1", HOST, *ASKS, "", ""]).encode())
         received = b""

@@ -142,7 +142,7 @@ def test_a_request_over_its_time(serve: Serve, args: tuple[str, ...], fifo: str)
 def test_what_an_aborted_worker_leaves(serve: Serve, fifo: str) -> None:
     """504 for what was with the application, 503 for what waited behind it; each counted once."""
     # Its replacement would take what waits, if it may.
-    options = ("-k", "sync", *METRICS, "--timeout", "1", "--dispatch", "off")
+    options = ("-k", "sync", *METRICS, "--timeout", "2", "--dispatch", "off")
     server = serve("site_app", *options, tracebacks=True)
     with server.client() as begun, server.client() as waiting:
         begun.get(f"/wait?fifo={fifo}")

@@ -12,6 +12,7 @@ pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
 from e2e.collector import Collector, value_of
 from e2e.conftest import WORKERS
 from e2e.server import open_gate
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,7 +165,9 @@ def test_a_websocket_connection(serve: Serve, collector: Collector) -> None:
     server = traced(serve, "asgi", collector)
     url = server.url.replace("http", "ws")
     field, _, value = (GIVEN + "1").partition(": ")
-    with client.connect(url, additional_headers={field: value}) as connection:
+    with client.connect(
+        url, additional_headers={field: value}, open_timeout=PATIENCE
+    ) as connection:
         place = connection.recv()
     whole, _queue, application = collector.spans(3)
     assert said(whole)["http.response.status_code"] == 101

@@ -22,7 +22,7 @@ def test_statsd_is_told_of_tls_and_http_2(serve: Serve) -> None:
         statsd.settimeout(PATIENCE)
         where = ("--statsd-host", f"127.0.0.1:{statsd.getsockname()[1]}", "--timeout", "0")
         server = serve("site_app", "--http-protocols", "h2,h1", *secure.arguments(), *where)
-        with httpx.Client(http2=True, verify=secure.context()) as client:
+        with httpx.Client(http2=True, verify=secure.context(), timeout=PATIENCE) as client:
             for _ in range(3):
                 assert client.get(f"https://127.0.0.1:{server.port}/").http_version == "HTTP/2"
         server.stop()

@@ -7,10 +7,11 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from e2e.client import Client, CutShortError
 from e2e.server import Server, open_gate
+from patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 ARGS = ("-k", "tornado")
 SITE = "tornado_site:app"
+
+
+def websocket(url: str) -> ClientConnection:
+    """A WebSocket connection."""
+    return connect(url, proxy=None, open_timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +210,7 @@ def test_a_body_over_the_limit_is_refused(serve: Serve) -> None:
 def test_a_websocket(serve: Serve) -> None:
     server = serve(SITE, *ARGS)
     url = f"ws://127.0.0.1:{server.port}/echo"
-    with connect(url, proxy=None) as one, connect(url, proxy=None) as other:
+    with websocket(url) as one, websocket(url) as other:
         assert one.recv() == other.recv() == "welcome"
         one.send("text")
         other.send(b"\0" * 1_000_000)
@@ -236,7 +242,7 @@ def test_a_websocket_whose_first_message_comes_with_the_request(serve: Serve) ->
 
 def test_a_websocket_sees_the_end_of_its_worker(serve: Serve) -> None:
     server = serve(SITE, *ARGS)
-    with connect(f"ws://127.0.0.1:{server.port}/echo", proxy=None) as client:
+    with websocket(f"ws://127.0.0.1:{server.port}/echo") as client:
         assert client.recv() == "welcome"
         assert server.stop() == 0
         server.log.wait_for("app: the conversation is over")

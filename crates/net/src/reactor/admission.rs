@@ -103,6 +103,10 @@ impl Reactor {
                 self.inbox.push_back(exchange);
             }
         }
+        if !refused.is_empty() {
+            // Whoever has such an answer finds its request among those that wait no more.
+            self.show_queue();
+        }
         // Their connections may have further requests, which wait from now on.
         for (exchange, refusal) in refused {
             self.refuse_to_begin(exchange, refusal, now_ns);
