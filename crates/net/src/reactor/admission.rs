@@ -104,7 +104,7 @@ impl Reactor {
             }
         }
         if !refused.is_empty() {
-            // Whoever has such an answer finds its request among those that wait no more.
+            // A client that has such an answer finds its request among those that wait no more.
             self.show_queue();
         }
         // Their connections may have further requests, which wait from now on.
