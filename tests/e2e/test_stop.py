@@ -264,12 +264,18 @@ def test_an_idle_server_sleeps(args: tuple[str, ...], serve: Serve) -> None:
     assert server.get("/") == (200, b"hello")
     pids = [server.pid, server.worker_pid()]
     threading.Event().wait(1)  # after a request, the stand-in looks a few times more
-    begun = time.monotonic()
-    before = [wake_ups(pid) for pid in pids]
-    threading.Event().wait(3)
-    woken = [wake_ups(pid) - start for pid, start in zip(pids, before, strict=True)]
-    # It has taken as long as this machine let it.
-    assert max(woken) <= 3 * (time.monotonic() - begun), woken
+    stretches = []
+    for _ in range(3):
+        begun = time.monotonic()
+        before = [wake_ups(pid) for pid in pids]
+        threading.Event().wait(3)
+        woken = [wake_ups(pid) - start for pid, start in zip(pids, before, strict=True)]
+        # It has taken as long as this machine let it.
+        if max(woken) <= 3 * (time.monotonic() - begun):
+            return
+        # On a busy machine, what follows a request may come later.
+        stretches.append(woken)
+    pytest.fail(f"woken in three stretches: {stretches}")
 
 
 def wake_ups(pid: int) -> int:
