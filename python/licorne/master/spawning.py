@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 
 from licorne import hooks
 from licorne.errors import HaltServer
@@ -152,8 +151,7 @@ class Spawning(SignalHandlers):
 
     def live(self, worker: Worker) -> NoReturn:
         """In the new process: be the worker."""
-        life.live(worker, self, self._leave)
-        sys.exit(0)
+        process.end_with(lambda: life.live(worker, self, self._leave))
 
     def spawned(self, worker: Worker, pid: int) -> None:
         """A worker is there, as a child of this process."""

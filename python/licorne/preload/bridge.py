@@ -13,6 +13,7 @@ from licorne.preload import mold
 from licorne.preload.molds import Molds
 from licorne.supervisor import events
 from licorne.supervisor.record import replace
+from licorne.system import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ class Bridge:
 
         The sockets above all: a client of one that only a mold keeps open would wait in vain.
         """
+        process.end_with(lambda: self._be_mold(channel))
+
+    def _be_mold(self, channel: socket.socket) -> None:
         master = self._master
         master.let_go()
         util.set_process_title(f"{master.product}: mold [{master.proc_name}]")

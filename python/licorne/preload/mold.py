@@ -158,8 +158,7 @@ class Answer:
 def live(master: MasterCopy, channel: socket.socket, *, again: bool) -> NoReturn:
     """Load the application, say so, and fork workers until the master closes the channel.
 
-    `again` says that the last one has failed, and that why was told at length. Only SystemExit
-    comes out, of the mold as of each worker.
+    `again` says that the last one has failed, and that why was told at length.
     """
     # Signals of a terminal reach the whole group, and what they mean is the master's to decide.
     process.deafen(master.signals)
@@ -189,8 +188,7 @@ def _load(master: MasterCopy, *, again: bool) -> None:
         master.load()
     except AppImportError as error:
         # The user's mistake in naming the application: one line, no traceback.
-        print(error, file=sys.stderr)
-        sys.stderr.flush()
+        process.say_last(error)
         sys.exit(APP_LOAD_ERROR)
     except SystemExit as leaving:
         # The application's own: it must not end mold after mold without a word.
@@ -270,5 +268,5 @@ def _orphan(signals: Sequence[Signals], gate: socket.socket) -> None:
             gate.send(str(pid).encode())
             status = 0
     except OSError as error:
-        os.write(2, f"Cannot fork a worker: {error}\n".encode())
+        process.say_last(f"Cannot fork a worker: {error}")
     os._exit(status)

@@ -7,13 +7,15 @@ import os
 import resource  # noqa: F401 - os.wait4 loads it, which without a free descriptor would fail
 import signal
 import sys
+from contextlib import suppress
 
 from licorne.system import unpatched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
+    from typing import NoReturn
 
 #: What makes a thread of a worker show its stack: the signal that applications use least. The last
 #: real-time signal is valgrind's own, and a program that runs under it cannot handle that.
@@ -74,8 +76,32 @@ def _forget_handlers(handled: Iterable[int]) -> None:
             unpatched.set_handler(number, _ignored if number in _HARMLESS else signal.SIG_DFL)
     except (OSError, ValueError) as error:
         # What called fork in the parent must not go on here, as a second parent.
-        print(f"licorne: a forked process cannot begin: {error!r}", file=sys.stderr, flush=True)
+        say_last(f"licorne: a forked process cannot begin: {error!r}")
         os._exit(1)
+
+
+def end_with(run: Callable[[], object]) -> NoReturn:
+    """In a forked process: run, and exit. Only SystemExit comes out, whatever came out of `run`.
+
+    What called fork in the parent would go on here, as a second parent.
+    """
+    try:
+        run()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        import traceback  # noqa: PLC0415 - an end without an error does not need it
+
+        say_last("".join(traceback.format_exception(error)))
+        sys.exit(1)
+    sys.exit(0)
+
+
+def say_last(text: object) -> None:
+    """Say on stderr why this process ends. Where that is closed or full, it ends without a word."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)
 
 
 #: What must not end or stop a worker that has not set its own handlers yet.

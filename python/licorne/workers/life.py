@@ -32,8 +32,7 @@ LATE = (
 def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> None:
     """Run the worker between its hooks; `server` is the arbiter that the hooks get.
 
-    `leave` lets go of what is the master's. Only SystemExit comes out: nothing else may reach the
-    master's loop, of which the forked process has a copy on its stack, with the master's duties.
+    `leave` lets go of what is the master's. What comes out is a SystemExit, unless a log fails.
     """
     worker.pid = os.getpid()
     cfg, log = worker.cfg, worker.log
@@ -50,8 +49,7 @@ def live(worker: Worker, server: object, leave: Callable[[Worker], None]) -> Non
     except AppImportError as error:
         # The user's mistake in naming the application: one line, no traceback.
         log.debug("Exception while loading the application", exc_info=True)
-        print(error, file=sys.stderr)
-        sys.stderr.flush()
+        process.say_last(error)
         sys.exit(APP_LOAD_ERROR)
     except StartFailed as error:
         # Said in words for the author of the application; the traceback is that of its own code.
