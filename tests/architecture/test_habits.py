@@ -11,7 +11,7 @@ import licorne
 ROOT = Path(licorne.__file__).parent
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
-#: The rims, around code of users and around the master's loop: anything may come out there.
+#: The rims, around code of users, the master's loop and a forked process: anything may come out.
 CATCH_ALL = {
     "app/base.py",
     "arbiter.py",
@@ -25,6 +25,7 @@ CATCH_ALL = {
     "master/reexec.py",
     "master/reload.py",
     "preload/mold.py",
+    "system/process.py",
     "workers/base_async.py",
     "workers/engine.py",
     "workers/life.py",
