@@ -150,7 +150,7 @@ def test_a_stop_in_the_middle_of_the_start(serve: Serve, loop: str, timeout: str
 
 
 def test_boot_timeout_bounds_the_start(serve: Serve) -> None:
-    server = serve("lifespan_app:slow", "--boot-timeout", "1", tracebacks=True)
+    server = serve("lifespan_app:slow", "--boot-timeout", "3", tracebacks=True)
     server.log.wait_for("^starting$", 2)
 
 

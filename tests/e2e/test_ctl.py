@@ -331,7 +331,7 @@ def test_reload_reopen_and_a_reload_that_fails(serve: Serve, path: str, tmp_path
         "changing_app", "--control-socket", path, cwd=tmp_path, tracebacks=True,
         environment={"PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
-    first = server.worker_pid(1)
+    first = served(server)
     assert control(server, "status")["last_reload"] == {"state": "none", "ago": None, "reason": ""}
     assert control(server, "reopen") == {"status": "reopening"}
     server.log.wait_for("Handling signal: usr1")

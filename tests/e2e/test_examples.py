@@ -127,7 +127,11 @@ def test_websockets(serve: Serve) -> None:
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 def test_socketio(serve: Serve, transport: str) -> None:
     server = start(serve, "socketio_app.py")
-    with socketio.SimpleClient() as one, socketio.SimpleClient() as two:
+    patience = int(PATIENCE)
+    with (
+        socketio.SimpleClient(request_timeout=patience) as one,
+        socketio.SimpleClient(request_timeout=patience) as two,
+    ):
         for client in (one, two):
             client.connect(server.url, transports=[transport], wait_timeout=int(PATIENCE))
             assert client.transport == transport
